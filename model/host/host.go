@@ -1,0 +1,97 @@
+// Package host holds the words for what a host is and can do: facts, as a prober saw them.
+//
+// What does not live here: how they are found out (internal/host/probe) and what follows from them
+// (internal/feature, internal/rule). A fact that was not asked is absent, never false.
+package host
+
+import (
+	"github.com/hyper-nixos/hyper-nixos/model"
+)
+
+// Version is the version of the facts file that `--host FILE` reads.
+const Version = 1
+
+// Facts is what is known of one host.
+type Facts struct {
+	Version int    `json:"version"`
+	Name    string `json:"name,omitempty"`
+	OS      string `json:"os"`   // GOOS: linux, freebsd, darwin
+	Arch    string `json:"arch"` // QEMU's word: x86_64, aarch64
+	BootID  string `json:"bootID,omitempty"`
+	Kernel  string `json:"kernel,omitempty"` // release, such as 6.1.0-56-amd64
+
+	CPUs   int         `json:"cpus,omitempty"`   // logical, online
+	Memory model.Bytes `json:"memory,omitempty"` // RAM that the kernel manages
+	CPU    *CPU        `json:"cpu,omitempty"`
+
+	KVM    *Verdict `json:"kvm,omitempty"`    // absent: not asked
+	QEMU   *QEMU    `json:"qemu,omitempty"`   // absent: not asked
+	Passt  *Tool    `json:"passt,omitempty"`  // absent: not asked
+	Nginx  *Tool    `json:"nginx,omitempty"`  // absent: not asked
+	NFT    *Tool    `json:"nft,omitempty"`    // absent: not asked
+	Cgroup *Cgroup  `json:"cgroup,omitempty"` // absent: not asked
+	IOMMU  *Verdict `json:"iommu,omitempty"`  // absent: not asked
+}
+
+// CPU is what the host's processor says of itself.
+type CPU struct {
+	Vendor string `json:"vendor,omitempty"`
+	Model  string `json:"model,omitempty"`
+	VTx    bool   `json:"vtx"`  // Intel VT-x (flag vmx)
+	AMDV   bool   `json:"amdv"` // AMD-V (flag svm)
+}
+
+// Verdict is a yes or no with its reason.
+type Verdict struct {
+	OK  bool   `json:"ok"`
+	Why string `json:"why"`
+}
+
+// Tool is a program on the host.
+type Tool struct {
+	Path    string `json:"path,omitempty"`
+	Version string `json:"version,omitempty"`
+	Why     string `json:"why,omitempty"` // it is not usable
+}
+
+// OK reports whether the tool is there and usable.
+func (t *Tool) OK() bool { return t != nil && t.Path != "" && t.Why == "" }
+
+// QEMU is what the host's QEMU said over QMP, keyed by the file it was.
+type QEMU struct {
+	Path     string    `json:"path"`
+	Version  string    `json:"version"` // 7.2.22
+	Package  string    `json:"package,omitempty"`
+	Key      string    `json:"key,omitempty"` // device, inode, size, mtime of the file that was asked
+	Why      string    `json:"why,omitempty"` // it is not usable
+	Machines []Machine `json:"machines,omitempty"`
+}
+
+// Machine is one machine type.
+type Machine struct {
+	Name  string `json:"name"`            // pc-q35-7.2
+	Alias string `json:"alias,omitempty"` // q35
+	CPUs  int    `json:"cpus,omitempty"`  // most vCPUs it takes
+}
+
+// Cgroup is the host's control groups.
+type Cgroup struct {
+	Mode        string   `json:"mode"` // v2, hybrid, v1, none
+	Controllers []string `json:"controllers,omitempty"`
+	Enforced    bool     `json:"enforced"` // a VM's limits hold
+	Why         string   `json:"why,omitempty"`
+}
+
+// MachineType returns the versioned machine type that the family name stands for on this QEMU, and
+// whether there is one: q35 → pc-q35-7.2.
+func (q *QEMU) MachineType(family string) (Machine, bool) {
+	if q == nil {
+		return Machine{}, false
+	}
+	for _, m := range q.Machines {
+		if m.Alias == family || m.Name == family {
+			return m, true
+		}
+	}
+	return Machine{}, false
+}

@@ -1,0 +1,92 @@
+// Package operation holds the words for work under way: what was asked, by whom, how far it is and
+// how it ended.
+//
+// What does not live here: who runs it (internal/reconcile) and who may ask (internal/action).
+package operation
+
+import (
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/model"
+)
+
+// State is where an operation stands.
+type State string
+
+// The states. The last four are ends.
+const (
+	Pending    State = "pending"
+	Running    State = "running"
+	Done       State = "done"
+	Failed     State = "failed"
+	Cancelled  State = "cancelled"
+	Superseded State = "superseded" // a newer wish took its place
+)
+
+// Ended reports whether s is an end.
+func (s State) Ended() bool { return s != Pending && s != Running }
+
+// Actor is who asked.
+type Actor struct {
+	UID  uint32 `json:"uid"`
+	Name string `json:"name,omitempty"` // the login name, where it is known
+	Via  string `json:"via"`            // "socket", "boot", "apply"
+}
+
+// Target is what an operation is about: kind "vm", project "default", name "web".
+type Target struct {
+	Kind string `json:"kind"`
+	model.Ref
+}
+
+func (t Target) String() string { return t.Kind + "/" + t.Ref.String() }
+
+// Operation is one piece of work.
+type Operation struct {
+	ID       string       `json:"id"`
+	Action   string       `json:"action"` // the action table's name: "vm.start"
+	Target   Target       `json:"target"`
+	Actor    Actor        `json:"actor"`
+	State    State        `json:"state"`
+	Steps    []Step       `json:"steps,omitempty"`
+	Created  time.Time    `json:"created"`
+	Ended    *time.Time   `json:"ended,omitempty"`
+	Error    *Problem     `json:"error,omitempty"`
+	Findings finding.List `json:"findings,omitempty"`
+
+	// Generation is the generation of the target's spec that this operation waits for (level
+	// wishes); zero for what happens once.
+	Generation int64 `json:"generation,omitempty"`
+	// Params are the action's own, without secrets: {"force": "true"}.
+	Params map[string]string `json:"params,omitempty"`
+	// Before is the power wish that cancel puts back, for level wishes on power.
+	Before string `json:"before,omitempty"`
+	// CancelAsked is set by cancel; whoever runs the operation ends it.
+	CancelAsked bool  `json:"cancelAsked,omitempty"`
+	AuditSeq    int64 `json:"auditSeq,omitempty"` // of the intent, so that the outcome can name it
+}
+
+// Step is one step of an operation's plan.
+type Step struct {
+	Name     string     `json:"name"` // what a person reads: "open disk root"
+	State    State      `json:"state"`
+	Started  *time.Time `json:"started,omitempty"`
+	Ended    *time.Time `json:"ended,omitempty"`
+	Progress *Progress  `json:"progress,omitempty"`
+}
+
+// Progress is how far a step is, where the total is known.
+type Progress struct {
+	Done  int64  `json:"done"`
+	Total int64  `json:"total"`
+	Unit  string `json:"unit"` // "bytes"
+}
+
+// Problem is why an operation failed, as an error is told.
+type Problem struct {
+	Kind string `json:"kind"` // fault kind, in words
+	Code string `json:"code,omitempty"`
+	What string `json:"what"`
+	Hint string `json:"hint,omitempty"`
+}

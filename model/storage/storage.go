@@ -1,0 +1,125 @@
+// Package storage holds the words for what VMs keep: pools, volumes, boot files.
+//
+// What does not live here: how a backend stores them (internal/storage/*). A spec names a volume or
+// a boot file, never a path.
+package storage
+
+import (
+	"fmt"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model"
+)
+
+// Kind names a backend.
+type Kind string
+
+// Dir keeps volumes as files in one folder of hvd's.
+const Dir Kind = "dir"
+
+// DefaultPool is the pool of a volume that names none.
+const DefaultPool = "default"
+
+// Pool is a place for volumes.
+type Pool struct {
+	Name     string      `json:"name"`
+	Kind     Kind        `json:"kind"`
+	Capacity model.Bytes `json:"capacity,omitempty"` // of the file system it stands on
+	Free     model.Bytes `json:"free,omitempty"`
+}
+
+// Format is a disk image format. It is always named, never guessed from content.
+type Format string
+
+// The formats.
+const (
+	Raw   Format = "raw"
+	QCOW2 Format = "qcow2"
+)
+
+// MaxVolume is the largest virtual size of a volume.
+const MaxVolume = 64 * model.TiB
+
+// VolumeSpec is what is wished of a volume.
+type VolumeSpec struct {
+	Pool   string      `json:"pool,omitempty"`
+	Format Format      `json:"format,omitempty"` // raw when absent
+	Size   model.Bytes `json:"size,omitempty"`   // virtual; a multiple of 512 bytes
+}
+
+// Volume is a stored volume.
+type Volume struct {
+	model.Metadata
+	Spec VolumeSpec `json:"spec"`
+	File string     `json:"file"` // its file's name in the pool: the volume's UID, never a path of a user's
+	// SHA256 is of the bytes that were imported, while nothing has written to the volume since.
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// VolumeUsage is what was seen of a volume.
+type VolumeUsage struct {
+	Allocated model.Bytes `json:"allocated"`
+	UsedBy    string      `json:"usedBy,omitempty"` // "vm/web"
+}
+
+// BootKind says what a boot file is.
+type BootKind string
+
+// The kinds of boot files.
+const (
+	KernelFile BootKind = "kernel"
+	InitrdFile BootKind = "initrd"
+)
+
+// MaxBootFile is the largest boot file.
+const MaxBootFile = 512 * model.MiB
+
+// BootFile is a stored kernel or initrd. Its content never changes: another content is another file
+// under the same name, and a running VM keeps what it was started with.
+type BootFile struct {
+	model.Metadata
+	Kind   BootKind    `json:"kind"`
+	SHA256 string      `json:"sha256"`
+	Size   model.Bytes `json:"size"`
+}
+
+// CheckVolume returns what is wrong with a volume's name and spec, all of it.
+func CheckVolume(name string, s VolumeSpec) []error {
+	var errs []error
+	add := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	add(model.CheckName("volume name", name))
+	if s.Pool != "" {
+		add(model.CheckName("pool name", s.Pool))
+	}
+	if s.Format != "" && s.Format != Raw && s.Format != QCOW2 {
+		add(fault.New(fault.Invalid, "format %.20q is none of raw, qcow2", string(s.Format)))
+	}
+	switch {
+	case s.Size <= 0:
+		add(fault.New(fault.Invalid, "a volume needs a size").Try("--size 10GiB"))
+	case s.Size > MaxVolume:
+		add(fault.New(fault.Invalid, "size %s is more than %s", s.Size, MaxVolume))
+	case s.Size%512 != 0:
+		add(fault.New(fault.Invalid, "size %d is not a multiple of 512 bytes", int64(s.Size)))
+	}
+	return errs
+}
+
+// CheckBootFile returns what is wrong with a boot file's name and kind.
+func CheckBootFile(name string, kind BootKind) []error {
+	var errs []error
+	if err := model.CheckName("boot file name", name); err != nil {
+		errs = append(errs, err)
+	}
+	if kind != KernelFile && kind != InitrdFile {
+		errs = append(errs, fault.New(fault.Invalid, "boot file kind %.20q is none of kernel, initrd", string(kind)))
+	}
+	return errs
+}
+
+// VolumeFile returns the name that the volume with this UID has in its pool.
+func VolumeFile(uid string, f Format) string { return fmt.Sprintf("%s.%s", uid, f) }

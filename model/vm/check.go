@@ -1,0 +1,162 @@
+package vm
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model"
+)
+
+// Problem is one thing wrong with a definition, at a JSON path in it ("disks.root.volume").
+type Problem struct {
+	Path string
+	What string
+	Hint string
+}
+
+func (p Problem) Error() string { return p.Path + ": " + p.What }
+
+var (
+	uuidShape   = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+	macShape    = regexp.MustCompile(`^[0-9a-f]{2}(:[0-9a-f]{2}){5}$`)
+	serialShape = regexp.MustCompile(`^[A-Za-z0-9_.-]{0,20}$`)
+)
+
+// Check returns everything that is wrong with d whatever the host: shapes, ranges, what excludes
+// each other. What a host lacks is asked elsewhere. Empty when d is well formed.
+func Check(d Definition) []Problem {
+	c := &check{}
+	c.err("name", model.CheckName("vm name", d.Name))
+	for _, err := range model.CheckLabels(d.Labels) {
+		c.err("labels", err)
+	}
+	c.scalars(d.Spec)
+	c.boot(d.Spec)
+	c.disks(d.Disks)
+	c.nics(d.NICs)
+	slices.SortStableFunc(c.found, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
+	return c.found
+}
+
+type check struct{ found []Problem }
+
+func (c *check) say(path, hint, format string, args ...any) {
+	c.found = append(c.found, Problem{Path: path, What: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+func (c *check) err(path string, err error) {
+	if err != nil {
+		c.say(path, fault.HintOf(err), "%s", err)
+	}
+}
+
+func (c *check) oneOf(path, value string, known ...string) {
+	if value != "" && !slices.Contains(known, value) {
+		c.say(path, "use "+strings.Join(known, " or "), "%.40q is none of %s", value, strings.Join(known, ", "))
+	}
+}
+
+func (c *check) between(path string, value, low, high int) {
+	if value != 0 && (value < low || value > high) {
+		c.say(path, "", "%d is not between %d and %d", value, low, high)
+	}
+}
+
+func (c *check) scalars(s Spec) {
+	if s.UUID != "" && !uuidShape.MatchString(s.UUID) {
+		c.say("uuid", "leave it out and one is made", "%.60q is not a UUID in lower case", s.UUID)
+	}
+	c.oneOf("power", string(s.Power), string(On), string(Off), string(Paused))
+	c.oneOf("arch", s.Arch, "x86_64", "aarch64")
+	c.oneOf("machine", s.Machine, "q35", "pc", "virt")
+	c.oneOf("accelerator", string(s.Accelerator), string(Auto), string(KVM), string(TCG))
+	c.oneOf("firmware", string(s.Firmware), string(BIOS), string(Kernel))
+	c.between("cpus", s.CPUs, 1, MaxCPUs)
+	c.between("stopTimeout", s.StopTimeout, 1, MaxStopSecond)
+	if s.Memory != 0 && (s.Memory < MinMemory || s.Memory > MaxMemory) {
+		c.say("memory", "", "%s is not between %s and %s", s.Memory, MinMemory, MaxMemory)
+	} else if s.Memory%model.MiB != 0 {
+		c.say("memory", "", "%s is not a multiple of 1MiB", s.Memory)
+	}
+	if len(s.Description) > 1024 {
+		c.say("description", "", "%d bytes are more than 1024", len(s.Description))
+	}
+	if s.Arch == "aarch64" && (s.Machine == "q35" || s.Machine == "pc") || s.Arch == "x86_64" && s.Machine == "virt" {
+		c.say("machine", "leave machine out", "arch %q has no machine %q", s.Arch, s.Machine)
+	}
+}
+
+func (c *check) boot(s Spec) {
+	if s.Firmware == Kernel && s.Boot == nil {
+		c.say("boot", "add boot.kernel, or use firmware bios", `firmware "kernel" needs boot.kernel`)
+	}
+	if s.Boot == nil {
+		return
+	}
+	if s.Firmware == BIOS {
+		c.say("boot", `use firmware "kernel", or leave boot out`, `firmware "bios" boots from disks and reads no boot.kernel`)
+	}
+	c.err("boot.kernel", model.CheckName("boot file", s.Boot.Kernel))
+	if s.Boot.Initrd != "" {
+		c.err("boot.initrd", model.CheckName("boot file", s.Boot.Initrd))
+	}
+	if len(s.Boot.Cmdline) > MaxCmdline {
+		c.say("boot.cmdline", "", "%d bytes are more than %d", len(s.Boot.Cmdline), MaxCmdline)
+	}
+	if strings.ContainsFunc(s.Boot.Cmdline, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		c.say("boot.cmdline", "", "has a control character")
+	}
+}
+
+func (c *check) disks(disks map[string]Disk) {
+	if len(disks) > MaxDisks {
+		c.say("disks", "", "%d disks are more than %d", len(disks), MaxDisks)
+	}
+	at, index := map[string]string{}, map[int]string{}
+	for _, name := range sortedKeys(disks) {
+		d, path := disks[name], "disks."+name
+		c.err(path, model.CheckName("disk name", name))
+		c.err(path+".volume", model.CheckName("volume name", d.Volume))
+		if other, twice := at[d.Volume]; twice {
+			c.say(path+".volume", "give each disk a volume of its own", "volume %q is already disk %q", d.Volume, other)
+		}
+		at[d.Volume] = name
+		if other, twice := index[d.BootIndex]; twice && d.BootIndex != 0 {
+			c.say(path+".bootIndex", "", "%d is already that of disk %q", d.BootIndex, other)
+		}
+		index[d.BootIndex] = name
+		c.between(path+".bootIndex", d.BootIndex, 1, MaxDisks)
+		if !serialShape.MatchString(d.Serial) {
+			c.say(path+".serial", "", "%.40q is not up to 20 of A-Z a-z 0-9 _ . -", d.Serial)
+		}
+	}
+}
+
+func (c *check) nics(nics map[string]NIC) {
+	if len(nics) > MaxNICs {
+		c.say("nics", "", "%d network cards are more than %d", len(nics), MaxNICs)
+	}
+	at := map[string]string{}
+	for _, name := range sortedKeys(nics) {
+		n, path := nics[name], "nics."+name
+		c.err(path, model.CheckName("network card name", name))
+		c.oneOf(path+".network", n.Network, UserNetwork)
+		if n.MAC == "" {
+			continue
+		}
+		if !macShape.MatchString(n.MAC) {
+			c.say(path+".mac", "leave it out and one is made", "%.40q is not six bytes in lower case hex with colons", n.MAC)
+		} else if multicast(n.MAC) {
+			c.say(path+".mac", "make the second hex digit even", "%s is a multicast address", n.MAC)
+		}
+		if other, twice := at[n.MAC]; twice {
+			c.say(path+".mac", "", "%s is already that of %q", n.MAC, other)
+		}
+		at[n.MAC] = name
+	}
+}
+
+func multicast(mac string) bool { return strings.ContainsRune("13579bdf", rune(mac[1])) }

@@ -1,0 +1,144 @@
+// Package vm holds the words for a virtual machine: what is wished (Definition, Spec), what was
+// seen (Status), which verb is legal in which state, and the defaults as a visible layer.
+//
+// What does not live here: how a spec becomes a QEMU command line (internal/qemu/machine), and what
+// a host can do (model/host).
+package vm
+
+import (
+	"github.com/hyper-nixos/hyper-nixos/model"
+)
+
+// Power is the level wish for a VM's power.
+type Power string
+
+// The power wishes.
+const (
+	On     Power = "on"
+	Off    Power = "off"
+	Paused Power = "paused" // started, its vCPUs stopped
+)
+
+// Accelerator says what executes the guest's instructions.
+type Accelerator string
+
+// The accelerators. Auto takes KVM where a probe VM proved it, TCG else, and says which and why.
+const (
+	Auto Accelerator = "auto"
+	KVM  Accelerator = "kvm"
+	TCG  Accelerator = "tcg"
+)
+
+// Firmware says what runs first in the guest.
+type Firmware string
+
+// The firmwares. With Kernel the Linux kernel of Boot is loaded directly.
+const (
+	BIOS   Firmware = "bios"
+	Kernel Firmware = "kernel"
+)
+
+// Definition is a VM as its owner writes it: in a file, in a declaration, in a POST. Its JSON tags
+// are the v1 schema. In a declaration the name is the key and must not be repeated differently.
+type Definition struct {
+	Name   string            `json:"name,omitempty"`
+	Labels map[string]string `json:"labels,omitempty"`
+	Spec
+}
+
+// Spec is what is wished of one VM. A field that is absent takes its default when the spec is
+// used, not when it is stored; see Effective.
+type Spec struct {
+	Description string      `json:"description,omitempty"`
+	UUID        string      `json:"uuid,omitempty"`        // of the guest's SMBIOS; made when absent, never changed after
+	Power       Power       `json:"power,omitempty"`       // on | off | paused
+	CPUs        int         `json:"cpus,omitempty"`        // vCPUs
+	Memory      model.Bytes `json:"memory,omitempty"`      // a multiple of 1 MiB
+	Arch        string      `json:"arch,omitempty"`        // x86_64 | aarch64; the host's when absent
+	Machine     string      `json:"machine,omitempty"`     // q35 | pc | virt: the family; its version is pinned at first start
+	Accelerator Accelerator `json:"accelerator,omitempty"` // auto | kvm | tcg
+	Firmware    Firmware    `json:"firmware,omitempty"`    // bios | kernel
+	Boot        *Boot       `json:"boot,omitempty"`        // with firmware "kernel"
+
+	Disks map[string]Disk `json:"disks,omitempty"` // by device name, such as "root"
+	NICs  map[string]NIC  `json:"nics,omitempty"`  // by device name, such as "lan"
+
+	Serial    *bool `json:"serial,omitempty"`    // a serial console; on when absent
+	RNG       *bool `json:"rng,omitempty"`       // a virtio random number generator; on when absent
+	Autostart bool  `json:"autostart,omitempty"` // start again after a host reboot, if it was on
+
+	StopTimeout int `json:"stopTimeout,omitempty"` // seconds a guest gets to power itself off
+}
+
+// Boot names the files of a direct kernel boot, by their names in the store of boot files.
+type Boot struct {
+	Kernel  string `json:"kernel"`
+	Initrd  string `json:"initrd,omitempty"`
+	Cmdline string `json:"cmdline,omitempty"` // bounded by MaxCmdline
+}
+
+// Disk attaches one volume, by its name in a pool, never by a path.
+type Disk struct {
+	Volume    string `json:"volume"`
+	ReadOnly  bool   `json:"readOnly,omitempty"`
+	BootIndex int    `json:"bootIndex,omitempty"` // 1 is tried first; 0 is never booted from
+	Serial    string `json:"serial,omitempty"`    // shown to the guest; up to 20 of A-Z a-z 0-9 _ . -
+}
+
+// NIC is one network card.
+type NIC struct {
+	Network string `json:"network,omitempty"` // "user": NAT by passt, nothing to set up
+	MAC     string `json:"mac,omitempty"`     // made from the VM's UUID and the device name when absent
+}
+
+// UserNetwork is the network of a NIC that names none.
+const UserNetwork = "user"
+
+// Limits of a spec, whatever the host.
+const (
+	MinMemory     = 2 * model.MiB
+	MaxMemory     = 16 * model.TiB
+	MaxCPUs       = 1024
+	MaxDisks      = 24
+	MaxNICs       = 8
+	MaxCmdline    = 2047 // x86 COMMAND_LINE_SIZE less its NUL
+	MaxStopSecond = 86400
+)
+
+// Defaults, each used where the spec is silent.
+const (
+	DefaultCPUs        = 1
+	DefaultMemory      = 512 * model.MiB
+	DefaultStopTimeout = 60
+)
+
+// Clone returns a deep copy.
+func (s Spec) Clone() Spec {
+	if s.Boot != nil {
+		b := *s.Boot
+		s.Boot = &b
+	}
+	s.Disks = cloneMap(s.Disks)
+	s.NICs = cloneMap(s.NICs)
+	s.Serial, s.RNG = cloneBool(s.Serial), cloneBool(s.RNG)
+	return s
+}
+
+func cloneMap[V any](m map[string]V) map[string]V {
+	if m == nil {
+		return nil
+	}
+	out := make(map[string]V, len(m))
+	for k, v := range m {
+		out[k] = v
+	}
+	return out
+}
+
+func cloneBool(b *bool) *bool {
+	if b == nil {
+		return nil
+	}
+	v := *b
+	return &v
+}

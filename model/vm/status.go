@@ -1,0 +1,112 @@
+package vm
+
+import (
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/model"
+)
+
+// Object is a VM as it is stored: what is wished, and who keeps it so.
+type Object struct {
+	model.Metadata
+	Spec Spec `json:"spec"`
+	// PowerGeneration is the generation in which power was last wished. A guest that powered
+	// itself off ends that wish: it is started again only by a newer one.
+	PowerGeneration int64 `json:"powerGeneration"`
+}
+
+// State is what was seen of a VM's power.
+type State string
+
+// The states.
+const (
+	StateOff       State = "off"       // no process
+	StateStarting  State = "starting"  // a process, not under our control yet
+	StatePrelaunch State = "prelaunch" // under our control, no guest instruction run yet
+	StateRunning   State = "running"   //
+	StatePaused    State = "paused"    // its vCPUs are stopped
+	StateStopping  State = "stopping"  // asked to power itself off, or being ended
+	StateShutdown  State = "shutdown"  // the guest has powered off, QEMU waits to be ended
+	StateCrashed   State = "crashed"   // the guest panicked, or QEMU died; not started again
+	StateUnknown   State = "unknown"   // a process that we cannot ask
+)
+
+// States returns every state, in the order of a life.
+func States() []State {
+	return []State{StateOff, StateStarting, StatePrelaunch, StateRunning, StatePaused, StateStopping, StateShutdown, StateCrashed, StateUnknown}
+}
+
+// Alive reports whether there is a process in state s.
+func (s State) Alive() bool { return s != StateOff && s != StateCrashed && s != "" }
+
+// Status is what was seen, by part; each part has one writer. What is unknown is absent.
+type Status struct {
+	Power *PowerStatus `json:"power,omitempty"` // written by reconcile
+}
+
+// PowerStatus is what was seen of a VM's process.
+type PowerStatus struct {
+	State              State     `json:"state"`
+	Reason             string    `json:"reason,omitempty"` // why it is in this state, where that is not its wish
+	Seen               time.Time `json:"seen"`             // when this was found out
+	Since              time.Time `json:"since"`            // when the state began
+	ObservedGeneration int64     `json:"observedGeneration"`
+
+	Process     *Process     `json:"process,omitempty"` // while there is one
+	Accelerator Accelerator  `json:"accelerator,omitempty"`
+	Pinned      *Pinned      `json:"pinned,omitempty"` // from the first start on
+	Ended       *Ended       `json:"ended,omitempty"`  // how the last run ended
+	Problem     *Trouble     `json:"problem,omitempty"`
+	Findings    finding.List `json:"findings,omitempty"` // what the host limits: accelerator, cgroup
+	Pending     []string     `json:"pending,omitempty"`  // JSON paths edited since the start, effective at the next one
+}
+
+// Process identifies one process for ever: a pid alone is used again.
+type Process struct {
+	PID       int    `json:"pid"`
+	StartTime uint64 `json:"startTime"` // field 22 of /proc/PID/stat: clock ticks since boot
+	BootID    string `json:"bootID"`    // /proc/sys/kernel/random/boot_id
+	UID       uint32 `json:"uid"`
+	QEMU      string `json:"qemu,omitempty"` // version, as QEMU says it
+
+	// Started is the spec that this process was started with, defaults filled in.
+	Started *Spec `json:"started,omitempty"`
+}
+
+// Pinned is what a guest has come to rely on and keeps over restarts and upgrades.
+type Pinned struct {
+	MachineType string         `json:"machineType"`     // versioned: pc-q35-7.2
+	Slots       map[string]int `json:"slots,omitempty"` // device name ("disk/root") → PCIe root port number, from 1
+}
+
+// End says how a run of a VM ended.
+type End string
+
+// The ends.
+const (
+	EndStopped    End = "stopped"     // by our wish
+	EndKilled     End = "killed"      // by our wish, without asking the guest
+	EndGuest      End = "guest"       // the guest powered itself off
+	EndPanic      End = "panic"       // the guest's kernel panicked
+	EndQEMU       End = "qemu"        // QEMU died or was killed by somebody else
+	EndHostReboot End = "host-reboot" //
+)
+
+// Ended is the end of one run.
+type Ended struct {
+	How             End       `json:"how"`
+	Detail          string    `json:"detail,omitempty"` // QEMU's last words, bounded to 2 KiB
+	At              time.Time `json:"at"`
+	PowerGeneration int64     `json:"powerGeneration"` // the wish that this end used up
+}
+
+// Trouble is why the wish is not reached.
+type Trouble struct {
+	Code  string    `json:"code,omitempty"`
+	What  string    `json:"what"`
+	Hint  string    `json:"hint,omitempty"`
+	Since time.Time `json:"since"`
+	Tries int       `json:"tries"`
+	Retry bool      `json:"retry"` // it is tried again without anybody doing anything
+}
