@@ -34,6 +34,7 @@ type Metadata struct {
 	Generation int64             `json:"generation"` // counts edits of the spec, from 1
 	Revision   int64             `json:"revision"`   // the store's, of the last write of the spec; the ETag
 	Created    time.Time         `json:"created"`
+	Deleted    *time.Time        `json:"deleted,omitempty"` // asked to be deleted; gone once its hands have let go of it
 }
 
 // Ref names one object.

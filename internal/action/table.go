@@ -1,0 +1,149 @@
+package action
+
+import (
+	"slices"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+)
+
+// Access says who may ask.
+type Access string
+
+// The access classes. The API's socket lets nobody else in.
+const (
+	Member Access = "member" // the group hypervisor, and root
+	Root   Access = "root"   //
+)
+
+// Wish says what kind of wish an action is.
+type Wish string
+
+// The kinds of wishes.
+const (
+	Level Wish = "level" // stays true; a newer one takes its place
+	Edge  Wish = "edge"  // happens once
+	Read  Wish = "read"  // changes nothing
+)
+
+// Row is one action: what may be asked, by whom, in which phase, for which feature, and where it is
+// reached. A Row cannot be made outside of this package: an action that is not in the table has no
+// route.
+type Row struct {
+	name     string
+	access   Access
+	feature  string
+	hardened bool
+	dryRun   bool
+	wish     Wish
+	method   string
+	path     string
+	what     string
+}
+
+// Name is the action's stable name: "vm.start".
+func (r Row) Name() string { return r.name }
+
+// Access is who may ask.
+func (r Row) Access() Access { return r.access }
+
+// Feature is the feature that the action belongs to; the core ones are always on.
+func (r Row) Feature() string { return r.feature }
+
+// Hardened reports whether it is allowed in the hardened phase.
+func (r Row) Hardened() bool { return r.hardened }
+
+// DryRun reports whether its plan can be asked for.
+func (r Row) DryRun() bool { return r.dryRun }
+
+// Wish is what kind of wish it is.
+func (r Row) Wish() Wish { return r.wish }
+
+// Method and Path are its route.
+func (r Row) Method() string { return r.method }
+
+// Path is its route below the server's root.
+func (r Row) Path() string { return r.path }
+
+// What says in a few words what it does.
+func (r Row) What() string { return r.what }
+
+const (
+	project = "/v1/projects/{project}"
+	vmPath  = project + "/vms/{name}"
+	core    = "vmManagement"
+	log     = "auditLogging"
+)
+
+// The action table. Columns: name, access, feature, allowed when hardened, dry run, wish, route.
+var (
+	VMCreate = row("vm.create", Member, core, false, true, Level, "POST", project+"/vms", "create a VM")
+	VMEdit   = row("vm.edit", Member, core, false, true, Level, "PATCH", vmPath, "edit a VM's spec")
+	VMDelete = row("vm.delete", Member, core, false, true, Level, "DELETE", vmPath, "delete a VM")
+	VMStart  = row("vm.start", Member, core, true, true, Level, "POST", vmPath+"/actions/start", "start a VM")
+	VMStop   = row("vm.stop", Member, core, true, true, Level, "POST", vmPath+"/actions/stop", "ask a VM's guest to power off")
+	VMKill   = row("vm.kill", Member, core, true, true, Level, "POST", vmPath+"/actions/kill", "end a VM without asking its guest")
+	VMPause  = row("vm.pause", Member, core, true, true, Level, "POST", vmPath+"/actions/pause", "stop a VM's vCPUs")
+	VMResume = row("vm.resume", Member, core, true, true, Level, "POST", vmPath+"/actions/resume", "let a paused VM go on")
+	VMReboot = row("vm.reboot", Member, core, true, true, Edge, "POST", vmPath+"/actions/reboot", "reset a VM")
+
+	VMList    = row("vm.list", Member, core, true, false, Read, "GET", project+"/vms", "list VMs")
+	VMShow    = row("vm.show", Member, core, true, false, Read, "GET", vmPath, "show a VM")
+	VMConsole = row("vm.console", Member, core, true, false, Edge, "GET", vmPath+"/console", "connect to a VM's serial console")
+	VMLogs    = row("vm.logs", Member, core, true, false, Read, "GET", vmPath+"/logs/{log}", "read a VM's logs")
+
+	VolumeCreate = row("volume.create", Member, core, false, true, Level, "POST", project+"/volumes", "create an empty volume")
+	VolumeImport = row("volume.import", Member, core, false, false, Edge, "PUT", project+"/volumes/{name}/content", "import a volume's content")
+	VolumeDelete = row("volume.delete", Member, core, false, true, Level, "DELETE", project+"/volumes/{name}", "delete a volume and what is on it")
+	VolumeList   = row("volume.list", Member, core, true, false, Read, "GET", project+"/volumes", "list volumes")
+	VolumeShow   = row("volume.show", Member, core, true, false, Read, "GET", project+"/volumes/{name}", "show a volume")
+
+	BootFileImport = row("boot-file.import", Member, core, false, false, Edge, "PUT", project+"/boot-files/{name}/content", "import a kernel or an initrd")
+	BootFileDelete = row("boot-file.delete", Member, core, false, true, Level, "DELETE", project+"/boot-files/{name}", "delete a kernel or an initrd")
+	BootFileList   = row("boot-file.list", Member, core, true, false, Read, "GET", project+"/boot-files", "list kernels and initrds")
+
+	OperationList   = row("operation.list", Member, core, true, false, Read, "GET", "/v1/operations", "list operations")
+	OperationShow   = row("operation.show", Member, core, true, false, Read, "GET", "/v1/operations/{id}", "show an operation")
+	OperationCancel = row("operation.cancel", Member, core, true, false, Edge, "POST", "/v1/operations/{id}/actions/cancel", "cancel an operation")
+
+	ConfigApply = row("config.apply", Root, core, false, true, Level, "PUT", "/v1/config", "apply a declaration")
+	ConfigShow  = row("config.show", Member, core, true, false, Read, "GET", "/v1/config", "show the declaration")
+
+	FeatureList = row("feature.list", Member, core, true, false, Read, "GET", "/v1/features", "list features")
+	HostShow    = row("host.show", Member, core, true, false, Read, "GET", "/v1/host", "show this host")
+	EventList   = row("event.list", Member, core, true, false, Read, "GET", "/v1/events", "follow what happens")
+	AuditList   = row("audit.list", Root, log, true, false, Read, "GET", "/v1/audit", "read the audit log")
+	VersionShow = row("version.show", Member, core, true, false, Read, "GET", "/v1/version", "show the version")
+)
+
+var table []Row
+
+func row(name string, access Access, feature string, hardened, dryRun bool, wish Wish, method, path, what string) Row {
+	r := Row{name, access, feature, hardened, dryRun, wish, method, path, what}
+	table = append(table, r)
+	return r
+}
+
+// Table returns every action, by name.
+func Table() []Row {
+	out := slices.Clone(table)
+	slices.SortFunc(out, func(a, b Row) int {
+		switch {
+		case a.name < b.name:
+			return -1
+		case a.name > b.name:
+			return 1
+		}
+		return 0
+	})
+	return out
+}
+
+// ByName returns the row of one action.
+func ByName(name string) (Row, error) {
+	for _, r := range table {
+		if r.name == name {
+			return r, nil
+		}
+	}
+	return Row{}, fault.New(fault.NotFound, "there is no action %q", name)
+}

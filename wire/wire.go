@@ -1,0 +1,202 @@
+// Package wire holds what only the wire has: problems, pages, events, the summaries that lists are
+// made of, the bodies of requests. Everything else travels as the words of model.
+//
+// What does not live here: how it is served (internal/api/rest) and called (client).
+package wire
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/host"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// Problem is an error as it travels (RFC 9457).
+type Problem struct {
+	Type      string       `json:"type"`  // "about:blank", or the page that explains Code
+	Title     string       `json:"title"` // the kind, in words
+	Status    int          `json:"status"`
+	Detail    string       `json:"detail"`
+	Code      string       `json:"code,omitempty"`
+	Findings  finding.List `json:"findings,omitempty"`
+	Remedy    string       `json:"remedy,omitempty"` // the next step
+	Operation string       `json:"operation,omitempty"`
+	RequestID string       `json:"requestId,omitempty"`
+}
+
+// Page is one page of a list.
+type Page struct {
+	Items    []json.RawMessage `json:"items"`
+	Next     string            `json:"next,omitempty"` // cursor of the next page
+	Revision int64             `json:"revision"`       // the list was true at; follow changes from here
+	Total    int               `json:"total"`          // items that match, on all pages
+}
+
+// Event is one change, with CloudEvents 1.0 names. Events are ordered by Revision.
+type Event struct {
+	SpecVersion string          `json:"specversion"` // 1.0
+	ID          string          `json:"id"`          // "<revision>.<n>"
+	Source      string          `json:"source"`      // the host
+	Type        string          `json:"type"`        // vm.state.changed, operation.changed, …
+	Time        time.Time       `json:"time"`
+	Subject     string          `json:"subject"` // vm/default/web
+	Revision    int64           `json:"revision"`
+	Data        json.RawMessage `json:"data,omitempty"`
+}
+
+// VMSummary is one VM in a list: at most 300 bytes for names of common length.
+type VMSummary struct {
+	Name    string            `json:"name"`
+	Project string            `json:"project"`
+	UID     string            `json:"uid"`
+	State   vm.State          `json:"state"`
+	Wish    vm.Power          `json:"wish"`
+	CPUs    int               `json:"cpus"`
+	Memory  model.Bytes       `json:"memory"`
+	Accel   vm.Accelerator    `json:"accelerator,omitempty"`
+	Labels  map[string]string `json:"labels,omitempty"`
+	Since   *time.Time        `json:"since,omitempty"`
+	Origin  model.Origin      `json:"origin"`
+	Trouble string            `json:"trouble,omitempty"` // what keeps it from its wish
+	Created time.Time         `json:"created"`
+}
+
+// VM is one VM in full.
+type VM struct {
+	Kind      string         `json:"kind"` // "vm"
+	Metadata  model.Metadata `json:"metadata"`
+	Spec      vm.Spec        `json:"spec"`      // as it was written
+	Effective vm.Spec        `json:"effective"` // with the defaults filled in
+	Defaults  []string       `json:"defaults"`  // JSON paths that were filled in
+	Status    vm.Status      `json:"status"`
+	Findings  finding.List   `json:"findings,omitempty"` // what follows from spec and facts
+}
+
+// Volume is one volume.
+type Volume struct {
+	Kind     string              `json:"kind"` // "volume"
+	Metadata model.Metadata      `json:"metadata"`
+	Spec     storage.VolumeSpec  `json:"spec"`
+	SHA256   string              `json:"sha256,omitempty"`
+	Usage    storage.VolumeUsage `json:"usage"`
+	Ready    bool                `json:"ready"`
+}
+
+// BootFile is one kernel or initrd.
+type BootFile struct {
+	Kind     string           `json:"kind"` // "boot-file"
+	Metadata model.Metadata   `json:"metadata"`
+	Content  storage.BootKind `json:"content"`
+	SHA256   string           `json:"sha256"`
+	Size     model.Bytes      `json:"size"`
+	UsedBy   []string         `json:"usedBy,omitempty"` // "vm/web"
+}
+
+// Feature is one feature of the catalogue, as it stands on this host.
+type Feature struct {
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	Category string   `json:"category"`
+	Risk     string   `json:"risk"`
+	Set      string   `json:"set,omitempty"`
+	State    string   `json:"state"` // on | off | waiting | unavailable | refused
+	Why      []string `json:"why,omitempty"`
+	What     string   `json:"what"`
+}
+
+// Features is what the host's declaration resolves to.
+type Features struct {
+	Items    []Feature    `json:"items"`
+	Findings finding.List `json:"findings,omitempty"`
+	Risk     string       `json:"risk"`    // the highest level of what is on
+	RiskWhy  []string     `json:"riskWhy"` // what contributes to it, and what mitigates it
+	Revision int64        `json:"revision"`
+}
+
+// Config is the declaration that stands.
+type Config struct {
+	Generation  int64           `json:"generation"` // 0: none was applied yet
+	Applied     *time.Time      `json:"applied,omitempty"`
+	By          operation.Actor `json:"by"`
+	Source      string          `json:"source"` // "applied", or the file that is the declaration
+	Declaration json.RawMessage `json:"declaration,omitempty"`
+	Findings    finding.List    `json:"findings,omitempty"`
+}
+
+// Host is this host.
+type Host struct {
+	Kind     string       `json:"kind"` // "host"
+	Version  string       `json:"version"`
+	Facts    host.Facts   `json:"facts"`
+	Started  time.Time    `json:"started"` // hvd
+	VMs      int          `json:"vms"`
+	Running  int          `json:"running"`
+	Findings finding.List `json:"findings,omitempty"`
+}
+
+// PlanStep is one step of a plan as it is shown.
+type PlanStep struct {
+	Name   string   `json:"name"`
+	Detail []string `json:"detail,omitempty"` // a command line, one argument each
+}
+
+// Preview is the answer to a dry run: what would be done, and what speaks against it.
+type Preview struct {
+	Plan     []PlanStep   `json:"plan"`
+	Findings finding.List `json:"findings"`
+	Refused  bool         `json:"refused"`
+	Changes  []Change     `json:"changes,omitempty"` // of a declaration
+}
+
+// Change is one difference between what stands and what is asked for.
+type Change struct {
+	Path string `json:"path"`
+	Kind string `json:"kind"` // added | removed | changed
+	Old  string `json:"old,omitempty"`
+	New  string `json:"new,omitempty"`
+}
+
+// CreateVolume is the body of POST …/volumes.
+type CreateVolume struct {
+	Name   string            `json:"name"`
+	Labels map[string]string `json:"labels,omitempty"`
+	storage.VolumeSpec
+}
+
+// VerbOptions is the body of POST …/vms/{name}/actions/{verb}.
+type VerbOptions struct {
+	Force   bool `json:"force,omitempty"`   // stop: without asking the guest; delete: also when it runs
+	Timeout int  `json:"timeout,omitempty"` // stop: seconds the guest gets; its stopTimeout when 0
+	Volumes bool `json:"volumes,omitempty"` // delete: its volumes too
+}
+
+// Console says how a console is spoken to: after an Upgrade to "hv-console" the connection carries
+// the guest's serial line as bytes, both ways.
+type Console struct {
+	Scrollback int `json:"scrollback,omitempty"` // bytes of what was printed before, sent first
+}
+
+// AuditRecord is one line of the audit log.
+type AuditRecord struct {
+	Seq       int64           `json:"seq"`
+	Time      time.Time       `json:"time"`
+	Actor     operation.Actor `json:"actor"`
+	Action    string          `json:"action"`
+	Target    string          `json:"target"`
+	Phase     string          `json:"phase"` // intent | outcome
+	Intent    int64           `json:"intent,omitempty"`
+	Operation string          `json:"operation,omitempty"`
+	Result    string          `json:"result,omitempty"` // done | failed | refused | cancelled | superseded
+	Detail    string          `json:"detail,omitempty"`
+}
+
+// Version is the answer of GET /v1/version.
+type Version struct {
+	Version string `json:"version"`
+	API     string `json:"api"` // v1
+}
