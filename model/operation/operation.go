@@ -25,7 +25,7 @@ const (
 )
 
 // Ended reports whether s is an end.
-func (s State) Ended() bool { return s != Pending && s != Running }
+func (s State) Ended() bool { return s != Pending && s != Running && s != "" }
 
 // Actor is who asked.
 type Actor struct {
@@ -42,34 +42,44 @@ type Target struct {
 
 func (t Target) String() string { return t.Kind + "/" + t.Ref.String() }
 
-// Operation is one piece of work.
+// Operation is one piece of work: what was asked, and what became of it.
 type Operation struct {
-	ID       string       `json:"id"`
-	Action   string       `json:"action"` // the action table's name: "vm.start"
-	Target   Target       `json:"target"`
-	Actor    Actor        `json:"actor"`
-	State    State        `json:"state"`
-	Steps    []Step       `json:"steps,omitempty"`
-	Created  time.Time    `json:"created"`
-	Ended    *time.Time   `json:"ended,omitempty"`
-	Error    *Problem     `json:"error,omitempty"`
-	Findings finding.List `json:"findings,omitempty"`
+	Wish
+	Status
+}
 
-	// Generation is the generation of the target's spec that this operation waits for (level
-	// wishes); zero for what happens once.
+// Wish is what was asked. Its one writer is the action.
+type Wish struct {
+	ID      string    `json:"id"`     // 16 hex digits that grow with time
+	Action  string    `json:"action"` // the action table's name: "vm.start"
+	Target  Target    `json:"target"`
+	Actor   Actor     `json:"actor"`
+	Created time.Time `json:"created"`
+
+	// Generation is the generation of the target's spec that this operation waits for.
 	Generation int64 `json:"generation,omitempty"`
 	// Params are the action's own, without secrets: {"force": "true"}.
 	Params map[string]string `json:"params,omitempty"`
-	// Before is the power wish that cancel puts back, for level wishes on power.
+	// Before is the power wish that cancel puts back; empty where there is nothing to put back.
 	Before string `json:"before,omitempty"`
 	// CancelAsked is set by cancel; whoever runs the operation ends it.
-	CancelAsked bool  `json:"cancelAsked,omitempty"`
-	AuditSeq    int64 `json:"auditSeq,omitempty"` // of the intent, so that the outcome can name it
+	CancelAsked bool `json:"cancelAsked,omitempty"`
+	// AuditSeq is the intent's number in the audit log, which the outcome names.
+	AuditSeq int64 `json:"auditSeq,omitempty"`
+}
+
+// Status is what became of it. Its one writer is who runs it.
+type Status struct {
+	State    State        `json:"state"`
+	Steps    []Step       `json:"steps,omitempty"`
+	Ended    *time.Time   `json:"ended,omitempty"`
+	Error    *Problem     `json:"error,omitempty"`
+	Findings finding.List `json:"findings,omitempty"`
 }
 
 // Step is one step of an operation's plan.
 type Step struct {
-	Name     string     `json:"name"` // what a person reads: "open disk root"
+	Name     string     `json:"name"` // what a person reads: "launch QEMU"
 	State    State      `json:"state"`
 	Started  *time.Time `json:"started,omitempty"`
 	Ended    *time.Time `json:"ended,omitempty"`

@@ -56,6 +56,26 @@ type Volume struct {
 	SHA256 string `json:"sha256,omitempty"`
 }
 
+// VolumeStatus is what was seen of a volume, written by reconcile.
+type VolumeStatus struct {
+	Made    bool   `json:"made"`              // its file was made or imported
+	Problem string `json:"problem,omitempty"` // what keeps it from its wish
+}
+
+// Claim says who may open a volume: one writer, or readers.
+type Claim struct {
+	Writer  string   `json:"writer,omitempty"` // "vm/web"
+	Readers []string `json:"readers,omitempty"`
+}
+
+// Holders returns everybody who holds the claim.
+func (c Claim) Holders() []string {
+	if c.Writer != "" {
+		return []string{c.Writer}
+	}
+	return c.Readers
+}
+
 // VolumeUsage is what was seen of a volume.
 type VolumeUsage struct {
 	Allocated model.Bytes `json:"allocated"`

@@ -55,8 +55,9 @@ type PowerStatus struct {
 
 	Process     *Process     `json:"process,omitempty"` // while there is one
 	Accelerator Accelerator  `json:"accelerator,omitempty"`
-	Pinned      *Pinned      `json:"pinned,omitempty"` // from the first start on
-	Ended       *Ended       `json:"ended,omitempty"`  // how the last run ended
+	Pinned      *Pinned      `json:"pinned,omitempty"`    // from the first start on
+	Ended       *Ended       `json:"ended,omitempty"`     // how the last run ended
+	StopAsked   *StopAsked   `json:"stopAsked,omitempty"` // the guest was asked to power itself off
 	Problem     *Trouble     `json:"problem,omitempty"`
 	Findings    finding.List `json:"findings,omitempty"` // what the host limits: accelerator, cgroup
 	Pending     []string     `json:"pending,omitempty"`  // JSON paths edited since the start, effective at the next one
@@ -80,6 +81,12 @@ type Pinned struct {
 	Slots       map[string]int `json:"slots,omitempty"` // device name ("disk/root") → PCIe root port number, from 1
 }
 
+// StopAsked says for which wish, and until when, a guest may power itself off.
+type StopAsked struct {
+	PowerGeneration int64     `json:"powerGeneration"`
+	Deadline        time.Time `json:"deadline"`
+}
+
 // End says how a run of a VM ended.
 type End string
 
@@ -99,6 +106,7 @@ type Ended struct {
 	Detail          string    `json:"detail,omitempty"` // QEMU's last words, bounded to 2 KiB
 	At              time.Time `json:"at"`
 	PowerGeneration int64     `json:"powerGeneration"` // the wish that this end used up
+	Run             uint64    `json:"run"`             // Process.StartTime of the process that ended
 }
 
 // Trouble is why the wish is not reached.

@@ -1,0 +1,92 @@
+// Package plan turns a wish and what was seen into steps. It is pure: time and facts come in as
+// arguments, and a plan is a value that can be printed, stored and run again.
+//
+// What lives here: one file a resource, the steps as data. What does not: doing them (the hands,
+// called by package reconcile), and the QEMU command line itself (qemu/machine).
+package plan
+
+import (
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// Kind names what a step does. Each may be run twice: a step whose effect is there already is done.
+type Kind string
+
+// The kinds of steps.
+const (
+	Launch    Kind = "launch"    // make QEMU's process, its vCPUs stopped
+	Attach    Kind = "attach"    // connect to its monitor, ask for its UUID
+	Continue  Kind = "continue"  // let its vCPUs run
+	Pause     Kind = "pause"     // stop its vCPUs
+	PowerDown Kind = "powerdown" // press its power button
+	Reset     Kind = "reset"     // press its reset button
+	Quit      Kind = "quit"      // end QEMU by its monitor
+	Kill      Kind = "kill"      // end QEMU by a signal
+	Cleanup   Kind = "cleanup"   // take away what a process that is gone has left
+	Forget    Kind = "forget"    // give back a deleted VM's uids and logs
+
+	CreateVolume Kind = "create volume"
+	DeleteVolume Kind = "delete volume"
+)
+
+// Step is one step, for people by its Name and for hands by its data.
+type Step struct {
+	Kind   Kind            `json:"kind"`
+	Name   string          `json:"name"`
+	Start  *Start          `json:"start,omitempty"`  // of Launch
+	Volume *storage.Volume `json:"volume,omitempty"` // of CreateVolume and DeleteVolume
+}
+
+// Start is everything that a launch needs.
+type Start struct {
+	Order       privilege.Launch `json:"order"`
+	Files       []File           `json:"files"` // in the order of Order.Files
+	Accelerator vm.Accelerator   `json:"accelerator"`
+	Pinned      vm.Pinned        `json:"pinned"`
+	Spec        vm.Spec          `json:"spec"` // what the process is started with, defaults filled in
+}
+
+// Source says where a file of a launch comes from.
+type Source string
+
+// The sources.
+const (
+	FromVolume Source = "volume"
+	FromBoot   Source = "boot-file" // a kernel or an initrd, as a sealed memfd
+	FromLog    Source = "log"       // a log of the VM, opened for appending
+)
+
+// File is one open file that a launch hands over.
+type File struct {
+	Name     string         `json:"name"` // the token in the command line
+	Source   Source         `json:"source"`
+	Volume   string         `json:"volume,omitempty"` // the volume's file in its pool
+	Pool     string         `json:"pool,omitempty"`
+	ReadOnly bool           `json:"readOnly,omitempty"`
+	SHA256   string         `json:"sha256,omitempty"` // of a boot file
+	Log      string         `json:"log,omitempty"`    // "serial" | "stderr"
+	Format   storage.Format `json:"format,omitempty"`
+}
+
+// Plan is what is to be done about one object now.
+type Plan struct {
+	Steps []Step
+	// Ended is a run's end that was found out; it is recorded before any step.
+	Ended *vm.Ended
+	// StopAsked is what the status keeps: for which wish the guest was asked to power off.
+	StopAsked *vm.StopAsked
+	// Reached says that the wish is true as soon as the steps are done.
+	Reached bool
+	// Until is when to look again though nothing happens; zero for never.
+	Until time.Time
+	// Overdue says that the guest was given its time and did not power itself off.
+	Overdue bool
+	// Removed says that after the steps the object itself can go.
+	Removed  bool
+	Findings finding.List
+}

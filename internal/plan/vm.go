@@ -1,0 +1,233 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/model/host"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// VMInput is everything that the plan of a VM follows from.
+type VMInput struct {
+	Wish      vm.Object
+	Effective vm.Spec         // Wish.Spec, defaults filled in
+	Last      *vm.PowerStatus // what was written down last; nil for a VM that was never looked at
+	Seen      vm.Seen
+	Facts     host.Facts
+	Now       time.Time
+
+	Volumes   map[string]storage.Volume   // by disk device name; a missing one is absent
+	BootFiles map[string]storage.BootFile // by name
+
+	Kill   bool // somebody asked to end it without asking the guest
+	Reboot bool // somebody asked for a reset
+}
+
+// VM returns what is to be done about a VM. An error says why its wish cannot be reached as things
+// are; the plan beside it still holds what can be done, such as taking away leftovers.
+func VM(in VMInput) (Plan, error) {
+	p := Plan{Ended: end(in)}
+	wish := want(in, p.Ended)
+	if in.Seen.Process == nil {
+		return gone(in, p, wish)
+	}
+	if in.Last != nil {
+		p.StopAsked = in.Last.StopAsked
+	}
+	return alive(in, p, wish)
+}
+
+// want is the power that is wished now: a wish that an end has used up is off.
+func want(in VMInput, justEnded *vm.Ended) vm.Power {
+	if in.Wish.Deleted != nil {
+		return vm.Off
+	}
+	ended := justEnded
+	if ended == nil && in.Last != nil {
+		ended = in.Last.Ended
+	}
+	if ended != nil && ended.PowerGeneration >= in.Wish.PowerGeneration {
+		return vm.Off
+	}
+	return in.Effective.Power
+}
+
+// end finds out how a run ended that was not written down yet.
+func end(in VMInput) *vm.Ended {
+	if in.Last == nil || in.Last.Process == nil {
+		return nil
+	}
+	dead := in.Seen.Process == nil
+	if !dead && in.Seen.RunState != "shutdown" && in.Seen.RunState != "guest-panicked" {
+		return nil
+	}
+	run := in.Last.Process.StartTime
+	if in.Last.Ended != nil && in.Last.Ended.Run == run {
+		return nil
+	}
+	e := &vm.Ended{At: in.Now, PowerGeneration: in.Wish.PowerGeneration, Detail: in.Seen.Words, Run: run}
+	asked := in.Last.StopAsked
+	switch {
+	case in.Seen.RunState == "guest-panicked":
+		e.How = vm.EndPanic
+	case in.Last.Process.BootID != in.Facts.BootID && dead:
+		e.How = vm.EndHostReboot
+		if in.Effective.Autostart {
+			e.PowerGeneration = in.Wish.PowerGeneration - 1 // the wish stays
+		}
+	case asked != nil:
+		e.How, e.PowerGeneration = vm.EndStopped, asked.PowerGeneration
+	case in.Seen.RunState == "shutdown":
+		e.How = vm.EndGuest
+	case in.Effective.Power == vm.Off || in.Wish.Deleted != nil || in.Kill:
+		e.How = vm.EndKilled
+	default:
+		e.How = vm.EndQEMU
+		if e.Detail == "" {
+			e.Detail = in.Seen.Exit
+		}
+	}
+	return e
+}
+
+// gone plans for a VM that has no process.
+func gone(in VMInput, p Plan, wish vm.Power) (Plan, error) {
+	if in.Seen.Leftover {
+		p.Steps = append(p.Steps, Step{Kind: Cleanup, Name: "take away what the last run has left"})
+	}
+	if in.Wish.Deleted != nil {
+		p.Steps = append(p.Steps, Step{Kind: Forget, Name: "give back its uids and logs"})
+		p.Reached, p.Removed = true, true
+		return p, nil
+	}
+	if wish == vm.Off {
+		p.Reached = true
+		return p, nil
+	}
+	start, findings, err := startVM(in)
+	p.Findings = findings
+	if err != nil {
+		return p, err
+	}
+	p.Steps = append(p.Steps,
+		Step{Kind: Launch, Name: fmt.Sprintf("launch QEMU (%s, %s)", start.Pinned.MachineType, start.Accelerator), Start: start},
+		Step{Kind: Attach, Name: "connect to its monitor"})
+	if wish == vm.On {
+		p.Steps = append(p.Steps, Step{Kind: Continue, Name: "let it run"})
+	}
+	p.Reached = true
+	return p, nil
+}
+
+// alive plans for a VM that has a process.
+func alive(in VMInput, p Plan, wish vm.Power) (Plan, error) {
+	if in.Kill {
+		p.Steps = []Step{{Kind: Kill, Name: "end QEMU"}, {Kind: Cleanup, Name: "take away what it has left"}}
+		p.Reached = wish == vm.Off
+		return p, nil
+	}
+	switch in.Seen.RunState {
+	case "":
+		return p, fault.New(fault.Unavailable, "vm %q runs as process %d and cannot be asked: %s", in.Wish.Name, in.Seen.Process.PID, in.Seen.Silent).
+			Try("hv vm kill %s ends it", in.Wish.Name).WithCode("HV-VM-010")
+	case "shutdown", "guest-panicked", "internal-error":
+		return over(in, p, wish)
+	case "prelaunch":
+		switch wish {
+		case vm.Off:
+			p.Steps = []Step{{Kind: Quit, Name: "end QEMU"}, {Kind: Cleanup, Name: "take away what it has left"}}
+		case vm.On:
+			p.Steps = []Step{{Kind: Continue, Name: "let it run"}}
+		}
+		p.Reached = true
+		return p, nil
+	case "running":
+		return running(in, p, wish)
+	}
+	switch wish { // its vCPUs are stopped
+	case vm.On:
+		p.Steps = []Step{{Kind: Continue, Name: "let it run"}}
+		p.Reached = true
+	case vm.Off:
+		return powerDown(in, p, Step{Kind: Continue, Name: "let it run, so that it can power itself off"})
+	default:
+		p.Reached = true
+	}
+	return p, nil
+}
+
+// running plans for a VM whose vCPUs run.
+func running(in VMInput, p Plan, wish vm.Power) (Plan, error) {
+	switch wish {
+	case vm.Off:
+		return powerDown(in, p)
+	case vm.Paused:
+		p.Steps = []Step{{Kind: Pause, Name: "stop its vCPUs"}}
+	}
+	if p.StopAsked != nil { // the wish before this one was to power off, and the guest may be at it
+		if in.Now.Before(p.StopAsked.Deadline) {
+			p.Until = p.StopAsked.Deadline
+			return p, nil
+		}
+		p.StopAsked = nil
+	}
+	if in.Reboot {
+		p.Steps = append(p.Steps, Step{Kind: Reset, Name: "reset it"})
+	}
+	p.Reached = true
+	return p, nil
+}
+
+// over plans for a QEMU whose guest has ended: the process goes, and if the wish is newer than the
+// end, the next look starts it again.
+func over(in VMInput, p Plan, wish vm.Power) (Plan, error) {
+	p.Steps = []Step{{Kind: Quit, Name: "end QEMU"}, {Kind: Cleanup, Name: "take away what it has left"}}
+	p.Reached = wish == vm.Off
+	if !p.Reached {
+		p.Until = in.Now
+	}
+	return p, nil
+}
+
+// powerDown asks the guest once for each wish, and then waits until the deadline.
+func powerDown(in VMInput, p Plan, before ...Step) (Plan, error) {
+	if last := in.Last; last != nil && last.StopAsked != nil && last.StopAsked.PowerGeneration == in.Wish.PowerGeneration {
+		p.Until = last.StopAsked.Deadline
+		p.Overdue = !in.Now.Before(p.Until)
+		return p, nil
+	}
+	p.Steps = append(p.Steps, before...)
+	p.Steps = append(p.Steps, Step{Kind: PowerDown, Name: "ask the guest to power off"})
+	p.Until = in.Now.Add(time.Duration(in.Effective.StopTimeout) * time.Second)
+	p.StopAsked = &vm.StopAsked{PowerGeneration: in.Wish.PowerGeneration, Deadline: p.Until}
+	return p, nil
+}
+
+// Accelerator decides what executes the guest, and says why where it is not KVM by right.
+func Accelerator(wish vm.Accelerator, facts host.Facts, name string, arch string) (vm.Accelerator, finding.List, error) {
+	usable, why := facts.KVM != nil && facts.KVM.OK, "it was not asked"
+	if facts.KVM != nil {
+		why = facts.KVM.Why
+	}
+	if arch != facts.Arch {
+		usable, why = false, fmt.Sprintf("the host is %s and the guest %s", facts.Arch, arch)
+	}
+	switch {
+	case wish == vm.TCG:
+		return vm.TCG, nil, nil
+	case usable:
+		return vm.KVM, nil, nil
+	case wish == vm.KVM:
+		return "", nil, fault.New(fault.Precondition, "vm %q wants accelerator kvm, and KVM does not work here: %s", name, why).
+			Try("use accelerator auto or tcg, or mend KVM: hv host shows it").WithCode("HV-VM-011")
+	}
+	return vm.TCG, finding.List{{
+		Code: "HV-VM-012", Severity: finding.Limited, Subject: []string{"vm/" + name},
+		What: "runs without KVM, by emulation (TCG): many times slower", Why: why,
+		Remedy: "enable virtualization in the firmware (VT-x or AMD-V), and for a guest of another host nested virtualization there",
+	}}, nil
+}

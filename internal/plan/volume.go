@@ -1,0 +1,35 @@
+package plan
+
+import (
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+)
+
+// VolumeInput is everything that the plan of a volume follows from.
+type VolumeInput struct {
+	Wish   storage.Volume
+	Exists bool   // its file is there
+	Made   bool   // its file was made or imported once
+	UsedBy string // who claims it: "vm/web"; empty for nobody
+}
+
+// Volume returns what is to be done about a volume: its file is made once, and taken away when the
+// volume is deleted and nobody uses it. A file that was made and is gone is told, never made anew:
+// an empty disk in its place would hide the loss.
+func Volume(in VolumeInput) (Plan, error) {
+	v := in.Wish
+	switch {
+	case v.Deleted != nil && in.UsedBy != "":
+		return Plan{}, nil // looked at again when the claim goes
+	case v.Deleted != nil && in.Exists:
+		return Plan{Steps: []Step{{Kind: DeleteVolume, Name: "delete its file", Volume: &v}}, Reached: true, Removed: true}, nil
+	case v.Deleted != nil:
+		return Plan{Reached: true, Removed: true}, nil
+	case in.Exists:
+		return Plan{Reached: true}, nil
+	case in.Made:
+		return Plan{}, fault.New(fault.NotFound, "the file of volume %q is gone from its pool", v.Name).
+			Try("put %s back into the pool, or hv volume delete %s", v.File, v.Name).WithCode("HV-VOL-004")
+	}
+	return Plan{Steps: []Step{{Kind: CreateVolume, Name: "make its file", Volume: &v}}, Reached: true}, nil
+}

@@ -1,0 +1,45 @@
+package vm
+
+// Seen is what was found out about one VM's process just now: asked of the kernel and of QEMU, never
+// remembered.
+type Seen struct {
+	Process *Process // the living process; nil for none
+	// RunState is QEMU's own word (RunState in its QMP schema): "prelaunch", "running", "paused",
+	// "shutdown", "guest-panicked", … Empty when QEMU could not be asked.
+	RunState string
+	// Silent says why a living process could not be asked; what cannot be seen is not touched.
+	Silent string
+	// Leftover says that a process is gone and its sockets, cgroup or passt are not.
+	Leftover bool
+	// Exit is how a process that is gone ended, where its parent could still tell.
+	Exit string
+	// Last is the reason of the last SHUTDOWN event: "guest-shutdown", "host-qmp-quit", …
+	Last string
+	// Words are the last lines of QEMU's stderr, at most 2 KiB.
+	Words string
+	// Limits says whether the cgroup limits of the process hold; empty for yes.
+	Limits string
+}
+
+// StateOf translates QEMU's run state. stopping says that the guest was asked to power off.
+func StateOf(s Seen, stopping bool) State {
+	if s.Process == nil {
+		return StateOff
+	}
+	switch s.RunState {
+	case "":
+		return StateUnknown
+	case "prelaunch":
+		return StatePrelaunch
+	case "shutdown":
+		return StateShutdown
+	case "guest-panicked", "internal-error":
+		return StateCrashed
+	case "running":
+		if stopping {
+			return StateStopping
+		}
+		return StateRunning
+	}
+	return StatePaused // paused, io-error, watchdog, suspended, save-vm, …: its vCPUs do not run
+}
