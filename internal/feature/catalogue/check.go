@@ -1,0 +1,145 @@
+package catalogue
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// check returns everything that is wrong with d, whose look-ups c holds already.
+func check(c *Catalogue, d Data) error {
+	var wrong []error
+	say := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	known := func(where string, ids ...ID) {
+		for _, id := range ids {
+			if _, ok := c.index[id]; !ok {
+				say("%s names %q, which is no feature", where, id)
+			}
+		}
+	}
+	checkFeatures(d, say, known)
+	checkRelations(d, say, known)
+	checkNames(c, d, say, known)
+	if len(wrong) == 0 { // a cycle can only be looked for among known ids
+		checkCycles(c, say)
+	}
+	return errors.Join(wrong...)
+}
+
+type (
+	sayFunc   func(format string, args ...any)
+	knownFunc func(where string, ids ...ID)
+)
+
+func checkFeatures(d Data, say sayFunc, known knownFunc) {
+	seen := map[ID]bool{}
+	for _, f := range d.Features {
+		if seen[f.ID] {
+			say("feature %q is written twice", f.ID)
+		}
+		seen[f.ID] = true
+		checkColumns(f, say)
+		known(fmt.Sprintf("feature %q", f.ID), slices.Concat(f.Requires, f.Optional)...)
+	}
+}
+
+func checkColumns(f Feature, say sayFunc) {
+	if f.ID == "" || f.Name == "" || f.Category == "" || f.On == "" || f.Off == "" {
+		say("feature %q lacks an id, a name, a category, on or off", f.ID)
+	}
+	if f.Risk.Rank() < 0 {
+		say("feature %q has the unknown risk %q", f.ID, f.Risk)
+	}
+	if f.Risk != Minimal && (f.Exposes == "" || len(f.Mitigations) == 0) {
+		say("feature %q is %s and does not say what it exposes and what mitigates it", f.ID, f.Risk)
+	}
+	if f.Core == (len(f.ChangesIn) > 0) {
+		say("feature %q: what is core never changes, all else says in which phase", f.ID)
+	}
+	for _, n := range f.Needs {
+		if needs[n].remedy == "" {
+			say("feature %q has the unknown need %q", f.ID, n)
+		}
+	}
+	for _, p := range slices.Sorted(maps.Keys(f.Platforms)) {
+		s := f.Platforms[p]
+		if !slices.Contains(Platforms(), p) || (s.Reason == "") != (s.Mark == Full) {
+			say("feature %q on %q: unknown platform, or a limit without a reason", f.ID, p)
+		}
+	}
+}
+
+func checkRelations(d Data, say sayFunc, known knownFunc) {
+	seen := map[pair]bool{}
+	for _, r := range d.Relations {
+		name := fmt.Sprintf("relation %s × %s", r.A, r.B)
+		known(name, r.A, r.B)
+		p := pairOf(r.A, r.B)
+		switch {
+		case r.A == r.B:
+			say("%s is one feature with itself", name)
+		case seen[p]:
+			say("%s is written twice", name)
+		}
+		seen[p] = true
+		if r.Reason == "" || r.Remedy == "" || r.Source == "" {
+			say("%s lacks a reason, a remedy or a source", name)
+		}
+		checkScopes(name, r, say)
+	}
+}
+
+func checkScopes(name string, r Relation, say sayFunc) {
+	switch r.Kind {
+	case Limited:
+		if r.Scope != "" || len(r.Narrow) > 0 {
+			say("%s is a limit and has a scope", name)
+		}
+	case Conflict:
+		own := slices.Index(scopes, r.Scope)
+		if own < 0 {
+			say("%s has the unknown scope %q", name, r.Scope)
+		}
+		for _, s := range slices.Sorted(maps.Keys(r.Narrow)) {
+			if slices.Index(scopes, s) <= own || r.Narrow[s] == "" {
+				say("%s: scope %q is not narrower, or does not say what it adds", name, s)
+			}
+		}
+	default:
+		say("%s has the unknown kind %q", name, r.Kind)
+	}
+}
+
+func checkNames(c *Catalogue, d Data, say sayFunc, known knownFunc) {
+	for _, name := range slices.Sorted(maps.Keys(d.Aliases)) {
+		known(fmt.Sprintf("alias %q", name), d.Aliases[name])
+		if _, ok := c.index[ID(name)]; ok {
+			say("alias %q is a feature itself", name)
+		}
+	}
+	inSet := map[ID]bool{}
+	for _, s := range d.Sets {
+		for _, m := range s.Members {
+			known(fmt.Sprintf("set %q", s.Name), m.ID)
+			if inSet[m.ID] {
+				say("%q is in two sets; a set holds those below it already", m.ID)
+			}
+			inSet[m.ID] = true
+		}
+	}
+	for _, p := range d.Profiles {
+		known(fmt.Sprintf("profile %q", p.Name), p.Members...)
+	}
+	known("the list of what is not in this build", d.NotInBuild...)
+}
+
+func checkCycles(c *Catalogue, say sayFunc) {
+	for _, f := range c.features {
+		for _, r := range f.Requires {
+			if c.reach(r)[f.ID] {
+				say("feature %q requires itself through %q", f.ID, r)
+			}
+		}
+	}
+}

@@ -1,0 +1,59 @@
+package catalogue
+
+// Platform is one of the specification's operating systems.
+type Platform string
+
+// The platforms of the specification's Operating Systems table.
+const (
+	LinuxX86  Platform = "Linux x86_64"
+	LinuxARM  Platform = "Linux ARM64"
+	BSD       Platform = "BSD"
+	MacOS     Platform = "macOS"
+	AnyOther  Platform = "other" // none that the specification knows
+	NotAsked  Platform = ""      // the platform was not asked
+	vfioLinux          = "assigning a device needs VFIO, which is an interface of the Linux kernel"
+)
+
+// Platforms returns the specification's platforms in its order.
+func Platforms() []Platform { return []Platform{LinuxX86, LinuxARM, BSD, MacOS} }
+
+// PlatformOf names the platform of a Go operating system and architecture.
+func PlatformOf(goos, goarch string) Platform {
+	switch {
+	case goos == "linux" && goarch == "amd64":
+		return LinuxX86
+	case goos == "linux" && goarch == "arm64":
+		return LinuxARM
+	case goos == "freebsd", goos == "openbsd", goos == "netbsd", goos == "dragonfly":
+		return BSD
+	case goos == "darwin":
+		return MacOS
+	}
+	return AnyOther
+}
+
+// Support is a platform's mark for a feature. What is not full has a reason.
+type Support struct {
+	Mark   Mark   `json:"mark"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Support returns how p supports id. inherited is true where the mark is not the feature's own: a
+// platform that cannot run VMs has no use for what works on VMs.
+func (c *Catalogue) Support(id ID, p Platform) (s Support, inherited bool) {
+	switch p {
+	case NotAsked:
+		return Support{Mark: Full}, false
+	case AnyOther:
+		return Support{Nothing, "Hyper-NixOS knows Linux on x86_64 and ARM64, BSD and macOS"}, id != VMManagement
+	}
+	if s, ok := c.features[c.index[id]].Platforms[p]; ok {
+		return s, false
+	}
+	if root, ok := c.index[VMManagement]; ok {
+		if s := c.features[root].Platforms[p]; s.Mark == Nothing {
+			return s, true
+		}
+	}
+	return Support{Mark: Full}, false
+}
