@@ -266,7 +266,7 @@ func (p program) check(linked []string) []string {
 // linked asks the go command for everything a program is built from.
 func linked(t *testing.T, room string) []string {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-deps", "./"+room)
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "./"+room)
 	cmd.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0")
 	out, err := cmd.Output()
 	if err != nil {
