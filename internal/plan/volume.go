@@ -11,6 +11,8 @@ type VolumeInput struct {
 	Exists bool   // its file is there
 	Made   bool   // its file was made or imported once
 	UsedBy string // who claims it: "vm/web"; empty for nobody
+
+	Trouble bool // the status tells of a problem
 }
 
 // Volume returns what is to be done about a volume: its file is made once, and taken away when the

@@ -1,0 +1,125 @@
+package plan
+
+import (
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/machine"
+	"github.com/hyper-nixos/hyper-nixos/model/host"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// startVM makes the launch of a VM: its machine, and where each of its files comes from.
+func startVM(in VMInput) (*Start, finding.List, error) {
+	if err := qemuUsable(in); err != nil {
+		return nil, nil, err
+	}
+	accel, findings, err := Accelerator(in.Effective.Accelerator, in.Facts, in.Wish.Name, in.Effective.Arch)
+	if err != nil {
+		return nil, nil, err
+	}
+	findings = append(findings, limits(in)...)
+	if err := files(in); err != nil {
+		return nil, findings, err
+	}
+	m, err := machine.Build(machineInput(in, accel))
+	if err != nil {
+		return nil, findings, err
+	}
+	start := &Start{
+		Order: privilege.Launch{
+			VM: in.Wish.Spec.UUID, Name: in.Wish.Name, Arch: in.Effective.Arch, Args: m.Args,
+			Sockets: m.Sockets, KVM: m.KVM,
+			Limits: privilege.Limits{MemoryBytes: m.Limits.MemoryBytes, CPUs: m.Limits.CPUs, Pids: m.Limits.Pids},
+		},
+		Accelerator: accel, Pinned: m.Pinned, Spec: in.Effective,
+	}
+	for _, u := range m.Uplinks {
+		start.Order.Uplinks = append(start.Order.Uplinks, privilege.Uplink{Socket: u.Socket})
+	}
+	for _, f := range m.Files {
+		start.Order.Files = append(start.Order.Files, f.Name)
+		start.Files = append(start.Files, source(in, f))
+	}
+	return start, findings, nil
+}
+
+func qemuUsable(in VMInput) error {
+	arch := in.Effective.Arch
+	q := in.Facts.QEMUFor(arch)
+	if q.OK() {
+		return nil
+	}
+	return fault.New(fault.Precondition, "no usable QEMU for %s: %s", arch, q.Why).Try("%s", host.InstallHint(arch)).WithCode("HV-VM-015")
+}
+
+// limits says where the host does not hold a VM to its limits.
+func limits(in VMInput) finding.List {
+	c := in.Facts.Cgroup
+	if c == nil || c.Enforced {
+		return nil
+	}
+	return finding.List{{
+		Code: "HV-VM-016", Severity: finding.Limited, Subject: []string{"vm/" + in.Wish.Name},
+		What: "its memory, CPU and process limits are not enforced", Why: c.Why,
+		Remedy: "boot the host with the unified hierarchy: systemd.unified_cgroup_hierarchy=1",
+	}}
+}
+
+// files says which volumes and boot files that the spec names do not exist: all of them.
+func files(in VMInput) error {
+	var lost finding.List
+	miss := func(subject, what, remedy string) {
+		lost = append(lost, finding.Finding{Code: "HV-VM-017", Severity: finding.Refused, Subject: []string{subject}, What: what, Remedy: remedy})
+	}
+	for device, d := range in.Effective.Disks {
+		if _, ok := in.Volumes[device]; !ok {
+			miss("volume/"+d.Volume, "disk "+device+": there is no volume "+d.Volume, "hv volume create "+d.Volume+" --size 10GiB")
+		}
+	}
+	if b := in.Effective.Boot; b != nil {
+		for kind, name := range map[string]string{"kernel": b.Kernel, "initrd": b.Initrd} {
+			if _, ok := in.BootFiles[name]; !ok && name != "" {
+				miss("boot-file/"+name, "there is no boot file "+name, "hv boot-file import "+name+" FILE --kind "+kind)
+			}
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	lost.Sort()
+	return fault.New(fault.NotFound, "vm %q needs what does not exist", in.Wish.Name).Because(finding.Refusal{Findings: lost}).
+		Try("%s", lost[0].Remedy).WithCode("HV-VM-017")
+}
+
+func machineInput(in VMInput, accel vm.Accelerator) machine.Input {
+	mi := machine.Input{Name: in.Wish.Name, Spec: in.Effective, Accel: accel, Volumes: map[string]machine.Volume{}}
+	if in.Last != nil {
+		mi.Pinned = in.Last.Pinned
+	}
+	mi.QEMU = in.Facts.QEMUFor(in.Effective.Arch)
+	for device, v := range in.Volumes {
+		mi.Volumes[device] = machine.Volume{Format: v.Spec.Format}
+	}
+	for _, f := range in.BootFiles {
+		mi.BootBytes += f.Size
+	}
+	return mi
+}
+
+// source says where one file of the machine comes from.
+func source(in VMInput, f machine.File) File {
+	out := File{Name: f.Name, ReadOnly: f.Access == machine.ReadOnly}
+	switch f.Kind {
+	case machine.DiskFile:
+		v := in.Volumes[f.Device]
+		out.Source, out.Volume, out.Pool, out.Format = FromVolume, v.File, v.Spec.Pool, v.Spec.Format
+	case machine.KernelFile, machine.InitrdFile:
+		out.Source, out.SHA256 = FromBoot, in.BootFiles[f.Object].SHA256
+	case machine.SerialLog:
+		out.Source, out.Log = FromLog, "serial"
+	case machine.Stderr:
+		out.Source, out.Log = FromLog, "qemu"
+	}
+	return out
+}

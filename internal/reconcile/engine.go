@@ -1,0 +1,242 @@
+// Package reconcile makes wishes come true: it compares what the store wishes with what the hands
+// see, asks package plan what is to be done, and has the hands do it. It writes statuses, and
+// nothing else but the removal of what was deleted.
+//
+// What lives here: one file a resource, the queue, the writer of statuses. What does not: deciding
+// (plan), doing (the hands behind the interfaces of hands.go), and wishing (action).
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/host"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// Config is what an engine is made of.
+type Config struct {
+	Store      store.Store
+	Hypervisor Hypervisor
+	Volumes    Volumes
+	BootFiles  BootFiles
+	Logs       Logs
+	Facts      func() host.Facts
+	Now        func() time.Time
+	// Outcome is told of every operation that ended: the audit log's other half.
+	Outcome func(context.Context, operation.Operation)
+	Log     *slog.Logger
+	// Workers is how many objects are worked on at once; 8 when 0.
+	Workers int
+}
+
+// Engine runs the reconcilers.
+type Engine struct {
+	Config
+	queue  *queue[operation.Target]
+	writer *writer
+	ops    *ops
+
+	mu    sync.Mutex
+	names map[string]model.Ref // UUID → VM
+	power map[operation.Target]*vm.PowerStatus
+	tries map[operation.Target]int
+}
+
+// New returns an engine that does nothing until Run.
+func New(c Config) *Engine {
+	if c.Workers == 0 {
+		c.Workers = 8
+	}
+	if c.Outcome == nil {
+		c.Outcome = func(context.Context, operation.Operation) {}
+	}
+	e := &Engine{
+		Config: c, queue: newQueue[operation.Target](), writer: newWriter(c.Store, c.Log),
+		names: map[string]model.Ref{}, power: map[operation.Target]*vm.PowerStatus{}, tries: map[operation.Target]int{},
+	}
+	e.ops = newOps(e.writer, c.Now, c.Outcome)
+	return e
+}
+
+// The kinds of objects that are reconciled, as the store and operations name them.
+const (
+	KindVM        = "vm"
+	KindVolume    = "volume"
+	KindOperation = "operation"
+
+	// writerName is the last part of the status keys that this package writes.
+	writerName = "reconcile"
+	powerName  = "power"
+)
+
+// Run looks at everything once, then at whatever changes, until ctx ends. It returns when all that
+// was begun has ended or could be left at a safe place.
+func (e *Engine) Run(ctx context.Context) error {
+	from, err := e.load(ctx)
+	if err != nil {
+		return fault.Wrap(err, "cannot read what is wished")
+	}
+	watch, err := e.Store.Watch(ctx, store.Root, from+1)
+	if err != nil {
+		return fault.Wrap(err, "cannot follow what is wished")
+	}
+	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
+	var writerDone, workers sync.WaitGroup
+	writerDone.Go(func() { e.writer.run(writing) })
+	for range e.Workers {
+		workers.Go(func() { e.work(ctx) })
+	}
+	for batch := range watch.Events() {
+		for _, ev := range batch.Events {
+			e.noticed(ctx, ev)
+		}
+	}
+	workers.Wait()
+	e.queue.close()
+	stopWriting()
+	writerDone.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return watch.Err()
+}
+
+// load queues every object and takes up every operation that has not ended.
+func (e *Engine) load(ctx context.Context) (int64, error) {
+	vms, rev, err := store.ListAll[vm.Object](ctx, e.Store, store.SpecPrefix(KindVM))
+	if err != nil {
+		return 0, err
+	}
+	for _, o := range vms {
+		e.know(o.Value)
+		e.queue.add(target(KindVM, o.Value.Metadata))
+	}
+	if err := e.loadVolumes(ctx); err != nil {
+		return 0, err
+	}
+	return rev, e.ops.load(ctx, e.Store, func(t operation.Target) { e.queue.add(t) })
+}
+
+func target(kind string, m model.Metadata) operation.Target {
+	return operation.Target{Kind: kind, Ref: model.Ref{Project: m.Project, Name: m.Name}}
+}
+
+func (e *Engine) know(o vm.Object) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.names[o.Spec.UUID] = model.Ref{Project: o.Project, Name: o.Name}
+}
+
+// Poke asks for a look at the VM with this UUID: something happened to its process.
+func (e *Engine) Poke(uuid string) {
+	e.mu.Lock()
+	ref, ok := e.names[uuid]
+	e.mu.Unlock()
+	if ok {
+		e.queue.add(operation.Target{Kind: KindVM, Ref: ref})
+	}
+}
+
+// noticed turns a change of the store into looks.
+func (e *Engine) noticed(ctx context.Context, ev store.Event) {
+	if what, project, name, err := store.ParseClaim(ev.KV.Key); err == nil {
+		if what == "disk" && ev.Type == store.Delete {
+			e.queue.add(operation.Target{Kind: KindVolume, Ref: model.Ref{Project: project, Name: name}})
+		}
+		return
+	}
+	ref, err := store.ParseSpec(ev.KV.Key)
+	if err != nil {
+		return // a status: ours
+	}
+	switch ref.Kind {
+	case KindVM:
+		if o, err := store.Decode[vm.Object](ev.KV); err == nil && ev.Type == store.Put {
+			e.know(o)
+		}
+		e.queue.add(operation.Target{Kind: KindVM, Ref: model.Ref{Project: ref.Project, Name: ref.Name}})
+	case KindVolume:
+		e.queue.add(operation.Target{Kind: KindVolume, Ref: model.Ref{Project: ref.Project, Name: ref.Name}})
+	case KindOperation:
+		if ev.Type == store.Put {
+			e.takeUp(ctx, ev.KV)
+		}
+	}
+}
+
+// takeUp begins to follow an operation, or hears that one is to be cancelled.
+func (e *Engine) takeUp(ctx context.Context, kv store.KV) {
+	wish, err := store.Decode[operation.Wish](kv)
+	if err != nil {
+		e.Log.Error("an operation cannot be read", "key", kv.Key, "err", err)
+		return
+	}
+	e.ops.add(ctx, wish)
+	e.queue.add(wish.Target)
+}
+
+// work takes keys until ctx ends.
+func (e *Engine) work(ctx context.Context) {
+	for {
+		t, ok := e.queue.next(ctx)
+		if !ok {
+			return
+		}
+		e.look(ctx, t)
+		e.queue.done(t)
+	}
+}
+
+// look reconciles one object, and sees to it that a failure is tried again, later each time.
+func (e *Engine) look(ctx context.Context, t operation.Target) {
+	var err error
+	switch t.Kind {
+	case KindVM:
+		err = e.reconcileVM(ctx, t)
+	case KindVolume:
+		err = e.reconcileVolume(ctx, t)
+	default:
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err == nil {
+		delete(e.tries, t)
+		return
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	e.tries[t]++
+	wait := backoff(e.tries[t])
+	e.Log.Warn("not as wished", "object", t.String(), "err", err, "again in", wait)
+	e.queue.after(t, wait)
+}
+
+// backoff is how long to wait before try n+1: from one second, doubling, to five minutes.
+func backoff(n int) time.Duration {
+	const most = 5 * time.Minute
+	if n > 9 {
+		return most
+	}
+	return min(time.Second<<(n-1), most)
+}
+
+// problem is an error as an operation keeps it.
+func problem(err error) *operation.Problem {
+	if err == nil {
+		return nil
+	}
+	return &operation.Problem{Kind: fault.KindOf(err).Error(), Code: fault.CodeOf(err), What: err.Error(), Hint: fault.HintOf(err)}
+}
+
+// missing reports whether err says that a key does not exist.
+func missing(err error) bool { return errors.Is(err, fault.NotFound) }

@@ -1,0 +1,54 @@
+package reconcile
+
+import (
+	"context"
+	"os"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// Hypervisor is the hand that holds VMs' processes. All calls name a VM by its UUID, and all may be
+// made again: what is done already is no error.
+type Hypervisor interface {
+	// Observe finds out what is there now. An error means that nothing could be found out, and
+	// then nothing is touched.
+	Observe(ctx context.Context, uuid string) (vm.Seen, error)
+	// Launch makes the process, its vCPUs stopped. The files are the caller's to close.
+	Launch(ctx context.Context, order privilege.Launch, files []*os.File) (vm.Process, error)
+	// Attach connects to its monitor and returns QEMU's version.
+	Attach(ctx context.Context, uuid string) (version string, err error)
+	Continue(ctx context.Context, uuid string) error
+	Pause(ctx context.Context, uuid string) error
+	PowerDown(ctx context.Context, uuid string) error
+	Reset(ctx context.Context, uuid string) error
+	// Quit and Kill return when the process is gone.
+	Quit(ctx context.Context, uuid string) error
+	Kill(ctx context.Context, uuid string) error
+	Cleanup(ctx context.Context, uuid string) error
+	Forget(ctx context.Context, uuid string) error
+}
+
+// Volumes is the hand that holds volumes' files.
+type Volumes interface {
+	Exists(ctx context.Context, pool, file string) (bool, error)
+	Create(ctx context.Context, v storage.Volume) error
+	Delete(ctx context.Context, v storage.Volume) error
+	// Open opens a volume's file anew: QEMU's image locks belong to an open file description, and
+	// one that two QEMUs share locks nothing.
+	Open(ctx context.Context, pool, file string, readOnly bool) (*os.File, error)
+}
+
+// BootFiles is the hand that holds kernels and initrds.
+type BootFiles interface {
+	// Open returns the content in a sealed memfd.
+	Open(ctx context.Context, sha256 string) (*os.File, error)
+}
+
+// Logs is the hand that holds VMs' logs.
+type Logs interface {
+	// Append opens a log ("serial", "stderr") write-only, for appending.
+	Append(uuid, log string) (*os.File, error)
+	Remove(uuid string) error
+}

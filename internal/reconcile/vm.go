@@ -1,0 +1,216 @@
+package reconcile
+
+import (
+	"context"
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/plan"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// maxTries is how often what may succeed by itself is tried before the operation that asked for it
+// is told that it failed. The wish stands, and is tried on.
+const maxTries = 4
+
+// reconcileVM makes one VM what it is wished to be.
+func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
+	obj, kv, err := store.Get[vm.Object](ctx, e.Store, specKey(t))
+	if missing(err) {
+		e.retire(ctx, t)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	last, err := e.lastPower(ctx, t)
+	if err != nil {
+		return err
+	}
+	seen, err := e.Hypervisor.Observe(ctx, obj.Spec.UUID)
+	if err != nil {
+		return fault.Wrap(err, "cannot see vm %q", obj.Name) // what we cannot see we do not touch
+	}
+	due := e.settle(ctx, e.ops.of(t, obj.Generation))
+	in := plan.VMInput{
+		Wish: obj, Last: last, Seen: seen, Facts: e.Facts(), Now: e.Now(),
+		Kill: asks(due, forceful), Reboot: asks(due, reboots),
+	}
+	in.Effective, _ = vm.Effective(obj.Spec, in.Facts.Arch)
+	if err := e.gather(ctx, &in); err != nil {
+		return err
+	}
+	due = e.refuseReboot(ctx, in, due)
+	p, impossible := plan.VM(in)
+	run := &vmRun{Engine: e, target: t, in: in, plan: p, due: due, status: last}
+	run.note(seen, impossible)
+	if err := run.steps(ctx); err != nil {
+		return run.failed(ctx, err)
+	}
+	if impossible != nil {
+		return run.failed(ctx, impossible)
+	}
+	return run.finish(ctx, kv.ModRevision)
+}
+
+func specKey(t operation.Target) string {
+	return store.SpecKey(store.Ref{Kind: t.Kind, Project: t.Project, Name: t.Name})
+}
+
+func powerKey(t operation.Target) string {
+	return store.StatusKey(store.Ref{Kind: t.Kind, Project: t.Project, Name: t.Name}, powerName)
+}
+
+// lastPower returns what was written down last. This package is its one writer, and what it has put
+// may not be on the disk yet.
+func (e *Engine) lastPower(ctx context.Context, t operation.Target) (*vm.PowerStatus, error) {
+	e.mu.Lock()
+	known, ok := e.power[t]
+	e.mu.Unlock()
+	if ok {
+		return known, nil
+	}
+	st, _, err := store.Get[vm.PowerStatus](ctx, e.Store, powerKey(t))
+	if missing(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &st, nil
+}
+
+// gather reads the volumes and boot files that the spec names. What is missing is left out; the
+// plan says what follows from that.
+func (e *Engine) gather(ctx context.Context, in *plan.VMInput) error {
+	in.Volumes, in.BootFiles = map[string]storage.Volume{}, map[string]storage.BootFile{}
+	project := in.Wish.Project
+	for device, disk := range in.Effective.Disks {
+		v, _, err := store.Get[storage.Volume](ctx, e.Store, store.SpecKey(store.Ref{Kind: KindVolume, Project: project, Name: disk.Volume}))
+		if err != nil && !missing(err) {
+			return err
+		}
+		if err == nil && v.Deleted == nil {
+			in.Volumes[device] = v
+		}
+	}
+	if in.Effective.Boot == nil {
+		return nil
+	}
+	for _, name := range []string{in.Effective.Boot.Kernel, in.Effective.Boot.Initrd} {
+		if name == "" {
+			continue
+		}
+		f, _, err := store.Get[storage.BootFile](ctx, e.Store, store.SpecKey(store.Ref{Kind: "boot-file", Project: project, Name: name}))
+		if err != nil && !missing(err) {
+			return err
+		}
+		if err == nil {
+			in.BootFiles[name] = f
+		}
+	}
+	return nil
+}
+
+// forceful reports whether an operation asks to end QEMU without asking the guest.
+func forceful(op *operation.Operation) bool { return op.Params["force"] == "true" }
+
+func reboots(op *operation.Operation) bool { return op.Action == "vm.reboot" }
+
+func asks(due []*operation.Operation, what func(*operation.Operation) bool) bool {
+	for _, op := range due {
+		if what(op) {
+			return true
+		}
+	}
+	return false
+}
+
+// power reports whether an operation wishes a state of power: of those only the newest counts.
+func power(op *operation.Operation) bool {
+	switch op.Action {
+	case "vm.start", "vm.stop", "vm.kill", "vm.pause", "vm.resume":
+		return true
+	}
+	return false
+}
+
+// settle ends what was cancelled and what a newer wish has taken the place of.
+func (e *Engine) settle(ctx context.Context, due []*operation.Operation) []*operation.Operation {
+	newest := ""
+	for _, op := range due {
+		if power(op) && !op.CancelAsked && op.ID > newest {
+			newest = op.ID
+		}
+	}
+	var left, cancelled, superseded []*operation.Operation
+	for _, op := range due {
+		switch {
+		case op.CancelAsked:
+			cancelled = append(cancelled, op)
+		case power(op) && op.ID != newest:
+			superseded = append(superseded, op)
+		default:
+			left = append(left, op)
+		}
+	}
+	e.ops.end(ctx, cancelled, operation.Cancelled, nil)
+	e.ops.end(ctx, superseded, operation.Superseded, nil)
+	return left
+}
+
+// refuseReboot ends a reboot of what does not run: a reset is not kept for later.
+func (e *Engine) refuseReboot(ctx context.Context, in plan.VMInput, due []*operation.Operation) []*operation.Operation {
+	if in.Seen.RunState == "running" {
+		return due
+	}
+	var left, refused []*operation.Operation
+	for _, op := range due {
+		if reboots(op) {
+			refused = append(refused, op)
+		} else {
+			left = append(left, op)
+		}
+	}
+	e.ops.end(ctx, refused, operation.Failed, problem(
+		fault.New(fault.Precondition, "vm %q is not running", in.Wish.Name).Try("hv vm start %s", in.Wish.Name)))
+	return left
+}
+
+// retire ends what was still to happen to an object that does not exist.
+func (e *Engine) retire(ctx context.Context, t operation.Target) {
+	e.mu.Lock()
+	delete(e.power, t)
+	e.mu.Unlock()
+	e.ops.end(ctx, e.ops.of(t, 1<<62), operation.Failed,
+		problem(fault.New(fault.NotFound, "%s does not exist any more", t)))
+}
+
+// finish writes what came of it and ends the operations that waited for it.
+func (r *vmRun) finish(ctx context.Context, revision int64) error {
+	if len(r.plan.Steps) > 0 && !r.plan.Removed {
+		seen, err := r.Hypervisor.Observe(ctx, r.in.Wish.Spec.UUID)
+		if err != nil {
+			return fault.Wrap(err, "cannot see vm %q", r.in.Wish.Name)
+		}
+		r.note(seen, nil)
+	}
+	switch {
+	case r.plan.Removed:
+		return r.remove(ctx, revision)
+	case r.plan.Overdue:
+		r.ops.end(ctx, r.due, operation.Failed, problem(
+			fault.New(fault.Unavailable, "the guest of vm %q did not power off within %d s", r.in.Wish.Name, r.in.Effective.StopTimeout).
+				Try("wait on, or hv vm kill %s", r.in.Wish.Name).WithCode("HV-VM-013")))
+	case r.plan.Reached:
+		r.observed(r.in.Wish.Generation)
+		r.ops.end(ctx, r.due, operation.Done, nil)
+	}
+	if until := r.plan.Until; !until.IsZero() && !r.plan.Overdue {
+		r.queue.after(r.target, until.Sub(r.Now())+time.Millisecond)
+	}
+	return nil
+}

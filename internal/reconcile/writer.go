@@ -1,0 +1,122 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+)
+
+// writer writes statuses behind the backs of those who found them out: the newest value of each
+// key, many keys in one transaction, so that a step never waits for the disk. Who needs to know
+// that what it wrote is durable calls flush.
+type writer struct {
+	store store.Committer
+	log   *slog.Logger
+
+	mu      sync.Mutex
+	pending map[string]store.Op
+	order   []string
+	waiting []chan error // told by the next commit that takes everything
+	wake    chan struct{}
+}
+
+func newWriter(s store.Committer, log *slog.Logger) *writer {
+	return &writer{store: s, log: log, pending: map[string]store.Op{}, wake: make(chan struct{}, 1)}
+}
+
+// put writes v under key soon. A value that cannot be encoded is our own mistake, and logged.
+func (w *writer) put(key string, v any) {
+	op, err := store.PutJSON(key, v, 0)
+	if err != nil {
+		w.log.Error("cannot encode a status", "key", key, "err", err)
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, have := w.pending[key]; !have {
+		w.order = append(w.order, key)
+	}
+	w.pending[key] = op
+	w.signal()
+}
+
+// drop forgets what was to be written under key.
+func (w *writer) drop(key string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.pending, key)
+}
+
+// flush returns when everything that was put before is durable.
+func (w *writer) flush(ctx context.Context) error {
+	done := make(chan error, 1)
+	w.mu.Lock()
+	w.waiting = append(w.waiting, done)
+	w.signal()
+	w.mu.Unlock()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fault.New(fault.Unavailable, "stopped before the status was written").Because(context.Cause(ctx))
+	}
+}
+
+func (w *writer) signal() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run commits until ctx ends, and then what is left.
+func (w *writer) run(ctx context.Context) {
+	for {
+		select {
+		case <-w.wake:
+			w.commit(ctx)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			w.commit(last)
+			cancel()
+			return
+		}
+	}
+}
+
+// commit writes everything that is pending, in transactions of bounded size.
+func (w *writer) commit(ctx context.Context) {
+	w.mu.Lock()
+	order, pending, waiting := w.order, w.pending, w.waiting
+	w.order, w.pending, w.waiting = nil, map[string]store.Op{}, nil
+	w.mu.Unlock()
+
+	var failed error
+	for len(order) > 0 {
+		n, bytes := 0, 0
+		var ops []store.Op
+		for n < len(order) && len(ops) < store.MaxOps && bytes < store.MaxTxnBytes/2 {
+			if op, have := pending[order[n]]; have {
+				ops, bytes = append(ops, op), bytes+len(op.Value)+len(op.Key)
+				delete(pending, order[n]) // a key that was dropped and put again stands in order twice
+			}
+			n++
+		}
+		order = order[n:]
+		if len(ops) == 0 {
+			continue
+		}
+		if _, err := w.store.Commit(ctx, store.Txn{Then: ops}); err != nil {
+			w.log.Error("cannot write what was seen", "keys", len(ops), "err", err)
+			failed = errors.Join(failed, err)
+		}
+	}
+	for _, done := range waiting {
+		done <- failed
+	}
+}
