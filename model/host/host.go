@@ -24,13 +24,14 @@ type Facts struct {
 	Memory model.Bytes `json:"memory,omitempty"` // RAM that the kernel manages
 	CPU    *CPU        `json:"cpu,omitempty"`
 
-	KVM    *Verdict `json:"kvm,omitempty"`    // absent: not asked
-	QEMU   *QEMU    `json:"qemu,omitempty"`   // absent: not asked
-	Passt  *Tool    `json:"passt,omitempty"`  // absent: not asked
-	Nginx  *Tool    `json:"nginx,omitempty"`  // absent: not asked
-	NFT    *Tool    `json:"nft,omitempty"`    // absent: not asked
-	Cgroup *Cgroup  `json:"cgroup,omitempty"` // absent: not asked
-	IOMMU  *Verdict `json:"iommu,omitempty"`  // absent: not asked
+	KVM    *Verdict `json:"kvm,omitempty"`       // absent: not asked
+	QEMU   *QEMU    `json:"qemu,omitempty"`      // of the host's own architecture; absent: not asked
+	Others []QEMU   `json:"otherQEMU,omitempty"` // of other architectures; those that were found
+	Passt  *Tool    `json:"passt,omitempty"`     // absent: not asked
+	Nginx  *Tool    `json:"nginx,omitempty"`     // absent: not asked
+	NFT    *Tool    `json:"nft,omitempty"`       // absent: not asked
+	Cgroup *Cgroup  `json:"cgroup,omitempty"`    // absent: not asked
+	IOMMU  *Verdict `json:"iommu,omitempty"`     // absent: not asked
 }
 
 // CPU is what the host's processor says of itself.
@@ -59,8 +60,9 @@ func (t *Tool) OK() bool { return t != nil && t.Path != "" && t.Why == "" }
 
 // QEMU is what the host's QEMU said over QMP, keyed by the file it was.
 type QEMU struct {
-	Path     string    `json:"path"`
-	Version  string    `json:"version"` // 7.2.22
+	Path     string    `json:"path,omitempty"` // absent: there is none
+	Arch     string    `json:"arch,omitempty"` // that it emulates: x86_64, aarch64
+	Version  string    `json:"version"`        // 7.2.22
 	Package  string    `json:"package,omitempty"`
 	Key      string    `json:"key,omitempty"` // device, inode, size, mtime of the file that was asked
 	Why      string    `json:"why,omitempty"` // it is not usable
@@ -80,6 +82,30 @@ type Cgroup struct {
 	Controllers []string `json:"controllers,omitempty"`
 	Enforced    bool     `json:"enforced"` // a VM's limits hold
 	Why         string   `json:"why,omitempty"`
+}
+
+// OK reports whether this QEMU is there and usable.
+func (q *QEMU) OK() bool { return q != nil && q.Path != "" && q.Why == "" }
+
+// QEMUFor returns what is known of the QEMU that emulates arch; the zero QEMU, with its reason, where there is none.
+func (f Facts) QEMUFor(arch string) QEMU {
+	if f.QEMU != nil && (f.QEMU.Arch == arch || f.QEMU.Arch == "" && f.Arch == arch) {
+		return *f.QEMU
+	}
+	for _, q := range f.Others {
+		if q.Arch == arch {
+			return q
+		}
+	}
+	return QEMU{Arch: arch, Why: "there is no QEMU for " + arch}
+}
+
+// InstallHint says how QEMU for arch comes onto a host.
+func InstallHint(arch string) string {
+	if arch == "aarch64" {
+		return "apt-get install qemu-system-arm"
+	}
+	return "apt-get install qemu-system-x86"
 }
 
 // MachineType returns the versioned machine type that the family name stands for on this QEMU, and

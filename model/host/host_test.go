@@ -22,3 +22,21 @@ func TestAToolIsUsableOnlyWithAPathAndNoReasonAgainst(t *testing.T) {
 		t.Error("OK is wrong")
 	}
 }
+
+func TestEachArchitectureHasItsOwnQEMUOrAReason(t *testing.T) {
+	f := Facts{Arch: "x86_64", QEMU: &QEMU{Path: "/x", Arch: "x86_64"}, Others: []QEMU{{Path: "/a", Arch: "aarch64"}}}
+	for arch, path := range map[string]string{"x86_64": "/x", "aarch64": "/a", "riscv64": ""} {
+		q := f.QEMUFor(arch)
+		if q.Path != path || (path == "") == (q.Why == "") || q.OK() != (path != "") {
+			t.Errorf("%s: %+v", arch, q)
+		}
+	}
+	if q := (Facts{Arch: "x86_64"}).QEMUFor("x86_64"); q.OK() || q.Why == "" {
+		t.Errorf("a host that was not asked has a QEMU: %+v", q)
+	}
+	for arch, pkg := range map[string]string{"x86_64": "qemu-system-x86", "aarch64": "qemu-system-arm"} {
+		if InstallHint(arch) != "apt-get install "+pkg {
+			t.Errorf("%s: %s", arch, InstallHint(arch))
+		}
+	}
+}

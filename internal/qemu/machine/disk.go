@@ -1,0 +1,89 @@
+package machine
+
+import (
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// diskSets is added to a disk's slot number to get its fdset: /dev/fdset/102 is the disk behind root port 2.
+const diskSets = 100
+
+// DiskDevice returns the id that the disk of this name has as a device in QEMU.
+func DiskDevice(name string) string { return "disk-" + name }
+
+// fileSuffix makes the name of a file node of that of its format node. It has a dot, which no disk name has: the
+// disks "a" and "a-file" are two disks.
+const fileSuffix = ".file"
+
+// DiskNode returns the node name that the disk of this name has in QEMU's block graph; the node of its file has
+// ".file" behind it. QEMU takes 31 bytes for both, so a long name is cut and gets a digest, again with a dot.
+func DiskNode(name string) string {
+	const prefix, limit = "disk-", 31
+	if room := limit - len(prefix) - len(fileSuffix); len(name) > room {
+		sum := sha256.Sum256([]byte(name))
+		name = fmt.Sprintf("%s.%x", name[:room-9], sum[:4])
+	}
+	return prefix + name
+}
+
+type fileNode struct {
+	Driver   string `json:"driver"`
+	NodeName string `json:"node-name"`
+	Filename string `json:"filename"`
+	// Locking on, not auto: auto goes without any lock where it cannot take one, and says nothing.
+	Locking  string `json:"locking"`
+	ReadOnly bool   `json:"read-only"`
+	Discard  string `json:"discard"`
+}
+
+type formatNode struct {
+	Driver   string `json:"driver"` // always named: QEMU would guess it from what the guest has written
+	NodeName string `json:"node-name"`
+	File     string `json:"file"`
+	ReadOnly bool   `json:"read-only"`
+	Discard  string `json:"discard"`
+}
+
+// qcow2Node does not follow what the image itself names as its backing file.
+type qcow2Node struct {
+	formatNode
+	Backing *string `json:"backing"` // null
+}
+
+type virtioBlk struct {
+	Driver string `json:"driver"`
+	ID     string `json:"id"`
+	place
+	Drive     string `json:"drive"`
+	BootIndex int    `json:"bootindex,omitempty"`
+	Serial    string `json:"serial,omitempty"`
+}
+
+// disk is a virtio-blk device on a volume that comes as an fd. What the guest discards is given back to the pool.
+// The raw format gets no size: QEMU refuses to resize a raw node that has one.
+func disk(name string, d vm.Disk, v Volume, slot int, at place) part {
+	file, node, set := DiskDevice(name), DiskNode(name), diskSets+slot
+	readOnly := d.ReadOnly || v.ReadOnly
+	access, discard := ReadWrite, "unmap"
+	if readOnly {
+		access, discard = ReadOnly, "ignore"
+	}
+	device := virtioBlk{Driver: "virtio-blk-pci", ID: DiskDevice(name), place: at, Drive: node, BootIndex: d.BootIndex, Serial: d.Serial}
+	return part{
+		args: append(addFD(file, set),
+			"-blockdev", object(fileNode{"file", node + fileSuffix, fdset(set), "on", readOnly, discard}),
+			"-blockdev", format(v.Format, formatNode{string(v.Format), node, node + fileSuffix, readOnly, discard}),
+			"-device", object(device)),
+		files: []File{{Name: file, Kind: DiskFile, Object: d.Volume, Device: name, Access: access}},
+	}
+}
+
+func format(f storage.Format, n formatNode) string {
+	if f == storage.QCOW2 {
+		return object(qcow2Node{formatNode: n})
+	}
+	return object(n)
+}

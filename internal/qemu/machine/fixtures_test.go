@@ -1,0 +1,74 @@
+package machine
+
+import (
+	"fmt"
+
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/host"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+const uuid = "6d3ce1b6-2a1e-4ad9-a13e-2a9f3f6d7a10"
+
+var x86 = host.QEMU{Path: "/usr/bin/qemu-system-x86_64", Arch: "x86_64", Version: "7.2.22", Machines: []host.Machine{
+	{Name: "pc-q35-7.2", Alias: "q35", CPUs: 288}, {Name: "pc-q35-7.1", CPUs: 288},
+	{Name: "pc-i440fx-7.2", Alias: "pc", CPUs: 255}, {Name: "pc-i440fx-7.1", CPUs: 255},
+}}
+
+var arm = host.QEMU{Path: "/usr/bin/qemu-system-aarch64", Arch: "aarch64", Version: "7.2.22", Machines: []host.Machine{
+	{Name: "virt-7.2", Alias: "virt", CPUs: 512},
+}}
+
+// input is a VM "web" on TCG with the defaults that were not given; each disk has a raw volume.
+func input(s vm.Spec) Input {
+	s.UUID = uuid
+	arch, q := "x86_64", x86
+	if s.Arch == "aarch64" {
+		arch, q = s.Arch, arm
+	}
+	eff, _ := vm.Effective(s, arch)
+	in := Input{Name: "web", Spec: eff, QEMU: q, Accel: vm.TCG, Volumes: map[string]Volume{}}
+	for name := range eff.Disks {
+		in.Volumes[name] = Volume{Format: storage.Raw}
+	}
+	return in
+}
+
+func no() *bool { v := false; return &v }
+
+// machines are the specs whose command lines are kept in testdata and given to a real QEMU.
+func machines() map[string]Input {
+	bare := input(vm.Spec{Memory: 16 * model.MiB, Serial: no(), RNG: no()})
+
+	home := input(vm.Spec{
+		CPUs: 2, Memory: model.GiB,
+		Boot:  &vm.Boot{Kernel: "cloud", Initrd: "tiny", Cmdline: `console=ttyS0 quiet opt="a,b=c" tsc_early_khz=2596122`},
+		Disks: map[string]vm.Disk{"root": {Volume: "web-root", BootIndex: 1, Serial: "ROOT_1.a-b"}},
+		NICs:  map[string]vm.NIC{"lan": {}},
+	})
+	home.BootBytes = 17 * model.MiB
+
+	kvm := input(vm.Spec{Boot: &vm.Boot{Kernel: "cloud"}})
+	kvm.Accel = vm.KVM
+
+	pc := input(vm.Spec{Machine: "pc", Disks: map[string]vm.Disk{
+		"a-cd": {Volume: "installer", ReadOnly: true, BootIndex: 2}, "root": {Volume: "web-root", BootIndex: 1}, "data": {Volume: "web-data"},
+	}, NICs: map[string]vm.NIC{"lan": {MAC: "52:54:00:12:34:56"}}})
+	pc.Volumes["root"] = Volume{Format: storage.QCOW2}
+	pc.Volumes["data"] = Volume{Format: storage.QCOW2, ReadOnly: true}
+
+	virt := input(vm.Spec{Arch: "aarch64", Boot: &vm.Boot{Kernel: "arm", Cmdline: "console=ttyAMA0"},
+		Disks: map[string]vm.Disk{"root": {Volume: "web-root"}}, NICs: map[string]vm.NIC{"lan": {}}})
+
+	bios := input(vm.Spec{Memory: 64 * model.MiB})
+
+	full := vm.Spec{Disks: map[string]vm.Disk{}, NICs: map[string]vm.NIC{}, Boot: &vm.Boot{Kernel: "cloud"}}
+	for i := range vm.MaxDisks {
+		full.Disks[fmt.Sprintf("d%02d", i)] = vm.Disk{Volume: fmt.Sprintf("v%02d", i)}
+	}
+	for i := range vm.MaxNICs {
+		full.NICs[fmt.Sprintf("n%d", i)] = vm.NIC{}
+	}
+	return map[string]Input{"bare": bare, "bios": bios, "home": home, "kvm": kvm, "pc": pc, "virt": virt, "full": input(full)}
+}

@@ -1,0 +1,38 @@
+package machine
+
+import "github.com/hyper-nixos/hyper-nixos/model/vm"
+
+type streamNetdev struct {
+	Type   string    `json:"type"`
+	ID     string    `json:"id"`
+	Server bool      `json:"server"`
+	Addr   socketRef `json:"addr"`
+}
+
+type socketRef struct {
+	Type string `json:"type"`
+	Str  string `json:"str"`
+}
+
+type virtioNet struct {
+	Driver string `json:"driver"`
+	ID     string `json:"id"`
+	place
+	Netdev  string `json:"netdev"`
+	MAC     string `json:"mac"`
+	ROMFile string `json:"romfile"` // empty: no iPXE in the guest, which would only delay a boot
+}
+
+// nic is a virtio-net device. QEMU's network namespace is empty; user networking is passt outside of it, on
+// a connection to a socket on which QEMU listens, so that a dead passt can be replaced while the guest runs.
+func nic(name string, n vm.NIC, at place) part {
+	id := "net-" + name
+	return part{
+		args: []string{
+			"-netdev", object(streamNetdev{Type: "stream", ID: id, Server: true, Addr: socketRef{"fd", fd(id)}}),
+			"-device", object(virtioNet{Driver: "virtio-net-pci", ID: "nic-" + name, place: at, Netdev: id, MAC: n.MAC}),
+		},
+		sockets: []string{id},
+		uplinks: []Uplink{{Device: name, Socket: id, MAC: n.MAC, Netdev: id}},
+	}
+}

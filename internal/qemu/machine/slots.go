@@ -1,0 +1,68 @@
+package machine
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// The names under which slots are pinned.
+const rngSlot = "rng"
+
+func diskSlot(name string) string { return "disk/" + name }
+func nicSlot(name string) string  { return "nic/" + name }
+
+// assignSlots gives every device of s a number from 1. One that is pinned keeps its number; a new one takes the
+// lowest that is free, so that no other ever moves. A number that is pinned twice, or none, counts as not pinned.
+func assignSlots(s vm.Spec, pinned map[string]int) map[string]int {
+	slots, taken := map[string]int{}, map[int]bool{}
+	wanted := slotted(s)
+	for _, device := range wanted {
+		if n := pinned[device]; n > 0 && !taken[n] {
+			slots[device], taken[n] = n, true
+		}
+	}
+	next := 1
+	for _, device := range wanted {
+		if slots[device] != 0 {
+			continue
+		}
+		for taken[next] {
+			next++
+		}
+		slots[device], taken[next] = next, true
+	}
+	return slots
+}
+
+// slotted lists the devices that need a slot. Disks come first and in boot order, so that the first one is
+// a Linux guest's vda.
+func slotted(s vm.Spec) []string {
+	var out []string
+	for _, name := range disksInOrder(s.Disks) {
+		out = append(out, diskSlot(name))
+	}
+	for _, name := range sortedKeys(s.NICs) {
+		out = append(out, nicSlot(name))
+	}
+	if on(s.RNG) {
+		out = append(out, rngSlot)
+	}
+	return out
+}
+
+// disksInOrder lists the disks as they boot, then the others by name.
+func disksInOrder(disks map[string]vm.Disk) []string {
+	return slices.SortedFunc(maps.Keys(disks), func(a, b string) int {
+		return cmp.Or(cmp.Compare(bootRank(disks[a]), bootRank(disks[b])), cmp.Compare(a, b))
+	})
+}
+
+func bootRank(d vm.Disk) int {
+	if d.BootIndex == 0 {
+		return vm.MaxDisks + 1
+	}
+	return d.BootIndex
+}
