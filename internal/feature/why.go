@@ -1,0 +1,82 @@
+package feature
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+)
+
+// WhyOff explains why the feature of that name, an id or an older name, is not on, and the edit that
+// turns it on: the text with which a gate refuses. Its severity is Refused. For a feature that is on
+// ok is false.
+func (r Resolution) WhyOff(name string) (f finding.Finding, ok bool) {
+	cat := r.catalogue()
+	feature, _, err := cat.Lookup(name)
+	if err != nil {
+		w := wish{cat: cat}
+		return w.unknown(optEnabled, name, ""), true
+	}
+	if r.On(name) {
+		return finding.Finding{}, false
+	}
+	f = r.off(cat, feature)
+	f.Severity = finding.Refused
+	return f, true
+}
+
+// off picks what stands most in the way: the build, the whole declaration, the host, the profile, and
+// at last that nobody asked for it.
+func (r Resolution) off(cat *catalogue.Catalogue, feature catalogue.Feature) finding.Finding {
+	w := read(cat, r.Declaration)
+	if !cat.InBuild(feature.ID) {
+		return w.notInBuild(feature)
+	}
+	if f, ok := r.told(feature.ID); ok {
+		return f
+	}
+	if r.Refused() && !feature.Core {
+		return finding.Finding{
+			Code: codeOff, Subject: []string{string(feature.ID)}, Path: section,
+			What: fmt.Sprintf("%s is off: the declaration is refused", feature.ID),
+			Why:  finding.Refusal{Findings: r.Findings}.Error(), Remedy: "mend the declaration: hv config check FILE",
+			Source: "reading the matrix: decision 4",
+		}
+	}
+	return r.undeclared(w, feature)
+}
+
+// told returns the finding that already says what keeps id off.
+func (r Resolution) told(id catalogue.ID) (finding.Finding, bool) {
+	keeping := []string{codeWaiting, codeNoPlatform, codeHeldUp, codeHeldBack, codeLeftOut, codeOverCap, codeUnaccepted, codePlatform}
+	i := slices.IndexFunc(r.Findings, func(f finding.Finding) bool {
+		return slices.Contains(keeping, f.Code) && len(f.Subject) > 0 && f.Subject[0] == string(id)
+	})
+	if i < 0 {
+		return finding.Finding{}, false
+	}
+	return r.Findings[i], true
+}
+
+// undeclared words the edit that would declare a feature, with what that edit would meet.
+func (r Resolution) undeclared(w wish, feature catalogue.Feature) finding.Finding {
+	f := finding.Finding{
+		Code: codeOff, Subject: []string{string(feature.ID)}, Path: section,
+		What: fmt.Sprintf("%s is off", feature.ID), Why: "without it: " + feature.Off, Source: "reading the matrix: decision 4",
+	}
+	if off := w.disabled[feature.ID]; len(off) > 0 {
+		f.Remedy, f.Path = unmention(off), off[0].path
+		return f
+	}
+	option := optExtra
+	if w.listed {
+		option = optEnabled
+	}
+	steps := []string{add(option, string(feature.ID))}
+	for _, o := range w.objections(feature, Facts{}) {
+		steps = append(steps, o.fix)
+	}
+	f.Remedy = and(steps...)
+	return f
+}
