@@ -1,0 +1,255 @@
+// Package qemu is the hand that holds VMs' processes: it has hv-helper launch them, follows their
+// pidfds and monitors, and adopts those that an earlier daemon started.
+//
+// What lives here: what is there now, and the verbs on one process. What does not: when to use them
+// (plan, reconcile), the command line (qemu/machine), the protocol (qemu/qmp), dialling
+// (qemu/monitor).
+//
+// Cost of one running VM: two goroutines, parked, and two file descriptors (pidfd and monitor).
+package qemu
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"sync"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// Helper is what this hand needs of hv-helper. *privilege.Client is one.
+type Helper interface {
+	Launch(ctx context.Context, l privilege.Launch, files []*os.File) (privilege.LaunchReply, *os.File, error)
+	List(ctx context.Context) (privilege.ListReply, error)
+	Attach(ctx context.Context, vm string) (*os.File, error)
+	Kill(ctx context.Context, vm, signal string) error
+	Cleanup(ctx context.Context, vm string) error
+	Forget(ctx context.Context, vm string) error
+	Uplink(ctx context.Context, u privilege.Uplink) error
+}
+
+// MonitorAt says which monitor is meant.
+type MonitorAt struct {
+	Path  string // of its unix socket
+	Name  string // of its VM, for errors
+	UUID  string // that QEMU must answer with
+	Fresh bool   // QEMU was just started, and may still be loading
+}
+
+// Monitor is a conversation with one QEMU.
+type Monitor interface {
+	qmp.Executor
+	// Next returns the next event of those that came since the conversation began.
+	Next(ctx context.Context) (qmp.Event, error)
+	Version() qmp.Version
+	Done() <-chan struct{}
+	Close() error
+}
+
+// Config is what a hand is made of.
+type Config struct {
+	Helper Helper
+	// Dial connects to a monitor; wired to qemu/monitor, the only one that does.
+	Dial func(ctx context.Context, to MonitorAt) (Monitor, error)
+	// Poke is called when something happened to the VM with this UUID. It must not block.
+	Poke func(uuid string)
+	// Words returns the last lines that QEMU of this VM wrote to its stderr; "" for none.
+	Words func(uuid string) string
+	Log   *slog.Logger
+}
+
+// Host holds every VM's process on this host.
+type Host struct {
+	Config
+
+	ctx  context.Context // ends with Close; the owner of all goroutines
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+
+	mu    sync.Mutex
+	vms   map[string]*process
+	stale bool // a launch ended in a way that leaves open what is there
+}
+
+// New returns a hand that knows of no process; Adopt finds those that are there.
+func New(c Config) *Host {
+	if c.Words == nil {
+		c.Words = func(string) string { return "" }
+	}
+	h := &Host{Config: c, vms: map[string]*process{}}
+	h.ctx, h.stop = context.WithCancel(context.Background())
+	return h
+}
+
+// Close lets go of every process; they go on.
+func (h *Host) Close() {
+	h.stop()
+	h.mu.Lock()
+	for _, p := range h.vms {
+		p.letGo()
+	}
+	h.mu.Unlock()
+	h.wg.Wait()
+}
+
+// Adopt takes up every process that hv-helper knows of and this hand does not, and returns how many
+// of them live.
+func (h *Host) Adopt(ctx context.Context) (int, error) {
+	list, err := h.Helper.List(ctx)
+	if err != nil {
+		return 0, fault.Wrap(err, "cannot find out which VMs run")
+	}
+	alive := 0
+	for _, run := range list.VMs {
+		if run.Alive {
+			alive++
+		}
+		if p := h.find(run.VM); p != nil {
+			continue
+		}
+		if err := h.adopt(ctx, run); err != nil {
+			return alive, err
+		}
+	}
+	h.mu.Lock()
+	h.stale = false
+	h.mu.Unlock()
+	return alive, nil
+}
+
+func (h *Host) adopt(ctx context.Context, run privilege.Running) error {
+	p := &process{host: h, run: run}
+	if run.Alive {
+		pidfd, err := h.Helper.Attach(ctx, run.VM)
+		switch kind := fault.KindOf(err); {
+		case err == nil:
+			p.watch(pidfd)
+		case kind == fault.NotFound || kind == fault.Precondition: // it ended between the two questions
+			p.run.Alive = false
+		default:
+			return fault.Wrap(err, "cannot adopt vm %q", run.Name)
+		}
+	}
+	h.keep(p)
+	return nil
+}
+
+func (h *Host) keep(p *process) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.vms[p.run.VM] = p
+}
+
+func (h *Host) find(uuid string) *process {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.vms[uuid]
+}
+
+// Observe finds out what is there now of the VM with this UUID.
+func (h *Host) Observe(ctx context.Context, uuid string) (vm.Seen, error) {
+	h.mu.Lock()
+	stale := h.stale
+	h.mu.Unlock()
+	if stale {
+		if _, err := h.Adopt(ctx); err != nil {
+			return vm.Seen{}, err
+		}
+	}
+	p := h.find(uuid)
+	if p == nil {
+		return vm.Seen{}, nil
+	}
+	return p.observe(ctx)
+}
+
+// Launch makes a VM's process, its vCPUs stopped.
+func (h *Host) Launch(ctx context.Context, order privilege.Launch, files []*os.File) (vm.Process, error) {
+	reply, pidfd, err := h.Helper.Launch(ctx, order, files)
+	if err != nil {
+		h.mu.Lock()
+		h.stale = true // the helper may have died after the launch
+		h.mu.Unlock()
+		return vm.Process{}, err
+	}
+	p := &process{host: h, run: reply.Running, fresh: true}
+	p.run.Alive = true
+	p.watch(pidfd)
+	h.keep(p)
+	h.Log.Info("launched", "vm", order.Name, "pid", reply.PID, "prepare_us", reply.Micros.Prepare,
+		"clone_us", reply.Micros.Clone, "shim_us", reply.Micros.Shim)
+	for socket, why := range reply.UplinkWhy {
+		h.Log.Warn("no user networking", "vm", order.Name, "socket", socket, "why", why)
+	}
+	return p.identity(), nil
+}
+
+// Attach connects to a VM's monitor, asks for its UUID, and returns QEMU's version.
+func (h *Host) Attach(ctx context.Context, uuid string) (string, error) {
+	p, err := h.living(uuid)
+	if err != nil {
+		return "", err
+	}
+	m, err := p.monitor(ctx)
+	if err != nil {
+		return "", err
+	}
+	v := m.Version().QEMU
+	return version(v.Major, v.Minor, v.Micro), nil
+}
+
+func (h *Host) living(uuid string) (*process, error) {
+	p := h.find(uuid)
+	if p == nil || p.dead() {
+		return nil, fault.New(fault.Precondition, "its process is gone")
+	}
+	return p, nil
+}
+
+// Cleanup takes away what a process that is gone has left.
+func (h *Host) Cleanup(ctx context.Context, uuid string) error {
+	if p := h.find(uuid); p != nil && !p.dead() {
+		return fault.New(fault.Precondition, "its process still runs")
+	}
+	err := h.Helper.Cleanup(ctx, uuid)
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return err
+	}
+	h.drop(uuid)
+	return nil
+}
+
+// Forget gives back the uids of a VM that was deleted.
+func (h *Host) Forget(ctx context.Context, uuid string) error {
+	err := h.Helper.Forget(ctx, uuid)
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return err
+	}
+	h.drop(uuid)
+	return nil
+}
+
+func (h *Host) drop(uuid string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p := h.vms[uuid]; p != nil {
+		p.letGo()
+		delete(h.vms, uuid)
+	}
+}
+
+// Socket returns the path of one of a living VM's sockets: "serial0".
+func (h *Host) Socket(uuid, name string) (string, error) {
+	p, err := h.living(uuid)
+	if err != nil {
+		return "", err
+	}
+	path, ok := p.run.Sockets[name]
+	if !ok {
+		return "", fault.New(fault.NotFound, "vm %q was started without %s", p.run.Name, name)
+	}
+	return path, nil
+}

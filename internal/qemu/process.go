@@ -1,0 +1,263 @@
+package qemu
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// process is one VM's QEMU, living or just gone.
+type process struct {
+	host  *Host
+	run   privilege.Running
+	fresh bool // launched by us, not attached yet
+
+	gone chan struct{} // closed when the pidfd says so; nil for one that was found dead
+
+	mu       sync.Mutex
+	pidfd    *os.File
+	mon      Monitor
+	shutdown string // reason of the last SHUTDOWN event
+}
+
+// watch follows the pidfd, which belongs to p from now on: readable means gone.
+func (p *process) watch(pidfd *os.File) {
+	pidfd = pollable(pidfd)
+	p.pidfd, p.gone = pidfd, make(chan struct{})
+	p.host.wg.Go(func() {
+		raw, err := pidfd.SyscallConn()
+		if err == nil {
+			err = raw.Read(func(fd uintptr) bool { return readable(fd) })
+		}
+		if err != nil { // closed: we let go of it
+			return
+		}
+		close(p.gone)
+		p.host.Poke(p.run.VM)
+	})
+}
+
+// pollable returns the same descriptor in a form that Go's poller waits for, so that no thread does.
+func pollable(f *os.File) *os.File {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return f
+	}
+	_ = f.Close()
+	_ = unix.SetNonblock(fd, true) // a pidfd knows nothing of it; Go takes it as the sign to poll
+	return os.NewFile(uintptr(fd), "pidfd")
+}
+
+func readable(fd uintptr) bool {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n == 1
+}
+
+// dead asks the kernel, not our memory of what it said.
+func (p *process) dead() bool {
+	if p.gone == nil {
+		return true
+	}
+	select {
+	case <-p.gone:
+		return true
+	default:
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pidfd == nil {
+		return true
+	}
+	raw, err := p.pidfd.SyscallConn()
+	if err != nil {
+		return true
+	}
+	dead := false
+	if raw.Control(func(fd uintptr) { dead = readable(fd) }) != nil {
+		return true
+	}
+	return dead
+}
+
+// letGo closes what is ours of the process; it goes on.
+func (p *process) letGo() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mon != nil {
+		_ = p.mon.Close() // QEMU hears that its client is gone, and that is all
+		p.mon = nil
+	}
+	if p.pidfd != nil {
+		_ = p.pidfd.Close()
+		p.pidfd = nil
+	}
+}
+
+// identity is the process in the words of the model.
+func (p *process) identity() vm.Process {
+	return vm.Process{PID: p.run.PID, StartTime: p.run.StartTime, BootID: p.run.BootID, UID: p.run.UID}
+}
+
+// observe finds out what there is to see.
+func (p *process) observe(ctx context.Context) (vm.Seen, error) {
+	if p.dead() {
+		seen := vm.Seen{Leftover: true, Exit: p.exit(ctx), Words: p.host.Words(p.run.VM)}
+		p.mu.Lock()
+		seen.Last = p.shutdown
+		p.mu.Unlock()
+		return seen, nil
+	}
+	who := p.identity()
+	seen := vm.Seen{Process: &who}
+	status, err := p.status(ctx)
+	if err != nil {
+		if p.dead() {
+			return p.observe(ctx)
+		}
+		if ctx.Err() != nil {
+			return vm.Seen{}, err
+		}
+		seen.Silent = err.Error()
+		return seen, nil
+	}
+	seen.RunState = status
+	p.mu.Lock()
+	seen.Last = p.shutdown
+	p.mu.Unlock()
+	return seen, nil
+}
+
+// exit asks how the process ended; only hv-helper, if it is its parent, can tell.
+func (p *process) exit(ctx context.Context) string {
+	list, err := p.host.Helper.List(ctx)
+	if err != nil {
+		return ""
+	}
+	for _, run := range list.VMs {
+		if run.VM == p.run.VM && run.PID == p.run.PID {
+			return run.Exit
+		}
+	}
+	return ""
+}
+
+func (p *process) status(ctx context.Context) (string, error) {
+	m, err := p.monitor(ctx)
+	if err != nil {
+		return "", err
+	}
+	answer, err := m.Execute(ctx, qmp.Command{Name: "query-status"})
+	if err != nil {
+		return "", err
+	}
+	var st struct {
+		Status string `json:"status"`
+	}
+	if err := json.Unmarshal(answer, &st); err != nil {
+		return "", fault.New(fault.Internal, "query-status of vm %q cannot be read", p.run.Name).Because(err)
+	}
+	return st.Status, nil
+}
+
+// monitor returns the conversation with QEMU, and begins one where there is none.
+func (p *process) monitor(ctx context.Context) (Monitor, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mon != nil {
+		select {
+		case <-p.mon.Done():
+			_ = p.mon.Close()
+			p.mon = nil
+		default:
+			return p.mon, nil
+		}
+	}
+	path, ok := p.run.Sockets["qmp"]
+	if !ok {
+		return nil, fault.New(fault.Internal, "vm %q was started without a monitor", p.run.Name)
+	}
+	m, err := p.host.Dial(ctx, MonitorAt{Path: path, Name: p.run.Name, UUID: p.run.VM, Fresh: p.fresh})
+	if err != nil {
+		return nil, err
+	}
+	p.mon, p.fresh = m, false
+	p.host.wg.Go(func() { p.follow(m) })
+	return m, nil
+}
+
+// follow turns QEMU's events into looks at it, until the conversation ends.
+func (p *process) follow(m Monitor) {
+	defer p.host.Poke(p.run.VM)
+	for {
+		ev, err := m.Next(p.host.ctx)
+		if err != nil {
+			if fault.KindOf(err) == fault.Exhausted { // too many to keep: what counts is to look again
+				_ = m.Close()
+			}
+			return
+		}
+		p.heard(ev)
+	}
+}
+
+func (p *process) heard(ev qmp.Event) {
+	switch ev.Name {
+	case "SHUTDOWN":
+		var data struct {
+			Reason string `json:"reason"`
+		}
+		_ = json.Unmarshal(ev.Data, &data) // without a reason it is a shutdown all the same
+		p.mu.Lock()
+		p.shutdown = data.Reason
+		p.mu.Unlock()
+	case "NETDEV_STREAM_DISCONNECTED":
+		p.reconnect(ev.Data)
+		return
+	case "STOP", "RESUME", "RESET", "GUEST_PANICKED", "POWERDOWN", "WATCHDOG", "BLOCK_IO_ERROR":
+	default:
+		return
+	}
+	p.host.Poke(p.run.VM)
+}
+
+// reconnect has a passt that died replaced. A second is enough to keep one that dies at once from
+// taking the host with it.
+func (p *process) reconnect(data json.RawMessage) {
+	var dev struct {
+		ID string `json:"netdev-id"`
+	}
+	if json.Unmarshal(data, &dev) != nil {
+		return
+	}
+	nic, ok := strings.CutPrefix(dev.ID, "nic-")
+	if !ok || p.dead() {
+		return
+	}
+	p.host.wg.Go(func() {
+		select {
+		case <-p.host.ctx.Done():
+			return
+		case <-p.gone:
+			return
+		case <-time.After(time.Second):
+		}
+		err := p.host.Helper.Uplink(p.host.ctx, privilege.Uplink{VM: p.run.VM, Socket: "net-" + nic})
+		if err != nil {
+			p.host.Log.Warn("cannot restart user networking", "vm", p.run.Name, "nic", nic, "err", err)
+		}
+	})
+}
+
+func version(major, minor, micro int) string { return fmt.Sprintf("%d.%d.%d", major, minor, micro) }

@@ -1,0 +1,82 @@
+package qemu
+
+import (
+	"context"
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
+)
+
+// goneWithin is how long a QEMU gets to end after it was told to.
+const goneWithin = 10 * time.Second
+
+// Continue lets a VM's vCPUs run.
+func (h *Host) Continue(ctx context.Context, uuid string) error {
+	return h.execute(ctx, uuid, "cont")
+}
+
+// Pause stops a VM's vCPUs.
+func (h *Host) Pause(ctx context.Context, uuid string) error {
+	return h.execute(ctx, uuid, "stop")
+}
+
+// PowerDown presses a VM's power button; whether the guest heeds it is the guest's affair.
+func (h *Host) PowerDown(ctx context.Context, uuid string) error {
+	return h.execute(ctx, uuid, "system_powerdown")
+}
+
+// Reset presses a VM's reset button.
+func (h *Host) Reset(ctx context.Context, uuid string) error {
+	return h.execute(ctx, uuid, "system_reset")
+}
+
+func (h *Host) execute(ctx context.Context, uuid, command string) error {
+	p, err := h.living(uuid)
+	if err != nil {
+		return err
+	}
+	m, err := p.monitor(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = m.Execute(ctx, qmp.Command{Name: command})
+	return err
+}
+
+// Quit ends QEMU by its monitor, and by a signal if that does not end it.
+func (h *Host) Quit(ctx context.Context, uuid string) error {
+	p := h.find(uuid)
+	if p == nil || p.dead() {
+		return nil
+	}
+	if err := h.execute(ctx, uuid, "quit"); err == nil && p.await(ctx, goneWithin) == nil {
+		return nil
+	}
+	return h.Kill(ctx, uuid)
+}
+
+// Kill ends QEMU by SIGKILL.
+func (h *Host) Kill(ctx context.Context, uuid string) error {
+	p := h.find(uuid)
+	if p == nil || p.dead() {
+		return nil
+	}
+	if err := h.Helper.Kill(ctx, uuid, "KILL"); err != nil && !p.dead() {
+		return err
+	}
+	return p.await(ctx, goneWithin)
+}
+
+// await waits until the process is gone.
+func (p *process) await(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	select {
+	case <-p.gone:
+		return nil
+	case <-ctx.Done():
+		return fault.New(fault.Unavailable, "process %d of vm %q does not end", p.run.PID, p.run.Name).
+			Because(context.Cause(ctx)).Try("see what it waits for: cat /proc/%d/wchan", p.run.PID)
+	}
+}
