@@ -1,0 +1,122 @@
+# The doors of this checkout. "make help" lists them.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules
+
+# Where Go's own package puts it: sudo leaves it out of PATH.
+export PATH := $(PATH):/usr/local/go/bin:/usr/lib/go/bin
+# A version control that refuses (root in another's checkout) must not fail a build; we stamp by ourselves.
+export GOFLAGS := $(filter-out -buildvcs%,$(GOFLAGS)) -buildvcs=false
+
+VERSION := $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null || echo devel)
+STAMP := -s -w -X github.com/hyper-nixos/hyper-nixos/internal/version.Version=$(VERSION)
+BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(STAMP)'
+PROGRAMS := hv hvd hv-helper
+SCRIPTS := $(wildcard scripts/*.sh test/guest/files/*.sh) .ci/run
+
+# Tests against real QEMU need root for the helper; who is not root compiles as himself and runs by sudo.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,-exec 'sudo -E env PATH=$(PATH)')
+E2E := go test -tags e2e -p 1 -count=1 $(AS_ROOT)
+E2E_PACKAGES = $(shell grep -rlE '^//go:build .*\be2e\b' --include='*_test.go' . | xargs -r -n 1 dirname | sort -u)
+
+.PHONY: help
+help: ## list the doors
+	@echo "Hyper-NixOS $(VERSION)"
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r door what; do printf '  make %-12s %s\n' "$$door" "$$what"; done
+
+.PHONY: run
+run: ## build, start the daemons beside whatever is installed, boot a VM, stay until Ctrl-C (ONCE=1: end when it is up)
+	@scripts/deps.sh run
+	@$(MAKE) --no-print-directory build
+	@guest=$$(go run ./test/guest/build) && GUEST=$$guest exec scripts/try.sh
+
+.PHONY: clean
+clean: ## take away all that make run made: VMs, state, accounts, programs
+	@scripts/try-clean.sh
+
+.PHONY: build
+build: ## the three programs into bin/, static
+	@mkdir -p bin
+	@$(BUILD) -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
+	@echo "built $(PROGRAMS), $(VERSION), into bin/"
+
+.PHONY: guest
+guest: ## the tiny guest that make run and the tests boot; prints its folder
+	@go run ./test/guest/build
+
+.PHONY: test
+test: ## everything, on a machine that may lack everything but Go, gcc, git and make
+	@MAKE='$(MAKE)' scripts/steps.sh deps-test 'linter&' format vet build guest unit clients shellcheck 'linter!' lint e2e
+
+.PHONY: deps-test
+deps-test:
+	@scripts/deps.sh test
+
+.PHONY: unit
+unit: ## unit tests with the race detector; runs the layers test and every fuzz target's seeds
+	CGO_ENABLED=1 go test -race ./...
+
+.PHONY: e2e
+e2e: build ## the tests against real QEMU, as root; one package at a time
+	@[[ -n "$(E2E_PACKAGES)" ]] || { echo "no e2e tests found"; exit 1; }
+	HV_BIN=$(CURDIR)/bin $(E2E) -timeout 8m $(E2E_PACKAGES)
+
+.PHONY: bench
+bench: build ## the benchmarks against real QEMU, as root
+	HV_BIN=$(CURDIR)/bin $(E2E) -timeout 20m -run '^$$' -bench . $(E2E_PACKAGES)
+
+.PHONY: fuzz-seeds
+fuzz-seeds: ## every fuzz target on its seeds alone
+	go test -run '^Fuzz' ./...
+
+.PHONY: layers
+layers: ## which room imports which: the plan and the code are one thing
+	go test .
+
+.PHONY: check
+check: format vet lint modules layers shellcheck ## what a change must pass before it is looked at
+
+.PHONY: fmt
+fmt: ## format the Go sources
+	gofmt -w $$(git ls-files -co --exclude-standard '*.go')
+
+.PHONY: format
+format:
+	@unformatted=$$(gofmt -l $$(git -c safe.directory='*' ls-files -co --exclude-standard '*.go')); \
+	[[ -z $$unformatted ]] || { echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; }
+
+.PHONY: vet
+vet:
+	go vet ./...
+	go vet -tags e2e ./...
+
+.PHONY: modules
+modules:
+	go mod verify
+	go mod tidy -diff
+
+.PHONY: linter
+linter:
+	@scripts/linter.sh
+
+.PHONY: lint
+lint: ## golangci-lint over everything, tests and e2e tests included
+	@linter=$$(scripts/linter.sh) && $$linter run --build-tags e2e ./...
+
+.PHONY: shellcheck
+shellcheck:
+	shellcheck $(SCRIPTS)
+
+.PHONY: clients
+clients: ## hv for the systems that have no daemon
+	GOOS=freebsd GOARCH=amd64 $(BUILD) -o /dev/null ./cmd/hv
+	GOOS=darwin GOARCH=arm64 $(BUILD) -o /dev/null ./cmd/hv
+
+CROSS := $(foreach arch,amd64 arm64,$(foreach p,$(PROGRAMS),linux/$(arch)/$(p)) darwin/$(arch)/hv freebsd/$(arch)/hv)
+
+.PHONY: cross $(CROSS)
+cross: $(CROSS) ## all programs for linux, hv for darwin and freebsd, amd64 and arm64, into dist/
+$(CROSS):
+	GOOS=$(word 1,$(subst /, ,$@)) GOARCH=$(word 2,$(subst /, ,$@)) $(BUILD) -o dist/$@ ./cmd/$(notdir $@)
