@@ -35,7 +35,7 @@ func familyOf(machineType string) string {
 // back door, and on q35 the AHCI controller, which no device of ours uses (1.4 ms of a bare start of 22 ms).
 // A BIOS without a display writes to the serial console when graphics is off; so does a boot loader's text.
 func (b board) part() part {
-	o := []string{"dump-guest-core", "off"}
+	o := []string{"type", b.machineType, "dump-guest-core", "off"}
 	if b.family == familyVirt {
 		o = append(o, "gic-version", b.gic())
 	} else {
@@ -47,7 +47,7 @@ func (b board) part() part {
 	if b.bios && b.serial {
 		o = append(o, "graphics", "off")
 	}
-	return part{args: []string{"-machine", options(b.machineType, o...)}}
+	return part{args: []string{"-machine", options("", o...)}}
 }
 
 // gic is the interrupt controller: version 2 serves 8 vCPUs at most; with KVM it is the host's.

@@ -72,10 +72,10 @@ func TestABoardHasOnlyWhatItsGuestNeeds(t *testing.T) {
 		board board
 		want  string
 	}{
-		{board{family: familyQ35, machineType: "pc-q35-7.2"}, "pc-q35-7.2,dump-guest-core=off,vmport=off,sata=off"},
-		{board{family: familyPC, machineType: "pc-i440fx-7.2", bios: true, serial: true}, "pc-i440fx-7.2,dump-guest-core=off,vmport=off,graphics=off"},
-		{board{family: familyVirt, machineType: "virt-7.2", serial: true}, "virt-7.2,dump-guest-core=off,gic-version=3"},
-		{board{family: familyVirt, machineType: "virt-7.2", kvm: true}, "virt-7.2,dump-guest-core=off,gic-version=host"},
+		{board{family: familyQ35, machineType: "pc-q35-7.2"}, "type=pc-q35-7.2,dump-guest-core=off,vmport=off,sata=off"},
+		{board{family: familyPC, machineType: "pc-i440fx-7.2", bios: true, serial: true}, "type=pc-i440fx-7.2,dump-guest-core=off,vmport=off,graphics=off"},
+		{board{family: familyVirt, machineType: "virt-7.2", serial: true}, "type=virt-7.2,dump-guest-core=off,gic-version=3"},
+		{board{family: familyVirt, machineType: "virt-7.2", kvm: true}, "type=virt-7.2,dump-guest-core=off,gic-version=host"},
 	} {
 		if got := c.board.part().args[1]; got != c.want {
 			t.Errorf("%+v: %s", c.board, got)

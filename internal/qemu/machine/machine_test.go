@@ -90,7 +90,7 @@ func TestAStartedVMKeepsItsMachineOverAnUpgradeOfQEMU(t *testing.T) {
 	if d := cmp.Diff(want, m.Pinned); d != "" {
 		t.Error(d)
 	}
-	if !strings.Contains(text(m), "-machine pc-q35-7.1,") {
+	if !strings.Contains(text(m), "-machine type=pc-q35-7.1,") {
 		t.Error("the command line has another machine type")
 	}
 }
