@@ -61,7 +61,7 @@ broken() { # NAME WHAT
 	exit 1
 }
 
-hv() { "$bin/hv" "$@"; }
+hv() { "$bin/hv" "$@" {locked}>&-; }
 
 # seen KEY prints a field of the VM's status, empty where there is none.
 seen() { hv vm show "$vm" -o json 2>/dev/null | sed -n "s/.*\"$1\": *\"\{0,1\}\([a-z0-9]*\).*/\1/p" | head -n 1; }
@@ -117,7 +117,7 @@ machine() {
 	say "== A VM: examples/first-vm.nix"
 	has boot-file tiny-kernel || hv boot-file import tiny-kernel "$GUEST/vmlinuz" --kind kernel
 	has boot-file tiny-initrd || hv boot-file import tiny-initrd "$GUEST/initrd" --kind initrd
-	has volume first-root || hv volume create first-root --size 64MiB
+	has volume first-data || hv volume create first-data --size 64MiB
 	has vm "$vm" || hv vm create -f examples/first-vm.nix
 	if [[ $(seen state) == running ]]; then
 		say "VM $vm has been running since before these daemons: adopted (pid $(seen pid))"
