@@ -1,0 +1,13 @@
+{
+  hypervisor.featureManager = {
+    profile = "full";
+    riskTolerance = "accepting";
+    enabledFeatures = [
+      "monitoring"
+      "api"
+      "devEnvironments"
+      "snapshots"
+      "webDashboard"
+    ];
+  };
+}

@@ -1,0 +1,12 @@
+{
+  hypervisor.featureManager = {
+    profile = "balanced";
+    riskTolerance = "balanced";
+    enabledFeatures = [
+      "monitoring"
+      "localBackup"
+      "webDashboard"
+      "cliEnhancements"
+    ];
+  };
+}

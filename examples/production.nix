@@ -1,0 +1,14 @@
+{
+  hypervisor.featureManager = {
+    profile = "custom";
+    riskTolerance = "cautious";
+    enabledFeatures = [
+      "monitoring"
+      "threatDetection"
+      "remoteBackup"
+      "microSegmentation"
+      "encryption"
+      "auditLogging"
+    ];
+  };
+}

@@ -1,0 +1,12 @@
+{
+  hypervisor.featureManager = {
+    profile = "minimal";
+    riskTolerance = "paranoid";
+    enabledFeatures = [
+      "auditLogging"
+      "threatDetection"
+      "behavioralAnalysis"
+      "forensics"
+    ];
+  };
+}

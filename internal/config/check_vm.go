@@ -1,0 +1,118 @@
+package config
+
+import (
+	"fmt"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/model/host"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// The codes of findings about VMs. They are stable; plan says the last two of its own starts.
+const (
+	CodeVMShape   = "HV-VM-001" // a definition that is not well formed
+	CodeVMCPUs    = "HV-VM-002" // more vCPUs than the host has CPUs
+	CodeVMMemory  = "HV-VM-003" // more memory than the host has
+	CodeVMMachine = "HV-VM-004" // a machine that the host's QEMU does not have, or not of this size
+	CodeVMUUID    = "HV-VM-005" // two VMs with one UUID
+	CodeVMMAC     = "HV-VM-006" // two VMs with one MAC address
+	CodeVMVolume  = "HV-VM-007" // a volume on two VMs, one of which writes
+	CodeVMTotal   = "HV-VM-008" // the VMs that are to be on want more memory together than the host has
+	CodeVMName    = "HV-VM-009" // two VMs with one name
+	CodeVMKVM     = "HV-VM-011" // accelerator kvm where KVM does not work
+	CodeVMQEMU    = "HV-VM-015" // no usable QEMU for the architecture
+)
+
+// CheckVMs holds VMs against each other and against a host of which f is known. sources gives the
+// findings their places; their paths begin with VMPath. What exists already is not looked at: that
+// no other VM holds a name, a volume or an address is for the store to know.
+func CheckVMs(all []vm.Definition, sources SourceMap, f host.Facts) finding.List {
+	c := vmCheck{facts: f}
+	for _, d := range all {
+		c.one(d)
+	}
+	c.shared(all)
+	c.total(all)
+	found := sources.place(c.found)
+	found.Sort()
+	return found
+}
+
+type vmCheck struct {
+	facts host.Facts
+	found finding.List
+}
+
+// say notes a finding about the VM of that name, at a path below it.
+func (c *vmCheck) say(s finding.Severity, code, name, path, remedy, format string, args ...any) *finding.Finding {
+	c.found = append(c.found, finding.Finding{
+		Code: code, Severity: s, Subject: []string{"vm/" + name}, Path: join(VMPath(name), path),
+		What: fmt.Sprintf("vm %q: ", name) + fmt.Sprintf(format, args...), Remedy: remedy,
+	})
+	return &c.found[len(c.found)-1]
+}
+
+func (c *vmCheck) one(d vm.Definition) {
+	malformed := vm.Check(d)
+	for _, p := range malformed {
+		c.say(finding.Refused, CodeVMShape, d.Name, p.Path, p.Hint, "%s: %s", p.Path, p.What)
+	}
+	if len(malformed) > 0 {
+		return // what a host lacks for it would be guessed
+	}
+	spec, _ := vm.Effective(d.Spec, c.facts.Arch)
+	c.size(d.Name, spec)
+	c.accelerator(d.Name, spec)
+	c.machine(d.Name, spec)
+}
+
+func (c *vmCheck) size(name string, s vm.Spec) {
+	if has := c.facts.CPUs; has > 0 && s.CPUs > has {
+		c.say(finding.Refused, CodeVMCPUs, name, "cpus", fmt.Sprintf("set %s.cpus = %d or less", VMPath(name), has),
+			"it asks for %d vCPUs, and the host has %d CPUs", s.CPUs, has).
+			Why = "vCPUs that share a CPU with each other wait for locks that their own neighbours hold"
+	}
+	if has := c.facts.Memory; has > 0 && s.Memory > has {
+		c.say(finding.Refused, CodeVMMemory, name, "memory", fmt.Sprintf("set %s.memory below %s", VMPath(name), has),
+			"it asks for %s of memory, and the host has %s", s.Memory, has)
+	}
+}
+
+func (c *vmCheck) accelerator(name string, s vm.Spec) {
+	if s.Accelerator != vm.KVM {
+		return
+	}
+	remedy := fmt.Sprintf("set %s.accelerator = \"auto\" or \"tcg\"", VMPath(name))
+	if c.facts.Arch != "" && s.Arch != c.facts.Arch {
+		c.say(finding.Refused, CodeVMKVM, name, "accelerator", remedy, "KVM on this host runs guests of %s, and its arch is %s", c.facts.Arch, s.Arch)
+		return
+	}
+	if v := c.facts.KVM; v != nil && !v.OK {
+		c.say(finding.Refused, CodeVMKVM, name, "accelerator", remedy+", or mend KVM: hv host shows it", "it asks for KVM, which does not work here").
+			Why = v.Why
+	}
+}
+
+// machine asks the QEMU of the guest's architecture for the machine and its size.
+func (c *vmCheck) machine(name string, s vm.Spec) {
+	if c.facts.QEMU == nil || s.Arch == "" {
+		return // not asked
+	}
+	q := c.facts.QEMUFor(s.Arch)
+	if !q.OK() {
+		c.say(finding.Waiting, CodeVMQEMU, name, "arch", host.InstallHint(s.Arch), "it cannot start before there is a usable QEMU for %s", s.Arch).
+			Why = q.Why
+		return
+	}
+	if len(q.Machines) == 0 {
+		return // not asked
+	}
+	m, ok := q.MachineType(s.Machine)
+	if !ok {
+		c.say(finding.Refused, CodeVMMachine, name, "machine", fmt.Sprintf("leave %s.machine out", VMPath(name)), "QEMU %s for %s has no machine %q", q.Version, s.Arch, s.Machine)
+		return
+	}
+	if m.CPUs > 0 && s.CPUs > m.CPUs {
+		c.say(finding.Refused, CodeVMMachine, name, "cpus", fmt.Sprintf("set %s.cpus = %d or less", VMPath(name), m.CPUs), "machine %s takes at most %d vCPUs, and it asks for %d", m.Name, m.CPUs, s.CPUs)
+	}
+}

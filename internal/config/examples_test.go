@@ -1,0 +1,3 @@
+package config
+
+var firstVMs = []string{"first-vm.json", "first-vm.yaml"}

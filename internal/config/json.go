@@ -1,0 +1,223 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+)
+
+// jsonReader reads JSON (RFC 8259) and keeps where everything stands, which encoding/json does not
+// tell. Keys written twice are refused. Strings are decoded by encoding/json.
+type jsonReader struct {
+	file   string
+	src    string
+	lines  []int // offset of each line's first byte
+	off    int
+	budget budget
+	twice  []Problem
+}
+
+// stop ends the reading of a text that cannot be read on.
+type stop struct{ problem Problem }
+
+// readJSON returns the tree, or what is wrong with the text.
+func readJSON(file, src string) (root node, found []Problem) {
+	r := &jsonReader{file: file, src: src, lines: []int{0}}
+	for i := range len(src) {
+		if src[i] == '\n' {
+			r.lines = append(r.lines, i+1)
+		}
+	}
+	defer func() {
+		switch s := recover().(type) {
+		case nil:
+		case stop:
+			root, found = node{}, append(r.twice, s.problem)
+		default:
+			panic(s)
+		}
+	}()
+	if !utf8.ValidString(src) {
+		r.off = len(src) - len(strings.TrimLeftFunc(src, func(c rune) bool { return c != utf8.RuneError }))
+		r.fail(CodeSyntax, "is not UTF-8", "")
+	}
+	r.space()
+	root = r.value(1)
+	r.space()
+	if r.off < len(src) {
+		r.fail(CodeSyntax, "there is more after the end of the value: "+r.seen(), "")
+	}
+	return root, r.twice
+}
+
+func (r *jsonReader) at(off int) finding.Position {
+	n := sort.Search(len(r.lines), func(i int) bool { return r.lines[i] > off }) - 1
+	return finding.Position{File: r.file, Line: n + 1, Column: utf8.RuneCountInString(r.src[r.lines[n]:off]) + 1}
+}
+
+// fail ends the reading at the place reached. Only readJSON recovers it.
+func (r *jsonReader) fail(code, what, hint string) {
+	panic(stop{Problem{Code: code, Position: r.at(r.off), What: what, Hint: hint}})
+}
+
+// seen names what stands at the place reached.
+func (r *jsonReader) seen() string {
+	if r.off >= len(r.src) {
+		return "the end of the text"
+	}
+	c, _ := utf8.DecodeRuneInString(r.src[r.off:])
+	return fmt.Sprintf("%q", c)
+}
+
+func (r *jsonReader) space() {
+	for r.off < len(r.src) && strings.IndexByte(" \t\r\n", r.src[r.off]) >= 0 {
+		r.off++
+	}
+	if rest := r.src[r.off:]; strings.HasPrefix(rest, "//") || strings.HasPrefix(rest, "/*") || strings.HasPrefix(rest, "#") {
+		r.fail(CodeSyntax, "JSON has no comments", "write the file in Nix or YAML, which have")
+	}
+}
+
+// peek returns the byte at the place reached, 0 at the end.
+func (r *jsonReader) peek() byte {
+	if r.off < len(r.src) {
+		return r.src[r.off]
+	}
+	return 0
+}
+
+func (r *jsonReader) value(depth int) node {
+	if why, ok := r.budget.take(1, depth); !ok {
+		r.fail(CodeBounds, why, "")
+	}
+	start := r.off
+	var n node
+	switch c := r.peek(); {
+	case c == '{':
+		n = r.object(depth)
+	case c == '[':
+		n = r.list(depth)
+	case c == '"':
+		n = node{kind: kindText, text: r.quoted()}
+	case c == '-' || c >= '0' && c <= '9':
+		n = r.number()
+	default:
+		n = r.word()
+	}
+	n.at = r.at(start)
+	return n
+}
+
+func (r *jsonReader) word() node {
+	rest := r.src[r.off:]
+	for _, w := range []struct {
+		word string
+		node node
+	}{{"true", node{kind: kindFlag, flag: true}}, {"false", node{kind: kindFlag}}, {"null", node{kind: kindNull}}} {
+		if strings.HasPrefix(rest, w.word) {
+			r.off += len(w.word)
+			return w.node
+		}
+	}
+	r.fail(CodeSyntax, "expected a value, found "+r.seen(), "")
+	return node{}
+}
+
+func (r *jsonReader) number() node {
+	end := r.off
+	for end < len(r.src) && strings.IndexByte("+-.eE0123456789", r.src[end]) >= 0 {
+		end++
+	}
+	digits := r.src[r.off:end]
+	if !json.Valid([]byte(digits)) {
+		r.fail(CodeSyntax, shorten(digits)+" is not a number in JSON", "")
+	}
+	r.off = end
+	if strings.ContainsAny(digits, ".eE") {
+		return node{kind: kindFraction, text: digits}
+	}
+	return node{kind: kindWhole, text: digits}
+}
+
+func (r *jsonReader) quoted() string {
+	end := r.off + 1
+	for end < len(r.src) && r.src[end] != '"' && r.src[end] != '\n' {
+		if r.src[end] == '\\' {
+			end++
+		}
+		end++
+	}
+	if end >= len(r.src) || r.src[end] != '"' {
+		r.fail(CodeSyntax, "the string has no end on its line", "")
+	}
+	var s string
+	if err := json.Unmarshal([]byte(r.src[r.off:end+1]), &s); err != nil {
+		r.fail(CodeSyntax, "the string has an escape or a control character that JSON does not know", "")
+	}
+	if strings.ContainsRune(s, utf8.RuneError) {
+		r.fail(CodeSyntax, "the string has a character that is not Unicode", "")
+	}
+	r.off = end + 1
+	return s
+}
+
+func (r *jsonReader) list(depth int) node {
+	n := node{kind: kindList}
+	r.each(']', "an item", func() { n.items = append(n.items, r.value(depth+1)) })
+	return n
+}
+
+func (r *jsonReader) object(depth int) node {
+	n, known := node{kind: kindObject}, map[string]finding.Position{}
+	r.each('}', "a key in quotes", func() {
+		if r.peek() != '"' {
+			r.fail(CodeSyntax, "expected a key in quotes, found "+r.seen(), "")
+		}
+		m := member{at: r.at(r.off)}
+		m.name = r.quoted()
+		r.space()
+		if r.peek() != ':' {
+			r.fail(CodeSyntax, fmt.Sprintf("expected ':' after key %q, found %s", shorten(m.name), r.seen()), "")
+		}
+		r.off++
+		r.space()
+		m.value = r.value(depth + 1)
+		if first, ok := known[m.name]; ok {
+			r.twice = append(r.twice, duplicate(m, first))
+			return
+		}
+		known[m.name] = m.at
+		n.members = append(n.members, m)
+	})
+	return n
+}
+
+// duplicate says that m was written before, at first.
+func duplicate(m member, first finding.Position) Problem {
+	return Problem{Code: CodeDuplicate, Position: m.at, What: fmt.Sprintf("key %q is written twice; first at %d:%d", shorten(m.name), first.Line, first.Column), Hint: "keep one of them"}
+}
+
+// each reads what stands between the bracket reached and its end, one item a call.
+func (r *jsonReader) each(end byte, what string, item func()) {
+	r.off++
+	r.space()
+	for first := true; r.peek() != end; first = false {
+		if !first {
+			if r.peek() != ',' {
+				r.fail(CodeSyntax, fmt.Sprintf("expected ',' or '%c', found %s", end, r.seen()), "")
+			}
+			r.off++
+			r.space()
+			if r.peek() == end {
+				r.fail(CodeSyntax, fmt.Sprintf("expected %s after ',', found '%c'", what, end), "take the last ',' away")
+			}
+		}
+		item()
+		r.space()
+	}
+	r.off++
+}

@@ -1,0 +1,114 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// note is what a Go type cannot say of a key. Ranges and choices stand here for the schema and for
+// completion only; who enforces them is the room that knows the subject (model/vm, feature).
+type note struct {
+	doc      string
+	enum     []string // the values there are
+	older    []string // values that are still read
+	low      int64
+	high     int64 // 0: no range
+	required bool
+	pattern  string // of a string, or of a map's keys
+	most     int    // keys or items; 0: maxKeys or maxItems
+}
+
+const dnsLabel = `^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`
+
+// words turns any named strings into plain ones.
+func words[S ~string](in ...S) []string {
+	var out []string
+	for _, s := range in {
+		out = append(out, string(s))
+	}
+	return out
+}
+
+// features returns the ids of this build's catalogue.
+func features() []string {
+	var out []string
+	for _, f := range catalogue.All() {
+		out = append(out, string(f.ID))
+	}
+	return out
+}
+
+// olderNames returns the names that are read with a notice.
+func olderNames() []string { return slices.Sorted(maps.Keys(catalogue.Standard().Aliases)) }
+
+func profiles() []string {
+	var out []string
+	for _, p := range catalogue.Default().Profiles() {
+		out = append(out, p.Name)
+	}
+	return out
+}
+
+// notes holds one note a key. * stands for a key of the owner's choice, [] for an item of a list.
+// A test proves that every key has its note and every note its key.
+var notes = sync.OnceValue(func() map[string]note {
+	return map[string]note{
+		"":           {doc: "A host, as its owner declares it for Hyper-NixOS."},
+		"hypervisor": {doc: "Everything that Hyper-NixOS reads."},
+
+		"hypervisor.host":             {doc: "The host itself."},
+		"hypervisor.host.name":        {doc: "What the host is called in lists and events: a DNS label. Its host name when absent.", pattern: dnsLabel},
+		"hypervisor.host.description": {doc: "A few words for people, up to 1024 bytes."},
+
+		"hypervisor.featureManager":                     {doc: "Which features the host offers, and how much risk its owner accepts."},
+		"hypervisor.featureManager.profile":             {enum: profiles(), doc: "A named selection of features; balanced when absent. An explicit enabledFeatures beats it. With custom the list has to be written."},
+		"hypervisor.featureManager.riskTolerance":       {enum: catalogue.Tolerances(), doc: "The highest risk a feature may have: paranoid up to low, cautious up to moderate, balanced up to high, accepting all. balanced when absent."},
+		"hypervisor.featureManager.enabledFeatures":     {doc: "The features to turn on, instead of the profile's. An empty list is core only."},
+		"hypervisor.featureManager.enabledFeatures[]":   {doc: "A feature.", enum: features(), older: olderNames()},
+		"hypervisor.featureManager.extraFeatures":       {doc: "Features to turn on beside the profile's."},
+		"hypervisor.featureManager.extraFeatures[]":     {doc: "A feature.", enum: features(), older: olderNames()},
+		"hypervisor.featureManager.disabledFeatures":    {doc: "Features of the profile to leave out."},
+		"hypervisor.featureManager.disabledFeatures[]":  {doc: "A feature.", enum: features(), older: olderNames()},
+		"hypervisor.featureManager.conflictScope":       {doc: "How far a conflict between two features reaches: conflictScope.A.B = \"host\", \"vm\" or \"operation\". Each narrowing adds a risk, which is told."},
+		"hypervisor.featureManager.conflictScope.*":     {doc: "The conflicts of one feature."},
+		"hypervisor.featureManager.conflictScope.*.*":   {doc: "host: never both on this host. vm: never both on one VM. operation: one waits for the other.", enum: []string{"host", "vm", "operation"}},
+		"hypervisor.featureManager.acknowledgedRisks":   {doc: "Why a high or critical risk is worth it: acknowledgedRisks.FEATURE = \"reason\"."},
+		"hypervisor.featureManager.acknowledgedRisks.*": {doc: "The reason, in the owner's words."},
+		"hypervisor.vms":                     {doc: "The VMs of this host, by name. What is declared here is edited here only.", pattern: dnsLabel},
+		"hypervisor.vms.*":                   {doc: "One VM."},
+		"hypervisor.vms.*.name":              {doc: "The VM's name, a DNS label. In a declaration it is the key and may be left out.", pattern: dnsLabel},
+		"hypervisor.vms.*.labels":            {doc: "Labels to select VMs by.", most: 64},
+		"hypervisor.vms.*.labels.*":          {doc: "A label's value: up to 63 letters, digits, '.', '_' and '-'."},
+		"hypervisor.vms.*.description":       {doc: "A few words for people, up to 1024 bytes."},
+		"hypervisor.vms.*.uuid":              {doc: "The UUID the guest sees, in lower case. One is made when absent; it never changes after.", pattern: `^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`},
+		"hypervisor.vms.*.power":             {doc: "Whether the VM is to run: on, off (when absent), or paused with its vCPUs stopped.", enum: words(vm.On, vm.Off, vm.Paused)},
+		"hypervisor.vms.*.cpus":              {doc: "vCPUs; 1 when absent.", low: 1, high: vm.MaxCPUs},
+		"hypervisor.vms.*.memory":            {doc: "RAM, a multiple of 1MiB; 512MiB when absent.", low: int64(vm.MinMemory), high: int64(vm.MaxMemory)},
+		"hypervisor.vms.*.arch":              {doc: "The guest's architecture; the host's when absent.", enum: []string{"x86_64", "aarch64"}},
+		"hypervisor.vms.*.machine":           {doc: "The machine's family; q35 on x86_64 and virt on aarch64 when absent. Its version is pinned at first start.", enum: []string{"q35", "pc", "virt"}},
+		"hypervisor.vms.*.accelerator":       {doc: "What executes the guest's instructions. auto (when absent) takes KVM where it was proven and TCG else, and says which.", enum: words(vm.Auto, vm.KVM, vm.TCG)},
+		"hypervisor.vms.*.firmware":          {doc: "What runs first in the guest: bios boots from disks, kernel loads boot.kernel. kernel when boot is there, bios else.", enum: words(vm.BIOS, vm.Kernel)},
+		"hypervisor.vms.*.boot":              {doc: "A Linux kernel to boot directly, by the names of boot files (hv boot-file list)."},
+		"hypervisor.vms.*.boot.kernel":       {doc: "The boot file with the kernel.", required: true, pattern: dnsLabel},
+		"hypervisor.vms.*.boot.initrd":       {doc: "The boot file with the initial RAM disk.", pattern: dnsLabel},
+		"hypervisor.vms.*.boot.cmdline":      {doc: "The kernel's command line, up to 2047 bytes."},
+		"hypervisor.vms.*.disks":             {doc: "The VM's disks, by a device name of your choice, such as root.", most: vm.MaxDisks, pattern: dnsLabel},
+		"hypervisor.vms.*.disks.*":           {doc: "One disk."},
+		"hypervisor.vms.*.disks.*.volume":    {doc: "The volume on the disk, by its name (hv volume list), never a path.", required: true, pattern: dnsLabel},
+		"hypervisor.vms.*.disks.*.readOnly":  {doc: "The guest cannot write to it."},
+		"hypervisor.vms.*.disks.*.bootIndex": {doc: "The order in which firmware bios tries disks: 1 first. A disk without one is not booted from.", low: 1, high: vm.MaxDisks},
+		"hypervisor.vms.*.disks.*.serial":    {doc: "The serial number the guest sees: up to 20 of A-Z a-z 0-9 _ . -", pattern: `^[A-Za-z0-9_.-]{0,20}$`},
+		"hypervisor.vms.*.nics":              {doc: "The VM's network cards, by a device name of your choice, such as lan.", most: vm.MaxNICs, pattern: dnsLabel},
+		"hypervisor.vms.*.nics.*":            {doc: "One network card."},
+		"hypervisor.vms.*.nics.*.network":    {doc: "The network it is on. user (when absent) reaches out by NAT and needs nothing set up.", enum: []string{vm.UserNetwork}},
+		"hypervisor.vms.*.nics.*.mac":        {doc: "Its address, in lower case with colons. Made from the VM's UUID and the card's name when absent.", pattern: `^[0-9a-f]{2}(:[0-9a-f]{2}){5}$`},
+		"hypervisor.vms.*.serial":            {doc: "A serial console, for hv vm console; there when absent."},
+		"hypervisor.vms.*.rng":               {doc: "A random number generator; there when absent."},
+		"hypervisor.vms.*.autostart":         {doc: "Start the VM again after a reboot of the host, if it was on."},
+		"hypervisor.vms.*.stopTimeout":       {doc: "Seconds that the guest gets to power itself off; 60 when absent.", low: 1, high: vm.MaxStopSecond},
+	}
+})

@@ -1,0 +1,303 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+)
+
+// Bounds of YAML alone: the parser's time grows with the square of the tokens, and faster with
+// brackets inside brackets. 20,000 tokens take it a tenth of a second and say 300 VMs.
+const (
+	maxTokens   = 20_000
+	maxBrackets = 2 * maxDepth
+)
+
+// yamlReader turns the parser's tree into ours. Plain scalars are read by the core schema of YAML
+// 1.2: `yes`, `on` and `0777` are what they look like in Nix and JSON too (two strings, and 777).
+type yamlReader struct {
+	file    string
+	budget  budget
+	anchors map[string]anchor
+	found   []Problem
+}
+
+// anchor is a value that an alias may stand for, and how many values it is.
+type anchor struct {
+	value node
+	size  int
+	deep  int
+}
+
+// readYAML returns the tree, or what is wrong with the text.
+func readYAML(file, src string) (root node, found []Problem) {
+	r := &yamlReader{file: file, anchors: map[string]anchor{}}
+	// The parser is not ours: a text that breaks it is a text that cannot be read.
+	defer func() {
+		if recover() != nil {
+			root, found = node{}, []Problem{{Code: CodeSyntax, Position: r.start(), What: "is not YAML that can be parsed"}}
+		}
+	}()
+	if !utf8.ValidString(src) {
+		return node{}, []Problem{{Code: CodeSyntax, Position: r.start(), What: "is not UTF-8"}}
+	}
+	tokens := lexer.Tokenize(src)
+	if p, ok := r.bounded(tokens); !ok {
+		return node{}, []Problem{p}
+	}
+	tree, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey()) // ours tells all of them
+	if err != nil {
+		return node{}, []Problem{r.syntax(err)}
+	}
+	body, ok := r.document(tree)
+	if !ok {
+		return node{}, r.found
+	}
+	root, _ = r.value(body, 1)
+	if root.kind == kindObject {
+		root.at = r.start()
+	}
+	return root, r.found
+}
+
+func (r *yamlReader) start() finding.Position {
+	return finding.Position{File: r.file, Line: 1, Column: 1}
+}
+
+func (r *yamlReader) at(t *token.Token) finding.Position {
+	if t == nil || t.Position == nil {
+		return r.start()
+	}
+	return finding.Position{File: r.file, Line: max(t.Position.Line, 1), Column: max(t.Position.Column, 1)}
+}
+
+func (r *yamlReader) say(code string, t *token.Token, hint, format string, args ...any) {
+	if len(r.found) <= maxProblems {
+		r.found = append(r.found, Problem{Code: code, Position: r.at(t), What: fmt.Sprintf(format, args...), Hint: hint})
+	}
+}
+
+// bounded refuses what the parser would take too long for.
+func (r *yamlReader) bounded(tokens token.Tokens) (Problem, bool) {
+	open := 0
+	for i, t := range tokens {
+		switch t.Type { //nolint:exhaustive // only brackets count
+		case token.SequenceStartType, token.MappingStartType:
+			open++
+		case token.SequenceEndType, token.MappingEndType:
+			open--
+		}
+		if open > maxBrackets {
+			return Problem{Code: CodeBounds, Position: r.at(t), What: fmt.Sprintf("more than %d brackets inside each other", maxBrackets)}, false
+		}
+		if i >= maxTokens {
+			return Problem{Code: CodeBounds, Position: r.at(t), What: fmt.Sprintf("more than %d words and signs of YAML", maxTokens), Hint: "write a declaration of this size in JSON or Nix"}, false
+		}
+	}
+	return Problem{}, true
+}
+
+// syntaxError is what the parser's errors can tell.
+type syntaxError interface {
+	error
+	GetMessage() string
+	GetToken() *token.Token
+}
+
+func (r *yamlReader) syntax(err error) Problem {
+	if e, ok := errors.AsType[syntaxError](err); ok {
+		return Problem{Code: CodeSyntax, Position: r.at(e.GetToken()), What: shortenLine(e.GetMessage())}
+	}
+	return Problem{Code: CodeSyntax, Position: r.start(), What: shortenLine(err.Error())}
+}
+
+func shortenLine(s string) string {
+	s, _, _ = strings.Cut(s, "\n")
+	if r := []rune(s); len(r) > maxShown {
+		s = string(r[:maxShown]) + "…"
+	}
+	return s
+}
+
+// document returns the body of the one document.
+func (r *yamlReader) document(tree *ast.File) (ast.Node, bool) {
+	var body ast.Node
+	for _, d := range tree.Docs {
+		if d.Body == nil {
+			continue
+		}
+		if directive, ok := d.Body.(*ast.DirectiveNode); ok {
+			r.say(CodeSyntax, directive.GetToken(), "leave the line out: the file is read as YAML 1.2", "directives are not read")
+			return nil, false
+		}
+		if body != nil {
+			r.say(CodeSyntax, d.Start, "keep one document a file", "a second document begins here")
+			return nil, false
+		}
+		body = d.Body
+	}
+	if body == nil {
+		r.say(CodeSyntax, nil, "write hypervisor: {} for a host with nothing declared", "is empty")
+	}
+	return body, body != nil
+}
+
+// value returns n as ours, and how many levels it has below itself.
+func (r *yamlReader) value(n ast.Node, depth int) (node, int) {
+	if why, ok := r.budget.take(1, depth); !ok {
+		if len(r.found) == 0 || r.found[len(r.found)-1].Code != CodeBounds {
+			r.say(CodeBounds, n.GetToken(), "", "%s", why)
+		}
+		return node{}, 0
+	}
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		return r.mapping(n.Values, n.GetToken(), depth)
+	case *ast.MappingValueNode:
+		return r.mapping([]*ast.MappingValueNode{n}, n.GetToken(), depth)
+	case *ast.SequenceNode:
+		return r.sequence(n, depth)
+	case *ast.AnchorNode:
+		return r.anchor(n, depth)
+	case *ast.AliasNode:
+		return r.alias(n, depth)
+	case *ast.LiteralNode:
+		return node{kind: kindText, text: n.Value.Value, at: r.at(n.GetToken())}, 0
+	case *ast.TagNode:
+		r.say(CodeSyntax, n.GetToken(), "leave the tag out; put a string in quotes", "tag %q is not read", shorten(n.GetToken().Value))
+		return node{}, 0
+	case ast.ScalarNode:
+		return r.scalar(n.GetToken()), 0
+	}
+	r.say(CodeSyntax, n.GetToken(), "", "%s is not read here", strings.ToLower(n.Type().String()))
+	return node{}, 0
+}
+
+func (r *yamlReader) mapping(values []*ast.MappingValueNode, at *token.Token, depth int) (node, int) {
+	out, deep, known := node{kind: kindObject, at: r.at(at)}, 0, map[string]finding.Position{}
+	for i, v := range values {
+		key, ok := r.key(v.Key)
+		if !ok {
+			continue
+		}
+		m := member{name: key.Value, at: r.at(key)}
+		if i == 0 && at.Type == token.MappingValueType { // in block style the parser's place is the first ':'
+			out.at = m.at
+		}
+		var d int
+		m.value, d = r.value(v.Value, depth+1)
+		deep = max(deep, d+1)
+		if first, twice := known[m.name]; twice {
+			r.found = append(r.found, duplicate(m, first))
+			continue
+		}
+		known[m.name] = m.at
+		out.members = append(out.members, m)
+	}
+	return out, deep
+}
+
+// key returns the token of a key that is one plain or quoted word.
+func (r *yamlReader) key(k ast.MapKeyNode) (*token.Token, bool) {
+	switch k := k.(type) {
+	case *ast.MergeKeyNode:
+		r.say(CodeSyntax, k.GetToken(), "write the keys out", "merging by << is not part of YAML 1.2")
+		return nil, false
+	case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode, *ast.InfinityNode, *ast.NanNode:
+		return k.GetToken(), true
+	case *ast.MappingKeyNode:
+		if s, ok := k.Value.(*ast.StringNode); ok {
+			return s.GetToken(), true
+		}
+	}
+	r.say(CodeSyntax, k.GetToken(), "", "a key has to be one word or a string")
+	return nil, false
+}
+
+func (r *yamlReader) sequence(n *ast.SequenceNode, depth int) (node, int) {
+	out, deep := node{kind: kindList, at: r.at(n.GetToken())}, 0
+	for _, v := range n.Values {
+		item, d := r.value(v, depth+1)
+		deep = max(deep, d+1)
+		out.items = append(out.items, item)
+	}
+	return out, deep
+}
+
+func (r *yamlReader) anchor(n *ast.AnchorNode, depth int) (node, int) {
+	before := r.budget.nodes
+	v, deep := r.value(n.Value, depth)
+	// Known only from here on: an alias inside its own anchor has none.
+	r.anchors[n.Name.GetToken().Value] = anchor{value: v, size: r.budget.nodes - before, deep: deep}
+	return v, deep
+}
+
+func (r *yamlReader) alias(n *ast.AliasNode, depth int) (node, int) {
+	name := n.Value.GetToken().Value
+	a, ok := r.anchors[name]
+	if !ok {
+		r.say(CodeSyntax, n.GetToken(), "", "alias *%s has no anchor &%s that ends before it", shorten(name), shorten(name))
+		return node{}, 0
+	}
+	if why, ok := r.budget.take(a.size, depth+a.deep); !ok {
+		r.say(CodeBounds, n.GetToken(), "write fewer aliases of aliases", "alias *%s makes it %s", shorten(name), why)
+		return node{}, 0
+	}
+	return a.value, a.deep
+}
+
+var (
+	coreInt   = regexp.MustCompile(`^[-+]?[0-9]+$`)
+	coreOct   = regexp.MustCompile(`^0o[0-7]+$`)
+	coreHex   = regexp.MustCompile(`^0x[0-9a-fA-F]+$`)
+	coreFloat = regexp.MustCompile(`^([-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$`)
+)
+
+// scalar reads one scalar by the core schema (YAML 1.2.2, 10.3.2), whatever the parser took it for.
+func (r *yamlReader) scalar(t *token.Token) node {
+	n := node{kind: kindText, text: t.Value, at: r.at(t)}
+	if t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType {
+		return n
+	}
+	switch s := t.Value; {
+	case t.Type == token.ImplicitNullType, s == "null", s == "Null", s == "NULL", s == "~", s == "":
+		return node{kind: kindNull, at: n.at}
+	case s == "true" || s == "True" || s == "TRUE":
+		return node{kind: kindFlag, flag: true, at: n.at}
+	case s == "false" || s == "False" || s == "FALSE":
+		return node{kind: kindFlag, at: n.at}
+	case coreInt.MatchString(s):
+		n.kind, n.text = kindWhole, decimal(s)
+	case coreOct.MatchString(s), coreHex.MatchString(s):
+		v, err := strconv.ParseInt(s, 0, 64)
+		if err != nil {
+			r.say(CodeBounds, t, "", "%s is too large", shorten(s))
+		}
+		n.kind, n.text = kindWhole, strconv.FormatInt(v, 10)
+	case coreFloat.MatchString(s):
+		n.kind = kindFraction
+	}
+	return n
+}
+
+// decimal takes the sign + and leading zeros away: JSON and Nix know neither.
+func decimal(s string) string {
+	digits, minus := strings.CutPrefix(strings.TrimPrefix(s, "+"), "-")
+	digits = strings.TrimLeft(digits, "0")
+	switch {
+	case digits == "":
+		return "0"
+	case minus:
+		return "-" + digits
+	}
+	return digits
+}
