@@ -45,8 +45,12 @@ as_root() {
 	fi
 }
 
+# apt is silent when all goes well, and tells everything when not.
 apt() {
-	as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l apt-get -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" </dev/null
+	local said status=0
+	said=$(as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l apt-get -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" </dev/null 2>&1) || status=$?
+	[[ $status -eq 0 ]] || echo "$said" >&2
+	return "$status"
 }
 
 check_go
@@ -67,7 +71,8 @@ done
 # The guest is made for the kernel that apt's lists name, so they must be there even if nothing is missing.
 fresh=
 if ! apt-cache show --no-all-versions linux-image-cloud-amd64 >/dev/null 2>&1; then
-	if apt update >&2; then
+	echo "deps: fetching the package lists" >&2
+	if apt update; then
 		fresh=yes
 	else
 		echo "deps: apt-get update failed; going on with what is here" >&2
@@ -77,9 +82,9 @@ fi
 
 echo "deps: installing ${missing[*]}" >&2
 # Old lists name versions that the mirror has dropped: one update, then once more.
-if ! apt install -y --no-install-recommends "${missing[@]}" >&2; then
+if ! apt install -y --no-install-recommends "${missing[@]}"; then
 	[[ -z $fresh ]] || fail "could not install ${missing[*]}"
 	echo "deps: the package lists may be old: updating them" >&2
-	apt update >&2 || fail "apt-get update failed: is this machine offline?"
-	apt install -y --no-install-recommends "${missing[@]}" >&2 || fail "could not install ${missing[*]}"
+	apt update || fail "apt-get update failed: is this machine offline?"
+	apt install -y --no-install-recommends "${missing[@]}" || fail "could not install ${missing[*]}"
 fi
