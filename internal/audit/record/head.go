@@ -45,7 +45,20 @@ func OpenHead(signed []byte, key note.Verifier) (Head, error) {
 		return Head{}, fault.New(fault.Unreadable, "the signed head is not in the form of a checkpoint")
 	}
 	copy(h.Root[:], hash)
+	if !canonical(signed, n) {
+		return Head{}, fault.New(fault.Unreadable, "the signed head is not written as the log writes")
+	}
 	return h, nil
+}
+
+// canonical reports whether a note has our signature and no other, in the one spelling that we
+// write: base64 has several for the last bits, and package note takes each.
+func canonical(signed []byte, n *note.Note) bool {
+	if len(n.Sigs) != 1 || len(n.UnverifiedSigs) > 0 {
+		return false
+	}
+	raw, err := base64.StdEncoding.DecodeString(n.Sigs[0].Base64)
+	return err == nil && string(signed) == fmt.Sprintf("%s\n— %s %s\n", n.Text, n.Sigs[0].Name, base64.StdEncoding.EncodeToString(raw))
 }
 
 // The files of a log.
