@@ -36,12 +36,13 @@ type plan struct {
 	doors    []door
 	diets    []diet
 	pure     string
+	rows     string
 	exempt   string
 	testOnly []string
 }
 
 func thePlan() plan {
-	return plan{floors: floors, doors: doors, diets: diets, pure: pure, exempt: exempt, testOnly: testOnly}
+	return plan{floors: floors, doors: doors, diets: diets, pure: pure, rows: rows, exempt: exempt, testOnly: testOnly}
 }
 
 // source is one parsed file. Build tags are not looked at: a rule holds on every system.
@@ -163,7 +164,7 @@ func (p plan) checkImport(f source, imported string) string {
 	if why := p.checkFloor(f.room, room); why != "" {
 		return why
 	}
-	if f.test || family(f.room, room) {
+	if f.test || p.family(f.room, room) {
 		return ""
 	}
 	return p.checkDoors(f.room, room)
@@ -176,7 +177,7 @@ func (p plan) checkFloor(from, to string) string {
 		return fmt.Sprintf("%s imports %s, which stands on no floor: say in layers_test.go where it belongs", from, to)
 	case mine < 0 || its < mine:
 		return ""
-	case its == mine && family(from, to):
+	case its == mine && p.family(from, to):
 		return ""
 	case its == mine:
 		return fmt.Sprintf("%s imports %s on the same floor (%d): sideways nobody calls; declare the interface you need, or move what both need down", from, to, mine)
@@ -191,7 +192,7 @@ func (p plan) checkDoors(from, to string) string {
 		}
 	}
 	for _, d := range p.diets {
-		if within(from, d.room) != "" && within(to, d.may) == "" && !family(d.room, to) {
+		if within(from, d.room) != "" && within(to, d.may) == "" && !p.family(d.room, to) {
 			return fmt.Sprintf("%s imports %s; %s may import only %s: %s", from, to, d.room, d.may, d.reason)
 		}
 	}
@@ -239,8 +240,14 @@ func within(folder, rooms string) string {
 	return longest
 }
 
-// family: a folder and its own subfolders, in both directions; two subfolders are neighbours, not family.
-func family(a, b string) bool { return within(a, b) != "" || within(b, a) != "" }
+// family: a folder and its own subfolders, and these among themselves. The houses of a row are neighbours.
+func (p plan) family(a, b string) bool {
+	if within(a, b) != "" || within(b, a) != "" {
+		return true
+	}
+	room := p.entry(a)
+	return room != "" && room == p.entry(b) && within(room, p.rows) != room
+}
 
 func importPath(spec *ast.ImportSpec) string {
 	p, err := strconv.Unquote(spec.Path.Value)
