@@ -157,8 +157,8 @@ type Preview struct {
 type Change struct {
 	Path string `json:"path"`
 	Kind string `json:"kind"` // added | removed | changed
-	Old  string `json:"old,omitempty"`
-	New  string `json:"new,omitempty"`
+	Old  any    `json:"old,omitempty"`
+	New  any    `json:"new,omitempty"`
 }
 
 // CreateVolume is the body of POST …/volumes.

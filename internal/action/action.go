@@ -7,7 +7,19 @@
 package action
 
 import (
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/audit"
+	"github.com/hyper-nixos/hyper-nixos/internal/feature"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/host"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
@@ -30,3 +42,67 @@ type Result struct {
 	Preview   *wire.Preview
 	Revision  int64 // the store's; a view that has reached it shows the change
 }
+
+// Auditor keeps the record of every change. *audit.Log is one.
+type Auditor interface {
+	Append(ctx context.Context, r audit.Record) (audit.Receipt, error)
+}
+
+// Volumes receives the content of volumes, durably, before anything names it.
+type Volumes interface {
+	// Receive stores size bytes of r under file, checks that they are of the format (an image that
+	// names another file is refused), and returns their digest and the virtual size.
+	Receive(ctx context.Context, pool, file string, format storage.Format, size model.Bytes, r io.Reader) (sha256 string, virtual model.Bytes, err error)
+	Delete(ctx context.Context, v storage.Volume) error
+}
+
+// BootFiles receives kernels and initrds and keeps them by content.
+type BootFiles interface {
+	Receive(ctx context.Context, size model.Bytes, r io.Reader) (sha256 string, n model.Bytes, err error)
+	Remove(ctx context.Context, sha256 string) error
+}
+
+// Config is what actions are made of.
+type Config struct {
+	Store     store.Store
+	Audit     Auditor
+	Volumes   Volumes
+	BootFiles BootFiles
+	Facts     func() host.Facts
+	Now       func() time.Time
+	// Random returns n random bytes.
+	Random func(n int) []byte
+	// DeclaredBy is the host's own file that is its declaration; empty where `hv config apply` is
+	// the way.
+	DeclaredBy string
+	Log        *slog.Logger
+}
+
+// Actions are all changes that can be asked for.
+type Actions struct {
+	Config
+
+	applying sync.Mutex // one apply at a time
+
+	mu       sync.Mutex
+	resolved *resolved
+}
+
+// New returns the actions of one host.
+func New(c Config) *Actions { return &Actions{Config: c} }
+
+// resolved is what the standing declaration came to.
+type resolved struct {
+	revision   int64
+	facts      host.Facts
+	resolution feature.Resolution
+}
+
+// The keys of what exists once on a host.
+var (
+	configRef    = store.Ref{Kind: "config", Project: store.HostWide, Name: "current"}
+	configTarget = operation.Target{Kind: "config", Ref: model.Ref{Project: store.HostWide, Name: "current"}}
+)
+
+// ConfigKey is the key of the standing declaration, a config.Applied.
+func ConfigKey() string { return store.SpecKey(configRef) }

@@ -1,0 +1,147 @@
+package action
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// claim takes for next what it uses alone and before did not, and gives back what before used and
+// next does not: volumes, MAC addresses, the UUID. All of it is part of the one transaction, so
+// that of two racing changes one finds the claim taken.
+func (a *Actions) claim(ctx context.Context, c *change, before, next vm.Object) error {
+	holder := "vm/" + next.Name
+	if err := a.claimVolumes(ctx, c, before, next, holder); err != nil {
+		return err
+	}
+	if before.Spec.UUID == "" {
+		if err := a.claimAlone(ctx, c, "uuid", next.Spec.UUID, holder); err != nil {
+			return err
+		}
+	}
+	had, has := macs(before.Spec), macs(next.Spec)
+	for _, mac := range has {
+		if !slices.Contains(had, mac) {
+			if err := a.claimAlone(ctx, c, "mac", mac, holder); err != nil {
+				return err
+			}
+		}
+	}
+	for _, mac := range had {
+		if !slices.Contains(has, mac) {
+			c.txn.Then = append(c.txn.Then, store.DeleteOp(store.ClaimKey("mac", store.HostWide, mac)))
+		}
+	}
+	return nil
+}
+
+func macs(s vm.Spec) []string {
+	full, _ := vm.Effective(s, "")
+	var out []string
+	for _, nic := range full.NICs {
+		out = append(out, nic.MAC)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// claimAlone takes what exists once on a host.
+func (a *Actions) claimAlone(ctx context.Context, c *change, what, name, holder string) error {
+	key := store.ClaimKey(what, store.HostWide, name)
+	other, _, err := store.Get[string](ctx, a.Store, key)
+	switch {
+	case err == nil && other != holder:
+		return fault.New(fault.Conflict, "%s %s belongs to %s", what, name, other).Try("leave it out and one is made").WithCode("HV-VM-006")
+	case err == nil:
+		return nil
+	case fault.KindOf(err) != fault.NotFound:
+		return err
+	}
+	c.require(store.Absent(key))
+	return c.put(key, holder)
+}
+
+func (a *Actions) claimVolumes(ctx context.Context, c *change, before, next vm.Object, holder string) error {
+	var held []string
+	for _, device := range slices.Sorted(maps.Keys(next.Spec.Disks)) {
+		disk := next.Spec.Disks[device]
+		old, had := diskOf(before.Spec, disk.Volume)
+		if had && old.ReadOnly == disk.ReadOnly {
+			continue
+		}
+		others, err := a.claimVolume(ctx, c, next.Project, disk, holder)
+		if err != nil {
+			return err
+		}
+		for _, o := range others {
+			held = append(held, fmt.Sprintf("volume %q is used by %s", disk.Volume, o))
+		}
+	}
+	if len(held) > 0 {
+		return fault.New(fault.Conflict, "%s", strings.Join(held, "; ")).
+			Try("use another volume, or attach it read-only to both").WithCode("HV-VOL-003")
+	}
+	for _, device := range slices.Sorted(maps.Keys(before.Spec.Disks)) {
+		disk := before.Spec.Disks[device]
+		if _, has := diskOf(next.Spec, disk.Volume); !has {
+			if err := a.unclaimVolume(ctx, c, next.Project, disk.Volume, holder); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func diskOf(s vm.Spec, volume string) (vm.Disk, bool) {
+	for _, d := range s.Disks {
+		if d.Volume == volume {
+			return d, true
+		}
+	}
+	return vm.Disk{}, false
+}
+
+// claimVolume takes one volume; where others stand against it, it returns them.
+func (a *Actions) claimVolume(ctx context.Context, c *change, project string, d vm.Disk, holder string) ([]string, error) {
+	v, kv, err := a.volume(ctx, project, d.Volume)
+	if err != nil {
+		return nil, err
+	}
+	c.require(store.ModRevision(kv.Key, kv.ModRevision))
+	key := store.ClaimKey("disk", project, v.Name)
+	claim, at, err := store.Get[storage.Claim](ctx, a.Store, key)
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return nil, err
+	}
+	claim, others := claim.With(holder, d.ReadOnly)
+	if len(others) > 0 {
+		return others, nil
+	}
+	c.require(store.ModRevision(key, at.ModRevision))
+	return nil, c.put(key, claim)
+}
+
+func (a *Actions) unclaimVolume(ctx context.Context, c *change, project, volume, holder string) error {
+	key := store.ClaimKey("disk", project, volume)
+	claim, at, err := store.Get[storage.Claim](ctx, a.Store, key)
+	if err != nil {
+		if fault.KindOf(err) == fault.NotFound {
+			return nil
+		}
+		return err
+	}
+	rest, _ := claim.Without(holder)
+	c.require(store.ModRevision(key, at.ModRevision))
+	if len(rest.Holders()) == 0 {
+		c.txn.Then = append(c.txn.Then, store.DeleteOp(key))
+		return nil
+	}
+	return c.put(key, rest)
+}

@@ -1,0 +1,342 @@
+package action
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/config"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+func vmTarget(r model.Ref) operation.Target { return operation.Target{Kind: "vm", Ref: inProject(r)} }
+
+func inProject(r model.Ref) model.Ref {
+	if r.Project == "" {
+		r.Project = model.DefaultProject
+	}
+	return r
+}
+
+func vmRef(r model.Ref) store.Ref {
+	return store.Ref{Kind: "vm", Project: r.Project, Name: r.Name}
+}
+
+// CreateVM wishes for a VM that does not exist.
+func (a *Actions) CreateVM(ctx context.Context, call Call, project string, def vm.Definition) (Result, error) {
+	return a.createVM(ctx, call, VMCreate, project, def, model.Manual)
+}
+
+func (a *Actions) createVM(ctx context.Context, call Call, row Row, project string, def vm.Definition, origin model.Origin) (Result, error) {
+	target := vmTarget(model.Ref{Project: project, Name: def.Name})
+	given := def.UUID
+	return a.do(ctx, call, row, target, func(c *change) error {
+		if err := a.checkVM(ctx, c, def); err != nil {
+			return err
+		}
+		spec := def.Spec.Clone()
+		if given == "" {
+			spec.UUID = uuid(a.Random(16))
+		}
+		key := store.SpecKey(vmRef(target.Ref))
+		if _, err := a.Store.Get(ctx, key); err == nil {
+			return fault.New(fault.Conflict, "vm %q exists already", def.Name).
+				Try("choose another name, or hv vm show %s", def.Name).WithCode("HV-VM-002")
+		}
+		o := vm.Object{
+			Metadata: model.Metadata{
+				Name: def.Name, Project: target.Project, UID: uuid(a.Random(16)), Labels: def.Labels,
+				Origin: origin, Generation: 1, Created: c.wish.Created,
+			},
+			Spec: spec, PowerGeneration: 1,
+		}
+		c.require(store.Absent(key))
+		c.wish.Generation = 1
+		c.step("create vm %s", def.Name)
+		if err := a.claim(ctx, c, vm.Object{}, o); err != nil {
+			return err
+		}
+		return c.put(key, o)
+	})
+}
+
+// checkVM holds a definition against itself, the host and what exists.
+func (a *Actions) checkVM(ctx context.Context, c *change, def vm.Definition) error {
+	found := config.CheckVMs([]vm.Definition{def}, nil, a.Facts())
+	found = append(found, a.lost(ctx, c.wish.Target.Project, def)...)
+	found.Sort()
+	c.notes = found
+	if !found.Refuses() {
+		return nil
+	}
+	verb := "create"
+	if c.row.name != VMCreate.name {
+		verb = "change"
+	}
+	return fault.New(fault.Invalid, "cannot %s vm %q", verb, def.Name).Because(finding.Refusal{Findings: found})
+}
+
+// lost says which volumes and boot files that a definition names do not exist.
+func (a *Actions) lost(ctx context.Context, project string, def vm.Definition) finding.List {
+	var found finding.List
+	look := func(kind, name, path, remedy string) {
+		if name == "" || model.CheckName(kind, name) != nil {
+			return // told already
+		}
+		_, err := a.Store.Get(ctx, store.SpecKey(store.Ref{Kind: kind, Project: project, Name: name}))
+		if err != nil && fault.KindOf(err) == fault.NotFound {
+			found = append(found, finding.Finding{
+				Code: "HV-VM-017", Severity: finding.Refused, Subject: []string{kind + "/" + name},
+				What: fmt.Sprintf("%s: there is no %s %q", path, kind, name), Path: config.VMPath(def.Name) + "." + path, Remedy: remedy,
+			})
+		}
+	}
+	for _, device := range slices.Sorted(maps.Keys(def.Disks)) {
+		v := def.Disks[device].Volume
+		look("volume", v, "disks."+device+".volume", "hv volume create "+v+" --size 10GiB")
+	}
+	if b := def.Boot; b != nil {
+		look("boot-file", b.Kernel, "boot.kernel", "hv boot-file import "+b.Kernel+" FILE --kind kernel")
+		look("boot-file", b.Initrd, "boot.initrd", "hv boot-file import "+b.Initrd+" FILE --kind initrd")
+	}
+	return found
+}
+
+// uuid makes a random UUID (RFC 9562, version 4) of 16 random bytes.
+func uuid(b []byte) string {
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
+}
+
+// EditVM changes a VM by a merge patch (RFC 7386) of its definition: labels and spec.
+func (a *Actions) EditVM(ctx context.Context, call Call, ref model.Ref, patch json.RawMessage) (Result, error) {
+	return a.editVM(ctx, call, VMEdit, ref, func(o vm.Object) (vm.Definition, model.Origin, error) {
+		if o.Origin == model.Declared {
+			return vm.Definition{}, "", declaredOnly("edited", o.Name)
+		}
+		def, err := patched(vm.Definition{Labels: o.Labels, Spec: o.Spec}, patch)
+		def.Name = o.Name
+		return def, o.Origin, err
+	})
+}
+
+func declaredOnly(what, name string) error {
+	return fault.New(fault.Denied, "vm %q stands in the host's declaration and is %s there only", name, what).
+		Try("edit the declaration, then hv config apply FILE").WithCode("HV-VM-003")
+}
+
+func (a *Actions) editVM(ctx context.Context, call Call, row Row, ref model.Ref, edit func(vm.Object) (vm.Definition, model.Origin, error)) (Result, error) {
+	target := vmTarget(ref)
+	return a.do(ctx, call, row, target, func(c *change) error {
+		o, kv, err := a.vm(ctx, target.Ref)
+		if err != nil {
+			return err
+		}
+		if err := match(call, kv, target); err != nil {
+			return err
+		}
+		def, origin, err := edit(o)
+		if err != nil {
+			return err
+		}
+		if err := a.checkVM(ctx, c, def); err != nil {
+			return err
+		}
+		next, err := edited(o, def, origin)
+		if err != nil {
+			return err
+		}
+		if err := a.mayLetGo(ctx, o, next); err != nil {
+			return err
+		}
+		for _, path := range vm.Diff(o.Spec, next.Spec) {
+			c.diff = append(c.diff, wire.Change{Path: path, Kind: "changed"})
+			c.step("change %s of vm %s", path, o.Name)
+		}
+		if err := a.claim(ctx, c, o, next); err != nil {
+			return err
+		}
+		c.wish.Generation = next.Generation
+		c.require(store.ModRevision(kv.Key, kv.ModRevision))
+		return c.put(kv.Key, next)
+	})
+}
+
+// edited is o with another definition.
+func edited(o vm.Object, def vm.Definition, origin model.Origin) (vm.Object, error) {
+	next := o
+	next.Spec, next.Labels, next.Origin = def.Spec.Clone(), def.Labels, origin
+	if next.Spec.UUID == "" {
+		next.Spec.UUID = o.Spec.UUID
+	}
+	if next.Spec.UUID != o.Spec.UUID {
+		return o, fault.New(fault.Invalid, "the UUID of vm %q is %s for ever", o.Name, o.Spec.UUID).Try("leave uuid out")
+	}
+	next.Generation++
+	if next.Spec.Power != o.Spec.Power {
+		next.PowerGeneration = next.Generation
+	}
+	return next, nil
+}
+
+// mayLetGo refuses to take a disk from a VM that has a process: QEMU still writes to it.
+func (a *Actions) mayLetGo(ctx context.Context, o, next vm.Object) error {
+	state, err := a.state(ctx, o)
+	if err != nil || !state.Alive() {
+		return err
+	}
+	for _, device := range slices.Sorted(maps.Keys(o.Spec.Disks)) {
+		if next.Spec.Disks[device].Volume != o.Spec.Disks[device].Volume {
+			return fault.New(fault.Precondition, "disk %q of vm %q is in use while the VM is %s", device, o.Name, state).
+				Try("hv vm stop %s first", o.Name).WithCode("HV-VM-004")
+		}
+	}
+	return nil
+}
+
+// DeleteVM wishes a VM away. Its volumes stay unless opt says otherwise.
+func (a *Actions) DeleteVM(ctx context.Context, call Call, ref model.Ref, opt wire.VerbOptions) (Result, error) {
+	target := vmTarget(ref)
+	return a.do(ctx, call, VMDelete, target, func(c *change) error {
+		o, kv, err := a.vm(ctx, target.Ref)
+		if err != nil {
+			return err
+		}
+		if err := match(call, kv, target); err != nil {
+			return err
+		}
+		if o.Origin == model.Declared {
+			return declaredOnly("deleted", o.Name)
+		}
+		state, err := a.state(ctx, o)
+		if err != nil {
+			return err
+		}
+		if vm.Allowed(vm.VerbDelete, state) == vm.Never && !opt.Force {
+			return illegal(vm.VerbDelete, state, o.Name)
+		}
+		if state.Alive() {
+			c.wish.Params = map[string]string{"force": "true"}
+			c.step("end QEMU of vm %s without asking its guest", o.Name)
+		}
+		now := c.wish.Created
+		o.Deleted, o.Generation = &now, o.Generation+1
+		c.wish.Generation = o.Generation
+		c.step("delete vm %s", o.Name)
+		if opt.Volumes {
+			if err := a.deleteVolumesOf(ctx, c, o); err != nil {
+				return err
+			}
+		}
+		c.require(store.ModRevision(kv.Key, kv.ModRevision))
+		return c.put(kv.Key, o)
+	})
+}
+
+// verbs are the power verbs: what each wishes.
+var verbs = map[string]struct {
+	verb  vm.Verb
+	power vm.Power
+}{
+	"vm.start":  {vm.VerbStart, vm.On},
+	"vm.stop":   {vm.VerbStop, vm.Off},
+	"vm.kill":   {vm.VerbKill, vm.Off},
+	"vm.pause":  {vm.VerbPause, vm.Paused},
+	"vm.resume": {vm.VerbResume, vm.On},
+	"vm.reboot": {vm.VerbReboot, vm.On},
+}
+
+// PowerVM wishes another power for a VM: start, stop, kill, pause, resume, reboot.
+func (a *Actions) PowerVM(ctx context.Context, call Call, row Row, ref model.Ref, opt wire.VerbOptions) (Result, error) {
+	v, ok := verbs[row.name]
+	if !ok {
+		return Result{}, fault.New(fault.Internal, "%s is no verb of power", row.name)
+	}
+	target := vmTarget(ref)
+	return a.do(ctx, call, row, target, func(c *change) error {
+		o, kv, err := a.vm(ctx, target.Ref)
+		if err != nil {
+			return err
+		}
+		if err := match(call, kv, target); err != nil {
+			return err
+		}
+		state, err := a.state(ctx, o)
+		if err != nil {
+			return err
+		}
+		verdict := vm.Allowed(v.verb, state)
+		if verdict == vm.Never {
+			return illegal(v.verb, state, o.Name)
+		}
+		c.require(store.ModRevision(kv.Key, kv.ModRevision))
+		c.params(v.verb, opt)
+		c.step("%s vm %s", v.verb, o.Name)
+		c.wish.Before = string(o.Spec.Power)
+		c.wish.Generation = o.Generation
+		if v.verb == vm.VerbReboot || verdict == vm.Done && o.Spec.Power == v.power {
+			return nil // nothing new is wished
+		}
+		o.Spec.Power = v.power
+		o.Generation++
+		o.PowerGeneration = o.Generation
+		c.wish.Generation = o.Generation
+		return c.put(kv.Key, o)
+	})
+}
+
+func (c *change) params(v vm.Verb, opt wire.VerbOptions) {
+	p := map[string]string{}
+	if v == vm.VerbKill || v == vm.VerbStop && opt.Force {
+		p["force"] = "true"
+	}
+	if v == vm.VerbStop && opt.Timeout > 0 {
+		p["timeout"] = strconv.Itoa(min(opt.Timeout, vm.MaxStopSecond))
+	}
+	if len(p) > 0 {
+		c.wish.Params = p
+	}
+}
+
+func illegal(v vm.Verb, s vm.State, name string) error {
+	return fault.New(fault.Precondition, "cannot %s vm %q: it is %s", v, name, s).Try("%s", vm.Hint(v, s, name)).WithCode("HV-VM-005")
+}
+
+// vm reads one VM that is not being deleted.
+func (a *Actions) vm(ctx context.Context, ref model.Ref) (vm.Object, store.KV, error) {
+	o, kv, err := store.Get[vm.Object](ctx, a.Store, store.SpecKey(vmRef(ref)))
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return o, kv, fault.New(fault.NotFound, "there is no vm %q", ref.String()).Try("hv vm list").WithCode("HV-VM-001")
+	}
+	if err == nil && o.Deleted != nil {
+		return o, kv, fault.New(fault.Conflict, "vm %q is being deleted", ref.String()).Try("hv vm wait %s --for deleted", ref.Name)
+	}
+	return o, kv, err
+}
+
+// state is what was last seen of a VM's power.
+func (a *Actions) state(ctx context.Context, o vm.Object) (vm.State, error) {
+	st, _, err := store.Get[vm.PowerStatus](ctx, a.Store, store.StatusKey(vmRef(model.Ref{Project: o.Project, Name: o.Name}), "power"))
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return vm.StateOff, nil
+	}
+	return st.State, err
+}
+
+// match refuses a change of what is not as the caller last saw it.
+func match(call Call, kv store.KV, t operation.Target) error {
+	if call.IfMatch == 0 || call.IfMatch == kv.ModRevision {
+		return nil
+	}
+	return fault.New(fault.Precondition, "%s has changed since revision %d: it is at %d", t, call.IfMatch, kv.ModRevision).
+		Try("look at it again, then repeat the change").WithCode("HV-API-003")
+}

@@ -1,0 +1,187 @@
+package action
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+func volumeTarget(r model.Ref) operation.Target {
+	return operation.Target{Kind: "volume", Ref: inProject(r)}
+}
+
+func volumeKey(project, name string) string {
+	return store.SpecKey(store.Ref{Kind: "volume", Project: project, Name: name})
+}
+
+// volume reads one volume that is not being deleted.
+func (a *Actions) volume(ctx context.Context, project, name string) (storage.Volume, store.KV, error) {
+	v, kv, err := store.Get[storage.Volume](ctx, a.Store, volumeKey(project, name))
+	if fault.KindOf(err) == fault.NotFound {
+		return v, kv, fault.New(fault.NotFound, "there is no volume %q", name).Try("hv volume list").WithCode("HV-VOL-001")
+	}
+	if err == nil && v.Deleted != nil {
+		return v, kv, fault.New(fault.Conflict, "volume %q is being deleted", name)
+	}
+	return v, kv, err
+}
+
+// CreateVolume wishes for an empty volume.
+func (a *Actions) CreateVolume(ctx context.Context, call Call, project string, body wire.CreateVolume) (Result, error) {
+	target := volumeTarget(model.Ref{Project: project, Name: body.Name})
+	return a.do(ctx, call, VolumeCreate, target, func(c *change) error {
+		v, err := a.newVolume(ctx, c, body)
+		if err != nil {
+			return err
+		}
+		c.wish.Generation = 1
+		c.step("make an empty %s volume of %s", v.Spec.Format, v.Spec.Size)
+		c.require(store.Absent(volumeKey(target.Project, v.Name)))
+		return c.put(volumeKey(target.Project, v.Name), v)
+	})
+}
+
+// newVolume checks what was asked for and fills in what was not.
+func (a *Actions) newVolume(ctx context.Context, c *change, body wire.CreateVolume) (storage.Volume, error) {
+	spec := body.VolumeSpec
+	if spec.Pool == "" {
+		spec.Pool = storage.DefaultPool
+	}
+	if spec.Format == "" {
+		spec.Format = storage.Raw
+	}
+	errs := append(storage.CheckVolume(body.Name, spec), model.CheckLabels(body.Labels)...)
+	if len(errs) > 0 {
+		return storage.Volume{}, fault.New(fault.Invalid, "cannot make volume %q", body.Name).Because(errors.Join(errs...))
+	}
+	if spec.Pool != storage.DefaultPool {
+		return storage.Volume{}, fault.New(fault.NotFound, "there is no pool %q", spec.Pool).Try("leave the pool out: it is %q", storage.DefaultPool)
+	}
+	project := c.wish.Target.Project
+	if _, err := a.Store.Get(ctx, volumeKey(project, body.Name)); err == nil {
+		return storage.Volume{}, fault.New(fault.Conflict, "volume %q exists already", body.Name).
+			Try("choose another name, or hv volume delete %s", body.Name).WithCode("HV-VOL-002")
+	}
+	uid := uuid(a.Random(16))
+	return storage.Volume{
+		Metadata: model.Metadata{
+			Name: body.Name, Project: project, UID: uid, Labels: body.Labels,
+			Origin: model.Manual, Generation: 1, Created: c.wish.Created,
+		},
+		Spec: spec, File: storage.VolumeFile(uid, spec.Format),
+	}, nil
+}
+
+// ImportVolume makes a volume of size bytes of r, which are an image of the format that body names.
+// The content is durable before the volume exists; if anything fails there is no volume.
+func (a *Actions) ImportVolume(ctx context.Context, call Call, project string, body wire.CreateVolume, size model.Bytes, r io.Reader) (Result, error) {
+	target := volumeTarget(model.Ref{Project: project, Name: body.Name})
+	if err := a.Authorize(ctx, call, VolumeImport); err != nil { // before a byte is read
+		a.refused(ctx, call, VolumeImport, target, err)
+		return Result{}, err
+	}
+	body.Size = max(size/512*512, 512) // what the image holds is known after it was read
+	var made *storage.Volume
+	res, err := a.do(ctx, call, VolumeImport, target, func(c *change) error {
+		if made == nil {
+			v, err := a.newVolume(ctx, c, body)
+			if err != nil {
+				return err
+			}
+			v.SHA256, v.Spec.Size, err = a.Volumes.Receive(ctx, v.Spec.Pool, v.File, v.Spec.Format, size, r)
+			if err != nil {
+				return fault.Wrap(err, "cannot import volume %q", body.Name)
+			}
+			made = &v
+		} else if _, err := a.newVolume(ctx, c, body); err != nil { // somebody took the name meanwhile
+			return err
+		}
+		now := a.Now()
+		c.status = &operation.Status{State: operation.Done, Ended: &now}
+		c.require(store.Absent(volumeKey(target.Project, made.Name)))
+		if err := c.put(store.StatusKey(store.Ref{Kind: "volume", Project: target.Project, Name: made.Name}, "reconcile"), storage.VolumeStatus{Made: true}); err != nil {
+			return err
+		}
+		return c.put(volumeKey(target.Project, made.Name), made)
+	})
+	if err != nil && made != nil {
+		if gone := a.Volumes.Delete(context.WithoutCancel(ctx), *made); gone != nil {
+			a.Log.Error("an import that failed left a file", "file", made.File, "err", gone)
+		}
+	}
+	return res, err
+}
+
+// DeleteVolume wishes a volume and what is on it away.
+func (a *Actions) DeleteVolume(ctx context.Context, call Call, ref model.Ref) (Result, error) {
+	target := volumeTarget(ref)
+	return a.do(ctx, call, VolumeDelete, target, func(c *change) error {
+		v, kv, err := a.volume(ctx, target.Project, target.Name)
+		if err != nil {
+			return err
+		}
+		if err := match(call, kv, target); err != nil {
+			return err
+		}
+		claimKey := store.ClaimKey("disk", target.Project, target.Name)
+		claim, _, err := store.Get[storage.Claim](ctx, a.Store, claimKey)
+		if err == nil {
+			return fault.New(fault.Conflict, "volume %q is used by %s", v.Name, strings.Join(claim.Holders(), ", ")).
+				Try("delete the VM, or take the disk out of its spec").WithCode("HV-VOL-003")
+		}
+		if fault.KindOf(err) != fault.NotFound {
+			return err
+		}
+		c.require(store.Absent(claimKey))
+		c.step("delete volume %s (%s) and what is on it", v.Name, v.Spec.Size)
+		c.wish.Generation = v.Generation + 1
+		return putDeleted(c, kv, v)
+	})
+}
+
+func putDeleted(c *change, kv store.KV, v storage.Volume) error {
+	now := c.wish.Created
+	v.Deleted, v.Generation = &now, v.Generation+1
+	c.require(store.ModRevision(kv.Key, kv.ModRevision))
+	return c.put(kv.Key, v)
+}
+
+// deleteVolumesOf wishes away the volumes that only this VM uses. They go once it has let go of them.
+func (a *Actions) deleteVolumesOf(ctx context.Context, c *change, o vm.Object) error {
+	for _, device := range slices.Sorted(maps.Keys(o.Spec.Disks)) {
+		name := o.Spec.Disks[device].Volume
+		v, kv, err := a.volume(ctx, o.Project, name)
+		if fault.KindOf(err) == fault.NotFound {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		claimKey := store.ClaimKey("disk", o.Project, name)
+		claim, at, err := store.Get[storage.Claim](ctx, a.Store, claimKey)
+		if err != nil {
+			return err
+		}
+		if others, _ := claim.Without("vm/" + o.Name); len(others.Holders()) > 0 {
+			c.step("keep volume %s: %s uses it too", name, strings.Join(others.Holders(), ", "))
+			continue
+		}
+		c.require(store.ModRevision(claimKey, at.ModRevision))
+		c.step("delete volume %s (%s) and what is on it", name, v.Spec.Size)
+		if err := putDeleted(c, kv, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
