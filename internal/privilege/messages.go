@@ -6,6 +6,8 @@
 // the message (SCM_RIGHTS), and programs are named by what they are.
 package privilege
 
+import "encoding/json"
+
 // Verb is one thing that hv-helper can be asked.
 type Verb string
 
@@ -38,6 +40,19 @@ type Request struct {
 	Verb Verb `json:"verb"`
 	Body any  `json:"body,omitempty"`
 }
+
+// Answer is what travels back: a failure, or the verb's own reply.
+type Answer struct {
+	Failure *Failure        `json:"failure,omitempty"`
+	Body    json.RawMessage `json:"body,omitempty"`
+}
+
+// Hello, Listen and KVM ask for nothing in particular.
+type (
+	Hello  struct{}
+	Listen struct{}
+	KVM    struct{}
+)
 
 // Failure is a refusal as it travels back.
 type Failure struct {
@@ -72,6 +87,9 @@ type Cgroup struct {
 	Why         string   `json:"why,omitempty"`
 }
 
+// StderrFile is the name of the file that becomes QEMU's stdout and stderr; it has no other number.
+const StderrFile = "stderr"
+
 // Launch asks for one VM's process. Args is QEMU's command line after the program's name, as data;
 // the token {fd:NAME} in it becomes the number that file or socket NAME has in QEMU. The helper
 // itself adds -sandbox on,… and refuses options that fork, drop privileges or read configuration.
@@ -91,7 +109,6 @@ type Launch struct {
 type Uplink struct {
 	VM     string `json:"vm,omitempty"` // UUID; only in the verb uplink
 	Socket string `json:"socket"`       // "net-lan"
-	MAC    string `json:"mac,omitempty"`
 }
 
 // Limits are what a VM's cgroup allows, where the host has cgroup v2. Zero means no limit.
@@ -128,11 +145,22 @@ type Running struct {
 	Alive     bool              `json:"alive"`
 	Exit      string            `json:"exit,omitempty"`    // "exit status 1", "signal: killed"; only its parent knows it
 	Uplinks   map[string]bool   `json:"uplinks,omitempty"` // socket → its passt lives
+	// UplinkWhy says for an uplink that does not live how its passt ended. A VM starts without it.
+	UplinkWhy map[string]string `json:"uplinkWhy,omitempty"`
+}
+
+// List asks for the VMs whose UUIDs come after one, as many as fit into a message.
+type List struct {
+	After string `json:"after,omitempty"`
 }
 
 // ListReply is every VM the helper knows of, running or not cleaned up yet.
 type ListReply struct {
-	VMs []Running `json:"vms"`
+	VMs  []Running `json:"vms"`
+	Next string    `json:"next,omitempty"` // ask again after this one; empty at the end
+	// Strays are processes that ran with a VM's uid and belonged to no record, in words. They were
+	// ended when hv-helper started. On the first page only.
+	Strays []string `json:"strays,omitempty"`
 }
 
 // ByVM is the body of attach, cleanup, forget and threads.
@@ -143,12 +171,19 @@ type ByVM struct {
 // Kill is the body of kill. The helper knows the process; a pid never travels.
 type Kill struct {
 	VM     string `json:"vm"`
-	Signal string `json:"signal"` // TERM | KILL
+	Signal string `json:"signal"` // SignalTerm | SignalKill
 }
+
+// The signals that a VM may be sent.
+const (
+	SignalTerm = "TERM"
+	SignalKill = "KILL"
+)
 
 // Usage asks for what VMs use.
 type Usage struct {
 	VMs []string `json:"vms"`
+	PSS bool     `json:"pss,omitempty"` // also PSSBytes, which walks the VM's page tables: for people who look, not for sampling
 }
 
 // UsageReply is in the order asked; a VM that is gone is left out.

@@ -1,0 +1,100 @@
+package door
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// isUUID accepts the one spelling, lower case with dashes (RFC 9562), because it becomes a folder's name.
+func isUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; i {
+		case 8, 13, 18, 23:
+			if c != '-' {
+				return false
+			}
+		default:
+			if !digit(c) && (c < 'a' || c > 'f') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// isLabel accepts a DNS label (RFC 1123).
+func isLabel(s string) bool {
+	if s == "" || len(s) > 63 || s[0] == '-' || s[len(s)-1] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; !digit(c) && !lower(c) && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// maxSocket keeps a socket's path within sun_path: "/run/hv/01234567/vm/" and a UUID take 57 of its 108
+// bytes, "/" and ".sock" another 6.
+const maxSocket = 40
+
+// isSocket accepts what may become the file name of a socket.
+func isSocket(s string) bool { return len(s) <= maxSocket && isLabel(s) }
+
+// isFile accepts the name of a file that is handed over. It never becomes a path.
+func isFile(s string) bool {
+	if s == "" || len(s) > 63 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; !digit(c) && !lower(c) && (c < 'A' || c > 'Z') && c != '-' && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }
+func lower(c byte) bool { return c >= 'a' && c <= 'z' }
+
+// kinds lets in regular files (memfds too), unix sockets and pipes. A folder would be a way out of the
+// jail, a device a way around its few nodes, and what was opened with O_PATH carries no right to its
+// content that anybody has checked.
+func (w *wrong) kinds(files []*os.File) {
+	for i, f := range files {
+		if why := unfit(int(f.Fd())); why != "" {
+			w.say("file %d: %s; only regular files, memfds, unix sockets and pipes go into a VM", i, why)
+		}
+	}
+}
+
+func unfit(fd int) string {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return "cannot be looked at: " + err.Error()
+	}
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	if err != nil || flags&unix.O_PATH != 0 {
+		return "it is a path, not an open file"
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG, unix.S_IFIFO:
+		return ""
+	case unix.S_IFSOCK:
+		domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+		if err != nil || domain != unix.AF_UNIX {
+			return "it is a socket of another family than unix"
+		}
+		return ""
+	case unix.S_IFDIR:
+		return "it is a folder"
+	case unix.S_IFBLK, unix.S_IFCHR:
+		return "it is a device"
+	}
+	return "it is of an unknown kind"
+}

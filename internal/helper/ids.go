@@ -1,0 +1,66 @@
+package helper
+
+import (
+	"sync"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/helper/uid"
+)
+
+// ids hands out the uids of VMs.
+type ids struct {
+	mu     sync.Mutex
+	table  *uid.Table
+	helper *Helper
+}
+
+// claim returns the first uid of a VM's block. A block that anything on this host still uses is not given
+// to another VM: a process (of whomever), a record in a run folder, ours or another helper's. A cgroup is
+// named after its VM, and forget removes it before the block is free.
+func (i *ids) claim(vm string) (uint32, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	recorded := map[uint32]bool{}
+	for _, r := range i.helper.folder.Foreign() {
+		recorded[r.UID] = true
+	}
+	if first, ok := i.table.Holds(vm); ok && !recorded[first] {
+		return first, nil
+	}
+	inUse, err := i.helper.proc.WithUIDs(uid.First, uid.Block*uid.Blocks)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range inUse {
+		recorded[uid.Of(id)] = true
+	}
+	for _, g := range i.helper.guests.list() {
+		recorded[g.recordedUID()] = true
+	}
+	first, err := i.table.Claim(vm, func(first uint32) bool { return recorded[first] })
+	if err != nil {
+		return 0, fault.New(fault.Exhausted, "no uid for VM %s", vm).Because(err)
+	}
+	return first, nil
+}
+
+// free gives a VM's block back.
+func (i *ids) free(vm string) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.table.Free(vm)
+}
+
+// owner returns the VM that a uid belongs to.
+func (i *ids) owner(id uint32) (string, bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.table.Owner(id)
+}
+
+// holds returns a VM's block.
+func (i *ids) holds(vm string) (uint32, bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.table.Holds(vm)
+}

@@ -1,0 +1,140 @@
+package launch
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// What the shim writes into its status pipe: the mark right before exec, and, where a step fails, the
+// step, a tab, and the errno or a text.
+const (
+	markExec = "exec\n"
+	markStep = "\t"
+)
+
+// Shim becomes the program that it is ordered to be. args are what follows the verb: the number of the
+// descriptor with the order; the next one is the status pipe. It returns only when it failed, with the
+// exit status.
+func Shim(args []string) int {
+	order, status, err := instructed(args)
+	if err != nil {
+		return 125 // nobody listens, or nobody wants us any more
+	}
+	err = Confine(order)
+	if err == nil {
+		err = order.exec(status)
+	}
+	Tell(status, err)
+	return 126
+}
+
+// instructed reads the order. It locks the goroutine to its thread: from now on privileges change, and
+// they belong to threads.
+func instructed(args []string) (Order, *os.File, error) {
+	runtime.LockOSThread()
+	var o Order
+	if len(args) != 1 {
+		return o, nil, errors.New("the shim is started by hv-helper only")
+	}
+	fd, err := strconv.Atoi(args[0])
+	if err != nil || fd < FirstFile {
+		return o, nil, errors.New("the shim is started by hv-helper only")
+	}
+	in, status := os.NewFile(uintptr(fd), "order"), os.NewFile(uintptr(fd+1), "status")
+	unix.CloseOnExec(fd)
+	unix.CloseOnExec(fd + 1)
+	data, err := io.ReadAll(in)
+	if err == nil {
+		err = json.Unmarshal(data, &o)
+	}
+	return o, status, err
+}
+
+// Tell writes a failed step into the status pipe.
+func Tell(status *os.File, err error) {
+	if err == nil {
+		return
+	}
+	step, what := "shim", err.Error()
+	if s, ok := errors.AsType[*StepError](err); ok {
+		step, what = s.Step, s.Err.Error()
+		if errno, ok := errors.AsType[syscall.Errno](s.Err); ok {
+			what = strconv.Itoa(int(errno))
+		}
+	}
+	_, _ = status.WriteString(step + markStep + what) // nobody else could be told
+}
+
+// Confine does everything but the exec: limits, jail, and no privilege afterwards. The calling
+// goroutine must be locked to its thread, and the process must not need any other one afterwards.
+func Confine(o Order) error {
+	if err := o.Limits.set(); err != nil {
+		return err
+	}
+	if o.Jail != nil {
+		if err := o.Jail.enter(o.UID); err != nil {
+			return err
+		}
+	}
+	return drop(o.UID)
+}
+
+func (o Order) exec(status *os.File) error {
+	first := uint(FirstFile + o.Files)
+	// What is ours and not the program's, the runtime's own descriptors too.
+	if err := unix.CloseRange(first, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return &StepError{"close_range", err}
+	}
+	for fd := range o.Files {
+		if _, err := unix.FcntlInt(uintptr(FirstFile+fd), unix.F_SETFD, 0); err != nil {
+			return &StepError{"keep descriptor " + strconv.Itoa(FirstFile+fd), err}
+		}
+	}
+	unix.Umask(0o077)
+	if _, err := status.WriteString(markExec); err != nil {
+		return err
+	}
+	// No environment: what a program must know it is told by arguments.
+	return &StepError{"exec " + o.Program, syscall.Exec(o.Program, o.Args, []string{})}
+}
+
+func (l Limits) set() error {
+	type limit struct {
+		name     string
+		resource int
+		value    uint64
+	}
+	limits := []limit{{"RLIMIT_CORE", unix.RLIMIT_CORE, 0}}
+	for _, more := range []limit{
+		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, l.Files},
+		{"RLIMIT_NPROC", unix.RLIMIT_NPROC, l.Processes},
+		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, l.FileBytes},
+	} {
+		if more.value > 0 {
+			limits = append(limits, more)
+		}
+	}
+	if l.FileBytes > 0 {
+		signal.Ignore(unix.SIGXFSZ) // stays ignored over exec
+	}
+	for _, next := range limits {
+		var now syscall.Rlimit
+		if err := syscall.Getrlimit(next.resource, &now); err != nil {
+			return &StepError{next.name, err}
+		}
+		v := min(next.value, now.Max) // raising it may not be ours to do
+		// syscall's, not unix': it keeps exec from restoring the soft limit of files that the runtime raised.
+		if err := syscall.Setrlimit(next.resource, &syscall.Rlimit{Cur: v, Max: v}); err != nil {
+			return &StepError{next.name, err}
+		}
+	}
+	return nil
+}
