@@ -26,6 +26,8 @@ const (
 // FormatOf returns the format of a file by the end of its name: .nix, .json, .yaml or .yml.
 func FormatOf(name string) (Format, bool) {
 	switch strings.ToLower(path.Ext(name)) {
+	case ".nix":
+		return Nix, true
 	case ".json":
 		return JSON, true
 	case ".yaml", ".yml":
@@ -120,6 +122,8 @@ func (f file) tree(ctx context.Context) (node, error) {
 	var root node
 	var found []Problem
 	switch f.format {
+	case Nix:
+		return f.nix(ctx)
 	case JSON:
 		root, found = readJSON(f.name, f.text)
 	case YAML:

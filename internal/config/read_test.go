@@ -64,7 +64,7 @@ func TestAFileThatIsNotThereIsNotFound(t *testing.T) {
 }
 
 func TestAFileThatIsTooLargeIsNotRead(t *testing.T) {
-	for _, name := range []string{"host.json", "host.yaml"} {
+	for _, name := range []string{"host.nix", "host.json", "host.yaml"} {
 		files := fstest.MapFS{name: {Data: []byte(strings.Repeat(" ", maxFile+1))}}
 		_, err := Read(t.Context(), files, name)
 		if !errors.Is(err, fault.Unreadable) || !strings.Contains(err.Error(), "1MiB") {
@@ -74,7 +74,7 @@ func TestAFileThatIsTooLargeIsNotRead(t *testing.T) {
 }
 
 func TestNothingDeclaredIsADeclaration(t *testing.T) {
-	for format, text := range map[Format]string{JSON: `{}`, YAML: `hypervisor: {}`} {
+	for format, text := range map[Format]string{Nix: `{ }`, JSON: `{}`, YAML: `hypervisor: {}`} {
 		d, err := ReadString(t.Context(), format, "host", text)
 		if err != nil || len(d.VMs) != 0 || d.FeatureManager.EnabledFeatures != nil {
 			t.Errorf("%s: %+v, %v", format, d, err)

@@ -34,7 +34,9 @@ func (s *strict) say(code, path string, at finding.Position, hint, format string
 func (s *strict) fill(sh *shape, path string, n node, into reflect.Value) {
 	if into.Kind() == reflect.Pointer {
 		into.Set(reflect.New(into.Type().Elem()))
-		into = into.Elem()
+		if into = into.Elem(); into.Kind() == reflect.Slice {
+			into.Set(reflect.MakeSlice(into.Type(), 0, 0)) // given and empty, which is not absent
+		}
 	}
 	switch {
 	case n.kind == kindNull:
@@ -61,7 +63,7 @@ func (s *strict) fill(sh *shape, path string, n node, into reflect.Value) {
 // quoted is what to show of n after its kind.
 func quoted(n node) string {
 	switch n.kind {
-	case kindFlag, kindWhole, kindFraction, kindText:
+	case kindFlag, kindWhole, kindFraction, kindText, kindPath:
 		return " (" + n.show() + ")"
 	case kindNull, kindList, kindObject:
 	}
@@ -73,6 +75,8 @@ func retype(sh *shape, n node) string {
 	switch {
 	case sh.form == formList && n.kind == kindText:
 		return "put it in brackets: [ " + n.show() + " ]"
+	case n.kind == kindPath:
+		return "name a thing that Hyper-NixOS keeps (hv volume list, hv boot-file list), never a file of the host's"
 	case len(sh.note.enum) > 0:
 		return "one of " + strings.Join(sh.note.enum, ", ")
 	case sh.form == formText && (n.kind == kindWhole || n.kind == kindFraction || n.kind == kindFlag):
@@ -122,6 +126,9 @@ func (s *strict) mapping(sh *shape, path string, n node, into reflect.Value) {
 		s.say(CodeBounds, path, n.at, "", "%d keys are more than %d", len(n.members), maxKeys)
 		return
 	}
+	if len(n.members) == 0 {
+		return // the same as absent
+	}
 	out := reflect.MakeMapWithSize(into.Type(), len(n.members))
 	for _, m := range n.members {
 		at := keyPath(path, m.name)
@@ -141,6 +148,9 @@ func (s *strict) list(sh *shape, path string, n node, into reflect.Value) {
 	if len(n.items) > maxItems {
 		s.say(CodeBounds, path, n.at, "", "%d items are more than %d", len(n.items), maxItems)
 		return
+	}
+	if len(n.items) == 0 {
+		return // absent, or what fill made of it
 	}
 	out := reflect.MakeSlice(into.Type(), len(n.items), len(n.items))
 	for i, item := range n.items {

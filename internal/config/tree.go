@@ -22,11 +22,12 @@ const (
 	kindWhole
 	kindFraction
 	kindText
+	kindPath // of Nix; nothing here takes one
 	kindList
 	kindObject
 )
 
-var kindNames = [...]string{"null", "a boolean", "a whole number", "a number with a fraction", "a string", "a list", "a set of keys"}
+var kindNames = [...]string{"null", "a boolean", "a whole number", "a number with a fraction", "a string", "a path", "a list", "a set of keys"}
 
 func (k kind) String() string { return kindNames[k] }
 
@@ -72,7 +73,7 @@ func (n node) show() string {
 		return strconv.FormatBool(n.flag)
 	case kindWhole, kindFraction:
 		return shorten(n.text)
-	case kindText:
+	case kindText, kindPath:
 		return strconv.Quote(shorten(n.text))
 	case kindNull, kindList, kindObject:
 	}

@@ -1,0 +1,109 @@
+package config
+
+import (
+	"fmt"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/feature"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"pgregory.net/rapid"
+)
+
+// Drawn declarations are well formed; whether a host can carry them is another matter.
+
+var (
+	label    = rapid.StringMatching(`[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?`)
+	anyText  = rapid.StringMatching(`[ -~äß€\n\t]{0,30}`)
+	flags    = rapid.Ptr(rapid.Bool(), true)
+	someSize = rapid.Custom(func(t *rapid.T) model.Bytes { return model.Bytes(rapid.IntRange(2, 1<<20).Draw(t, "MiB")) * model.MiB })
+)
+
+func drawFeatures(t *rapid.T, what string) []string {
+	if out := rapid.SliceOfNDistinct(rapid.SampledFrom(features()), 0, 5, rapid.ID[string]).Draw(t, what); len(out) > 0 {
+		return out
+	}
+	return nil
+}
+
+func drawMap[V any](t *rapid.T, what string, most int, key *rapid.Generator[string], value func(*rapid.T) V) map[string]V {
+	if out := rapid.MapOfN(key, rapid.Custom(value), 0, most).Draw(t, what); len(out) > 0 {
+		return out
+	}
+	return nil
+}
+
+func drawVM(t *rapid.T) vm.Definition {
+	d := vm.Definition{
+		Labels: drawMap(t, "labels", 3, rapid.StringMatching(`[a-z]([a-z./_-]{0,8}[a-z])?`), func(t *rapid.T) string { return label.Draw(t, "label") }),
+		Spec: vm.Spec{
+			Description: anyText.Draw(t, "description"),
+			Power:       rapid.SampledFrom([]vm.Power{"", vm.On, vm.Off, vm.Paused}).Draw(t, "power"),
+			CPUs:        rapid.IntRange(0, vm.MaxCPUs).Draw(t, "cpus"),
+			Memory:      rapid.OneOf(rapid.Just(model.Bytes(0)), someSize).Draw(t, "memory"),
+			Accelerator: rapid.SampledFrom([]vm.Accelerator{"", vm.Auto, vm.KVM, vm.TCG}).Draw(t, "accelerator"),
+			Serial:      flags.Draw(t, "serial"), RNG: flags.Draw(t, "rng"), Autostart: rapid.Bool().Draw(t, "autostart"),
+			StopTimeout: rapid.IntRange(0, vm.MaxStopSecond).Draw(t, "stopTimeout"),
+		},
+	}
+	d.Disks = drawMap(t, "disks", 3, label, func(t *rapid.T) vm.Disk {
+		return vm.Disk{Volume: label.Draw(t, "volume"), ReadOnly: rapid.Bool().Draw(t, "readOnly"), Serial: rapid.StringMatching(`[A-Za-z0-9_.-]{0,20}`).Draw(t, "serial")}
+	})
+	d.NICs = drawMap(t, "nics", 3, label, func(t *rapid.T) vm.NIC {
+		return vm.NIC{Network: rapid.SampledFrom([]string{"", "user"}).Draw(t, "network"), MAC: rapid.StringMatching(`(52:54:00(:[0-9a-f]{2}){3})?`).Draw(t, "mac")}
+	})
+	if rapid.Bool().Draw(t, "boots directly") {
+		d.Boot = &vm.Boot{Kernel: label.Draw(t, "kernel"), Initrd: rapid.OneOf(rapid.Just(""), label).Draw(t, "initrd"), Cmdline: rapid.StringMatching(`[ -~]{0,30}`).Draw(t, "cmdline")}
+	}
+	return d
+}
+
+func drawDeclaration(t *rapid.T) Declaration {
+	d := Declaration{
+		Host: HostSection{Name: rapid.OneOf(rapid.Just(""), label).Draw(t, "host"), Description: anyText.Draw(t, "description")},
+		FeatureManager: feature.Declaration{
+			Profile:          rapid.SampledFrom(append(profiles(), "")).Draw(t, "profile"),
+			ExtraFeatures:    drawFeatures(t, "extraFeatures"),
+			DisabledFeatures: drawFeatures(t, "disabledFeatures"),
+			AcknowledgedRisks: drawMap(t, "acknowledgedRisks", 3, rapid.SampledFrom(features()), func(t *rapid.T) string {
+				return anyText.Draw(t, "reason")
+			}),
+			ConflictScope: drawMap(t, "conflictScope", 2, rapid.SampledFrom(features()), func(t *rapid.T) map[string]string {
+				return map[string]string{rapid.SampledFrom(features()).Draw(t, "other"): rapid.SampledFrom([]string{"host", "vm", "operation"}).Draw(t, "scope")}
+			}),
+		},
+		VMs: drawMap(t, "vms", 4, label, drawVM),
+	}
+	if rapid.Bool().Draw(t, "lists features") {
+		list := rapid.SliceOfN(rapid.SampledFrom(features()), 0, 4).Draw(t, "enabledFeatures")
+		if list == nil {
+			list = []string{}
+		}
+		d.FeatureManager.EnabledFeatures = &list
+	}
+	for name, v := range d.VMs {
+		v.Name = name
+		d.VMs[name] = v
+	}
+	return d
+}
+
+// sourced gives every path of d a place, as a reader would.
+func sourced(t *rapid.T, d Declaration) Declaration {
+	data, err := d.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var value string
+	if value, err = wireValue(data); err != nil {
+		t.Fatal(err)
+	}
+	root, found := readJSON("host.json", value)
+	if len(found) > 0 {
+		t.Fatal(fmt.Sprint(found))
+	}
+	again, found := understand(root)
+	if len(found) > 0 {
+		t.Fatal(fmt.Sprint(found))
+	}
+	return again
+}

@@ -1,0 +1,3 @@
+{ lib, ... }: {
+  hypervisor.vms.web.description = lib.id;
+}

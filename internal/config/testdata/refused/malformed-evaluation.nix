@@ -1,0 +1,3 @@
+{
+  hypervisor.vms.web.memory = sizes.small;
+}

@@ -1,0 +1,7 @@
+{
+  hypervisor.featureManager = {
+    profile = "balanced";
+    riskTolerance = "balanced"
+    enabledFeatures = [ ];
+  };
+}

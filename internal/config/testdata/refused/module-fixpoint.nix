@@ -1,0 +1,3 @@
+{ config, pkgs, ... }: {
+  hypervisor.vms.web.description = pkgs.hello.name;
+}

@@ -1,0 +1,4 @@
+{
+  hypervisor.vms.web.cpus = throw "first line
+second line";
+}

@@ -1,0 +1,7 @@
+{
+  hypervisor.featureManager.enabledFeatures = [
+    "monitoring"
+    "snapshot"
+    "enrcyption"
+  ];
+}

@@ -1,0 +1,7 @@
+{
+  hypervisor.featureManger.profile = "balanced";
+  hypervisor.vms.web = {
+    cpus = 2;
+    memroy = "2GiB";
+  };
+}
