@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 . scripts/try-place.sh
 
 # Without root there is nothing to take away but what the caller has built.
-if [[ ! -e $state && ! -e $run ]]; then
+if [[ ! -e $state && ! -e $own && ! -e $run ]]; then
 	rm -rf bin dist 2>/dev/null && exit 0
 fi
 become_root "$@"
@@ -56,6 +56,9 @@ stop hvd
 stop hv-helper
 end_vms
 remove_accounts
-rm -rf --one-file-system "$state" "$run" "$lock" bin dist
+for tree in /sys/fs/cgroup /sys/fs/cgroup/unified; do
+	[[ ! -d $tree/hv-${run##*/} ]] || find "$tree/hv-${run##*/}" -depth -type d -exec rmdir {} + || say "left: $tree/hv-${run##*/}"
+done
+rm -rf --one-file-system "$state" "$own" "$run" "$lock" bin dist
 rmdir --ignore-fail-on-non-empty "${run%/*}" 2>/dev/null || true
 say "removed $state, $run and bin/"

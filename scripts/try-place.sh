@@ -5,7 +5,9 @@
 state=/var/lib/hyper-nixos-try
 run=/run/hv/$(printf %s "$state" | sha256sum | cut -c1-8) # internal/privilege.RunFolder
 bin=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/bin
-own=$state/make-run # what this script must remember: pids, logs, which accounts it made
+# What the scripts must remember: pids, logs, the accounts they made, the programs that run. It is root's and
+# beside the state folder, not in it: that one is hvd's, and what root runs or believes must not be.
+own=$state.run
 lock=/run/lock/hyper-nixos-try.lock
 vm=first
 

@@ -16,7 +16,7 @@ stopping=
 up=
 
 # A second make run would fight over the same daemons.
-mkdir -p "$own" "${lock%/*}"
+install -d -m 755 "$own" "$own/bin" "${lock%/*}"
 exec {locked}>"$lock"
 flock -n "$locked" || fail "make run is running already in another terminal (it holds $lock)"
 
@@ -93,7 +93,7 @@ accounts() {
 
 # The daemons run from a copy: user hvd may not be able to reach the checkout.
 daemons() {
-	install -D -m 755 -t "$own/bin" "$bin/hvd" "$bin/hv-helper"
+	install -m 755 -t "$own/bin" "$bin/hvd" "$bin/hv-helper"
 	start hv-helper "$own/bin/hv-helper"
 	start hvd setpriv --reuid=hvd --regid=hvd --init-groups --inh-caps=-all --bounding-set=-all --no-new-privs -- "$own/bin/hvd"
 	say "hv-helper (root) and hvd (user hvd, no capabilities) are up; logs in $own"
