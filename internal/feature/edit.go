@@ -13,16 +13,16 @@ import (
 // by "and", different ways by "; or".
 
 func add(option, name string) string {
-	return fmt.Sprintf("add %q to %s.%s", name, section, option)
+	return fmt.Sprintf("add %s to %s.%s", catalogue.Quote(name), section, option)
 }
 
 func remove(option, name string) string {
-	return fmt.Sprintf("remove %q from %s.%s", name, section, option)
+	return fmt.Sprintf("remove %s from %s.%s", catalogue.Quote(name), section, option)
 }
 
 // replace writes another name for an entry of a list, or for a key of a map.
 func replace(option, name, by string) string {
-	return fmt.Sprintf("replace %q with %q in %s.%s", name, by, section, option)
+	return fmt.Sprintf("replace %s with %q in %s.%s", catalogue.Quote(name), by, section, option)
 }
 
 func set(option, value string) string {
@@ -32,8 +32,6 @@ func set(option, value string) string {
 func acknowledge(id catalogue.ID) string {
 	return set(optRisks+"."+string(id), "why it is worth it")
 }
-
-func scopeOption(a, b string) string { return optScope + "." + a + "." + b }
 
 func and(steps ...string) string { return join(" and ", steps) }
 

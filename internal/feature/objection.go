@@ -75,7 +75,7 @@ func (w *wish) lacks(f catalogue.Feature, facts Facts) []objection {
 func (w *wish) refusals(s selection, facts Facts) finding.List {
 	var out finding.List
 	kept := w.closure(s.named...)
-	for _, f := range w.cat.All() {
+	for _, f := range w.cat.Each() {
 		if !kept[f.ID] {
 			continue
 		}
@@ -112,7 +112,7 @@ func (w *wish) conflicts(s selection, kept idSet) finding.List {
 		namers := slices.Concat(w.users(r.A, s.named), w.users(r.B, s.named))
 		ways := []string{w.without(r.A, s), w.without(r.B, s)}
 		for _, scope := range r.Narrower() {
-			ways = append(ways, set(scopeOption(string(r.A), string(r.B)), string(scope))+" ("+r.Narrow[scope]+")")
+			ways = append(ways, set(w.scopeOption(r), string(scope))+" ("+r.Narrow[scope]+")")
 		}
 		out = append(out, finding.Finding{
 			Code: codeConflict, Severity: finding.Refused, Path: w.path(namers...), Subject: []string{string(r.A), string(r.B)},

@@ -39,7 +39,7 @@ func (w *wish) limits(s selection, facts Facts) finding.List {
 			out = append(out, w.limit2(r)...)
 		}
 	}
-	for _, f := range w.cat.All() {
+	for _, f := range w.cat.Each() {
 		if !f.Core && !in[f.ID] {
 			continue
 		}
@@ -78,8 +78,8 @@ func (w *wish) limit2(r catalogue.Relation) finding.List {
 	default:
 		f.Code, f.Severity = codeNarrowed, finding.Consequence
 		f.What = fmt.Sprintf("the conflict of %s and %s holds per %s: %s", r.A, r.B, scope, r.Narrow[scope])
-		f.Remedy = set(scopeOption(string(r.A), string(r.B)), string(r.Scope))
-		f.Path = section + "." + optScope
+		f.Remedy = set(w.scopeOption(r), string(r.Scope))
+		f.Path = w.scopes[[2]catalogue.ID{r.A, r.B}].path
 	}
 	return finding.List{f}
 }
@@ -104,10 +104,10 @@ func (w *wish) idle(s selection, left []leaving) finding.List {
 			fmt.Sprintf("acknowledgedRisks.%s changes nothing", id), why, remove(optRisks, string(id))))
 	}
 	for _, r := range w.cat.Relations() {
-		if scope, ok := w.scopes[r.A][r.B]; ok && scope != r.Scope && (!in[r.A] || !in[r.B]) {
-			out = append(out, noEffect(section+"."+optScope, []string{string(r.A), string(r.B)},
+		if e, ok := w.scopes[[2]catalogue.ID{r.A, r.B}]; ok && e.scope != r.Scope && (!in[r.A] || !in[r.B]) {
+			out = append(out, noEffect(e.path, []string{string(r.A), string(r.B)},
 				fmt.Sprintf("conflictScope of %s and %s changes nothing", r.A, r.B), "not both of them are declared",
-				"remove their entry from "+section+"."+optScope))
+				remove(optScope+"."+e.a, e.b)))
 		}
 	}
 	return out

@@ -26,7 +26,7 @@ func (w *wish) from(p catalogue.Profile) []catalogue.ID {
 
 func (w *wish) selection() selection {
 	var s selection
-	for _, f := range w.cat.All() {
+	for _, f := range w.cat.Each() {
 		if len(w.named[f.ID]) > 0 && !f.Core {
 			s.named = append(s.named, f.ID)
 		}
@@ -103,7 +103,7 @@ func (w *wish) added(s selection) finding.List {
 	if w.listed {
 		option = optEnabled
 	}
-	for _, f := range w.cat.All() {
+	for _, f := range w.cat.Each() {
 		if !in[f.ID] || f.Core || slices.Contains(selected, f.ID) || len(w.disabled[f.ID]) > 0 {
 			continue
 		}

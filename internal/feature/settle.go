@@ -40,7 +40,7 @@ func (w *wish) settleObjections(s selection, f Facts) (selection, []leaving) {
 	var left []leaving
 	kept := w.closure(s.named...)
 	in := w.all(s)
-	for _, c := range w.cat.All() {
+	for _, c := range w.cat.Each() {
 		if kept[c.ID] || !in[c.ID] {
 			continue
 		}

@@ -12,36 +12,25 @@ import (
 func (w *wish) effective(s selection, facts Facts) ([]Effective, finding.List) {
 	var out []Effective
 	var said finding.List
-	in, states := w.all(s), map[catalogue.ID]State{}
-	for _, f := range w.byRequirement() {
-		if !f.Core && !in[f.ID] {
+	in, standings := w.all(s), map[catalogue.ID]standing{}
+	for f := range w.cat.BottomUp() {
+		if f.Core || in[f.ID] {
+			standings[f.ID] = w.held(f, facts, standings)
+			said = append(said, standings[f.ID].findings...)
+		}
+	}
+	for _, f := range w.cat.Each() {
+		st, ok := standings[f.ID]
+		if !ok {
 			continue
 		}
-		e := Effective{ID: f.ID, Why: w.reasons(f, s, in)}
-		held := w.held(f, facts, states)
-		said = append(said, held.findings...)
-		e.State, e.Held = held.state, held.why
+		e := Effective{ID: f.ID, State: st.state, Held: st.why, Why: w.reasons(f, s, in)}
 		if w.cat.InBuild(f.ID) {
 			e.NotAsked = notAsked(f, facts)
 		}
-		states[f.ID] = e.State
 		out = append(out, e)
 	}
-	order := map[catalogue.ID]int{}
-	for i, f := range w.cat.All() {
-		order[f.ID] = i
-	}
-	slices.SortFunc(out, func(a, b Effective) int { return order[a.ID] - order[b.ID] })
 	return out, said
-}
-
-// byRequirement is the catalogue with what is required before what requires it.
-func (w *wish) byRequirement() []catalogue.Feature {
-	all := w.cat.All()
-	slices.SortStableFunc(all, func(a, b catalogue.Feature) int {
-		return len(w.cat.Closure(a.ID)) - len(w.cat.Closure(b.ID))
-	})
-	return all
 }
 
 func (w *wish) reasons(f catalogue.Feature, s selection, in idSet) []Reason {
@@ -57,7 +46,7 @@ func (w *wish) reasons(f catalogue.Feature, s selection, in idSet) []Reason {
 	if slices.Contains(s.members, f.ID) {
 		out = append(out, Reason{FromProfile, w.profile.Name})
 	}
-	for _, u := range w.cat.All() {
+	for _, u := range w.cat.Each() {
 		if in[u.ID] && slices.Contains(u.Requires, f.ID) {
 			out = append(out, Reason{RequiredBy, string(u.ID)})
 		}
@@ -73,8 +62,8 @@ type standing struct {
 }
 
 // held works out a feature's state from the build, the platform, its needs and what it requires;
-// before holds the states of what it requires. The worst wins, and each is told.
-func (w *wish) held(f catalogue.Feature, facts Facts, before map[catalogue.ID]State) standing {
+// before holds the standings of what it requires. The worst wins, and each is told.
+func (w *wish) held(f catalogue.Feature, facts Facts, before map[catalogue.ID]standing) standing {
 	st := standing{state: On}
 	support, inherited := w.cat.Support(f.ID, facts.Platform)
 	switch {
@@ -95,9 +84,9 @@ func (w *wish) held(f catalogue.Feature, facts Facts, before map[catalogue.ID]St
 }
 
 // holdByRequirements holds back what requires something that is not on.
-func (w *wish) holdByRequirements(st *standing, f catalogue.Feature, before map[catalogue.ID]State) {
+func (w *wish) holdByRequirements(st *standing, f catalogue.Feature, before map[catalogue.ID]standing) {
 	for _, r := range f.Requires {
-		state := before[r]
+		state := before[r].state
 		if state == On {
 			continue
 		}

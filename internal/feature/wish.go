@@ -21,8 +21,8 @@ type wish struct {
 	listed    bool           // enabledFeatures was given
 	named     mentions       // by enabledFeatures and extraFeatures
 	disabled  mentions
-	risks     map[catalogue.ID]string // acknowledged, with the owner's reason
-	scopes    map[catalogue.ID]map[catalogue.ID]catalogue.Scope
+	risks     map[catalogue.ID]string        // acknowledged, with the owner's reason
+	scopes    map[[2]catalogue.ID]scopeEntry // of conflicts, under both directions
 	findings  finding.List
 }
 
@@ -116,7 +116,7 @@ func (w *wish) fits(option string, entries int) bool {
 	w.say(finding.Finding{
 		Code: codeTooMany, Severity: finding.Refused, Path: section + "." + option, Subject: []string{option},
 		What:   fmt.Sprintf("%s holds %d entries, and at most %d are read", option, entries, MaxEntries),
-		Why:    fmt.Sprintf("the catalogue has %d features", len(w.cat.All())),
+		Why:    fmt.Sprintf("the catalogue has %d features", w.cat.Len()),
 		Remedy: fmt.Sprintf("name each feature once in %s.%s", section, option), Source: "bounds of the declaration",
 	})
 	return false

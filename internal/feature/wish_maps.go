@@ -38,7 +38,7 @@ func (w *wish) readRisks(risks map[string]string) {
 
 // readScopes takes the declared scopes of conflicts, each under both of its features.
 func (w *wish) readScopes(declared map[string]map[string]string) {
-	w.scopes = map[catalogue.ID]map[catalogue.ID]catalogue.Scope{}
+	w.scopes = map[[2]catalogue.ID]scopeEntry{}
 	entries := len(declared)
 	for _, inner := range declared {
 		entries += len(inner)
@@ -53,14 +53,21 @@ func (w *wish) readScopes(declared map[string]map[string]string) {
 			path := keyPath(optScope+"."+a, b)
 			second, known := w.understand(optScope+"."+a, b, path, said)
 			if ok && known {
-				w.readScope(first, second, scopeEntry{a, b, declared[a][b], path})
+				w.readScope(first, second, scopeEntry{a, b, catalogue.Scope(declared[a][b]), path})
 			}
 		}
 	}
 }
 
 // scopeEntry is one entry of conflictScope as it was written.
-type scopeEntry struct{ a, b, value, path string }
+type scopeEntry struct {
+	a, b  string
+	scope catalogue.Scope
+	path  string
+}
+
+// option is the entry's name in the declaration.
+func (e scopeEntry) option() string { return optScope + "." + e.a + "." + e.b }
 
 func (w *wish) readScope(a, b catalogue.ID, e scopeEntry) {
 	r, ok := w.cat.Between(a, b)
@@ -69,33 +76,25 @@ func (w *wish) readScope(a, b catalogue.ID, e scopeEntry) {
 			fmt.Sprintf("conflictScope of %s and %s changes nothing", a, b), "the two do not conflict", remove(optScope+"."+e.a, e.b)))
 		return
 	}
-	choices := texts(r.Choices())
-	wanted := catalogue.Scope(e.value)
-	before, twice := w.scopes[a][b]
+	choices := r.Choices()
+	before, twice := w.scopes[[2]catalogue.ID{a, b}]
 	switch {
-	case !slices.Contains(choices, e.value):
-		w.say(w.badScope(r, e, fmt.Sprintf("the conflict of %s and %s cannot hold on %s", a, b, catalogue.Quote(e.value)),
-			"it can hold on "+sentence(choices)+": "+r.Reason, choices))
-	case twice && before != wanted:
-		w.say(w.badScope(r, e, fmt.Sprintf("the conflict of %s and %s is declared on %s and on %s", a, b, before, wanted),
-			"a pair has one scope, whichever way round it is written", []string{string(before)}))
+	case !slices.Contains(choices, e.scope):
+		w.say(badScope(r, e, fmt.Sprintf("%s cannot be %s", e.option(), catalogue.Quote(string(e.scope))),
+			fmt.Sprintf("the conflict of %s and %s can hold on %s: %s", a, b, sentence(texts(choices)), r.Reason), choices...))
+	case twice && before.scope != e.scope:
+		w.say(badScope(r, e, fmt.Sprintf("%s is %q, and %s is %q", before.option(), before.scope, e.option(), e.scope),
+			"a pair has one scope, whichever way round it is written", before.scope))
 	default:
-		w.scope(a, b, wanted)
-		w.scope(b, a, wanted)
+		w.scopes[[2]catalogue.ID{a, b}] = e
+		w.scopes[[2]catalogue.ID{b, a}] = e
 	}
 }
 
-func (w *wish) scope(a, b catalogue.ID, s catalogue.Scope) {
-	if w.scopes[a] == nil {
-		w.scopes[a] = map[catalogue.ID]catalogue.Scope{}
-	}
-	w.scopes[a][b] = s
-}
-
-func (w *wish) badScope(r catalogue.Relation, e scopeEntry, what, why string, choices []string) finding.Finding {
+func badScope(r catalogue.Relation, e scopeEntry, what, why string, choices ...catalogue.Scope) finding.Finding {
 	var ways []string
 	for _, c := range choices {
-		ways = append(ways, set(scopeOption(e.a, e.b), c))
+		ways = append(ways, set(e.option(), string(c)))
 	}
 	return finding.Finding{
 		Code: codeScope, Severity: finding.Refused, Path: e.path, Subject: []string{string(r.A), string(r.B)},
@@ -105,10 +104,18 @@ func (w *wish) badScope(r catalogue.Relation, e scopeEntry, what, why string, ch
 
 // scopeOf is the scope on which a conflict holds under this wish.
 func (w *wish) scopeOf(r catalogue.Relation) catalogue.Scope {
-	if s, ok := w.scopes[r.A][r.B]; ok {
-		return s
+	if e, ok := w.scopes[[2]catalogue.ID{r.A, r.B}]; ok {
+		return e.scope
 	}
 	return r.Scope
+}
+
+// scopeOption is where the scope of r is declared, or would be.
+func (w *wish) scopeOption(r catalogue.Relation) string {
+	if e, ok := w.scopes[[2]catalogue.ID{r.A, r.B}]; ok {
+		return e.option()
+	}
+	return scopeEntry{a: string(r.A), b: string(r.B)}.option()
 }
 
 func noEffect(path string, subject []string, what, why, remedy string) finding.Finding {

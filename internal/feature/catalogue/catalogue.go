@@ -33,6 +33,7 @@ type Catalogue struct {
 	features  []Feature
 	index     map[ID]int
 	closure   map[ID][]ID // what a feature requires, all the way down, itself included
+	bottomUp  []int       // features after those that they require
 	relations []Relation
 	pairs     map[pair]int
 	sets      []Ceiling
@@ -85,6 +86,12 @@ func (c *Catalogue) derive(d Data) {
 	for _, f := range c.features {
 		c.closure[f.ID] = c.inOrder(c.reach(f.ID))
 	}
+	for i := range c.features {
+		c.bottomUp = append(c.bottomUp, i)
+	}
+	slices.SortStableFunc(c.bottomUp, func(a, b int) int { // a closure is larger than those within it
+		return len(c.closure[c.features[a].ID]) - len(c.closure[c.features[b].ID])
+	})
 	for _, p := range d.Profiles {
 		if p.All {
 			p.Members = c.notCritical()

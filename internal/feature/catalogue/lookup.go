@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -14,6 +15,23 @@ const suggestions = 3
 
 // All returns every feature in the catalogue's order.
 func (c *Catalogue) All() []Feature { return slices.Clone(c.features) }
+
+// Len is how many features there are.
+func (c *Catalogue) Len() int { return len(c.features) }
+
+// Each yields every feature in the catalogue's order, without a copy of the whole.
+func (c *Catalogue) Each() iter.Seq2[int, Feature] { return slices.All(c.features) }
+
+// BottomUp yields every feature after those that it requires.
+func (c *Catalogue) BottomUp() iter.Seq[Feature] {
+	return func(yield func(Feature) bool) {
+		for _, i := range c.bottomUp {
+			if !yield(c.features[i]) {
+				return
+			}
+		}
+	}
+}
 
 // Lookup returns the feature that name, an id or an older name, stands for. notice is empty for an
 // id; for an older name it says what the feature is called now. An unknown name is fault.NotFound

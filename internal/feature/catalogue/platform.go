@@ -1,5 +1,7 @@
 package catalogue
 
+import "slices"
+
 // Platform is one of the specification's operating systems.
 type Platform string
 
@@ -41,10 +43,10 @@ type Support struct {
 // Support returns how p supports id. inherited is true where the mark is not the feature's own: a
 // platform that cannot run VMs has no use for what works on VMs.
 func (c *Catalogue) Support(id ID, p Platform) (s Support, inherited bool) {
-	switch p {
-	case NotAsked:
+	switch {
+	case p == NotAsked:
 		return Support{Mark: Full}, false
-	case AnyOther:
+	case !slices.Contains(Platforms(), p):
 		return Support{Nothing, "Hyper-NixOS knows Linux on x86_64 and ARM64, BSD and macOS"}, id != VMManagement
 	}
 	if s, ok := c.features[c.index[id]].Platforms[p]; ok {

@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"iter"
 	"maps"
 	"slices"
 )
@@ -87,8 +88,8 @@ func (c *Catalogue) Between(a, b ID) (Relation, bool) {
 	return c.relations[i], true
 }
 
-// Relations returns every relation, each once, in the order in which they are written.
-func (c *Catalogue) Relations() []Relation { return slices.Clone(c.relations) }
+// Relations yields every relation, each once, in the order in which they are written.
+func (c *Catalogue) Relations() iter.Seq2[int, Relation] { return slices.All(c.relations) }
 
 // Verdict returns the cell of a and b in the compatibility matrix.
 func (c *Catalogue) Verdict(a, b ID) Mark {

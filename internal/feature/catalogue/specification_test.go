@@ -163,8 +163,10 @@ func TestConflictsAndLimitsAreThoseOfTheSpecificationAndNoOthers(t *testing.T) {
 			}
 		}
 	}
-	if got := len(Default().Relations()); got != len(rows) {
-		t.Errorf("the catalogue has %d relations, the specification %d", got, len(rows))
+	for i, r := range Default().Relations() {
+		if i >= len(rows) {
+			t.Errorf("%s × %s is not in the specification", r.A, r.B)
+		}
 	}
 }
 
