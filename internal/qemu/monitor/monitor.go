@@ -30,6 +30,9 @@ type Options struct {
 	// just started, whose socket was there before it, give 30 s: fifty that start together take six
 	// seconds on two cores.
 	Greeting time.Duration
+
+	// Events keeps every event since Open for Next.
+	Events bool
 }
 
 func (o Options) name() string { return `vm "` + o.VM + `"` }
@@ -38,6 +41,7 @@ func (o Options) name() string { return `vm "` + o.VM + `"` }
 type Monitor struct {
 	client   *qmp.Client
 	o        Options
+	events   *qmp.Subscription // nil unless asked for
 	greeting qmp.Greeting
 }
 
@@ -64,14 +68,16 @@ func Open(ctx context.Context, path string, o Options) (*Monitor, error) {
 	if err != nil {
 		return nil, unreachable(err, o)
 	}
-	return over(c.(*net.UnixConn), o), nil
+	return Over(c.(*net.UnixConn), o), nil
 }
 
 // Over is Open on a connection that is there already, such as one end of a socket pair.
-func Over(c *net.UnixConn, o Options) *Monitor { return over(c, o) }
-
-func over(c *net.UnixConn, o Options) *Monitor {
-	return &Monitor{o: o, client: qmp.New(&stream{UnixConn: c}, qmp.Options{Name: o.name(), Greeting: o.Greeting})}
+func Over(c *net.UnixConn, o Options) *Monitor {
+	m := &Monitor{o: o, client: qmp.New(&stream{UnixConn: c}, qmp.Options{Name: o.name(), Greeting: o.Greeting})}
+	if o.Events {
+		m.events = m.client.Subscribe()
+	}
+	return m
 }
 
 // Negotiate is the second half of Dial: greeting, capabilities, UUID. After an error the monitor is
@@ -102,6 +108,15 @@ func (m *Monitor) Execute(ctx context.Context, cmd qmp.Command) (json.RawMessage
 
 // Subscribe returns QEMU's events from now on, or those of the given names.
 func (m *Monitor) Subscribe(names ...string) *qmp.Subscription { return m.client.Subscribe(names...) }
+
+// Next returns the next of the events that Options.Events keeps; see qmp.Subscription.Next for its
+// errors. It is for one goroutine.
+func (m *Monitor) Next(ctx context.Context) (qmp.Event, error) {
+	if m.events == nil {
+		return qmp.Event{}, fault.New(fault.Internal, "%s: its monitor was opened without Options.Events", m.o.name())
+	}
+	return m.events.Next(ctx)
+}
 
 // Version is the QEMU that greeted us; zero before Negotiate.
 func (m *Monitor) Version() qmp.Version { return m.greeting.Version }

@@ -24,7 +24,6 @@ const (
 	StateWatchdog      = "watchdog"
 	StateDebug         = "debug"
 	StateColo          = "colo"
-	StatePreconfig     = "preconfig"
 )
 
 type capabilitiesArgs struct {

@@ -15,6 +15,7 @@ type Job struct {
 
 // States of a job (qapi/job.json, JobStatus).
 const (
+	JobUndefined = "undefined" // an error inside QEMU
 	JobCreated   = "created"
 	JobRunning   = "running"
 	JobPaused    = "paused"

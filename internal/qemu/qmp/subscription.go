@@ -9,7 +9,7 @@ import (
 )
 
 // Subscription is an ordered view of a monitor's events, for one reader. It never drops one in
-// silence: if its reader is too slow it ends, and says how many it lost.
+// silence: if its reader is too slow there is a gap, and in the gap's place an *Overflow.
 type Subscription struct {
 	name            string // whose events, for errors
 	only            map[string]bool
@@ -24,9 +24,9 @@ type Subscription struct {
 	end   error
 }
 
-// Overflow is the end of a subscription whose reader was too slow.
+// Overflow stands for the events that a reader was too slow to get.
 type Overflow struct {
-	Lost uint64 // events that came after the queue was full
+	Lost uint64
 }
 
 func (o *Overflow) Error() string { return fmt.Sprintf("%d events lost", o.Lost) }
@@ -62,7 +62,7 @@ func (c *Client) Subscribe(names ...string) *Subscription {
 
 // Next returns the next event, waiting for it. Its error is ctx's own if ctx ended; the monitor's
 // (kind Unavailable) if that ended and all its events were taken; kind Exhausted with an *Overflow
-// inside if the reader was too slow: what then counts is to subscribe again and ask for the state.
+// inside, once, where events are missing: then ask for the state, and go on with Next.
 func (s *Subscription) Next(ctx context.Context) (Event, error) {
 	for {
 		if e, ok, err := s.take(); ok || err != nil {
@@ -94,8 +94,9 @@ func (s *Subscription) take() (Event, bool, error) {
 	}
 	s.queue = nil
 	if s.lost > 0 {
-		return Event{}, false, fault.New(fault.Exhausted, "%s: events came faster than they were read", s.name).
-			Because(&Overflow{Lost: s.lost})
+		gap := &Overflow{Lost: s.lost}
+		s.lost = 0
+		return Event{}, false, fault.New(fault.Exhausted, "%s: events came faster than they were read", s.name).Because(gap)
 	}
 	return Event{}, false, s.end
 }
