@@ -85,6 +85,7 @@ type Volume struct {
 	SHA256   string              `json:"sha256,omitempty"`
 	Usage    storage.VolumeUsage `json:"usage"`
 	Ready    bool                `json:"ready"`
+	Problem  string              `json:"problem,omitempty"`
 }
 
 // BootFile is one kernel or initrd.

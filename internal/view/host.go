@@ -1,0 +1,153 @@
+package view
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/audit"
+	"github.com/hyper-nixos/hyper-nixos/internal/config"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/feature"
+	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model/host"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+// Host returns what is known of this host, and what limits it.
+func (v *View) Host(context.Context) (wire.Host, error) {
+	v.mu.RLock()
+	n, running := len(v.vms), v.running
+	v.mu.RUnlock()
+	facts := v.Facts()
+	return wire.Host{
+		Kind: "host", Version: v.Version, Facts: facts, Started: v.Started, VMs: n, Running: running, Findings: hostFindings(facts),
+	}, nil
+}
+
+func hostFindings(f host.Facts) finding.List {
+	var l finding.List
+	say := func(code, what, why, remedy string) {
+		l = append(l, finding.Finding{Code: code, Severity: finding.Limited, Subject: []string{"host"}, What: what, Why: why, Remedy: remedy})
+	}
+	if f.KVM != nil && !f.KVM.OK {
+		say("HV-HOST-001", "VMs run without KVM, by emulation: many times slower", f.KVM.Why,
+			"enable virtualization (VT-x or AMD-V) in the firmware; in a guest, nested virtualization on its host")
+	}
+	if f.QEMU != nil && !f.QEMU.OK() {
+		say("HV-HOST-002", "VMs cannot be started", f.QEMU.Why, host.InstallHint(f.Arch))
+	}
+	if f.Cgroup != nil && !f.Cgroup.Enforced {
+		say("HV-HOST-003", "limits of memory, CPU and processes are not enforced", f.Cgroup.Why, "boot with systemd.unified_cgroup_hierarchy=1")
+	}
+	if f.Passt != nil && !f.Passt.OK() {
+		say("HV-HOST-004", "network cards with user networking have no network", f.Passt.Why, "apt-get install passt")
+	}
+	return l
+}
+
+// Features returns every feature of the catalogue as it stands here. set and maxRisk narrow the
+// list; empty for all.
+func (v *View) Features(ctx context.Context, set, maxRisk string) (wire.Features, error) {
+	res, rev, err := v.Config.Features(ctx)
+	if err != nil {
+		return wire.Features{}, err
+	}
+	wanted, err := wantedFeatures(set, maxRisk)
+	if err != nil {
+		return wire.Features{}, err
+	}
+	return Features(res, wanted, rev), nil
+}
+
+func wantedFeatures(set, maxRisk string) ([]catalogue.Feature, error) {
+	switch {
+	case set != "" && maxRisk != "":
+		return nil, fault.New(fault.Invalid, "a set and a highest risk cannot be asked for together")
+	case set != "":
+		if l := catalogue.Set(catalogue.SetName(set)); len(l) > 0 {
+			return l, nil
+		}
+		return nil, fault.New(fault.Invalid, "there is no set %q", set).Try("low, moderate or high")
+	case maxRisk != "":
+		r := catalogue.Risk(maxRisk)
+		if l := catalogue.MaxRisk(r); len(l) > 0 {
+			return l, nil
+		}
+		return nil, fault.New(fault.Invalid, "there is no risk level %q", maxRisk).Try("minimal, low, moderate, high or critical")
+	}
+	return catalogue.All(), nil
+}
+
+// Features puts a resolution into the words of the wire.
+func Features(res feature.Resolution, wanted []catalogue.Feature, revision int64) wire.Features {
+	out := wire.Features{Items: []wire.Feature{}, Findings: res.Findings, Risk: string(res.Risk.Level), Revision: revision}
+	for _, f := range wanted {
+		item := wire.Feature{
+			ID: string(f.ID), Name: f.Name, Category: string(f.Category), Risk: string(f.Risk), Set: string(f.Set), State: "off", What: f.On,
+		}
+		if e, ok := res.Lookup(f.ID); ok {
+			item.State = string(e.State)
+			for _, why := range e.Why {
+				item.Why = append(item.Why, why.String())
+			}
+		}
+		out.Items = append(out.Items, item)
+	}
+	for _, c := range res.Risk.Contributors {
+		text := string(c.ID)
+		if c.Exposes != "" {
+			text += ": " + c.Exposes
+		}
+		for _, m := range c.Mitigations {
+			text += fmt.Sprintf("; mitigated by %s", m)
+		}
+		out.RiskWhy = append(out.RiskWhy, text)
+	}
+	return out
+}
+
+// Standing returns the declaration that stands.
+func (v *View) Standing(ctx context.Context) (wire.Config, error) {
+	ref := store.Ref{Kind: "config", Project: store.HostWide, Name: "current"}
+	a, _, err := store.Get[config.Applied](ctx, v.Store, store.SpecKey(ref))
+	if fault.KindOf(err) == fault.NotFound {
+		return wire.Config{Source: "none", Findings: finding.List{}}, nil
+	}
+	if err != nil {
+		return wire.Config{}, err
+	}
+	decl, err := config.Decode(a.Declaration)
+	if err != nil {
+		return wire.Config{}, fault.Wrap(err, "the standing declaration cannot be read")
+	}
+	return wire.Config{
+		Generation: a.Generation, Applied: &a.At, By: a.By, Source: a.Source, Declaration: a.Declaration,
+		Findings: config.Check(decl, v.Facts()).Findings,
+	}, nil
+}
+
+// AuditRecords returns records after the one numbered after, oldest first.
+func (v *View) AuditRecords(ctx context.Context, after int64, limit int) (wire.Page, error) {
+	if limit <= 0 {
+		limit = DefaultPage
+	}
+	page, err := v.Audit.Read(ctx, after, min(limit, MaxPage), audit.Filter{})
+	if err != nil {
+		return wire.Page{}, err
+	}
+	out := wire.Page{Total: int(v.Audit.Size())}
+	for _, r := range page.Records {
+		uid := uint32(max(r.Actor.UID, 0))
+		out.Items = append(out.Items, encode(wire.AuditRecord{
+			Seq: r.Seq, Time: r.Time, Actor: operation.Actor{UID: uid, Name: r.Actor.User, Via: r.Actor.Via}, Action: r.Action, Target: r.Target,
+			Phase: string(r.Phase), Intent: r.Intent, Operation: r.Operation, Result: r.Result, Detail: r.Error,
+		}))
+	}
+	if page.More {
+		out.Next = fmt.Sprint(page.Next)
+	}
+	return out, nil
+}

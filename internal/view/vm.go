@@ -1,0 +1,127 @@
+package view
+
+import (
+	"context"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/config"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+func (v *View) applyVM(ref model.Ref, ev store.Event, gone bool) error {
+	if gone {
+		v.count(v.vms[ref], -1)
+		delete(v.vms, ref)
+		v.vmRows.drop(key(ref))
+		return nil
+	}
+	o, err := store.Decode[vm.Object](ev.KV)
+	if err != nil {
+		return err
+	}
+	o.Revision = ev.KV.ModRevision
+	e := v.vms[ref]
+	if e == nil {
+		e = &vmEntry{}
+		v.vms[ref] = e
+	}
+	e.object = o
+	v.vmRow(ref, e)
+	return nil
+}
+
+func (v *View) applyPower(ref model.Ref, ev store.Event, gone bool) error {
+	e := v.vms[ref]
+	if gone {
+		if e != nil {
+			v.count(e, -1)
+			e.power = nil
+			v.vmRow(ref, e)
+		}
+		return nil
+	}
+	st, err := store.Decode[vm.PowerStatus](ev.KV)
+	if err != nil {
+		return err
+	}
+	if e == nil { // its spec comes later in the same load, or never
+		e = &vmEntry{}
+		v.vms[ref] = e
+	}
+	v.count(e, -1)
+	e.power = &st
+	v.count(e, 1)
+	v.vmRow(ref, e)
+	return nil
+}
+
+func (v *View) count(e *vmEntry, n int) {
+	if e != nil && e.power != nil && e.power.State.Alive() {
+		v.running += n
+	}
+}
+
+func key(r model.Ref) string { return r.Project + "/" + r.Name }
+
+func (v *View) vmRow(ref model.Ref, e *vmEntry) {
+	o := e.object
+	if o.Name == "" {
+		return
+	}
+	full, _ := vm.Effective(o.Spec, v.Facts().Arch)
+	s := wire.VMSummary{
+		Name: o.Name, Project: o.Project, UID: o.UID, State: vm.StateOff, Wish: full.Power, CPUs: full.CPUs, Memory: full.Memory,
+		Labels: o.Labels, Origin: o.Origin, Created: o.Created,
+	}
+	if p := e.power; p != nil {
+		s.State, s.Accel = p.State, p.Accelerator
+		if !p.Since.IsZero() {
+			s.Since = &p.Since
+		}
+		if p.Problem != nil {
+			s.Trouble = p.Problem.What
+		}
+	}
+	v.vmRows.put(key(ref), row{name: o.Name, labels: o.Labels, item: encode(s)})
+}
+
+// VMs lists the VMs of a project.
+func (v *View) VMs(_ context.Context, project string, opt ListOptions) (wire.Page, error) {
+	return v.list(v.vmRows, project, opt)
+}
+
+func (v *View) list(t *table, project string, opt ListOptions) (wire.Page, error) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	prefix := ""
+	if project != "" {
+		prefix = project + "/"
+	}
+	p, err := t.page(prefix, opt)
+	p.Revision = v.revision
+	return p, err
+}
+
+// VM returns one VM in full. Its Metadata.Revision is what If-Match compares with.
+func (v *View) VM(_ context.Context, ref model.Ref) (wire.VM, error) {
+	v.mu.RLock()
+	e := v.vms[ref]
+	var o vm.Object
+	var power *vm.PowerStatus
+	if e != nil {
+		o, power = e.object, e.power
+	}
+	v.mu.RUnlock()
+	if o.Name == "" {
+		return wire.VM{}, notFound("vm", ref.String(), "hv vm list")
+	}
+	facts := v.Facts()
+	full, filled := vm.Effective(o.Spec, facts.Arch)
+	out := wire.VM{
+		Kind: "vm", Metadata: o.Metadata, Spec: o.Spec, Effective: full, Defaults: filled, Status: vm.Status{Power: power},
+		Findings: config.CheckVMs([]vm.Definition{{Name: o.Name, Labels: o.Labels, Spec: o.Spec}}, nil, facts),
+	}
+	return out, nil
+}
