@@ -19,7 +19,9 @@ func (s *Store) Commit(ctx context.Context, txn store.Txn) (store.Result, error)
 	for _, op := range txn.Then {
 		size += len(op.Key) + len(op.Value)
 	}
-	rev, err := s.do(ctx, newRequest(size, func(t *tx) error { return t.apply(txn) }))
+	r := newRequest(size, func(t *tx) error { return t.apply(txn) })
+	r.frees = onlyDeletes(txn)
+	rev, err := s.do(ctx, r)
 	if err != nil {
 		return store.Result{}, err
 	}

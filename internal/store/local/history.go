@@ -100,10 +100,12 @@ func (s *Store) Compact(ctx context.Context, revision int64) error {
 	if revision <= floor {
 		return nil
 	}
-	_, err := s.do(ctx, newRequest(0, func(t *tx) error {
+	r := newRequest(0, func(t *tx) error {
 		_, err := t.compact(s.hub, revision)
 		return err
-	}))
+	})
+	r.frees = true
+	_, err := s.do(ctx, r)
 	return err
 }
 
@@ -146,15 +148,19 @@ func (w *writer) compactIfDue() {
 	w.sweep(target)
 }
 
-// sweep does one step. A failure is not told to anybody here: commits fail by the same cause and
-// say so, and what was not deleted is deleted by a later step.
-func (w *writer) sweep(floor int64) {
+// sweep does one step and reports whether that worked. A failure is not told to anybody: commits
+// fail by the same cause and say so, and what was not deleted is deleted by a later step.
+func (w *writer) sweep(floor int64) bool {
 	more := true
 	r := newRequest(0, func(t *tx) (err error) {
 		more, err = t.compact(w.s.hub, floor)
 		return err
 	})
-	if w.attempt([]*request{r}) == nil && !more {
+	if w.attempt([]*request{r}) != nil {
+		return false
+	}
+	if !more {
 		w.swept = floor
 	}
+	return true
 }

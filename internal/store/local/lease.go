@@ -140,7 +140,7 @@ func (s *Store) revocation(id int64) *request {
 		}
 		return failed(t.stmt.exec(t.stmt.deleteLease, id))
 	})
-	r.after = func() { s.leases.remove(id) }
+	r.after, r.frees = func() { s.leases.remove(id) }, true
 	return r
 }
 

@@ -1,10 +1,25 @@
 package local
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/internal/store/storetest"
 )
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(victimDir); dir != "" {
+		victim(dir)
+	}
+	if dir := os.Getenv(smallDiskDir); dir != "" {
+		os.Exit(onSmallDisk(dir))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func open(t testing.TB, dir string, opt Options) *Store {
 	t.Helper()
@@ -12,20 +27,25 @@ func open(t testing.TB, dir string, opt Options) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { shut(t, s) })
 	return s
 }
 
-func TestSmoke(t *testing.T) {
-	s := open(t, t.TempDir()+"/s", Options{})
-	r, err := s.Commit(t.Context(), store.Txn{If: []store.Cmp{store.Absent("/a/b")}, Then: []store.Op{store.PutOp("/a/b", []byte("x"), 0)}})
-	t.Log(r, err)
-	_, err = s.Commit(t.Context(), store.Txn{If: []store.Cmp{store.Absent("/a/b")}, Then: []store.Op{store.PutOp("/a/b", []byte("x"), 0)}})
-	t.Log(err)
-	kv, err := s.Get(t.Context(), "/a/b")
-	t.Log(kv, err)
+func shut(t testing.TB, s *Store) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestThePromisesOfAStore(t *testing.T) {
+	storetest.Run(t, storetest.Backend{
+		Open: func(t testing.TB) store.Store { return open(t, filepath.Join(t.TempDir(), "store"), Options{}) },
+		Reopen: func(t testing.TB, s store.Store) store.Store {
+			dir := filepath.Dir(s.(*Store).path)
+			shut(t, s.(*Store))
+			return open(t, dir, Options{})
+		},
+		FakeTime: true,
+	})
 }

@@ -34,12 +34,12 @@ func (h *hub) publish(batches []store.Batch) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, b := range batches {
-		h.bytes += size(b)
+		h.bytes += weight(b)
 	}
 	h.recent = append(h.recent, batches...)
 	drop := 0
 	for len(h.recent)-drop > recentBatches || h.bytes > recentBytes && drop < len(h.recent) {
-		h.bytes -= size(h.recent[drop])
+		h.bytes -= weight(h.recent[drop])
 		drop++
 	}
 	clear(h.recent[:drop]) // for the garbage collector, until append moves the rest
@@ -49,7 +49,7 @@ func (h *hub) publish(batches []store.Batch) {
 	h.changed = make(chan struct{})
 }
 
-func size(b store.Batch) int {
+func weight(b store.Batch) int {
 	n := 64
 	for _, e := range b.Events {
 		n += 128 + len(e.KV.Key) + len(e.KV.Value)

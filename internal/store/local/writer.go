@@ -25,6 +25,7 @@ type request struct {
 	// after runs once it is durable; may be nil.
 	after func()
 	size  int
+	frees bool // it only deletes: there is a reserve for it
 
 	done chan struct{} // closed when rev and err stand
 	rev  int64
@@ -69,7 +70,7 @@ type writer struct {
 func openWriter(s *Store) (*writer, error) {
 	ctx := context.Background()
 	w := &writer{s: s, db: openDB(s.path, "synchronous(FULL)", "wal_autocheckpoint(0)", "cache_size(-2048)",
-		fmt.Sprintf("max_page_count(%d)", max(s.opt.MaxBytes/4096, 16)))}
+		fmt.Sprintf("max_page_count(%d)", pageLimit(s.opt)))}
 	s.writer = w // to be closed by release whatever happens below
 	var err error
 	if w.conn, err = w.db.Conn(ctx); err != nil {
@@ -142,20 +143,10 @@ func (w *writer) gather(r *request) []*request {
 	return group
 }
 
-// commit does a group in one transaction and answers each request. If that fails, each is tried by
-// itself, so that one that finds no room takes no other down.
+// commit does a group in one transaction and answers each request.
 func (w *writer) commit(group []*request) {
-	err := w.attempt(group)
-	if err != nil && len(group) > 1 && w.broken == nil {
-		for _, r := range group {
-			if err := w.attempt([]*request{r}); err != nil {
-				r.rev, r.err = 0, err
-			}
-		}
-	} else if err != nil {
-		for _, r := range group {
-			r.rev, r.err = 0, err
-		}
+	if err := w.attempt(group); err != nil {
+		w.separately(group, err)
 	}
 	for _, r := range group {
 		close(r.done)
