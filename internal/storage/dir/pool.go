@@ -1,0 +1,201 @@
+//go:build linux
+
+// Package dir keeps volumes as files in one folder: raw and qcow2, 0600, of the daemon's own user.
+//
+// What lives here: making, opening, receiving, measuring and deleting such files. What does not:
+// who may (action), who uses them (claims in the store), and kernels (storage/boot).
+package dir
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+)
+
+// Pool is one folder of volumes.
+type Pool struct {
+	name string
+	path string
+	root *os.Root // nothing outside of the folder is reached through it
+}
+
+// partial ends the names of files that are still being made.
+const partial = ".part"
+
+// Open opens the pool in the folder at path, making it where it is missing, and takes away what an
+// earlier daemon had begun to make.
+func Open(name, path string) (*Pool, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fault.New(fault.Unavailable, "cannot make the folder of pool %q", name).Because(err)
+	}
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fault.New(fault.Unavailable, "cannot open the folder of pool %q", name).Because(err)
+	}
+	p := &Pool{name: name, path: path, root: root}
+	return p, p.sweep()
+}
+
+// Close closes the folder; open volumes stay open.
+func (p *Pool) Close() error { return p.root.Close() }
+
+func (p *Pool) sweep() error {
+	entries, err := fs.ReadDir(p.root.FS(), ".")
+	if err != nil {
+		return fault.New(fault.Unavailable, "cannot read the folder of pool %q", p.name).Because(err)
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), partial) {
+			if err := p.root.Remove(e.Name()); err != nil {
+				return fault.New(fault.Unavailable, "cannot remove what an import has left in pool %q", p.name).Because(err)
+			}
+		}
+	}
+	return nil
+}
+
+var fileName = regexp.MustCompile(`^[0-9a-f-]{36}\.(raw|qcow2)$`)
+
+// check refuses every name that is not one of a volume's file.
+func (p *Pool) check(pool, file string) error {
+	if pool != p.name {
+		return fault.New(fault.NotFound, "there is no pool %q", pool)
+	}
+	if !fileName.MatchString(file) {
+		return fault.New(fault.Internal, "%.80q is no name of a volume's file", file)
+	}
+	return nil
+}
+
+// Exists reports whether a volume's file is there.
+func (p *Pool) Exists(_ context.Context, pool, file string) (bool, error) {
+	if err := p.check(pool, file); err != nil {
+		return false, err
+	}
+	_, err := p.root.Lstat(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, trouble(err, "cannot look for %s in pool %q", file, p.name)
+}
+
+// Create makes a volume's file, empty. One that is there is left as it is.
+func (p *Pool) Create(ctx context.Context, v storage.Volume) error {
+	if there, err := p.Exists(ctx, v.Spec.Pool, v.File); there || err != nil {
+		return err
+	}
+	tmp := v.File + partial
+	f, err := p.root.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return trouble(err, "cannot make the file of volume %q", v.Name)
+	}
+	if err := errors.Join(p.fill(ctx, f, tmp, v), f.Sync(), f.Close()); err != nil {
+		_ = p.root.Remove(tmp) // swept at the next start if not now
+		return trouble(err, "cannot make the file of volume %q", v.Name)
+	}
+	return p.publish(tmp, v.File)
+}
+
+func (p *Pool) fill(ctx context.Context, f *os.File, name string, v storage.Volume) error {
+	if v.Spec.Format == storage.Raw {
+		return f.Truncate(int64(v.Spec.Size))
+	}
+	cmd := exec.CommandContext(ctx, "qemu-img", "create", "-q", "-f", "qcow2", filepath.Join(p.path, name), strconv.FormatInt(int64(v.Spec.Size), 10)) // #nosec G204 -- names of our own making
+	out, err := cmd.CombinedOutput()
+	if errors.Is(err, exec.ErrNotFound) {
+		return fault.New(fault.Unavailable, "qemu-img is missing").Try("apt-get install qemu-utils")
+	}
+	if err != nil {
+		return fault.New(fault.Unavailable, "qemu-img: %.500s", strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// publish gives a finished file its name, durably.
+func (p *Pool) publish(tmp, file string) error {
+	if err := p.root.Rename(tmp, file); err != nil {
+		return trouble(err, "cannot name %s in pool %q", file, p.name)
+	}
+	return p.sync()
+}
+
+// sync makes the folder's entries durable.
+func (p *Pool) sync() error {
+	d, err := p.root.Open(".")
+	if err != nil {
+		return trouble(err, "cannot open the folder of pool %q", p.name)
+	}
+	return trouble(errors.Join(d.Sync(), d.Close()), "cannot write the folder of pool %q", p.name)
+}
+
+// Delete removes a volume's file; one that is gone is no error.
+func (p *Pool) Delete(_ context.Context, v storage.Volume) error {
+	if err := p.check(v.Spec.Pool, v.File); err != nil {
+		return err
+	}
+	if err := p.root.Remove(v.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return trouble(err, "cannot delete the file of volume %q", v.Name)
+	}
+	return p.sync()
+}
+
+// Open opens a volume's file anew, as an open file description of its own: QEMU's image locks belong
+// to one, and one that two QEMUs share locks nothing.
+func (p *Pool) Open(_ context.Context, pool, file string, readOnly bool) (*os.File, error) {
+	if err := p.check(pool, file); err != nil {
+		return nil, err
+	}
+	mode := os.O_RDWR
+	if readOnly {
+		mode = os.O_RDONLY
+	}
+	f, err := p.root.OpenFile(file, mode, 0)
+	return f, trouble(err, "cannot open %s in pool %q", file, p.name)
+}
+
+// Allocated returns how much room a volume's file takes on its file system.
+func (p *Pool) Allocated(_ context.Context, v storage.Volume) (model.Bytes, error) {
+	if err := p.check(v.Spec.Pool, v.File); err != nil {
+		return 0, err
+	}
+	info, err := p.root.Lstat(v.File)
+	if err != nil {
+		return 0, trouble(err, "cannot measure volume %q", v.Name)
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, fault.New(fault.Internal, "no stat of %s", v.File)
+	}
+	return model.Bytes(st.Blocks * 512), nil // of 512 bytes whatever the file system: stat(2)
+}
+
+// trouble gives an error of the file system its kind. A nil err stays nil.
+func trouble(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	if fault.KindOf(err) != fault.Internal {
+		return fault.Wrap(err, format, args...)
+	}
+	kind := fault.Unavailable
+	switch {
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.EFBIG):
+		kind = fault.Exhausted
+	case errors.Is(err, fs.ErrNotExist):
+		kind = fault.NotFound
+	}
+	return fault.New(kind, format, args...).Because(err)
+}

@@ -1,0 +1,75 @@
+//go:build linux
+
+package dir
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+)
+
+// The header of a qcow2 image. Source: docs/interop/qcow2.txt of QEMU.
+const (
+	qcow2Magic       = 0x514649fb
+	qcow2HeaderV2    = 72
+	qcow2HeaderV3    = 104
+	qcow2Dirty       = 1 << 0
+	qcow2Corrupt     = 1 << 1
+	qcow2DataFile    = 1 << 2
+	qcow2Compression = 1 << 3
+	qcow2ExtendedL2  = 1 << 4
+)
+
+// qcow2Size returns the virtual size of an image that holds all of itself. One that names another
+// file, as its backing or its data file, could make QEMU open what is not its owner's: refused, as
+// is one that is encrypted (nobody has its key here), corrupt, or of features we do not know.
+func qcow2Size(r io.ReaderAt) (model.Bytes, error) {
+	var h [qcow2HeaderV3]byte
+	n, err := r.ReadAt(h[:], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	if n < qcow2HeaderV2 || binary.BigEndian.Uint32(h[0:]) != qcow2Magic {
+		return 0, refuse("is not qcow2", "name its format: --format raw")
+	}
+	be32 := func(at int) uint32 { return binary.BigEndian.Uint32(h[at:]) }
+	be64 := func(at int) uint64 { return binary.BigEndian.Uint64(h[at:]) }
+	version, size := be32(4), be64(24)
+	if version != 2 && (version != 3 || n < qcow2HeaderV3) {
+		return 0, refuse("is of a version that is not 2 or 3", "qemu-img convert -O qcow2 OLD NEW")
+	}
+	switch {
+	case be64(8) != 0 || be32(16) != 0:
+		return 0, refuse("has a backing file", "flatten it: qemu-img convert -O qcow2 OLD NEW")
+	case be32(32) != 0:
+		return 0, refuse("is encrypted", "decrypt it first: qemu-img convert")
+	case size == 0 || size > uint64(storage.MaxVolume) || size%512 != 0:
+		return 0, refuse("has a virtual size that is 0, odd or too large", "qemu-img info shows it")
+	}
+	if version == 3 {
+		if err := qcow2Features(be64(72)); err != nil {
+			return 0, err
+		}
+	}
+	return model.Bytes(size), nil
+}
+
+func qcow2Features(incompatible uint64) error {
+	switch {
+	case incompatible&qcow2DataFile != 0:
+		return refuse("has its data in another file", "qemu-img convert -O qcow2 OLD NEW")
+	case incompatible&qcow2Corrupt != 0:
+		return refuse("is marked corrupt", "qemu-img check -r all")
+	case incompatible&^(qcow2Dirty|qcow2Compression|qcow2ExtendedL2) != 0:
+		return refuse("has features that this build does not know", "qemu-img convert -O qcow2 OLD NEW")
+	}
+	return nil
+}
+
+func refuse(why, hint string) error {
+	return fault.New(fault.Invalid, "the image %s", why).Try("%s", hint).WithCode("HV-VOL-005")
+}
