@@ -1,0 +1,143 @@
+//go:build linux
+
+package console
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model"
+)
+
+func procPath(fd uintptr) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }
+
+// Lines are the serial lines of all VMs.
+type Lines struct {
+	logs   *Logs
+	find   func(ctx context.Context, ref model.Ref) (uuid string, err error)
+	socket func(uuid, name string) (path string, err error)
+
+	mu   sync.Mutex
+	open map[string]*line
+	wg   sync.WaitGroup
+}
+
+// NewLines returns the lines of VMs whose UUIDs find finds and whose sockets socket names.
+func NewLines(logs *Logs, find func(context.Context, model.Ref) (string, error), socket func(uuid, name string) (string, error)) *Lines {
+	return &Lines{logs: logs, find: find, socket: socket, open: map[string]*line{}}
+}
+
+// line is one connection to a VM's serial line. QEMU takes one client at a time, so viewers share it.
+type line struct {
+	conn    net.Conn
+	viewers map[*viewer]bool
+}
+
+// viewer is one who looks, and may type.
+type viewer struct {
+	*follower
+	lines *Lines
+	uuid  string
+	line  *line
+	once  sync.Once
+}
+
+// Connect returns a VM's serial console: its last scrollback bytes and what follows, and a way to
+// type. It ends with the VM's process.
+func (l *Lines) Connect(ctx context.Context, ref model.Ref, scrollback int) (io.ReadWriteCloser, error) {
+	uuid, err := l.find(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	path, err := l.socket(uuid, "serial0")
+	if err != nil {
+		return nil, fault.Wrap(err, "vm %q has no console now", ref.Name)
+	}
+	r, err := l.logs.Read(uuid, Serial, true, max(scrollback, 0))
+	if err != nil {
+		return nil, err
+	}
+	v := &viewer{follower: r.(*follower), lines: l, uuid: uuid}
+	if err := l.join(ctx, v, path); err != nil {
+		_ = v.follower.Close()
+		return nil, fault.New(fault.Unavailable, "cannot reach the console of vm %q", ref.Name).Because(err)
+	}
+	return v, nil
+}
+
+// Read implements Connect's promise of a log's reader for the API: by the VM's name.
+func (l *Lines) Read(ctx context.Context, ref model.Ref, log string, follow bool, tail int) (io.ReadCloser, error) {
+	uuid, err := l.find(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return l.logs.Read(uuid, log, follow, tail)
+}
+
+func (l *Lines) join(ctx context.Context, v *viewer, path string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ln := l.open[v.uuid]
+	if ln == nil {
+		d := net.Dialer{Timeout: 5 * time.Second}
+		conn, err := d.DialContext(ctx, "unix", path)
+		if err != nil {
+			return err
+		}
+		ln = &line{conn: conn, viewers: map[*viewer]bool{}}
+		l.open[v.uuid] = ln
+		l.wg.Go(func() { l.drain(v.uuid, ln) })
+	}
+	v.line = ln
+	ln.viewers[v] = true
+	return nil
+}
+
+// drain takes what QEMU sends, which the log has too, so that the guest never waits for a reader.
+// Its end is the end of the process: viewers read the rest of the log and end.
+func (l *Lines) drain(uuid string, ln *line) {
+	_, _ = io.Copy(io.Discard, ln.conn) // it ends when either side closes, and that is no error
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_ = ln.conn.Close()
+	if l.open[uuid] == ln {
+		delete(l.open, uuid)
+	}
+	for v := range ln.viewers {
+		v.finish()
+	}
+}
+
+// Write types.
+func (v *viewer) Write(p []byte) (int, error) { return v.line.conn.Write(p) }
+
+// Close leaves; the last one closes the line.
+func (v *viewer) Close() error {
+	v.once.Do(func() {
+		v.lines.mu.Lock()
+		delete(v.line.viewers, v)
+		if len(v.line.viewers) == 0 {
+			_ = v.line.conn.Close() // drain notes the rest
+			if v.lines.open[v.uuid] == v.line {
+				delete(v.lines.open, v.uuid)
+			}
+		}
+		v.lines.mu.Unlock()
+	})
+	return v.follower.Close()
+}
+
+// Close closes every line and waits for its end.
+func (l *Lines) Close() {
+	l.mu.Lock()
+	for _, ln := range l.open {
+		_ = ln.conn.Close()
+	}
+	l.mu.Unlock()
+	l.wg.Wait()
+}

@@ -1,0 +1,172 @@
+//go:build linux
+
+// Package console keeps what VMs say: the serial console with its scroll-back, and QEMU's own words.
+//
+// What lives here: the log files, reading and following them, the connection to a serial line. What
+// does not: who may (action), and how it travels (api/*).
+//
+// QEMU itself writes everything that a guest prints into the serial log, whoever is connected. So a
+// viewer reads the log, and the one connection to the line carries what viewers type: any number of
+// them see the same, from as far back as they like, without a gap.
+package console
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+)
+
+// MaxLog is how large a log may grow before it is cut: its older half goes.
+const MaxLog = 16 << 20
+
+// Logs are the logs of all VMs, a folder a VM.
+type Logs struct{ root *os.Root }
+
+// OpenLogs opens the logs in the folder at path, making it where it is missing.
+func OpenLogs(path string) (*Logs, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fault.New(fault.Unavailable, "cannot make the folder of logs").Because(err)
+	}
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fault.New(fault.Unavailable, "cannot open the folder of logs").Because(err)
+	}
+	return &Logs{root: root}, nil
+}
+
+// Close closes the folder.
+func (l *Logs) Close() error { return l.root.Close() }
+
+// The logs of a VM.
+const (
+	Serial = "serial" // what the guest printed on its serial console
+	QEMU   = "qemu"   // QEMU's stdout and stderr, of its last run
+)
+
+var uuidShape = regexp.MustCompile(`^[0-9a-f-]{36}$`)
+
+func (l *Logs) file(uuid, log string) (string, error) {
+	if !uuidShape.MatchString(uuid) {
+		return "", fault.New(fault.Internal, "%.80q is no UUID", uuid)
+	}
+	if log != Serial && log != QEMU {
+		return "", fault.New(fault.NotFound, "there is no log %.40q", log).Try("use serial or qemu")
+	}
+	return filepath.Join(uuid, log+".log"), nil
+}
+
+// Append opens a log write-only, for appending: the one access mode that QEMU takes for it. QEMU's
+// own words begin anew with each run.
+func (l *Logs) Append(uuid, log string) (*os.File, error) {
+	name, err := l.file(uuid, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.root.Mkdir(uuid, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fault.New(fault.Unavailable, "cannot make the logs of %s", uuid).Because(err)
+	}
+	mode := os.O_WRONLY | os.O_APPEND | os.O_CREATE
+	if log == QEMU {
+		mode |= os.O_TRUNC
+	}
+	f, err := l.root.OpenFile(name, mode, 0o600)
+	if err != nil {
+		return nil, fault.New(fault.Unavailable, "cannot open the %s log", log).Because(err)
+	}
+	return f, nil
+}
+
+// Remove removes the logs of a VM; what is gone is no error.
+func (l *Logs) Remove(uuid string) error {
+	if !uuidShape.MatchString(uuid) {
+		return fault.New(fault.Internal, "%.80q is no UUID", uuid)
+	}
+	if err := l.root.RemoveAll(uuid); err != nil {
+		return fault.New(fault.Unavailable, "cannot remove the logs of %s", uuid).Because(err)
+	}
+	return nil
+}
+
+// maxWords is how much of QEMU's last words is kept with an end.
+const maxWords = 2 << 10
+
+// Words returns the last lines that QEMU wrote, at most 2 KiB, without control characters.
+func (l *Logs) Words(uuid string) string {
+	name, err := l.file(uuid, QEMU)
+	if err != nil {
+		return ""
+	}
+	f, err := l.root.Open(name)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }()
+	if info, err := f.Stat(); err == nil && info.Size() > maxWords {
+		if _, err := f.Seek(-maxWords, io.SeekEnd); err != nil {
+			return ""
+		}
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxWords))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(string(data), "")))
+}
+
+// Run cuts logs that have grown too large, until ctx ends. A file has no event for its size, so they
+// are looked at now and then.
+func (l *Logs) Run(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			l.cutAll()
+		}
+	}
+}
+
+func (l *Logs) cutAll() {
+	_ = fs.WalkDir(l.root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return nil //nolint:nilerr // a VM that was deleted meanwhile has no log to cut
+		}
+		if info, err := d.Info(); err == nil && info.Size() > MaxLog {
+			l.cut(path)
+		}
+		return nil
+	})
+}
+
+// cut keeps the newer half of a log. QEMU appends (O_APPEND), so it goes on at the new end; what it
+// writes between the reading and the cut is lost, and said in the log.
+func (l *Logs) cut(path string) {
+	f, err := l.root.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := f.Seek(-MaxLog/2, io.SeekEnd); err != nil {
+		return
+	}
+	keep, err := io.ReadAll(io.LimitReader(f, MaxLog/2))
+	if err != nil || f.Truncate(0) != nil {
+		return
+	}
+	_, _ = f.WriteAt(append([]byte("[what came before was cut off: the log had grown to 16 MiB]\r\n"), keep...), 0)
+}
