@@ -58,7 +58,7 @@ func TestAGuestMayNotRunVMsAndSeesTheCPUThatSuitsItsAccelerator(t *testing.T) {
 	}{
 		{vm.KVM, familyQ35, "-accel kvm -cpu host,vmx=off,svm=off"},
 		{vm.KVM, familyVirt, "-accel kvm -cpu host"},
-		{vm.TCG, familyPC, "-accel tcg,tb-size=256 -cpu max,svm=off"},
+		{vm.TCG, familyPC, "-accel tcg,tb-size=256 -cpu max,svm=off,xlevel=0x80000008"},
 		{vm.TCG, familyVirt, "-accel tcg,tb-size=256 -cpu cortex-a72"},
 	} {
 		if got := strings.Join(accelerator(c.accel, c.family).args, " "); got != c.want {
