@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimDir); dir != "" {
 		victim(dir)
 	}
+	if dir := os.Getenv(smallDiskDir); dir != "" {
+		os.Exit(onSmallDisk(dir))
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -138,9 +138,6 @@ func escape(s string) string {
 
 // unescape is the inverse of escape, and of it only: each name has one key.
 func unescape(s string) (string, bool) {
-	if !strings.Contains(s, "%") {
-		return s, true
-	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		if s[i] != '%' {

@@ -220,7 +220,11 @@ func (m *machine) watch(t *rapid.T) {
 	}
 }
 
-func (m *machine) reopen(*rapid.T) { m.s = m.b.Reopen(m.t, m.s) }
+func (m *machine) reopen(t *rapid.T) {
+	if rapid.IntRange(0, 3).Draw(t, "seldom") == 0 { // it costs more than all the rest
+		m.s = m.b.Reopen(m.t, m.s)
+	}
+}
 
 func (m *machine) compact(t *rapid.T) {
 	c, ok := m.s.(store.Compactor)
