@@ -94,6 +94,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	for range e.Workers {
 		workers.Go(func() { e.work(ctx) })
 	}
+	workers.Go(func() { e.housekeep(ctx, time.Minute) })
 	for batch := range watch.Events() {
 		for _, ev := range batch.Events {
 			e.noticed(ctx, ev)

@@ -63,7 +63,7 @@ func (o *ops) add(_ context.Context, w operation.Wish) {
 		}
 	}
 	list = append(list, &operation.Operation{Wish: w, Status: operation.Status{State: operation.Pending}})
-	slices.SortFunc(list, func(a, b *operation.Operation) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(list, func(a, b *operation.Operation) int { return cmp.Compare(a.AuditSeq, b.AuditSeq) })
 	o.live[w.Target] = list
 }
 

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -40,6 +41,7 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
 		Kill: asks(due, forceful), Reboot: asks(due, reboots),
 	}
 	in.Effective, _ = vm.Effective(obj.Spec, in.Facts.Arch)
+	in.Effective.StopTimeout = patience(due, in.Effective.StopTimeout)
 	if err := e.gather(ctx, &in); err != nil {
 		return err
 	}
@@ -138,12 +140,22 @@ func power(op *operation.Operation) bool {
 	return false
 }
 
+// patience is how many seconds the guest gets: what was asked for with the stop, or the spec's.
+func patience(due []*operation.Operation, spec int) int {
+	for _, op := range due {
+		if n, err := strconv.Atoi(op.Params["timeout"]); err == nil {
+			return n
+		}
+	}
+	return spec
+}
+
 // settle ends what was cancelled and what a newer wish has taken the place of.
 func (e *Engine) settle(ctx context.Context, due []*operation.Operation) []*operation.Operation {
-	newest := ""
+	newest := int64(-1)
 	for _, op := range due {
-		if power(op) && !op.CancelAsked && op.ID > newest {
-			newest = op.ID
+		if power(op) && !op.CancelAsked {
+			newest = max(newest, op.AuditSeq)
 		}
 	}
 	var left, cancelled, superseded []*operation.Operation
@@ -151,7 +163,7 @@ func (e *Engine) settle(ctx context.Context, due []*operation.Operation) []*oper
 		switch {
 		case op.CancelAsked:
 			cancelled = append(cancelled, op)
-		case power(op) && op.ID != newest:
+		case power(op) && op.AuditSeq != newest:
 			superseded = append(superseded, op)
 		default:
 			left = append(left, op)

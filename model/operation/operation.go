@@ -50,7 +50,7 @@ type Operation struct {
 
 // Wish is what was asked. Its one writer is the action.
 type Wish struct {
-	ID      string    `json:"id"`     // 16 hex digits that grow with time
+	ID      string    `json:"id"`     // 16 hex digits
 	Action  string    `json:"action"` // the action table's name: "vm.start"
 	Target  Target    `json:"target"`
 	Actor   Actor     `json:"actor"`
@@ -64,7 +64,8 @@ type Wish struct {
 	Before string `json:"before,omitempty"`
 	// CancelAsked is set by cancel; whoever runs the operation ends it.
 	CancelAsked bool `json:"cancelAsked,omitempty"`
-	// AuditSeq is the intent's number in the audit log, which the outcome names.
+	// AuditSeq is the intent's number in the audit log, which the outcome names. It orders
+	// operations: what was asked for later has a greater one.
 	AuditSeq int64 `json:"auditSeq,omitempty"`
 }
 

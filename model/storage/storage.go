@@ -6,6 +6,7 @@ package storage
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
@@ -74,6 +75,34 @@ func (c Claim) Holders() []string {
 		return []string{c.Writer}
 	}
 	return c.Readers
+}
+
+// Without returns the claim without one holder, and whether that one held it.
+func (c Claim) Without(holder string) (Claim, bool) {
+	if c.Writer == holder {
+		return Claim{}, true
+	}
+	i := slices.Index(c.Readers, holder)
+	if i < 0 {
+		return c, false
+	}
+	c.Readers = slices.Delete(slices.Clone(c.Readers), i, i+1)
+	return c, true
+}
+
+// With returns the claim with one holder more. Where somebody else's stands against it, it returns
+// those.
+func (c Claim) With(holder string, readOnly bool) (Claim, []string) {
+	c, _ = c.Without(holder)
+	if c.Writer != "" || !readOnly && len(c.Readers) > 0 {
+		return c, c.Holders()
+	}
+	if readOnly {
+		c.Readers = append(slices.Clone(c.Readers), holder)
+	} else {
+		c.Writer = holder
+	}
+	return c, nil
 }
 
 // VolumeUsage is what was seen of a volume.
