@@ -189,8 +189,13 @@ func (a *Actions) refused(ctx context.Context, call Call, row Row, target operat
 	if call.DryRun || row.wish == Read {
 		return
 	}
-	r := record(call, row, target, operation.Wish{Created: a.Now()}, audit.Outcome)
-	r.Result, r.Error = "refused", why.Error()
+	r := record(call, row, target, operation.Wish{Created: a.Now()}, audit.Intent)
+	receipt, err := a.Audit.Append(context.WithoutCancel(ctx), r)
+	if err != nil {
+		a.Log.Error("the audit log missed a refusal", "action", row.name, "target", target.String(), "err", err)
+		return
+	}
+	r.Phase, r.Intent, r.Result, r.Error = audit.Outcome, receipt.Seq, "refused", why.Error()
 	a.append(ctx, r)
 }
 
@@ -220,9 +225,6 @@ func (a *Actions) Ended(ctx context.Context, op operation.Operation) {
 
 // append writes what is true already: it cannot be refused any more, only missed, and that is told.
 func (a *Actions) append(ctx context.Context, r audit.Record) {
-	if len(r.Error) > 1024 {
-		r.Error = r.Error[:1024]
-	}
 	if _, err := a.Audit.Append(context.WithoutCancel(ctx), r); err != nil {
 		a.Log.Error("the audit log missed an outcome", "action", r.Action, "target", r.Target, "result", r.Result, "err", err)
 	}
