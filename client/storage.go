@@ -1,0 +1,92 @@
+package client
+
+import (
+	"context"
+	"io"
+	"iter"
+	"net/http"
+
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+func volumeRequest(method string, ref model.Ref, more ...string) *request {
+	ref = inProject(ref)
+	return newRequest(method, append([]string{"v1", "projects", ref.Project, "volumes", ref.Name}, more...)...)
+}
+
+func bootFileRequest(method string, ref model.Ref, more ...string) *request {
+	ref = inProject(ref)
+	return newRequest(method, append([]string{"v1", "projects", ref.Project, "boot-files", ref.Name}, more...)...)
+}
+
+// CreateVolume wishes for an empty volume.
+func (c *Client) CreateVolume(ctx context.Context, project string, body wire.CreateVolume, ch Change) (Result, error) {
+	r, err := newRequest(http.MethodPost, "v1", "projects", projectOr(project), "volumes").json(body)
+	if err != nil {
+		return Result{}, err
+	}
+	return c.mutate(ctx, r, ch)
+}
+
+// Progress is told how many bytes of an import were sent. It is called from the goroutine that sends.
+type Progress func(sent, total model.Bytes)
+
+// ImportVolume makes a volume of size bytes of r: an image of body.Format; body.Size is not read.
+// There is no dry run of an import. progress may be nil.
+func (c *Client) ImportVolume(ctx context.Context, project string, body wire.CreateVolume, size model.Bytes, r io.Reader, progress Progress, ch Change) (Result, error) {
+	req := volumeRequest(http.MethodPut, model.Ref{Project: project, Name: body.Name}, "content")
+	req.query.text("format", string(body.Format))
+	req.query.text("pool", body.Pool)
+	req.query.text("labels", labels(body.Labels))
+	return c.mutate(ctx, req.content(size, r, progress), ch)
+}
+
+// DeleteVolume wishes a volume and what is on it away.
+func (c *Client) DeleteVolume(ctx context.Context, ref model.Ref, ch Change) (Result, error) {
+	return c.mutate(ctx, volumeRequest(http.MethodDelete, ref), ch)
+}
+
+// Volume returns one volume.
+func (c *Client) Volume(ctx context.Context, ref model.Ref) (wire.Volume, error) {
+	return call[wire.Volume](ctx, c, volumeRequest(http.MethodGet, ref))
+}
+
+// Volumes goes through the volumes of a project, ordered by name.
+func (c *Client) Volumes(ctx context.Context, project string, opt ListOptions) iter.Seq2[wire.Volume, error] {
+	return each(opt, func(opt ListOptions) (Page[wire.Volume], error) { return c.VolumePage(ctx, project, opt) })
+}
+
+// VolumePage returns one page of the volumes of a project.
+func (c *Client) VolumePage(ctx context.Context, project string, opt ListOptions) (Page[wire.Volume], error) {
+	return page[wire.Volume](ctx, c, newRequest(http.MethodGet, "v1", "projects", projectOr(project), "volumes"), opt)
+}
+
+// ImportBootFile stores size bytes of r as a kernel or an initrd; a name that exists gets the new
+// content. There is no dry run of an import. progress may be nil.
+func (c *Client) ImportBootFile(ctx context.Context, ref model.Ref, kind storage.BootKind, size model.Bytes, r io.Reader, progress Progress, ch Change) (Result, error) {
+	req := bootFileRequest(http.MethodPut, ref, "content")
+	req.query.text("kind", string(kind))
+	return c.mutate(ctx, req.content(size, r, progress), ch)
+}
+
+// DeleteBootFile wishes a kernel or an initrd away that no VM names.
+func (c *Client) DeleteBootFile(ctx context.Context, ref model.Ref, ch Change) (Result, error) {
+	return c.mutate(ctx, bootFileRequest(http.MethodDelete, ref), ch)
+}
+
+// BootFile returns one kernel or initrd, with the VMs that boot from it.
+func (c *Client) BootFile(ctx context.Context, ref model.Ref) (wire.BootFile, error) {
+	return call[wire.BootFile](ctx, c, bootFileRequest(http.MethodGet, ref))
+}
+
+// BootFiles goes through the kernels and initrds of a project, ordered by name.
+func (c *Client) BootFiles(ctx context.Context, project string, opt ListOptions) iter.Seq2[wire.BootFile, error] {
+	return each(opt, func(opt ListOptions) (Page[wire.BootFile], error) { return c.BootFilePage(ctx, project, opt) })
+}
+
+// BootFilePage returns one page of the kernels and initrds of a project.
+func (c *Client) BootFilePage(ctx context.Context, project string, opt ListOptions) (Page[wire.BootFile], error) {
+	return page[wire.BootFile](ctx, c, newRequest(http.MethodGet, "v1", "projects", projectOr(project), "boot-files"), opt)
+}

@@ -1,0 +1,125 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"iter"
+	"net/http"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+func vmRequest(method string, ref model.Ref, more ...string) *request {
+	ref = inProject(ref)
+	return newRequest(method, append([]string{"v1", "projects", ref.Project, "vms", ref.Name}, more...)...)
+}
+
+// CreateVM wishes for a VM that does not exist.
+func (c *Client) CreateVM(ctx context.Context, project string, def vm.Definition, ch Change) (Result, error) {
+	r, err := newRequest(http.MethodPost, "v1", "projects", projectOr(project), "vms").json(def)
+	if err != nil {
+		return Result{}, err
+	}
+	return c.mutate(ctx, r, ch)
+}
+
+// EditVM changes a VM by a merge patch (RFC 7386) of its definition: {"memory": "2GiB"}.
+func (c *Client) EditVM(ctx context.Context, ref model.Ref, patch json.RawMessage, ch Change) (Result, error) {
+	return c.mutate(ctx, vmRequest(http.MethodPatch, ref).raw("application/merge-patch+json", patch), ch)
+}
+
+// DeleteVM wishes a VM away; of opt, Force and Volumes are read.
+func (c *Client) DeleteVM(ctx context.Context, ref model.Ref, opt wire.VerbOptions, ch Change) (Result, error) {
+	r := vmRequest(http.MethodDelete, ref)
+	r.query.flag("force", opt.Force)
+	r.query.flag("volumes", opt.Volumes)
+	return c.mutate(ctx, r, ch)
+}
+
+// PowerVM asks for start, stop, kill, pause, resume or reboot; of opt, Force and Timeout are read.
+func (c *Client) PowerVM(ctx context.Context, ref model.Ref, verb vm.Verb, opt wire.VerbOptions, ch Change) (Result, error) {
+	switch verb {
+	case vm.VerbStart, vm.VerbStop, vm.VerbKill, vm.VerbPause, vm.VerbResume, vm.VerbReboot:
+	default:
+		return Result{}, fault.New(fault.Invalid, "%q is no verb of power", verb)
+	}
+	r, err := vmRequest(http.MethodPost, ref, "actions", string(verb)).json(opt)
+	if err != nil {
+		return Result{}, err
+	}
+	return c.mutate(ctx, r, ch)
+}
+
+// VM returns one VM in full.
+func (c *Client) VM(ctx context.Context, ref model.Ref) (wire.VM, error) {
+	return call[wire.VM](ctx, c, vmRequest(http.MethodGet, ref))
+}
+
+// VMs goes through the VMs of a project, page by page, ordered by name.
+func (c *Client) VMs(ctx context.Context, project string, opt ListOptions) iter.Seq2[wire.VMSummary, error] {
+	return each(opt, func(opt ListOptions) (Page[wire.VMSummary], error) { return c.VMPage(ctx, project, opt) })
+}
+
+// VMPage returns one page of the VMs of a project.
+func (c *Client) VMPage(ctx context.Context, project string, opt ListOptions) (Page[wire.VMSummary], error) {
+	return page[wire.VMSummary](ctx, c, newRequest(http.MethodGet, "v1", "projects", projectOr(project), "vms"), opt)
+}
+
+// LogOptions say which part of a log is wanted.
+type LogOptions struct {
+	// Tail is how many of the last bytes; nil for all there is.
+	Tail   *int
+	Follow bool // go on with what is written from then on, until closed
+}
+
+// Logs reads one of a VM's logs: "serial", what its guest wrote to the serial line, or "qemu", what
+// QEMU complained about.
+func (c *Client) Logs(ctx context.Context, ref model.Ref, log string, opt LogOptions) (io.ReadCloser, error) {
+	r := vmRequest(http.MethodGet, ref, "logs", log)
+	if opt.Tail != nil {
+		if r.query.number("tail", int64(*opt.Tail)); *opt.Tail == 0 {
+			r.query.text("tail", "0")
+		}
+	}
+	r.query.flag("follow", opt.Follow)
+	r.header.Set("Accept", "text/plain")
+	resp, err := c.send(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// Console connects to a VM's serial line: what it printed before, at most scrollback bytes, then
+// what it prints, and a way to type. It ends with the VM's process, with ctx, and by Close.
+func (c *Client) Console(ctx context.Context, ref model.Ref, scrollback int) (io.ReadWriteCloser, error) {
+	r := vmRequest(http.MethodGet, ref, "console")
+	r.query.number("scrollback", int64(scrollback))
+	r.header.Set("Connection", "Upgrade")
+	r.header.Set("Upgrade", wire.ConsoleProtocol)
+	resp, err := c.send(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	conn, ok := resp.Body.(io.ReadWriteCloser)
+	if !ok || resp.StatusCode != http.StatusSwitchingProtocols {
+		_ = resp.Body.Close()
+		return nil, fault.New(fault.Unavailable, "%s answered %s, and no console", c.options.Address, resp.Status).WithCode(wire.CodeStrangers)
+	}
+	return &console{ReadWriteCloser: conn, stop: context.AfterFunc(ctx, func() { _ = conn.Close() })}, nil
+}
+
+// console is a connection that ends with its context, too.
+type console struct {
+	io.ReadWriteCloser
+	stop func() bool
+}
+
+func (c *console) Close() error {
+	c.stop()
+	return c.ReadWriteCloser.Close()
+}
