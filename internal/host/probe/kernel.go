@@ -1,0 +1,15 @@
+package probe
+
+import (
+	"io/fs"
+
+	"github.com/hyper-nixos/hyper-nixos/model/host"
+)
+
+// kernel says which boot of which kernel this is.
+// Source: random(4), the Linux kernel's Documentation/admin-guide/sysctl/kernel.rst.
+func kernel(root fs.FS, f *host.Facts) {
+	f.Name = word(root, "proc/sys/kernel/hostname")
+	f.BootID = word(root, "proc/sys/kernel/random/boot_id")
+	f.Kernel = word(root, "proc/sys/kernel/osrelease")
+}
