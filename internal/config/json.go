@@ -3,7 +3,6 @@ package config
 import (
 	"encoding/json"
 	"fmt"
-	"sort"
 	"strings"
 	"unicode/utf8"
 
@@ -15,23 +14,22 @@ import (
 type jsonReader struct {
 	file   string
 	src    string
-	lines  []int // offset of each line's first byte
 	off    int
+	last   place // the last one asked for
 	budget budget
 	twice  []Problem
 }
+
+// place is an offset and where that is. Places are asked for in the order of the text, and each is
+// counted from the last: what travels is one long line.
+type place struct{ off, line, column int }
 
 // stop ends the reading of a text that cannot be read on.
 type stop struct{ problem Problem }
 
 // readJSON returns the tree, or what is wrong with the text.
 func readJSON(file, src string) (root node, found []Problem) {
-	r := &jsonReader{file: file, src: src, lines: []int{0}}
-	for i := range len(src) {
-		if src[i] == '\n' {
-			r.lines = append(r.lines, i+1)
-		}
-	}
+	r := &jsonReader{file: file, src: src, last: place{line: 1, column: 1}}
 	defer func() {
 		switch s := recover().(type) {
 		case nil:
@@ -54,14 +52,20 @@ func readJSON(file, src string) (root node, found []Problem) {
 	return root, r.twice
 }
 
-func (r *jsonReader) at(off int) finding.Position {
-	n := sort.Search(len(r.lines), func(i int) bool { return r.lines[i] > off }) - 1
-	return finding.Position{File: r.file, Line: n + 1, Column: utf8.RuneCountInString(r.src[r.lines[n]:off]) + 1}
+// here is the place reached. Columns count characters, as editors do.
+func (r *jsonReader) here() finding.Position {
+	passed := r.src[r.last.off:r.off]
+	if n := strings.Count(passed, "\n"); n > 0 {
+		r.last.line, r.last.column = r.last.line+n, 1
+		passed = passed[strings.LastIndexByte(passed, '\n')+1:]
+	}
+	r.last.off, r.last.column = r.off, r.last.column+utf8.RuneCountInString(passed)
+	return finding.Position{File: r.file, Line: r.last.line, Column: r.last.column}
 }
 
 // fail ends the reading at the place reached. Only readJSON recovers it.
 func (r *jsonReader) fail(code, what, hint string) {
-	panic(stop{Problem{Code: code, Position: r.at(r.off), What: what, Hint: hint}})
+	panic(stop{Problem{Code: code, Position: r.here(), What: what, Hint: hint}})
 }
 
 // seen names what stands at the place reached.
@@ -94,7 +98,7 @@ func (r *jsonReader) value(depth int) node {
 	if why, ok := r.budget.take(1, depth); !ok {
 		r.fail(CodeBounds, why, "")
 	}
-	start := r.off
+	at := r.here()
 	var n node
 	switch c := r.peek(); {
 	case c == '{':
@@ -108,7 +112,7 @@ func (r *jsonReader) value(depth int) node {
 	default:
 		n = r.word()
 	}
-	n.at = r.at(start)
+	n.at = at
 	return n
 }
 
@@ -177,7 +181,7 @@ func (r *jsonReader) object(depth int) node {
 		if r.peek() != '"' {
 			r.fail(CodeSyntax, "expected a key in quotes, found "+r.seen(), "")
 		}
-		m := member{at: r.at(r.off)}
+		m := member{at: r.here()}
 		m.name = r.quoted()
 		r.space()
 		if r.peek() != ':' {

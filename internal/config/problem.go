@@ -114,13 +114,14 @@ type texts func(file string) string
 // maxShown keeps a line of a generated file from filling the terminal, in characters.
 const maxShown = 120
 
-// excerpt is the line at p with a caret below it; empty where the line is not known.
+// excerpt is the line at p with a caret below it; empty where the line is not known, or one that no
+// person wrote.
 func (t texts) excerpt(p finding.Position) string {
 	if t == nil || p.Line == 0 {
 		return ""
 	}
 	line, ok := lineOf(t(p.File), p.Line)
-	if !ok {
+	if !ok || len(line) > maxLine {
 		return ""
 	}
 	shown, column := []rune(line), p.Column-1

@@ -135,21 +135,30 @@ func TestAnAliasStandsForItsAnchor(t *testing.T) {
 	}
 }
 
-func TestTextThatIsNestedTooDeepIsRefused(t *testing.T) {
+func TestTextThatWouldTakeTooLongIsRefused(t *testing.T) {
 	for name, in := range map[string]struct {
 		format Format
 		text   string
 	}{
 		"json":          {JSON, strings.Repeat("[", 200_000)},
+		"json values":   {JSON, "[" + strings.Repeat("1,", maxNodes+1)},
+		"nix values":    {Nix, "{ a = builtins.genList (x: x) 100001; }"},
+		"nix depth":     {Nix, "{ a = " + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "; }"},
 		"yaml brackets": {YAML, strings.Repeat("[", 200_000)},
 		"yaml dashes":   {YAML, strings.Repeat("- ", 9_000)},
-		"yaml words":    {YAML, strings.Repeat("abc: def\n", 50_000)},
+		"yaml words":    {YAML, strings.Repeat("abc: def\n", 20_000)},
+		"yaml bytes":    {YAML, strings.Repeat("# abc\n", 100_000)},
+		"a yaml line":   {YAML, "a: " + strings.Repeat("<", 10_000)},       // 1 MiB of these took the lexer three minutes
+		"yaml lines":    {YAML, "a: |\n " + strings.Repeat("\n", 10_000)},  // 128 KiB of these, a minute
+		"old mac lines": {YAML, "a: |\n " + strings.Repeat(" \r", 10_000)}, // the same
 	} {
-		_, err := ReadString(t.Context(), in.format, "x", in.text)
-		var p *Problems
-		if !errors.As(err, &p) || p.List[0].Code != CodeBounds {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			_, err := ReadString(t.Context(), in.format, "x", in.text)
+			var p *Problems
+			if !errors.As(err, &p) || p.List[0].Code != CodeBounds {
+				t.Error(err)
+			}
+		})
 	}
 }
 

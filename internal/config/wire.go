@@ -17,7 +17,8 @@ const wireVersion = 1
 const (
 	MaxWire  = 8 << 20
 	maxFiles = 256
-	maxName  = 512 // bytes of a file's name or a path
+	maxName  = 512  // bytes of a file's name
+	maxPath  = 4096 // bytes of a path; the longest that a reader makes has two keys in quotes
 )
 
 // wire is a declaration as it travels from client to daemon, and as it is kept.
@@ -114,7 +115,7 @@ func (w wire) places() (SourceMap, error) {
 	}
 	out := make(SourceMap, len(w.Sources))
 	for _, s := range w.Sources {
-		if s.File < 0 || s.File >= len(w.Files) || s.Line < 0 || s.Column < 0 || len(s.Path) > maxName {
+		if s.File < 0 || s.File >= len(w.Files) || s.Line < 0 || s.Column < 0 || len(s.Path) > maxPath {
 			return nil, fault.New(fault.Unreadable, "the declaration's source map names a place that cannot be")
 		}
 		out[s.Path] = finding.Position{File: printable(w.Files[s.File]), Line: s.Line, Column: s.Column}

@@ -77,7 +77,7 @@ func TestASourceMapIsBelievedNothingThatCouldHurt(t *testing.T) {
 		"a key twice":       `{"version": 1, "value": {"hypervisor": {}, "hypervisor": {}}}`,
 		"a file too far":    `{"version": 1, "value": {}, "sources": [{"p": "a", "f": 0, "l": 1, "c": 1}]}`,
 		"a line before one": `{"version": 1, "value": {}, "files": ["a"], "sources": [{"p": "a", "f": 0, "l": -1, "c": 1}]}`,
-		"a long path":       `{"version": 1, "value": {}, "files": ["a"], "sources": [{"p": "` + strings.Repeat("a", maxName+1) + `", "f": 0, "l": 1, "c": 1}]}`,
+		"a long path":       `{"version": 1, "value": {}, "files": ["a"], "sources": [{"p": "` + strings.Repeat("a", maxPath+1) + `", "f": 0, "l": 1, "c": 1}]}`,
 		"many files":        `{"version": 1, "value": {}, "files": ["a"` + strings.Repeat(`, "a"`, maxFiles) + `]}`,
 		"a large value":     `{"version": 1, "value": {"a": "` + strings.Repeat("a", maxFile) + `"}}`,
 		"a large whole":     strings.Repeat(" ", MaxWire+1),
@@ -85,6 +85,22 @@ func TestASourceMapIsBelievedNothingThatCouldHurt(t *testing.T) {
 		if _, err := Decode([]byte(text)); !errors.Is(err, fault.Unreadable) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestTheStrangestKeysTravelToo(t *testing.T) {
+	key := strings.Repeat("\U000e0101", 200)
+	d, err := ReadString(t.Context(), JSON, "x", `{"hypervisor": {"featureManager": {"conflictScope": {"`+key+`": {"`+key+`": "vm"}}}}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := d.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Decode(data)
+	if diff := cmp.Diff(d, got); err != nil || diff != "" {
+		t.Error(err, diff)
 	}
 }
 

@@ -15,9 +15,14 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 )
 
-// Bounds of YAML alone: the parser's time grows with the square of the tokens, and faster with
-// brackets inside brackets. 20,000 tokens take it a tenth of a second and say 300 VMs.
+// Bounds of YAML alone. The parser's time grows with the square of the tokens, of a line's length, of
+// empty lines in a row, and faster with brackets inside brackets: 128 KiB of empty lines in a block
+// scalar take it a minute. Within these bounds nothing was found that takes it a second; they leave
+// room for some 300 VMs.
 const (
+	maxYAML     = 256 << 10 // bytes
+	maxLine     = 8 << 10   // bytes of one line
+	maxEmpty    = 64        // lines in a row with nothing on them
 	maxTokens   = 20_000
 	maxBrackets = 2 * maxDepth
 )
@@ -49,6 +54,9 @@ func readYAML(file, src string) (root node, found []Problem) {
 	}()
 	if !utf8.ValidString(src) {
 		return node{}, []Problem{{Code: CodeSyntax, Position: r.start(), What: "is not UTF-8"}}
+	}
+	if p, ok := r.patient(src); !ok {
+		return node{}, []Problem{p}
 	}
 	tokens := lexer.Tokenize(src)
 	if p, ok := r.bounded(tokens); !ok {
@@ -86,6 +94,33 @@ func (r *yamlReader) say(code string, t *token.Token, hint, format string, args 
 	}
 }
 
+const hintLarge = "write a declaration of this size in JSON or Nix"
+
+// patient refuses what the lexer would take too long for.
+func (r *yamlReader) patient(src string) (Problem, bool) {
+	refuse := func(line int, hint, format string, args ...any) (Problem, bool) {
+		at := finding.Position{File: r.file, Line: line, Column: 1}
+		return Problem{Code: CodeBounds, Position: at, What: fmt.Sprintf(format, args...), Hint: hint}, false
+	}
+	if len(src) > maxYAML {
+		return refuse(1, hintLarge, "has %d bytes; YAML is read up to %d", len(src), maxYAML)
+	}
+	number, empty := 0, 0
+	for line := range strings.SplitAfterSeq(strings.ReplaceAll(src, "\r", "\n"), "\n") {
+		number++
+		if empty++; strings.TrimSpace(line) != "" {
+			empty = 0
+		}
+		if len(line) > maxLine {
+			return refuse(number, "break the line, or write the file in JSON", "the line has more than %d bytes", maxLine)
+		}
+		if empty > maxEmpty {
+			return refuse(number, "take some of them away", "more than %d empty lines in a row", maxEmpty)
+		}
+	}
+	return Problem{}, true
+}
+
 // bounded refuses what the parser would take too long for.
 func (r *yamlReader) bounded(tokens token.Tokens) (Problem, bool) {
 	open := 0
@@ -100,7 +135,7 @@ func (r *yamlReader) bounded(tokens token.Tokens) (Problem, bool) {
 			return Problem{Code: CodeBounds, Position: r.at(t), What: fmt.Sprintf("more than %d brackets inside each other", maxBrackets)}, false
 		}
 		if i >= maxTokens {
-			return Problem{Code: CodeBounds, Position: r.at(t), What: fmt.Sprintf("more than %d words and signs of YAML", maxTokens), Hint: "write a declaration of this size in JSON or Nix"}, false
+			return Problem{Code: CodeBounds, Position: r.at(t), What: fmt.Sprintf("more than %d words and signs of YAML", maxTokens), Hint: hintLarge}, false
 		}
 	}
 	return Problem{}, true
