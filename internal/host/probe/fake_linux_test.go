@@ -59,7 +59,7 @@ func program(t *testing.T, mode string) string {
 	}
 	path := filepath.Join(t.TempDir(), "qemu")
 	script := fmt.Sprintf("#!/bin/sh\n%s=%s exec '%s'\n", fakeMode, mode, self)
-	if err := os.WriteFile(path, []byte(script), 0o700); err != nil { //nolint:gosec // a program must be executable
+	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -19,7 +19,8 @@ import (
 type process struct {
 	monitor net.Conn
 	words   *tail
-	ended   chan error // its exit, once
+	ended   chan struct{} // closed when it has ended
+	exit    error         // how, after that
 	kill    context.CancelFunc
 }
 
@@ -38,7 +39,7 @@ func start(ctx context.Context, path string) (*process, error) {
 	}
 	defer func() { _ = theirs.Close() }()
 	ctx, cancel := context.WithCancel(ctx)
-	p := &process{monitor: ours, words: &tail{}, ended: make(chan error, 1), kill: cancel}
+	p := &process{monitor: ours, words: &tail{}, ended: make(chan struct{}), kill: cancel}
 	cmd := exec.CommandContext(ctx, path, arguments...)
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}
 	cmd.ExtraFiles = []*os.File{theirs}
@@ -62,7 +63,8 @@ func (p *process) run(cmd *exec.Cmd, started chan<- error) {
 	err := cmd.Start()
 	started <- err
 	if err == nil {
-		p.ended <- cmd.Wait()
+		p.exit = cmd.Wait()
+		close(p.ended)
 	}
 }
 
@@ -75,17 +77,16 @@ func (p *process) end(ctx context.Context, err error) error {
 		<-p.ended
 		return err
 	}
-	var exit error
 	select {
-	case exit = <-p.ended:
+	case <-p.ended:
 	case <-time.After(200 * time.Millisecond): // it still lives; else its monitor closes just before it ends
 		p.kill()
 		<-p.ended
 		return err
 	}
 	reason := "it ended"
-	if exit != nil {
-		reason = exit.Error()
+	if p.exit != nil {
+		reason = p.exit.Error()
 	}
 	if words := lastLine(p.words.String()); words != "" {
 		reason += ": " + words

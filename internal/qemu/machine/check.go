@@ -154,7 +154,7 @@ func checkVolumes(f *findings, in Input) {
 		switch {
 		case !ok:
 			f.say(CodeVolume, path, fmt.Sprintf("hv volume create %s --size 10GiB", d.Volume), "disk %q: volume %q does not exist", name, d.Volume)
-		case v.Format != storage.Raw && v.Format != storage.QCOW2:
+		case v.Format != "" && v.Format != storage.Raw && v.Format != storage.QCOW2:
 			f.say(CodeVolume, path, "", "disk %q: volume %q has the unknown format %.20q", name, d.Volume, string(v.Format))
 		}
 	}

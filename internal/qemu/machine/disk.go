@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 
@@ -75,7 +76,7 @@ func disk(name string, d vm.Disk, v Volume, slot int, at place) part {
 	return part{
 		args: append(addFD(file, set),
 			"-blockdev", object(fileNode{"file", node + fileSuffix, fdset(set), "on", readOnly, discard}),
-			"-blockdev", format(v.Format, formatNode{string(v.Format), node, node + fileSuffix, readOnly, discard}),
+			"-blockdev", format(v.Format, formatNode{string(cmp.Or(v.Format, storage.Raw)), node, node + fileSuffix, readOnly, discard}),
 			"-device", object(device)),
 		files: []File{{Name: file, Kind: DiskFile, Object: d.Volume, Device: name, Access: access}},
 	}

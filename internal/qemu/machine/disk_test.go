@@ -23,6 +23,8 @@ func TestADiskIsOpenedAsItMayBeUsed(t *testing.T) {
 	}{
 		"raw": {vm.Disk{}, Volume{Format: storage.Raw},
 			writable + `-blockdev {"driver":"raw","node-name":"disk-a","file":"disk-a.file","read-only":false,"discard":"unmap"}` + device + "}", ReadWrite},
+		"raw when nothing is said": {vm.Disk{}, Volume{},
+			writable + `-blockdev {"driver":"raw","node-name":"disk-a","file":"disk-a.file","read-only":false,"discard":"unmap"}` + device + "}", ReadWrite},
 		"qcow2 follows no backing file of its own": {vm.Disk{}, Volume{Format: storage.QCOW2},
 			writable + `-blockdev {"driver":"qcow2","node-name":"disk-a","file":"disk-a.file","read-only":false,"discard":"unmap","backing":null}` + device + "}", ReadWrite},
 		"read-only by wish": {vm.Disk{ReadOnly: true}, Volume{Format: storage.Raw},

@@ -32,8 +32,8 @@ type Input struct {
 
 // Volume is what must be known of the volume behind a disk.
 type Volume struct {
-	Format   storage.Format
-	ReadOnly bool // nobody may write to it, whatever the disk wishes
+	Format   storage.Format // raw when empty, as in storage.VolumeSpec
+	ReadOnly bool           // nobody may write to it, whatever the disk wishes
 }
 
 // Machine is a QEMU that can be started.
