@@ -47,6 +47,9 @@ func (h *Helper) adoptVM(g *guest, ours map[int]bool) error {
 			r.Uplinks[i].PID = 0
 		}
 	}
+	if r.PID == 0 && r.Exit == "" {
+		r.Exit = "unknown: hv-helper or the host ended meanwhile"
+	}
 	g.setRecord(r)
 	if g.qemu, err = h.hold(r.PID, r.Start, ours); err != nil {
 		return err

@@ -131,7 +131,7 @@ func abandonLinks(waiting []*unborn) {
 // abandonWaiting is for shims that have their order, and whose VM will not be.
 func abandonWaiting(waiting []*unborn) {
 	for _, w := range waiting {
-		_ = w.shim.Await() // undo ends them
+		_ = w.shim.Await(launch.Patience) // undo ends them
 	}
 }
 
@@ -143,7 +143,7 @@ func (h *Helper) settle(g *guest, waiting []*unborn) {
 	}
 	until := time.Now().Add(passtSettles)
 	for _, w := range waiting {
-		if err := w.shim.Await(); err != nil {
+		if err := w.shim.Await(launch.Patience); err != nil {
 			w.link.why = err.Error()
 		}
 		for w.link.Alive() && !h.proc.Sealed(w.link.PID) && time.Now().Before(until) {

@@ -73,7 +73,7 @@ func (h *Helper) launch(l *privilege.Launch, files []*os.File) (_ *privilege.Lau
 	}
 	shim.Order(s.order)
 	orderLinks(waiting, g.record.UID)
-	if err := shim.Await(); err != nil {
+	if err := shim.Await(launch.Patience); err != nil {
 		abandonWaiting(waiting)
 		return nil, nil, shimError(err)
 	}

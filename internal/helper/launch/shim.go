@@ -28,12 +28,27 @@ func Shim(args []string) int {
 	if err != nil {
 		return 125 // nobody listens, or nobody wants us any more
 	}
-	err = Confine(order)
-	if err == nil {
+	if err = Confine(order); err == nil {
 		err = order.exec(status)
 	}
-	Tell(status, err)
+	tell(status, err)
 	return 126
+}
+
+// Inside is Shim for what needs no program: once confined as ordered it runs f, and tells its error.
+func Inside(args []string, f func(Order) error) int {
+	order, status, err := instructed(args)
+	if err != nil {
+		return 125
+	}
+	if err = Confine(order); err == nil {
+		err = f(order)
+	}
+	if err == nil {
+		_, err = status.WriteString(markExec)
+	}
+	tell(status, err)
+	return 0
 }
 
 // instructed reads the order. It locks the goroutine to its thread: from now on privileges change, and
@@ -58,12 +73,12 @@ func instructed(args []string) (Order, *os.File, error) {
 	return o, status, err
 }
 
-// Tell writes a failed step into the status pipe.
-func Tell(status *os.File, err error) {
+// tell writes a failed step into the status pipe.
+func tell(status *os.File, err error) {
 	if err == nil {
 		return
 	}
-	step, what := "shim", err.Error()
+	step, what := "", err.Error()
 	if s, ok := errors.AsType[*StepError](err); ok {
 		step, what = s.Step, s.Err.Error()
 		if errno, ok := errors.AsType[syscall.Errno](s.Err); ok {

@@ -86,13 +86,19 @@ type StepError struct {
 	Err  error // a syscall.Errno where the kernel refused
 }
 
-func (e *StepError) Error() string { return e.Step + ": " + e.Err.Error() }
+func (e *StepError) Error() string {
+	if e.Step == "" {
+		return e.Err.Error()
+	}
+	return e.Step + ": " + e.Err.Error()
+}
 
 // Unwrap returns the cause.
 func (e *StepError) Unwrap() error { return e.Err }
 
-// patience is how long a shim may take; it takes milliseconds.
-const patience = 20 * time.Second
+// Patience is how long a shim may take to become its program. It takes milliseconds, but on a host
+// that swaps it may be long.
+const Patience = 20 * time.Second
 
 // Order tells the shim what to become. What went wrong with it, Await says.
 func (p *Process) Order(o Order) {
@@ -103,8 +109,9 @@ func (p *Process) Order(o Order) {
 	p.sent = errors.Join(err, p.order.Close())
 }
 
-// Await waits until the shim has executed the program. The error is a *StepError.
-func (p *Process) Await() error {
+// Await waits until the shim has executed the program, at most for the time given. The error is a
+// *StepError.
+func (p *Process) Await(patience time.Duration) error {
 	err := p.status.SetReadDeadline(time.Now().Add(patience))
 	var status []byte
 	if err == nil {
@@ -124,7 +131,7 @@ func outcome(status string, sent error) error {
 	case status == markExec:
 		return nil
 	case failure == "":
-		return &StepError{"shim", errors.Join(errors.New("it ended before the program began"), sent)}
+		return &StepError{"", errors.Join(errors.New("it ended before the program began"), sent)}
 	}
 	step, number, _ := strings.Cut(failure, markStep)
 	errno, err := strconv.Atoi(number)
