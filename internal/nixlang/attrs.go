@@ -78,15 +78,22 @@ func (a *attrs) keep(pass func(name string) bool) *attrs {
 	return &attrs{items: out}
 }
 
-// nearest returns the attribute name most like the misspelt one, "" if none is close.
-func (a *attrs) nearest(name string) string {
-	best, least := "", 1+min(2, len(name)/2)
-	for _, x := range a.items {
-		if d := distance(x.name, name, least); d < least {
-			best, least = x.name, d
-		}
+// nearest finds the known name most like a misspelt one.
+type nearest struct {
+	wanted, best string
+	least        int
+}
+
+func nearestTo(name string) *nearest {
+	return &nearest{wanted: name, least: 1 + min(2, len(name)/2)}
+}
+
+// try offers a known name. Of two that are equally near the one that sorts first stays.
+func (n *nearest) try(known string) {
+	d := distance(known, n.wanted, n.least+1)
+	if d < n.least || d == n.least && n.best != "" && known < n.best {
+		n.best, n.least = known, d
 	}
-	return best
 }
 
 // distance is the Levenshtein distance of two names, or limit if it is not below that.

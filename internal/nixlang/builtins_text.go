@@ -125,7 +125,7 @@ func replaceStrings(m *machine, at pos, args []*value) (*value, error) {
 	}
 	var out strings.Builder
 	for i := 0; i <= len(s); {
-		if err := m.reserve(at, 1, len(from)/8+1); err != nil {
+		if err := m.step(at, 1+len(from)/8); err != nil {
 			return nil, err
 		}
 		match := firstPrefix(s[i:], from)

@@ -36,21 +36,10 @@ func (a *attrsExpr) fill(m *machine, outer, inner *env, slots []*value) {
 			slots[i] = m.delay(b.value, outer)
 		case b.kind == bindFrom:
 			slots[i] = m.inherited(b, sources[b.source])
-		case a.rec: // a variable may name a slot that is still empty, so nothing is taken at once
-			slots[i] = m.thunk(b.value, inner)
 		default:
 			slots[i] = m.delay(b.value, inner)
 		}
 	}
-}
-
-// thunk is delay for a scope that is not filled yet.
-func (m *machine) thunk(e expr, scopes *env) *value {
-	if l, ok := e.(*literal); ok {
-		return l.val
-	}
-	m.charge(sizeValue)
-	return &value{tag: tagThunk, ref: e, env: scopes}
 }
 
 // inherited is the delayed value of a name of `inherit (source) name;`.
@@ -78,8 +67,12 @@ func (m *machine) member(set *attrs, name string, at pos) (*value, error) {
 
 func missing(set *attrs, name string, at pos) error {
 	e := failf(at, "attribute '%s' missing", shorten(name))
-	if near := set.nearest(name); near != "" {
-		e = e.try("did you mean '%s'?", near)
+	near := nearestTo(name)
+	for _, a := range set.items {
+		near.try(a.name)
+	}
+	if near.best != "" {
+		e = e.try("did you mean '%s'?", near.best)
 	}
 	return e
 }

@@ -85,6 +85,14 @@ func (f *lambda) title() string {
 	return "function '" + f.name + "'"
 }
 
+// titleAndPlace adds where f was written, for messages about a call that stands elsewhere.
+func (f *lambda) titleAndPlace() string {
+	if !f.known() {
+		return f.title() + " of lib"
+	}
+	return f.title() + " at " + f.position().String()
+}
+
 func (m *machine) applyLambda(fn *value, at pos, arg *value) (*value, error) {
 	f := fn.ref.(*lambda)
 	scopes, err := f.bind(m, fn.env, at, arg)
@@ -109,7 +117,7 @@ func (f *lambda) bind(m *machine, up *env, at pos, arg *value) (*env, error) {
 		return nil, err
 	}
 	if arg.tag != tagAttrs {
-		return nil, failf(at, "%s at %s wants a set of arguments and was given %s", f.title(), f.position(), arg.what())
+		return nil, failf(at, "%s wants a set of arguments and was given %s", f.titleAndPlace(), arg.what())
 	}
 	first := 0
 	if f.arg != "" {
@@ -131,9 +139,9 @@ func (f *lambda) match(m *machine, scopes *env, slots []*value, at pos, args *at
 			slots[i] = a.val
 			used++
 		case fm.otherwise != nil:
-			slots[i] = m.thunk(fm.otherwise, scopes)
+			slots[i] = m.delay(fm.otherwise, scopes)
 		default:
-			return failf(at, "%s at %s called without required argument '%s'", f.title(), f.position(), fm.name)
+			return failf(at, "%s called without required argument '%s'", f.titleAndPlace(), fm.name)
 		}
 	}
 	if f.pattern.ellipsis || used == len(args.items) {
@@ -145,7 +153,7 @@ func (f *lambda) match(m *machine, scopes *env, slots []*value, at pos, args *at
 func (f *lambda) unexpected(at pos, args *attrs) error {
 	for _, a := range args.items {
 		if _, ok := f.pattern.index[a.name]; !ok {
-			return failf(at, "%s at %s called with unexpected argument '%s'", f.title(), f.position(), a.name).
+			return failf(at, "%s called with unexpected argument '%s'", f.titleAndPlace(), a.name).
 				try("add '...' to the arguments of the function, or leave '%s' out", a.name)
 		}
 	}

@@ -59,6 +59,18 @@ func (m *machine) binary(b *binaryExpr, l, r *value) (*value, error) {
 		return m.evalUpdate(b, l, r)
 	case tokConcat:
 		return m.evalConcat(b, l, r)
+	}
+	return evalArithmetic(b, l, r)
+}
+
+func evalArithmetic(b *binaryExpr, l, r *value) (*value, error) {
+	if err := wantNumber(l, b.left.at()); err != nil {
+		return nil, err
+	}
+	if err := wantNumber(r, b.right.at()); err != nil {
+		return nil, err
+	}
+	switch b.op {
 	case tokMinus:
 		return subtract(l, r, b.mark)
 	case tokTimes:

@@ -20,7 +20,7 @@ func (m *machine) inFolder(v *value, at pos) (string, error) {
 		return "", failf(at, "string '%s' doesn't represent an absolute path", shorten(name)).
 			try("write it as a path, without quotes: ./file.nix")
 	}
-	if name, err = m.clean(name, at); err != nil {
+	if name, err = m.clean(name, name, at); err != nil {
 		return "", err
 	}
 	local, ok := m.below(name)

@@ -11,6 +11,8 @@ type lexer struct {
 	src   *source
 	off   int
 	modes []mode
+
+	pathEnd, schemeEnd int // ends of the runs around off, see runEnd
 }
 
 type mode struct {
@@ -94,7 +96,7 @@ func (l *lexer) nextCode() (token, error) {
 		l.push(modeIndented, l.off)
 		return l.take(tokIndented, indentedOpening(rest)), nil
 	}
-	kind, n := longestWord(rest)
+	kind, n := l.longestWord()
 	p, pn := punctuationAt(rest)
 	if n == 0 && pn == 0 {
 		r, _ := utf8.DecodeRuneInString(rest)

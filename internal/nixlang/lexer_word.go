@@ -4,26 +4,37 @@ import "strings"
 
 // The words of Nix overlap: `a:b` is a URI, `a/b` a path, `a-b` one name. The longest match wins,
 // and at equal length the one that stands first here.
-var words = []struct {
-	kind  tokenKind
-	match func(string) int
-}{
-	{tokID, matchID},
-	{tokInt, matchInt},
-	{tokFloat, matchFloat},
-	{tokPath, matchPath},
-	{tokHomePath, matchHomePath},
-	{tokSearchPath, matchSearchPath},
-	{tokURI, matchURI},
-}
-
-func longestWord(s string) (kind tokenKind, n int) {
-	for _, w := range words {
-		if m := w.match(s); m > n {
-			kind, n = w.kind, m
+func (l *lexer) longestWord() (kind tokenKind, n int) {
+	rest := l.rest()
+	pathRun := l.runEnd(&l.pathEnd, isPathPart) - l.off
+	schemeRun := l.runEnd(&l.schemeEnd, isSchemePart) - l.off
+	for _, w := range [...]struct {
+		kind tokenKind
+		n    int
+	}{
+		{tokID, matchID(rest)},
+		{tokInt, run(rest, 0, isDigit)},
+		{tokFloat, matchFloat(rest)},
+		{tokPath, matchPath(rest, pathRun)},
+		{tokHomePath, matchHomePath(rest)},
+		{tokSearchPath, matchSearchPath(rest)},
+		{tokURI, matchURI(rest, schemeRun)},
+	} {
+		if w.n > n {
+			kind, n = w.kind, w.n
 		}
 	}
 	return kind, n
+}
+
+// runEnd returns the end of the run of characters of one class that starts at l.off. Runs reach
+// over many short tokens (a.b.c is one run), so the end is remembered: else a long one would be
+// looked through again at each of them.
+func (l *lexer) runEnd(end *int, class func(byte) bool) int {
+	if *end <= l.off {
+		*end = l.off + run(l.src.text, l.off, class)
+	}
+	return *end
 }
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
@@ -60,8 +71,6 @@ func matchID(s string) int {
 	return run(s, 0, isIDPart)
 }
 
-func matchInt(s string) int { return run(s, 0, isDigit) }
-
 // matchFloat wants a dot, and no zero in front but a single one: 1. .5 0.5 1.5e3
 func matchFloat(s string) int {
 	whole := run(s, 0, isDigit)
@@ -92,10 +101,9 @@ func matchExponent(s string) int {
 	return n + digits
 }
 
-// matchPath matches the beginning of a path: it holds a slash with a name after it, or a slash
+// matchPath matches the beginning of a path, n path characters being at hand: it holds a slash with a name after it, or a slash
 // with an interpolation after it.
-func matchPath(s string) int {
-	n := run(s, 0, isPathPart)
+func matchPath(s string, n int) int {
 	return n + matchSegments(s, n)
 }
 
@@ -151,11 +159,11 @@ func matchSearchPath(s string) int {
 	}
 }
 
-func matchURI(s string) int {
+// matchURI matches a URI, scheme characters of its scheme being at hand.
+func matchURI(s string, scheme int) int {
 	if !isLetter(s[0]) {
 		return 0
 	}
-	scheme := run(s, 0, isSchemePart)
 	if scheme >= len(s) || s[scheme] != ':' {
 		return 0
 	}

@@ -248,5 +248,5 @@ refused modules [
   "generators" "cli" "gvariant" "filesystem" "fileset" "sources" "cleanSource" "fetchers" "nixosSystem"
   "isDerivation" "toDerivation" "isStorePath" "version" "release" "trivialRelease"
 ]
-// trivial // lists // strings // attrsets
+// trivial // strings // lists // attrsets
 // { inherit trivial lists strings attrsets; }

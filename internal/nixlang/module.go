@@ -97,6 +97,7 @@ var libText string
 var libTree = sync.OnceValues(func() (expr, error) {
 	names, _ := globalScope()
 	src := &source{name: "lib.nix", dir: "/", text: libText, own: true}
+	src.lineStarts() // now, while nobody shares it
 	return parse(src, names, DefaultLimits())
 })
 

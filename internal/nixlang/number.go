@@ -5,13 +5,18 @@ import "math"
 // The arithmetic of Nix: two integers give an integer, anything else a float. What does not fit
 // into 64 bits is an error.
 
-func numbers(l, r *value, at pos) (bothInts bool, err error) {
-	for _, v := range []*value{l, r} {
-		if !v.isNumber() {
-			return false, failf(at, "value is %s while a number was expected", v.what())
-		}
+func wantNumber(v *value, at pos) error {
+	if v.isNumber() {
+		return nil
 	}
-	return l.tag == tagInt && r.tag == tagInt, nil
+	return failf(at, "value is %s while a number was expected", v.what())
+}
+
+func numbers(l, r *value, at pos) (bothInts bool, err error) {
+	if err := wantNumber(l, at); err != nil {
+		return false, err
+	}
+	return l.tag == tagInt && r.tag == tagInt, wantNumber(r, at)
 }
 
 func overflow(at pos, l *value, sign string, r *value) error {

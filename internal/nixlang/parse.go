@@ -6,6 +6,7 @@ type parser struct {
 	lex    *lexer
 	src    *source
 	ahead  []token
+	last   token // the one taken last
 	depth  int
 	limits Limits
 	err    error
@@ -58,6 +59,7 @@ func (p *parser) sees(kinds ...tokenKind) bool {
 func (p *parser) advance() token {
 	t := p.peek(0)
 	if p.err == nil {
+		p.last = t
 		p.ahead = p.ahead[:copy(p.ahead, p.ahead[1:])]
 	}
 	return t

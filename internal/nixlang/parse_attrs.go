@@ -41,12 +41,20 @@ func (p *parser) binding(s *attrsExpr) {
 	p.nest(len(path))
 	value := p.expression()
 	p.depth -= len(path)
-	if !p.sees(tokSemicolon) {
-		p.unexpected("';' after the value of '" + pathText(path) + "'")
-	}
-	p.advance()
+	p.endBinding(path)
 	if p.err == nil {
 		p.define(s, path, value)
+	}
+}
+
+func (p *parser) endBinding(path []attrName) {
+	if p.accept(tokSemicolon) {
+		return
+	}
+	missed := p.sees(tokAssign) && p.last.kind == tokID
+	p.unexpected("';' after the value of '" + pathText(path) + "'")
+	if e, ok := p.err.(*Error); ok && missed {
+		p.err = e.try("put a ';' before '%s'", p.last.text)
 	}
 }
 
@@ -123,10 +131,15 @@ func (p *parser) define(s *attrsExpr, path []attrName, value expr) {
 		s.dynamic = append(s.dynamic, dynamicBinding{last.pos, last.dynamic, value})
 		return
 	}
-	if f, ok := value.(*lambda); ok && f.name == "" {
-		f.name = last.name
-	}
+	nameFunction(value, last.name)
 	p.add(s, binding{pos: last.pos, name: last.name, value: value})
+}
+
+// nameFunction names a function after the attribute that it is bound to, with all its arguments.
+func nameFunction(e expr, name string) {
+	for f, ok := e.(*lambda); ok && f.name == ""; f, ok = f.body.(*lambda) {
+		f.name = name
+	}
 }
 
 // inner returns the set at n inside s, made if it is not there yet.

@@ -98,6 +98,9 @@ func (p *parser) list() expr {
 	if p.sees(tokMinus) {
 		p.unexpected("an element: write a negative number in parentheses")
 	}
+	if p.sees(tokComma) {
+		p.unexpected("an element or ']': elements have spaces between them, no commas")
+	}
 	p.closes(tokRBracket, open)
 	return l
 }

@@ -22,21 +22,45 @@ func (p *parser) textPart() expr {
 	return p.interpolated(t)
 }
 
+// interpolated reads the code of an interpolation. Text inside it stays an expression of its own: a
+// string literal among parts is text that was written as such.
 func (p *parser) interpolated(open token) expr {
 	e := p.expression()
 	p.closes(tokRBrace, open)
+	if isText(e) {
+		return &textExpr{e.at(), []expr{e}}
+	}
 	return e
 }
 
-// joined is the expression for a string of parts: plain text is a literal.
+func isText(e expr) bool {
+	l, ok := e.(*literal)
+	return ok && l.val.tag == tagString
+}
+
+// joined is the expression for a string of parts; pieces of text beside each other become one.
 func joined(at pos, parts []expr) expr {
-	if len(parts) == 0 {
+	merged := make([]expr, 0, len(parts))
+	for i := 0; i < len(parts); {
+		if !isText(parts[i]) {
+			merged = append(merged, parts[i])
+			i++
+			continue
+		}
+		var b strings.Builder
+		first := parts[i].at()
+		for ; i < len(parts) && isText(parts[i]); i++ {
+			b.WriteString(parts[i].(*literal).val.str)
+		}
+		merged = append(merged, &literal{first, stringValue(b.String())})
+	}
+	switch {
+	case len(merged) == 0:
 		return &literal{at, stringValue("")}
+	case len(merged) == 1 && isText(merged[0]):
+		return &literal{at, merged[0].(*literal).val}
 	}
-	if l, ok := parts[0].(*literal); ok && len(parts) == 1 && l.val.tag == tagString {
-		return &literal{at, l.val}
-	}
-	return &textExpr{at, parts}
+	return &textExpr{at, merged}
 }
 
 // piece is a part of an indented string: text, or an interpolation.

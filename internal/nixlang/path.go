@@ -16,18 +16,31 @@ func (m *machine) below(name string) (string, bool) {
 	return strings.CutPrefix(name, strings.TrimSuffix(m.base, "/")+"/")
 }
 
-// clean resolves "." and ".." in an absolute name. What begins in the declared folder stays there.
-func (m *machine) clean(name string, at pos) (string, error) {
+// clean resolves "." and ".." in an absolute name. What begins in the declared folder stays there;
+// written is how messages name it.
+func (m *machine) clean(name, written string, at pos) (string, error) {
 	rest, inside := m.below(name)
 	if !inside {
 		return path.Clean(name), nil
 	}
 	local := path.Join(".", rest) // keeps a leading ".."
 	if local == ".." || strings.HasPrefix(local, "../") {
-		return "", failf(at, "the path %s leaves the declared folder", shorten(name)).
+		return "", failf(at, "the path %s leaves the declared folder", shorten(written)).
 			try("keep what is imported beside the file or below it")
 	}
 	return path.Join(m.base, local), nil
+}
+
+// plain is the value of a path without interpolation, nil where there is none or it is refused.
+func (x *pathExpr) plain(m *machine) *value {
+	if len(x.parts) > 0 {
+		return nil
+	}
+	v, err := x.eval(m, nil)
+	if err != nil {
+		return nil
+	}
+	return v
 }
 
 func (x *pathExpr) eval(m *machine, scopes *env) (*value, error) {
@@ -49,7 +62,7 @@ func (x *pathExpr) eval(m *machine, scopes *env) (*value, error) {
 		}
 		name += s
 	}
-	name, err := m.clean(name, x.pos)
+	name, err := m.clean(name, printed(x), x.pos)
 	return pathValue(name), err
 }
 
@@ -62,6 +75,6 @@ func (m *machine) extendPath(l, r *value, at pos) (*value, error) {
 	if err := m.reserve(at, len(l.str)+len(s), 1); err != nil {
 		return nil, err
 	}
-	name, err := m.clean(l.str+s, at)
+	name, err := m.clean(l.str+s, l.str+s, at)
 	return pathValue(name), err
 }

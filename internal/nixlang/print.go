@@ -21,7 +21,8 @@ func (v *Value) Nix(ctx context.Context, strict bool) (string, error) {
 
 func (m *machine) show(v *value) (string, error) {
 	s := &shower{m: m, seen: map[any]bool{}}
-	err := s.show(v)
+	outermost := *v
+	err := s.show(&outermost)
 	return s.out.String(), err
 }
 
@@ -50,9 +51,9 @@ func (s *shower) show(v *value) error {
 	case tagPartial:
 		return s.put("<PRIMOP-APP>")
 	case tagList:
-		return s.list(v.list())
+		return s.list(v)
 	case tagAttrs:
-		return s.attrs(v.attrs())
+		return s.attrs(v)
 	}
 	return s.put(scalarText(v))
 }
@@ -79,19 +80,25 @@ func (s *shower) put(text string) error {
 	return s.m.reserve(pos{}, len(text), 1)
 }
 
-// again reports whether a set or list that has parts was printed before.
-func (s *shower) again(ref any, parts int) bool {
+// again reports whether a set or list that has parts was printed before. Nix keeps lists of one or
+// two elements inside the value, so they are the same only if the value is.
+func (s *shower) again(v *value, parts int) bool {
 	if parts == 0 {
 		return false
 	}
-	was := s.seen[ref]
-	s.seen[ref] = true
+	key := v.ref
+	if v.tag == tagList && parts <= 2 {
+		key = v
+	}
+	was := s.seen[key]
+	s.seen[key] = true
 	s.m.charge(sizeValue)
 	return was
 }
 
-func (s *shower) list(l *list) error {
-	if s.again(l, len(l.items)) {
+func (s *shower) list(v *value) error {
+	l := v.list()
+	if s.again(v, len(l.items)) {
 		return s.put("«repeated»")
 	}
 	if err := s.put("[ "); err != nil {
@@ -108,8 +115,9 @@ func (s *shower) list(l *list) error {
 	return s.put("]")
 }
 
-func (s *shower) attrs(set *attrs) error {
-	if s.again(set, len(set.items)) {
+func (s *shower) attrs(v *value) error {
+	set := v.attrs()
+	if s.again(v, len(set.items)) {
 		return s.put("«repeated»")
 	}
 	if err := s.put("{ "); err != nil {

@@ -55,12 +55,11 @@ func floatLiteral(f float64) string {
 func (t *textExpr) write(p *printer) {
 	p.WriteByte('"')
 	for i, e := range t.parts {
-		l, ok := e.(*literal)
-		if !ok || l.val.tag != tagString {
+		if !isText(e) {
 			p.put("${", e, "}")
 			continue
 		}
-		text := escapes.Replace(l.val.str)
+		text := escapes.Replace(e.(*literal).val.str)
 		if strings.HasSuffix(text, "$") && i+1 < len(t.parts) {
 			text = text[:len(text)-1] + `\$` // or it would take the next part along
 		}
@@ -72,12 +71,11 @@ func (t *textExpr) write(p *printer) {
 func (x *pathExpr) write(p *printer) {
 	p.WriteString(x.first)
 	for _, e := range x.parts {
-		l, ok := e.(*literal)
-		if ok && l.val.tag == tagString && run(l.val.str, 0, isPathText) == len(l.val.str) {
-			p.WriteString(l.val.str)
+		if !isText(e) {
+			p.put("${", e, "}")
 			continue
 		}
-		p.put("${", e, "}")
+		p.WriteString(e.(*literal).val.str)
 	}
 }
 

@@ -20,7 +20,7 @@ func (r *resolver) fail(e *Error) {
 }
 
 func (v *variable) resolve(r *resolver, s *scope) {
-	level := 0
+	level, around := 0, s
 	for ; s != nil; s = s.up {
 		if s.with {
 			v.withs = append(v.withs, level)
@@ -30,13 +30,26 @@ func (v *variable) resolve(r *resolver, s *scope) {
 		}
 		level++
 	}
-	if v.withs == nil {
-		e := failf(v.pos, "undefined variable '%s'", v.name)
-		if v.name == "lib" || v.name == "pkgs" || v.name == "config" {
-			e = e.try("make the file a function of it: { config, lib, pkgs, ... }: { … }")
-		}
-		r.fail(e)
+	if v.withs == nil && r.err == nil {
+		r.fail(v.undefined(around))
 	}
+}
+
+func (v *variable) undefined(s *scope) *Error {
+	e := failf(v.pos, "undefined variable '%s'", v.name)
+	if v.name == "lib" || v.name == "pkgs" || v.name == "config" {
+		return e.try("make the file a function of it: { config, lib, pkgs, ... }: { … }")
+	}
+	near := nearestTo(v.name)
+	for ; s != nil; s = s.up {
+		for name := range s.names {
+			near.try(name)
+		}
+	}
+	if near.best != "" {
+		e = e.try("did you mean '%s'?", near.best)
+	}
+	return e
 }
 
 func (l *literal) resolve(*resolver, *scope)    {}

@@ -1,13 +1,20 @@
 package nixlang
 
-// delay returns e's value without evaluating it: what is known at once is returned as it is.
+// delay returns e's value without evaluating it: what is at hand is returned as it is.
 func (m *machine) delay(e expr, scopes *env) *value {
 	switch x := e.(type) {
 	case *literal:
 		return x.val
+	case *pathExpr:
+		if v := x.plain(m); v != nil {
+			return v
+		}
 	case *variable:
-		if x.withs == nil {
-			return scopes.ancestor(x.level).slots[x.index]
+		if x.withs != nil {
+			break
+		}
+		if v := scopes.ancestor(x.level).slots[x.index]; v != nil { // nil: a scope that is being filled
+			return v
 		}
 	}
 	m.charge(sizeValue)
@@ -36,7 +43,7 @@ func (m *machine) run(v *value, at pos) error {
 	known, err := m.evaluate(&delayed, at)
 	if err != nil {
 		*v = delayed
-		return err
+		return placed(err, at)
 	}
 	*v = *known
 	return nil
@@ -52,7 +59,7 @@ func (m *machine) evaluate(v *value, at pos) (*value, error) {
 	defer func() { m.depth-- }()
 	known, err := v.ref.(func(*machine) (*value, error))(m)
 	if err != nil {
-		return nil, placed(err, at)
+		return nil, err
 	}
 	return known, m.force(known, at)
 }

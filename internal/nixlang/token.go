@@ -1,5 +1,7 @@
 package nixlang
 
+import "strings"
+
 // tokenKind is what the lexer tells apart.
 type tokenKind uint8
 
@@ -121,7 +123,7 @@ func (k tokenKind) String() string {
 func (t token) describe() string {
 	switch t.kind {
 	case tokID, tokInt, tokFloat, tokURI, tokSearchPath, tokPath, tokHomePath:
-		return t.kind.String() + " '" + t.text + "'"
+		return strings.TrimPrefix(t.kind.String(), "a ") + " '" + t.text + "'"
 	}
 	return t.kind.String()
 }

@@ -1,0 +1,1 @@
+import ./loop2.nix + 1

@@ -1,0 +1,1 @@
+import ./loop1.nix + 1
