@@ -83,6 +83,9 @@ func (a *Actions) DeleteBootFile(ctx context.Context, call Call, ref model.Ref) 
 		if err != nil {
 			return err
 		}
+		if err := match(call, kv, target); err != nil {
+			return err
+		}
 		users, err := a.bootFileUsers(ctx, target.Ref)
 		if err != nil {
 			return err

@@ -99,6 +99,7 @@ var (
 
 	BootFileImport = row("boot-file.import", Member, core, false, false, Edge, "PUT", project+"/boot-files/{name}/content", "import a kernel or an initrd")
 	BootFileDelete = row("boot-file.delete", Member, core, false, true, Level, "DELETE", project+"/boot-files/{name}", "delete a kernel or an initrd")
+	BootFileShow   = row("boot-file.show", Member, core, true, false, Read, "GET", project+"/boot-files/{name}", "show a kernel or an initrd")
 	BootFileList   = row("boot-file.list", Member, core, true, false, Read, "GET", project+"/boot-files", "list kernels and initrds")
 
 	OperationList   = row("operation.list", Member, core, true, false, Read, "GET", "/v1/operations", "list operations")
@@ -113,6 +114,7 @@ var (
 	EventList   = row("event.list", Member, core, true, false, Read, "GET", "/v1/events", "follow what happens")
 	AuditList   = row("audit.list", Root, log, true, false, Read, "GET", "/v1/audit", "read the audit log")
 	VersionShow = row("version.show", Member, core, true, false, Read, "GET", "/v1/version", "show the version")
+	APIShow     = row("api.show", Member, core, true, false, Read, "GET", "/v1/openapi.json", "show the API's description")
 )
 
 var table []Row

@@ -19,7 +19,9 @@ type Stream struct {
 	watch   store.Watcher
 	types   []string
 	subject string
+	batch   *store.Batch // received, and not looked at yet
 	queued  []wire.Event
+	seen    int64
 }
 
 // Events follows what happens from a revision on, that one included; 0 means from now on. types are
@@ -33,13 +35,22 @@ func (v *View) Events(ctx context.Context, from int64, types []string, subject s
 	return &Stream{view: v, watch: watch, types: types, subject: subject}, nil
 }
 
-// Next waits for the next event.
+// Next waits for the next event. When ctx ends first nothing is lost: the next call goes on.
 func (s *Stream) Next(ctx context.Context) (wire.Event, error) {
 	for {
 		if len(s.queued) > 0 {
 			ev := s.queued[0]
 			s.queued = s.queued[1:]
 			return ev, nil
+		}
+		if s.batch != nil {
+			// What an event tells may be looked up in the index: let that be as new as the event.
+			if err := s.view.Await(ctx, s.batch.Revision); err != nil {
+				return wire.Event{}, err
+			}
+			s.take(*s.batch)
+			s.batch = nil
+			continue
 		}
 		select {
 		case <-ctx.Done():
@@ -48,23 +59,31 @@ func (s *Stream) Next(ctx context.Context) (wire.Event, error) {
 			if !ok {
 				return wire.Event{}, fault.Wrap(s.watch.Err(), "the stream of events has ended")
 			}
-			// What an event tells may be looked up in the index: let that be as new as the event.
-			if err := s.view.Await(ctx, batch.Revision); err != nil {
-				return wire.Event{}, err
-			}
-			s.take(batch)
+			s.batch = &batch
 		}
 	}
 }
 
+// Seen is the revision up to which every event was delivered; 0 when that is not known. It moves on
+// with what the stream does not want, so that who remembers it need not go back far.
+func (s *Stream) Seen() int64 {
+	if len(s.queued) > 0 {
+		return 0
+	}
+	return s.seen
+}
+
+// take queues what is wanted of a batch. An event's ID counts all of the batch, so that it is the
+// same whatever else is wanted.
 func (s *Stream) take(batch store.Batch) {
-	for _, change := range batch.Events {
+	s.seen = batch.Revision
+	for n, change := range batch.Events {
 		ev, ok := s.view.event(change)
 		if !ok || !s.wants(ev) {
 			continue
 		}
 		ev.Revision = batch.Revision
-		ev.ID = fmt.Sprintf("%d.%d", batch.Revision, len(s.queued))
+		ev.ID = fmt.Sprintf("%d.%d", batch.Revision, n)
 		s.queued = append(s.queued, ev)
 	}
 }

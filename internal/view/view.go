@@ -136,6 +136,13 @@ func (v *View) advance(revision int64) {
 	v.reached = make(chan struct{})
 }
 
+// Revision is the store's that the view has reached.
+func (v *View) Revision() int64 {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.revision
+}
+
 // Await returns when the view has reached a revision.
 func (v *View) Await(ctx context.Context, revision int64) error {
 	for {
