@@ -1,11 +1,12 @@
 // Package config holds the host declaration: what an owner writes in Nix, JSON or YAML of one shape
 // becomes one validated value, each part with its place in the owner's own file.
 //
-// What lives here: the three readers, the description of the shape (from which strict reading, the
-// JSON Schema and the completion of keys come), the check of a declaration against a host's facts,
-// its form on the wire, and what changes from one declaration to the next. What does not: the Nix
-// language (nixlang), what features mean (feature), what one VM may look like (model/vm), where
-// files come from (they are handed in as an fs.FS), and what applying does (action, reconcile).
+// What lives here: the description of the shape (from which strict reading, the JSON Schema and the
+// completion of keys come), the check of a declaration against a host's facts, its form on the wire,
+// and what changes from one declaration to the next; in the folder tree the three readers. What does
+// not: the Nix language (nixlang), what features mean (feature), what one VM may look like
+// (model/vm), where files come from (they are handed in as an fs.FS), and what applying does (action,
+// reconcile).
 //
 // Input is hostile until it was read: size, depth, numbers and strings are bounded, and every
 // problem is told at once, sorted by its place.
@@ -15,6 +16,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/config/tree"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
@@ -54,8 +56,8 @@ func (d Declaration) document() document {
 }
 
 // understand makes a declaration of a tree, with all that is wrong with it.
-func understand(root node) (Declaration, []Problem) {
-	s := &strict{sources: SourceMap{"": root.at}}
+func understand(root tree.Node) (Declaration, []Problem) {
+	s := &strict{sources: SourceMap{"": root.At}}
 	var doc document
 	s.document(root, &doc)
 	d := Declaration{FeatureManager: doc.Hypervisor.FeatureManager, Host: doc.Hypervisor.Host, VMs: doc.Hypervisor.VMs, Sources: s.sources}
@@ -69,7 +71,7 @@ func understand(root node) (Declaration, []Problem) {
 func (s *strict) named(key string, v vm.Definition) vm.Definition {
 	path := VMPath(key) + ".name"
 	if v.Name != "" && v.Name != key {
-		s.say(CodeName, path, s.sources.At(path), "leave name out: in a declaration the key is the name", "the name %q is not the key %q", shorten(v.Name), shorten(key))
+		s.say(CodeName, path, s.sources.At(path), "leave name out: in a declaration the key is the name", "the name %q is not the key %q", tree.Shorten(v.Name), tree.Shorten(key))
 	}
 	v.Name = key
 	return v

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/config/tree"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
@@ -97,7 +98,7 @@ func sourced(t *rapid.T, d Declaration) Declaration {
 	if value, err = wireValue(data); err != nil {
 		t.Fatal(err)
 	}
-	root, found := readJSON("host.json", value)
+	root, found := tree.ReadJSON("host.json", value)
 	if len(found) > 0 {
 		t.Fatal(fmt.Sprint(found))
 	}

@@ -58,7 +58,7 @@ func (s *shape) schema() map[string]any {
 		number := map[string]any{"type": "integer"}
 		s.rangeSchema(number)
 		out["anyOf"] = []any{number, map[string]any{"type": "string", "pattern": sizePattern}}
-		out["examples"] = []string{model.Bytes(2 * model.GiB).String()}
+		out["examples"] = []string{(2 * model.GiB).String()}
 	}
 	return out
 }

@@ -103,7 +103,7 @@ func derive(path string, t reflect.Type) *shape {
 		s.form = formSize
 		return s
 	}
-	switch t.Kind() { //nolint:exhaustive // the default names what is missing
+	switch t.Kind() {
 	case reflect.Struct:
 		s.form, s.fields = formObject, fieldsOf(path, t)
 	case reflect.Map:

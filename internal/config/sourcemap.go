@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/config/tree"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 )
 
@@ -53,5 +54,5 @@ func quoteKey(name string) string {
 	}) < 0 {
 		return name
 	}
-	return strconv.Quote(shorten(name))
+	return strconv.Quote(tree.Shorten(name))
 }

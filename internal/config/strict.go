@@ -7,14 +7,23 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/config/tree"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/internal/nearest"
 	"github.com/hyper-nixos/hyper-nixos/model"
 )
 
+// The codes of what does not fit the shape. They are stable.
+const (
+	CodeUnknown = "HV-DECL-002" // a key that does not exist
+	CodeType    = "HV-DECL-003" // another type than the key takes
+	CodeName    = "HV-DECL-006" // a VM's name contradicts the key it stands under
+)
+
 // Bounds of what one key may hold.
 const (
+	maxText  = 4096 // bytes of one string
 	maxKeys  = 4096 // of a map: VMs of one host
 	maxItems = 1024 // of a list
 )
@@ -31,7 +40,7 @@ func (s *strict) say(code, path string, at finding.Position, hint, format string
 }
 
 // fill sets into, which sh describes, from n at path.
-func (s *strict) fill(sh *shape, path string, n node, into reflect.Value) {
+func (s *strict) fill(sh *shape, path string, n tree.Node, into reflect.Value) {
 	if into.Kind() == reflect.Pointer {
 		into.Set(reflect.New(into.Type().Elem()))
 		if into = into.Elem(); into.Kind() == reflect.Slice {
@@ -39,54 +48,54 @@ func (s *strict) fill(sh *shape, path string, n node, into reflect.Value) {
 		}
 	}
 	switch {
-	case n.kind == kindNull:
-		s.say(CodeType, path, n.at, "leave the key out where you wish nothing", "expected %s, found null", sh.form)
-	case sh.form == formObject && n.kind == kindObject:
+	case n.Kind == tree.Null:
+		s.say(CodeType, path, n.At, "leave the key out where you wish nothing", "expected %s, found null", sh.form)
+	case sh.form == formObject && n.Kind == tree.Object:
 		s.object(sh, path, n, into)
-	case sh.form == formMap && n.kind == kindObject:
+	case sh.form == formMap && n.Kind == tree.Object:
 		s.mapping(sh, path, n, into)
-	case sh.form == formList && n.kind == kindList:
+	case sh.form == formList && n.Kind == tree.List:
 		s.list(sh, path, n, into)
-	case sh.form == formText && n.kind == kindText:
+	case sh.form == formText && n.Kind == tree.Text:
 		s.text(path, n, into)
-	case sh.form == formWhole && n.kind == kindWhole:
+	case sh.form == formWhole && n.Kind == tree.Whole:
 		s.whole(path, n, into)
-	case sh.form == formFlag && n.kind == kindFlag:
-		into.SetBool(n.flag)
-	case sh.form == formSize && (n.kind == kindText || n.kind == kindWhole):
+	case sh.form == formFlag && n.Kind == tree.Flag:
+		into.SetBool(n.Flag)
+	case sh.form == formSize && (n.Kind == tree.Text || n.Kind == tree.Whole):
 		s.size(path, n, into)
 	default:
-		s.say(CodeType, path, n.at, retype(sh, n), "expected %s, found %s%s", sh.form, n.kind, quoted(n))
+		s.say(CodeType, path, n.At, retype(sh, n), "expected %s, found %s%s", sh.form, n.Kind, quoted(n))
 	}
 }
 
 // quoted is what to show of n after its kind.
-func quoted(n node) string {
-	switch n.kind {
-	case kindFlag, kindWhole, kindFraction, kindText, kindPath:
-		return " (" + n.show() + ")"
-	case kindNull, kindList, kindObject:
+func quoted(n tree.Node) string {
+	switch n.Kind {
+	case tree.Flag, tree.Whole, tree.Fraction, tree.Text, tree.Path:
+		return " (" + n.Show() + ")"
+	case tree.Null, tree.List, tree.Object:
 	}
 	return ""
 }
 
 // retype is how to write n so that it fits, where that is plain.
-func retype(sh *shape, n node) string {
+func retype(sh *shape, n tree.Node) string {
 	switch {
-	case sh.form == formList && n.kind == kindText:
-		return "put it in brackets: [ " + n.show() + " ]"
-	case n.kind == kindPath:
+	case sh.form == formList && n.Kind == tree.Text:
+		return "put it in brackets: [ " + n.Show() + " ]"
+	case n.Kind == tree.Path:
 		return "name a thing that Hyper-NixOS keeps (hv volume list, hv boot-file list), never a file of the host's"
 	case len(sh.note.enum) > 0:
 		return "one of " + strings.Join(sh.note.enum, ", ")
-	case sh.form == formText && (n.kind == kindWhole || n.kind == kindFraction || n.kind == kindFlag):
-		return `put it in quotes: "` + n.show() + `"`
-	case sh.form == formWhole && n.kind == kindText && isWhole(n.text), sh.form == formFlag && (n.text == "true" || n.text == "false"):
-		return "leave the quotes out: " + n.text
-	case sh.form == formFlag && n.kind == kindText:
-		return map[string]string{"on": "true", "yes": "true", "off": "false", "no": "false"}[n.text]
-	case sh.form == formSize && n.kind == kindFraction:
-		return `put it in quotes, with a unit: "` + n.show() + `GiB"`
+	case sh.form == formText && (n.Kind == tree.Whole || n.Kind == tree.Fraction || n.Kind == tree.Flag):
+		return `put it in quotes: "` + n.Show() + `"`
+	case sh.form == formWhole && n.Kind == tree.Text && isWhole(n.Text), sh.form == formFlag && (n.Text == "true" || n.Text == "false"):
+		return "leave the quotes out: " + n.Text
+	case sh.form == formFlag && n.Kind == tree.Text:
+		return map[string]string{"on": "true", "yes": "true", "off": "false", "no": "false"}[n.Text]
+	case sh.form == formSize && n.Kind == tree.Fraction:
+		return `put it in quotes, with a unit: "` + n.Show() + `GiB"`
 	}
 	return ""
 }
@@ -96,77 +105,77 @@ func isWhole(s string) bool {
 	return err == nil
 }
 
-func (s *strict) object(sh *shape, path string, n node, into reflect.Value) {
-	for _, m := range n.members {
-		f, ok := sh.field(m.name)
+func (s *strict) object(sh *shape, path string, n tree.Node, into reflect.Value) {
+	for _, m := range n.Members {
+		f, ok := sh.field(m.Name)
 		if !ok {
 			s.unknown(path, m, sh.names())
 			continue
 		}
-		at := join(path, m.name)
-		s.sources[at] = m.place()
-		s.fill(f.shape, at, m.value, into.FieldByIndex(f.index))
+		at := join(path, m.Name)
+		s.sources[at] = m.Place()
+		s.fill(f.shape, at, m.Value, into.FieldByIndex(f.index))
 	}
 }
 
 // unknown says that m is no key here, and which one may have been meant.
-func (s *strict) unknown(path string, m member, known []string) {
+func (s *strict) unknown(path string, m tree.Member, known []string) {
 	hint := "known here: " + strings.Join(known, ", ")
-	if near := nearest.Names(m.name, known, 3); len(near) > 0 {
+	if near := nearest.Names(m.Name, known, 3); len(near) > 0 {
 		hint = strings.Join(near, " or ")
 	}
-	if inside, _ := theShape().under("hypervisor"); path == "" && slices.Contains(inside.names(), m.name) {
-		hint = "hypervisor." + m.name
+	if inside, _ := theShape().under("hypervisor"); path == "" && slices.Contains(inside.names(), m.Name) {
+		hint = "hypervisor." + m.Name
 	}
-	s.say(CodeUnknown, keyPath(path, m.name), m.at, hint, "there is no such key")
+	s.say(CodeUnknown, keyPath(path, m.Name), m.At, hint, "there is no such key")
 }
 
-func (s *strict) mapping(sh *shape, path string, n node, into reflect.Value) {
-	if len(n.members) > maxKeys {
-		s.say(CodeBounds, path, n.at, "", "%d keys are more than %d", len(n.members), maxKeys)
+func (s *strict) mapping(sh *shape, path string, n tree.Node, into reflect.Value) {
+	if len(n.Members) > maxKeys {
+		s.say(tree.CodeBounds, path, n.At, "", "%d keys are more than %d", len(n.Members), maxKeys)
 		return
 	}
-	if len(n.members) == 0 {
+	if len(n.Members) == 0 {
 		return // the same as absent
 	}
-	out := reflect.MakeMapWithSize(into.Type(), len(n.members))
-	for _, m := range n.members {
-		at := keyPath(path, m.name)
-		if why := unfit(m.name); why != "" {
-			s.say(CodeBounds, at, m.at, "", "the key %s", why)
+	out := reflect.MakeMapWithSize(into.Type(), len(n.Members))
+	for _, m := range n.Members {
+		at := keyPath(path, m.Name)
+		if why := unfit(m.Name); why != "" {
+			s.say(tree.CodeBounds, at, m.At, "", "the key %s", why)
 			continue
 		}
-		s.sources[at] = m.place()
+		s.sources[at] = m.Place()
 		v := reflect.New(into.Type().Elem()).Elem()
-		s.fill(sh.elem, at, m.value, v)
-		out.SetMapIndex(reflect.ValueOf(m.name).Convert(into.Type().Key()), v)
+		s.fill(sh.elem, at, m.Value, v)
+		out.SetMapIndex(reflect.ValueOf(m.Name).Convert(into.Type().Key()), v)
 	}
 	into.Set(out)
 }
 
-func (s *strict) list(sh *shape, path string, n node, into reflect.Value) {
-	if len(n.items) > maxItems {
-		s.say(CodeBounds, path, n.at, "", "%d items are more than %d", len(n.items), maxItems)
+func (s *strict) list(sh *shape, path string, n tree.Node, into reflect.Value) {
+	if len(n.Items) > maxItems {
+		s.say(tree.CodeBounds, path, n.At, "", "%d items are more than %d", len(n.Items), maxItems)
 		return
 	}
-	if len(n.items) == 0 {
+	if len(n.Items) == 0 {
 		return // absent, or what fill made of it
 	}
-	out := reflect.MakeSlice(into.Type(), len(n.items), len(n.items))
-	for i, item := range n.items {
+	out := reflect.MakeSlice(into.Type(), len(n.Items), len(n.Items))
+	for i, item := range n.Items {
 		at := itemPath(path, i)
-		s.sources[at] = item.at
+		s.sources[at] = item.At
 		s.fill(sh.elem, at, item, out.Index(i))
 	}
 	into.Set(out)
 }
 
-func (s *strict) text(path string, n node, into reflect.Value) {
-	if why := unfit(n.text); why != "" {
-		s.say(CodeBounds, path, n.at, "", "the string %s", why)
+func (s *strict) text(path string, n tree.Node, into reflect.Value) {
+	if why := unfit(n.Text); why != "" {
+		s.say(tree.CodeBounds, path, n.At, "", "the string %s", why)
 		return
 	}
-	into.SetString(n.text)
+	into.SetString(n.Text)
 }
 
 // unfit says why no string of a declaration may be v: whoever prints one trusts that.
@@ -175,33 +184,26 @@ func unfit(v string) string {
 		return fmt.Sprintf("has %d bytes, more than %d", len(v), maxText)
 	}
 	for _, r := range v {
-		if control(r) {
+		if tree.Control(r) {
 			return fmt.Sprintf("has a control character (U+%04X)", r)
 		}
 	}
 	return ""
 }
 
-// control reports whether a terminal may obey r: C0 and C1 but newline and tab, and what turns the
-// direction of text, so that it reads other than it is.
-func control(r rune) bool {
-	return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 ||
-		r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
-}
-
-func (s *strict) whole(path string, n node, into reflect.Value) {
-	v, err := strconv.ParseInt(n.text, 10, 64)
+func (s *strict) whole(path string, n tree.Node, into reflect.Value) {
+	v, err := strconv.ParseInt(n.Text, 10, 64)
 	if err != nil || into.OverflowInt(v) {
-		s.say(CodeBounds, path, n.at, "", "%s is too large", n.show())
+		s.say(tree.CodeBounds, path, n.At, "", "%s is too large", n.Show())
 		return
 	}
 	into.SetInt(v)
 }
 
-func (s *strict) size(path string, n node, into reflect.Value) {
-	v, err := model.ParseBytes(n.text)
+func (s *strict) size(path string, n tree.Node, into reflect.Value) {
+	v, err := model.ParseBytes(n.Text)
 	if err != nil {
-		s.say(CodeType, path, n.at, fault.HintOf(err), "%s", err)
+		s.say(CodeType, path, n.At, fault.HintOf(err), "%s", err)
 		return
 	}
 	into.SetInt(int64(v))

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/config/tree"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 )
@@ -90,19 +91,19 @@ func Decode(data []byte) (Declaration, error) {
 	if err != nil {
 		return Declaration{}, err
 	}
-	if len(w.Value) > maxFile {
-		return Declaration{}, fault.New(fault.Unreadable, "the declaration's value has %d bytes, more than %d", len(w.Value), maxFile)
+	if len(w.Value) > tree.MaxFile {
+		return Declaration{}, fault.New(fault.Unreadable, "the declaration's value has %d bytes, more than %d", len(w.Value), tree.MaxFile)
 	}
-	root, found := readJSON("", string(w.Value))
+	root, found := tree.ReadJSON("", string(w.Value))
 	if len(found) > 0 {
-		return Declaration{}, newProblems(fault.Unreadable, "the declaration", found)
+		return Declaration{}, tree.NewProblems(fault.Unreadable, "the declaration", found)
 	}
 	d, found := understand(root)
 	for i := range found {
 		found[i].Position = sources.At(found[i].Path)
 	}
 	if len(found) > 0 {
-		return Declaration{}, newProblems(fault.Invalid, "the declaration", found)
+		return Declaration{}, tree.NewProblems(fault.Invalid, "the declaration", found)
 	}
 	d.Sources = sources.only(d.Sources)
 	return d, nil
@@ -110,7 +111,7 @@ func Decode(data []byte) (Declaration, error) {
 
 // places returns the source map that came along.
 func (w wire) places() (SourceMap, error) {
-	if len(w.Files) > maxFiles || len(w.Sources) > maxNodes {
+	if len(w.Files) > maxFiles || len(w.Sources) > tree.MaxNodes {
 		return nil, fault.New(fault.Unreadable, "the declaration's source map is too large")
 	}
 	out := make(SourceMap, len(w.Sources))
@@ -137,7 +138,7 @@ func (m SourceMap) only(paths SourceMap) SourceMap {
 // printable is a file's name without what a terminal would obey.
 func printable(name string) string {
 	name = strings.Map(func(r rune) rune {
-		if control(r) || r == '\n' || r == '\t' || r == utf8.RuneError {
+		if tree.Control(r) || r == '\n' || r == '\t' || r == utf8.RuneError {
 			return -1
 		}
 		return r

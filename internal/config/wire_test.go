@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hyper-nixos/hyper-nixos/internal/config/tree"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"pgregory.net/rapid"
@@ -79,7 +80,7 @@ func TestASourceMapIsBelievedNothingThatCouldHurt(t *testing.T) {
 		"a line before one": `{"version": 1, "value": {}, "files": ["a"], "sources": [{"p": "a", "f": 0, "l": -1, "c": 1}]}`,
 		"a long path":       `{"version": 1, "value": {}, "files": ["a"], "sources": [{"p": "` + strings.Repeat("a", maxPath+1) + `", "f": 0, "l": 1, "c": 1}]}`,
 		"many files":        `{"version": 1, "value": {}, "files": ["a"` + strings.Repeat(`, "a"`, maxFiles) + `]}`,
-		"a large value":     `{"version": 1, "value": {"a": "` + strings.Repeat("a", maxFile) + `"}}`,
+		"a large value":     `{"version": 1, "value": {"a": "` + strings.Repeat("a", tree.MaxFile) + `"}}`,
 		"a large whole":     strings.Repeat(" ", MaxWire+1),
 	} {
 		if _, err := Decode([]byte(text)); !errors.Is(err, fault.Unreadable) {

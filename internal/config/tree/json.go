@@ -1,8 +1,9 @@
-package config
+package tree
 
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -27,14 +28,14 @@ type place struct{ off, line, column int }
 // stop ends the reading of a text that cannot be read on.
 type stop struct{ problem Problem }
 
-// readJSON returns the tree, or what is wrong with the text.
-func readJSON(file, src string) (root node, found []Problem) {
+// ReadJSON returns the tree of a JSON text that no file holds, or what is wrong with it.
+func ReadJSON(file, src string) (root Node, found []Problem) {
 	r := &jsonReader{file: file, src: src, last: place{line: 1, column: 1}}
 	defer func() {
 		switch s := recover().(type) {
 		case nil:
 		case stop:
-			root, found = node{}, append(r.twice, s.problem)
+			root, found = Node{}, slices.Concat(r.twice, []Problem{s.problem})
 		default:
 			panic(s)
 		}
@@ -63,7 +64,7 @@ func (r *jsonReader) here() finding.Position {
 	return finding.Position{File: r.file, Line: r.last.line, Column: r.last.column}
 }
 
-// fail ends the reading at the place reached. Only readJSON recovers it.
+// fail ends the reading at the place reached. Only ReadJSON recovers it.
 func (r *jsonReader) fail(code, what, hint string) {
 	panic(stop{Problem{Code: code, Position: r.here(), What: what, Hint: hint}})
 }
@@ -94,57 +95,57 @@ func (r *jsonReader) peek() byte {
 	return 0
 }
 
-func (r *jsonReader) value(depth int) node {
+func (r *jsonReader) value(depth int) Node {
 	if why, ok := r.budget.take(1, depth); !ok {
 		r.fail(CodeBounds, why, "")
 	}
 	at := r.here()
-	var n node
+	var n Node
 	switch c := r.peek(); {
 	case c == '{':
 		n = r.object(depth)
 	case c == '[':
 		n = r.list(depth)
 	case c == '"':
-		n = node{kind: kindText, text: r.quoted()}
+		n = Node{Kind: Text, Text: r.quoted()}
 	case c == '-' || c >= '0' && c <= '9':
 		n = r.number()
 	default:
 		n = r.word()
 	}
-	n.at = at
+	n.At = at
 	return n
 }
 
-func (r *jsonReader) word() node {
+func (r *jsonReader) word() Node {
 	rest := r.src[r.off:]
 	for _, w := range []struct {
 		word string
-		node node
-	}{{"true", node{kind: kindFlag, flag: true}}, {"false", node{kind: kindFlag}}, {"null", node{kind: kindNull}}} {
+		node Node
+	}{{"true", Node{Kind: Flag, Flag: true}}, {"false", Node{Kind: Flag}}, {"null", Node{Kind: Null}}} {
 		if strings.HasPrefix(rest, w.word) {
 			r.off += len(w.word)
 			return w.node
 		}
 	}
 	r.fail(CodeSyntax, "expected a value, found "+r.seen(), "")
-	return node{}
+	return Node{}
 }
 
-func (r *jsonReader) number() node {
+func (r *jsonReader) number() Node {
 	end := r.off
 	for end < len(r.src) && strings.IndexByte("+-.eE0123456789", r.src[end]) >= 0 {
 		end++
 	}
 	digits := r.src[r.off:end]
 	if !json.Valid([]byte(digits)) {
-		r.fail(CodeSyntax, shorten(digits)+" is not a number in JSON", "")
+		r.fail(CodeSyntax, Shorten(digits)+" is not a number in JSON", "")
 	}
 	r.off = end
 	if strings.ContainsAny(digits, ".eE") {
-		return node{kind: kindFraction, text: digits}
+		return Node{Kind: Fraction, Text: digits}
 	}
-	return node{kind: kindWhole, text: digits}
+	return Node{Kind: Whole, Text: digits}
 }
 
 func (r *jsonReader) quoted() string {
@@ -160,7 +161,7 @@ func (r *jsonReader) quoted() string {
 	}
 	var s string
 	if err := json.Unmarshal([]byte(r.src[r.off:end+1]), &s); err != nil {
-		r.fail(CodeSyntax, "the string has an escape or a control character that JSON does not know", "")
+		r.fail(CodeSyntax, "the string has an escape or a Control character that JSON does not know", "")
 	}
 	if strings.ContainsRune(s, utf8.RuneError) {
 		r.fail(CodeSyntax, "the string has a character that is not Unicode", "")
@@ -169,40 +170,40 @@ func (r *jsonReader) quoted() string {
 	return s
 }
 
-func (r *jsonReader) list(depth int) node {
-	n := node{kind: kindList}
-	r.each(']', "an item", func() { n.items = append(n.items, r.value(depth+1)) })
+func (r *jsonReader) list(depth int) Node {
+	n := Node{Kind: List}
+	r.each(']', "an item", func() { n.Items = append(n.Items, r.value(depth+1)) })
 	return n
 }
 
-func (r *jsonReader) object(depth int) node {
-	n, known := node{kind: kindObject}, map[string]finding.Position{}
+func (r *jsonReader) object(depth int) Node {
+	n, known := Node{Kind: Object}, map[string]finding.Position{}
 	r.each('}', "a key in quotes", func() {
 		if r.peek() != '"' {
 			r.fail(CodeSyntax, "expected a key in quotes, found "+r.seen(), "")
 		}
-		m := member{at: r.here()}
-		m.name = r.quoted()
+		m := Member{At: r.here()}
+		m.Name = r.quoted()
 		r.space()
 		if r.peek() != ':' {
-			r.fail(CodeSyntax, fmt.Sprintf("expected ':' after key %q, found %s", shorten(m.name), r.seen()), "")
+			r.fail(CodeSyntax, fmt.Sprintf("expected ':' after key %q, found %s", Shorten(m.Name), r.seen()), "")
 		}
 		r.off++
 		r.space()
-		m.value = r.value(depth + 1)
-		if first, ok := known[m.name]; ok {
+		m.Value = r.value(depth + 1)
+		if first, ok := known[m.Name]; ok {
 			r.twice = append(r.twice, duplicate(m, first))
 			return
 		}
-		known[m.name] = m.at
-		n.members = append(n.members, m)
+		known[m.Name] = m.At
+		n.Members = append(n.Members, m)
 	})
 	return n
 }
 
 // duplicate says that m was written before, at first.
-func duplicate(m member, first finding.Position) Problem {
-	return Problem{Code: CodeDuplicate, Position: m.at, What: fmt.Sprintf("key %q is written twice; first at %d:%d", shorten(m.name), first.Line, first.Column), Hint: "keep one of them"}
+func duplicate(m Member, first finding.Position) Problem {
+	return Problem{Code: CodeDuplicate, Position: m.At, What: fmt.Sprintf("key %q is written twice; first at %d:%d", Shorten(m.Name), first.Line, first.Column), Hint: "keep one of them"}
 }
 
 // each reads what stands between the bracket reached and its end, one item a call.

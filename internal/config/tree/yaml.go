@@ -1,4 +1,4 @@
-package config
+package tree
 
 import (
 	"errors"
@@ -24,7 +24,7 @@ const (
 	maxLine     = 8 << 10   // bytes of one line
 	maxEmpty    = 64        // lines in a row with nothing on them
 	maxTokens   = 20_000
-	maxBrackets = 2 * maxDepth
+	maxBrackets = 2 * MaxDepth
 )
 
 // yamlReader turns the parser's tree into ours. Plain scalars are read by the core schema of YAML
@@ -38,41 +38,41 @@ type yamlReader struct {
 
 // anchor is a value that an alias may stand for, and how many values it is.
 type anchor struct {
-	value node
+	value Node
 	size  int
 	deep  int
 }
 
 // readYAML returns the tree, or what is wrong with the text.
-func readYAML(file, src string) (root node, found []Problem) {
+func readYAML(file, src string) (root Node, found []Problem) {
 	r := &yamlReader{file: file, anchors: map[string]anchor{}}
 	// The parser is not ours: a text that breaks it is a text that cannot be read.
 	defer func() {
 		if recover() != nil {
-			root, found = node{}, []Problem{{Code: CodeSyntax, Position: r.start(), What: "is not YAML that can be parsed"}}
+			root, found = Node{}, []Problem{{Code: CodeSyntax, Position: r.start(), What: "is not YAML that can be parsed"}}
 		}
 	}()
 	if !utf8.ValidString(src) {
-		return node{}, []Problem{{Code: CodeSyntax, Position: r.start(), What: "is not UTF-8"}}
+		return Node{}, []Problem{{Code: CodeSyntax, Position: r.start(), What: "is not UTF-8"}}
 	}
 	if p, ok := r.patient(src); !ok {
-		return node{}, []Problem{p}
+		return Node{}, []Problem{p}
 	}
 	tokens := lexer.Tokenize(src)
 	if p, ok := r.bounded(tokens); !ok {
-		return node{}, []Problem{p}
+		return Node{}, []Problem{p}
 	}
 	tree, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey()) // ours tells all of them
 	if err != nil {
-		return node{}, []Problem{r.syntax(err)}
+		return Node{}, []Problem{r.syntax(err)}
 	}
 	body, ok := r.document(tree)
 	if !ok {
-		return node{}, r.found
+		return Node{}, r.found
 	}
 	root, _ = r.value(body, 1)
-	if root.kind == kindObject {
-		root.at = r.start()
+	if root.Kind == Object {
+		root.At = r.start()
 	}
 	return root, r.found
 }
@@ -89,7 +89,7 @@ func (r *yamlReader) at(t *token.Token) finding.Position {
 }
 
 func (r *yamlReader) say(code string, t *token.Token, hint, format string, args ...any) {
-	if len(r.found) <= maxProblems {
+	if len(r.found) <= MaxProblems {
 		r.found = append(r.found, Problem{Code: code, Position: r.at(t), What: fmt.Sprintf(format, args...), Hint: hint})
 	}
 }
@@ -187,12 +187,12 @@ func (r *yamlReader) document(tree *ast.File) (ast.Node, bool) {
 }
 
 // value returns n as ours, and how many levels it has below itself.
-func (r *yamlReader) value(n ast.Node, depth int) (node, int) {
+func (r *yamlReader) value(n ast.Node, depth int) (Node, int) {
 	if why, ok := r.budget.take(1, depth); !ok {
 		if len(r.found) == 0 || r.found[len(r.found)-1].Code != CodeBounds {
 			r.say(CodeBounds, n.GetToken(), "", "%s", why)
 		}
-		return node{}, 0
+		return Node{}, 0
 	}
 	switch n := n.(type) {
 	case *ast.MappingNode:
@@ -206,37 +206,37 @@ func (r *yamlReader) value(n ast.Node, depth int) (node, int) {
 	case *ast.AliasNode:
 		return r.alias(n, depth)
 	case *ast.LiteralNode:
-		return node{kind: kindText, text: n.Value.Value, at: r.at(n.GetToken())}, 0
+		return Node{Kind: Text, Text: n.Value.Value, At: r.at(n.GetToken())}, 0
 	case *ast.TagNode:
-		r.say(CodeSyntax, n.GetToken(), "leave the tag out; put a string in quotes", "tag %q is not read", shorten(n.GetToken().Value))
-		return node{}, 0
+		r.say(CodeSyntax, n.GetToken(), "leave the tag out; put a string in quotes", "tag %q is not read", Shorten(n.GetToken().Value))
+		return Node{}, 0
 	case ast.ScalarNode:
 		return r.scalar(n.GetToken()), 0
 	}
 	r.say(CodeSyntax, n.GetToken(), "", "%s is not read here", strings.ToLower(n.Type().String()))
-	return node{}, 0
+	return Node{}, 0
 }
 
-func (r *yamlReader) mapping(values []*ast.MappingValueNode, at *token.Token, depth int) (node, int) {
-	out, deep, known := node{kind: kindObject, at: r.at(at)}, 0, map[string]finding.Position{}
+func (r *yamlReader) mapping(values []*ast.MappingValueNode, at *token.Token, depth int) (Node, int) {
+	out, deep, known := Node{Kind: Object, At: r.at(at)}, 0, map[string]finding.Position{}
 	for i, v := range values {
 		key, ok := r.key(v.Key)
 		if !ok {
 			continue
 		}
-		m := member{name: key.Value, at: r.at(key)}
+		m := Member{Name: key.Value, At: r.at(key)}
 		if i == 0 && at.Type == token.MappingValueType { // in block style the parser's place is the first ':'
-			out.at = m.at
+			out.At = m.At
 		}
 		var d int
-		m.value, d = r.value(v.Value, depth+1)
+		m.Value, d = r.value(v.Value, depth+1)
 		deep = max(deep, d+1)
-		if first, twice := known[m.name]; twice {
+		if first, twice := known[m.Name]; twice {
 			r.found = append(r.found, duplicate(m, first))
 			continue
 		}
-		known[m.name] = m.at
-		out.members = append(out.members, m)
+		known[m.Name] = m.At
+		out.Members = append(out.Members, m)
 	}
 	return out, deep
 }
@@ -258,17 +258,17 @@ func (r *yamlReader) key(k ast.MapKeyNode) (*token.Token, bool) {
 	return nil, false
 }
 
-func (r *yamlReader) sequence(n *ast.SequenceNode, depth int) (node, int) {
-	out, deep := node{kind: kindList, at: r.at(n.GetToken())}, 0
+func (r *yamlReader) sequence(n *ast.SequenceNode, depth int) (Node, int) {
+	out, deep := Node{Kind: List, At: r.at(n.GetToken())}, 0
 	for _, v := range n.Values {
 		item, d := r.value(v, depth+1)
 		deep = max(deep, d+1)
-		out.items = append(out.items, item)
+		out.Items = append(out.Items, item)
 	}
 	return out, deep
 }
 
-func (r *yamlReader) anchor(n *ast.AnchorNode, depth int) (node, int) {
+func (r *yamlReader) anchor(n *ast.AnchorNode, depth int) (Node, int) {
 	before := r.budget.nodes
 	v, deep := r.value(n.Value, depth)
 	// Known only from here on: an alias inside its own anchor has none.
@@ -276,16 +276,16 @@ func (r *yamlReader) anchor(n *ast.AnchorNode, depth int) (node, int) {
 	return v, deep
 }
 
-func (r *yamlReader) alias(n *ast.AliasNode, depth int) (node, int) {
+func (r *yamlReader) alias(n *ast.AliasNode, depth int) (Node, int) {
 	name := n.Value.GetToken().Value
 	a, ok := r.anchors[name]
 	if !ok {
-		r.say(CodeSyntax, n.GetToken(), "", "alias *%s has no anchor &%s that ends before it", shorten(name), shorten(name))
-		return node{}, 0
+		r.say(CodeSyntax, n.GetToken(), "", "alias *%s has no anchor &%s that ends before it", Shorten(name), Shorten(name))
+		return Node{}, 0
 	}
 	if why, ok := r.budget.take(a.size, depth+a.deep); !ok {
-		r.say(CodeBounds, n.GetToken(), "write fewer aliases of aliases", "alias *%s makes it %s", shorten(name), why)
-		return node{}, 0
+		r.say(CodeBounds, n.GetToken(), "write fewer aliases of aliases", "alias *%s makes it %s", Shorten(name), why)
+		return Node{}, 0
 	}
 	return a.value, a.deep
 }
@@ -298,28 +298,28 @@ var (
 )
 
 // scalar reads one scalar by the core schema (YAML 1.2.2, 10.3.2), whatever the parser took it for.
-func (r *yamlReader) scalar(t *token.Token) node {
-	n := node{kind: kindText, text: t.Value, at: r.at(t)}
+func (r *yamlReader) scalar(t *token.Token) Node {
+	n := Node{Kind: Text, Text: t.Value, At: r.at(t)}
 	if t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType {
 		return n
 	}
 	switch s := t.Value; {
 	case t.Type == token.ImplicitNullType, s == "null", s == "Null", s == "NULL", s == "~", s == "":
-		return node{kind: kindNull, at: n.at}
+		return Node{Kind: Null, At: n.At}
 	case s == "true" || s == "True" || s == "TRUE":
-		return node{kind: kindFlag, flag: true, at: n.at}
+		return Node{Kind: Flag, Flag: true, At: n.At}
 	case s == "false" || s == "False" || s == "FALSE":
-		return node{kind: kindFlag, at: n.at}
+		return Node{Kind: Flag, At: n.At}
 	case coreInt.MatchString(s):
-		n.kind, n.text = kindWhole, decimal(s)
+		n.Kind, n.Text = Whole, decimal(s)
 	case coreOct.MatchString(s), coreHex.MatchString(s):
 		v, err := strconv.ParseInt(s, 0, 64)
 		if err != nil {
-			r.say(CodeBounds, t, "", "%s is too large", shorten(s))
+			r.say(CodeBounds, t, "", "%s is too large", Shorten(s))
 		}
-		n.kind, n.text = kindWhole, strconv.FormatInt(v, 10)
+		n.Kind, n.Text = Whole, strconv.FormatInt(v, 10)
 	case coreFloat.MatchString(s):
-		n.kind = kindFraction
+		n.Kind = Fraction
 	}
 	return n
 }

@@ -1,4 +1,4 @@
-package config
+package tree
 
 import (
 	"cmp"
@@ -10,14 +10,11 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 )
 
-// The codes of problems. They are stable.
+// The codes of a text's own problems. They are stable.
 const (
 	CodeSyntax    = "HV-DECL-001" // the file cannot be parsed or evaluated
-	CodeUnknown   = "HV-DECL-002" // a key that does not exist
-	CodeType      = "HV-DECL-003" // another type than the key takes
 	CodeDuplicate = "HV-DECL-004" // a key written twice
 	CodeBounds    = "HV-DECL-005" // too large, too deep, too many, too long
-	CodeName      = "HV-DECL-006" // a VM's name contradicts the key it stands under
 )
 
 // Problem is one thing that keeps a file from being read.
@@ -50,17 +47,18 @@ type Problems struct {
 	Dropped int // problems beyond the most that are listed
 }
 
-// maxProblems is the most that one error lists.
-const maxProblems = 100
+// MaxProblems is the most that one error lists.
+const MaxProblems = 100
 
-func newProblems(kind fault.Kind, file string, found []Problem) *Problems {
+// NewProblems sorts what was found in a file by its place. Kind is Unreadable or Invalid.
+func NewProblems(kind fault.Kind, file string, found []Problem) *Problems {
 	slices.SortStableFunc(found, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Position.File, b.Position.File), cmp.Compare(a.Position.Line, b.Position.Line),
 			cmp.Compare(a.Position.Column, b.Position.Column), cmp.Compare(a.Path, b.Path), cmp.Compare(a.What, b.What))
 	})
 	p := &Problems{Kind: kind, File: file, List: found}
-	if len(found) > maxProblems {
-		p.List, p.Dropped = found[:maxProblems:maxProblems], len(found)-maxProblems
+	if len(found) > MaxProblems {
+		p.List, p.Dropped = found[:MaxProblems:MaxProblems], len(found)-MaxProblems
 	}
 	return p
 }
@@ -138,7 +136,7 @@ func (t texts) excerpt(p finding.Position) string {
 		case shown[i] == '\t' && i < len(pad): // the caret stands right whatever a tab is wide
 			pad[i] = '\t'
 		case shown[i] < ' ' && shown[i] != '\t' || shown[i] == 0x7f:
-			shown[i] = '·' // a terminal obeys none of a file's control characters
+			shown[i] = '·' // a terminal obeys none of a file's Control characters
 		}
 	}
 	gutter := fmt.Sprintf("%5d | ", p.Line)

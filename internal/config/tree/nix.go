@@ -1,4 +1,4 @@
-package config
+package tree
 
 import (
 	"context"
@@ -10,28 +10,28 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/nixlang"
 )
 
-// nix evaluates a file of Nix, plain or in the style of a module, to its last part.
-func (f file) nix(ctx context.Context) (node, error) {
+// readNix evaluates Nix, plain or in the style of a module, to its last part.
+func (f File) readNix(ctx context.Context) (Node, error) {
 	data, err := f.evaluate(ctx)
 	if err != nil {
-		return node{}, f.nixError(err)
+		return Node{}, f.nixError(err)
 	}
 	var r nixReader
 	root := r.node(data, 1)
 	if r.found != nil {
-		return node{}, f.problems(fault.Unreadable, r.found)
+		return Node{}, f.Problems(fault.Unreadable, r.found)
 	}
 	return root, nil
 }
 
-func (f file) evaluate(ctx context.Context) (*nixlang.Node, error) {
-	opt := nixlang.Options{Files: f.fsys, Limits: nixlang.Limits{SourceBytes: maxFile}}
+func (f File) evaluate(ctx context.Context) (*nixlang.Node, error) {
+	opt := nixlang.Options{Files: f.Folder, Limits: nixlang.Limits{SourceBytes: MaxFile}}
 	var v *nixlang.Value
 	var err error
-	if f.fsys != nil {
-		v, err = nixlang.EvalFile(ctx, f.name, opt)
+	if f.Folder != nil {
+		v, err = nixlang.EvalFile(ctx, f.Name, opt)
 	} else {
-		v, err = nixlang.EvalString(ctx, f.name, f.text, opt)
+		v, err = nixlang.EvalString(ctx, f.Name, f.Text, opt)
 	}
 	if err != nil {
 		return nil, err
@@ -44,14 +44,14 @@ func (f file) evaluate(ctx context.Context) (*nixlang.Node, error) {
 
 // nixError tells an error of the language as a problem. One that ended for another reason than the
 // text, such as the caller's patience, stays what it is.
-func (f file) nixError(err error) error {
+func (f File) nixError(err error) error {
 	e, ok := errors.AsType[*nixlang.Error](err)
 	kind := fault.KindOf(err)
 	if !ok || kind != fault.Unreadable && kind != fault.Invalid {
-		return fault.Wrap(err, "cannot read %q", f.name)
+		return fault.Wrap(err, "cannot read %q", f.Name)
 	}
 	_, excerpt, _ := strings.Cut(e.Detail(), e.Message)
-	return f.problems(kind, []Problem{{
+	return f.Problems(kind, []Problem{{
 		Code: CodeSyntax, Position: e.Position, What: harmless(e.Message), Hint: harmless(fault.HintOf(err)),
 		Excerpt: harmless(strings.TrimPrefix(excerpt, "\n")),
 	}})
@@ -63,7 +63,7 @@ const maxSaid = 4096
 // harmless is text of a file's own without what a terminal would obey.
 func harmless(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if control(r) {
+		if Control(r) {
 			return -1
 		}
 		return r
@@ -80,36 +80,36 @@ type nixReader struct {
 	found  []Problem
 }
 
-func (r *nixReader) node(n *nixlang.Node, depth int) node {
+func (r *nixReader) node(n *nixlang.Node, depth int) Node {
 	if why, ok := r.budget.take(1, depth); !ok {
 		if r.found == nil {
 			r.found = []Problem{{Code: CodeBounds, Position: n.Pos, What: why}}
 		}
-		return node{}
+		return Node{}
 	}
-	out := node{at: n.Pos}
+	out := Node{At: n.Pos}
 	switch n.Kind {
 	case nixlang.Null, nixlang.Function: // Deep lets no function through
 	case nixlang.Bool:
-		out.kind, out.flag = kindFlag, n.Bool
+		out.Kind, out.Flag = Flag, n.Bool
 	case nixlang.Int:
-		out.kind, out.text = kindWhole, strconv.FormatInt(n.Int, 10)
+		out.Kind, out.Text = Whole, strconv.FormatInt(n.Int, 10)
 	case nixlang.Float:
-		out.kind, out.text = kindFraction, strconv.FormatFloat(n.Float, 'g', -1, 64)
+		out.Kind, out.Text = Fraction, strconv.FormatFloat(n.Float, 'g', -1, 64)
 	case nixlang.String:
-		out.kind, out.text = kindText, n.String
+		out.Kind, out.Text = Text, n.String
 	case nixlang.Path:
-		out.kind, out.text = kindPath, n.String
+		out.Kind, out.Text = Path, n.String
 	case nixlang.List:
-		out.kind = kindList
+		out.Kind = List
 		for _, item := range n.List {
-			out.items = append(out.items, r.node(item, depth+1))
+			out.Items = append(out.Items, r.node(item, depth+1))
 		}
 	case nixlang.Attrs:
-		out.kind = kindObject
+		out.Kind = Object
 		for _, name := range n.Keys() {
 			value := n.Attrs[name]
-			out.members = append(out.members, member{name: name, at: value.Pos, value: r.node(value, depth+1)})
+			out.Members = append(out.Members, Member{Name: name, At: value.Pos, Value: r.node(value, depth+1)})
 		}
 	}
 	return out
