@@ -27,6 +27,7 @@ func Effective(s Spec, arch string) (Spec, []string) {
 	set("serial", out.Serial == nil, func() { out.Serial = yes() })
 	set("rng", out.RNG == nil, func() { out.RNG = yes() })
 	set("stopTimeout", out.StopTimeout == 0, func() { out.StopTimeout = DefaultStopTimeout })
+	bootOrder(&out, set)
 	for _, name := range sortedKeys(out.NICs) {
 		nic := out.NICs[name]
 		set("nics."+name+".network", nic.Network == "", func() { nic.Network = UserNetwork })
@@ -34,6 +35,23 @@ func Effective(s Spec, arch string) (Spec, []string) {
 		out.NICs[name] = nic
 	}
 	return out, filled
+}
+
+// bootOrder lets firmware try every disk, by name, where no disk says that it wants to be tried.
+func bootOrder(s *Spec, set func(path string, missing bool, fill func())) {
+	if s.Firmware != BIOS {
+		return
+	}
+	for _, d := range s.Disks {
+		if d.BootIndex != 0 {
+			return
+		}
+	}
+	for i, name := range sortedKeys(s.Disks) {
+		d := s.Disks[name]
+		set("disks."+name+".bootIndex", true, func() { d.BootIndex = i + 1 })
+		s.Disks[name] = d
+	}
 }
 
 func yes() *bool { v := true; return &v }

@@ -81,7 +81,7 @@ type Boot struct {
 type Disk struct {
 	Volume    string `json:"volume"`
 	ReadOnly  bool   `json:"readOnly,omitempty"`
-	BootIndex int    `json:"bootIndex,omitempty"` // 1 is tried first; 0 is never booted from
+	BootIndex int    `json:"bootIndex,omitempty"` // 1 is tried first; 0 is not booted from, unless no disk says more
 	Serial    string `json:"serial,omitempty"`    // shown to the guest; up to 20 of A-Z a-z 0-9 _ . -
 }
 

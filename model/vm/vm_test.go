@@ -2,6 +2,7 @@ package vm
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +44,17 @@ func TestWhatIsNotWrittenIsFilledInAndSaid(t *testing.T) {
 	}
 	if probs := Check(Definition{Name: "a", Spec: got}); len(probs) > 0 {
 		t.Errorf("the defaults do not pass their own check: %v", probs)
+	}
+}
+
+func TestFirmwareTriesEveryDiskWhereNoneSaysItsTurn(t *testing.T) {
+	got, filled := Effective(Spec{UUID: "u", Disks: map[string]Disk{"b": {Volume: "x"}, "a": {Volume: "y"}}}, "x86_64")
+	if got.Disks["a"].BootIndex != 1 || got.Disks["b"].BootIndex != 2 || !slices.Contains(filled, "disks.a.bootIndex") {
+		t.Errorf("%+v, filled in %v", got.Disks, filled)
+	}
+	got, _ = Effective(Spec{Disks: map[string]Disk{"a": {Volume: "x"}, "b": {Volume: "y", BootIndex: 3}}}, "x86_64")
+	if got.Disks["a"].BootIndex != 0 {
+		t.Error("a disk got a turn though another says its own")
 	}
 }
 
