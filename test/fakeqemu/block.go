@@ -1,0 +1,145 @@
+package fakeqemu
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// node is a node of the block graph.
+type node struct {
+	name, driver, file, filename string
+	readOnly                     bool
+	size                         int64
+	below                        string // the node it stands on
+}
+
+type nodeOptions struct {
+	Driver   string          `json:"driver"`
+	Name     string          `json:"node-name"`
+	File     json.RawMessage `json:"file"` // a name, or options
+	Filename string          `json:"filename"`
+	ReadOnly bool            `json:"read-only"`
+	Size     *int64          `json:"size"`
+}
+
+func (q *QEMU) node(name string) *node {
+	i := slices.IndexFunc(q.nodes, func(n *node) bool { return n.name == name })
+	if i < 0 {
+		return nil
+	}
+	return q.nodes[i]
+}
+
+func (q *QEMU) blockdevAdd(args json.RawMessage) error {
+	o := read[nodeOptions](args)
+	if q.node(o.Name) != nil {
+		return refuse("Duplicate nodes with node-name='%s'", o.Name)
+	}
+	n := &node{name: o.Name, driver: o.Driver, readOnly: o.ReadOnly, size: 1 << 30}
+	if o.Size != nil {
+		n.size = *o.Size
+	}
+	n.filename = fmt.Sprintf(`json:{"driver": %q, "size": %d}`, n.driver, n.size)
+	var err error
+	switch {
+	case o.Filename != "":
+		n.filename = o.Filename
+		n.size, err = q.open(o.Filename)
+	case o.File != nil:
+		err = q.stand(n, o.File)
+	}
+	if err != nil {
+		return err
+	}
+	q.nodes = slices.Insert(q.nodes, 0, n)
+	return nil
+}
+
+// stand puts n on the node that file names, or describes.
+func (q *QEMU) stand(n *node, file json.RawMessage) error {
+	if json.Unmarshal(file, &n.below) != nil {
+		if read[nodeOptions](file).Name == "" {
+			file = json.RawMessage(fmt.Sprintf(`{"node-name":"#block%d",`, len(q.nodes)) + strings.TrimPrefix(strings.TrimSpace(string(file)), "{"))
+		}
+		if err := q.blockdevAdd(file); err != nil {
+			return err
+		}
+		n.below = read[nodeOptions](file).Name
+	}
+	below := q.node(n.below)
+	if below == nil {
+		return refuse("Cannot find device='%s' nor node-name='%s'", n.below, n.below)
+	}
+	n.filename, n.size = below.filename, below.size
+	return nil
+}
+
+// open finds out the size of a file by its path, or by its fdset.
+func (q *QEMU) open(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if set, ok := strings.CutPrefix(path, "/dev/fdset/"); ok {
+		number, _ := strconv.Atoi(set) // what is no number is no set of ours
+		fds := q.fdsets[number]
+		if len(fds) == 0 {
+			return 0, q.noSet(path)
+		}
+		info, err = fds[0].file.Stat()
+	}
+	if err != nil {
+		return 0, refuse("Could not open '%s': No such file or directory", path)
+	}
+	return info.Size(), nil
+}
+
+func (q *QEMU) noSet(path string) error {
+	if q.o.Version == "7.2" {
+		return refuse("Could not dup FD for %s flags 2: No such file or directory", path)
+	}
+	return refuse("Failed to find fdset %s", path)
+}
+
+func blockdevDel(q *QEMU, _ *monitor, args json.RawMessage) (any, error) {
+	name := read[nodeOptions](args).Name
+	n := q.node(name)
+	if n == nil {
+		return nil, refuse("Failed to find node with node-name='%s'", name)
+	}
+	used := slices.ContainsFunc(q.nodes, func(above *node) bool { return above.below == name })
+	for _, d := range q.devices {
+		used = used || d.Drive == name
+	}
+	if used {
+		return nil, refuse("Node %s is in use", name)
+	}
+	q.nodes = slices.DeleteFunc(q.nodes, func(o *node) bool { return o == n })
+	return nothing, nil
+}
+
+// describeNodes is what a node of a flat query-named-block-nodes looks like.
+func (q *QEMU) describeNodes() any {
+	all := []any{}
+	for _, n := range q.nodes {
+		image := map[string]any{"filename": n.filename, "format": n.driver, "virtual-size": n.size, "actual-size": 0}
+		if n.below != "" || strings.HasPrefix(n.filename, "/") {
+			image["dirty-flag"] = false
+		}
+		d := map[string]any{
+			"node-name": n.name, "drv": n.driver, "file": n.filename, "ro": n.readOnly, "image": image,
+			"backing_file_depth": 0, "detect_zeroes": "off", "encrypted": false, "write_threshold": 0,
+			"bps": 0, "bps_rd": 0, "bps_wr": 0, "iops": 0, "iops_rd": 0, "iops_wr": 0,
+			"cache": map[string]bool{"direct": false, "no-flush": false, "writeback": true},
+		}
+		if q.o.Version != "7.2" {
+			d["active"] = true
+			if n.driver == "file" {
+				image["format-specific"] = map[string]any{"type": "file", "data": nothing}
+			}
+		}
+		all = append(all, d)
+	}
+	return all
+}

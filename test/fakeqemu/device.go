@@ -1,0 +1,70 @@
+package fakeqemu
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+func itoa(i int) string { return strconv.Itoa(i) }
+
+func (q *QEMU) deviceAdd(args json.RawMessage) error {
+	d := read[device](args)
+	if !q.knows(d.Driver) {
+		return refuse("'%s' is not a valid device model name", d.Driver)
+	}
+	if _, ok := q.devices[d.Bus]; d.Bus != "" && d.Bus != "pcie.0" && d.Bus != "pci.0" && !ok {
+		return refuse("Bus '%s' not found", d.Bus)
+	}
+	if _, ok := q.devices[d.ID]; ok && d.ID != "" {
+		return refuse("Duplicate device ID '%s'", d.ID)
+	}
+	if d.Drive != "" && q.node(d.Drive) == nil {
+		return refuse("Property 'virtio-blk-device.drive' can't find value '%s'", d.Drive)
+	}
+	if d.ID == "" {
+		d.ID = "#" + itoa(len(q.devices)) // not to be referred to
+	}
+	q.devices[d.ID] = d
+	return nil
+}
+
+// deviceDel asks the guest, which lets go if it is one that obeys.
+func deviceDel(q *QEMU, _ *monitor, args json.RawMessage) (any, error) {
+	id := read[struct{ ID string }](args).ID
+	if _, ok := q.devices[id]; !ok {
+		return nil, noDevice(id)
+	}
+	if q.o.Guest == Obeys && q.booted && q.state == "running" {
+		q.after = append(q.after, func() {
+			delete(q.devices, id)
+			q.emit("DEVICE_DELETED", map[string]string{"device": id, "path": "/machine/peripheral/" + id})
+		})
+	}
+	return nothing, nil
+}
+
+func (q *QEMU) netdevAdd(args json.RawMessage) error {
+	id := read[struct{ ID string }](args).ID
+	if q.netdevs[id] {
+		return refuse("Duplicate ID '%s'", id)
+	}
+	q.netdevs[id] = true
+	return nil
+}
+
+func netdevDel(q *QEMU, _ *monitor, args json.RawMessage) (any, error) {
+	id := read[struct{ ID string }](args).ID
+	if !q.netdevs[id] {
+		return nil, noDevice(id)
+	}
+	delete(q.netdevs, id)
+	return nothing, nil
+}
+
+func setLink(q *QEMU, _ *monitor, args json.RawMessage) (any, error) {
+	name := read[struct{ Name string }](args).Name
+	if _, ok := q.devices[name]; !ok && !q.netdevs[name] {
+		return nil, noDevice(name)
+	}
+	return nothing, nil
+}
