@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
@@ -67,16 +68,16 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.featureManager":                     {doc: "Which features the host offers, and how much risk its owner accepts."},
 		"hypervisor.featureManager.profile":             {enum: profiles(), doc: "A named selection of features; balanced when absent. An explicit enabledFeatures beats it. With custom the list has to be written."},
 		"hypervisor.featureManager.riskTolerance":       {enum: catalogue.Tolerances(), doc: "The highest risk a feature may have: paranoid up to low, cautious up to moderate, balanced up to high, accepting all. balanced when absent."},
-		"hypervisor.featureManager.enabledFeatures":     {doc: "The features to turn on, instead of the profile's. An empty list is core only."},
+		"hypervisor.featureManager.enabledFeatures":     {most: feature.MaxEntries, doc: "The features to turn on, instead of the profile's. An empty list is core only."},
 		"hypervisor.featureManager.enabledFeatures[]":   {doc: "A feature.", enum: features(), older: olderNames()},
-		"hypervisor.featureManager.extraFeatures":       {doc: "Features to turn on beside the profile's."},
+		"hypervisor.featureManager.extraFeatures":       {most: feature.MaxEntries, doc: "Features to turn on beside the profile's."},
 		"hypervisor.featureManager.extraFeatures[]":     {doc: "A feature.", enum: features(), older: olderNames()},
-		"hypervisor.featureManager.disabledFeatures":    {doc: "Features of the profile to leave out."},
+		"hypervisor.featureManager.disabledFeatures":    {most: feature.MaxEntries, doc: "Features of the profile to leave out."},
 		"hypervisor.featureManager.disabledFeatures[]":  {doc: "A feature.", enum: features(), older: olderNames()},
-		"hypervisor.featureManager.conflictScope":       {doc: "How far a conflict between two features reaches: conflictScope.A.B = \"host\", \"vm\" or \"operation\". Each narrowing adds a risk, which is told."},
-		"hypervisor.featureManager.conflictScope.*":     {doc: "The conflicts of one feature."},
+		"hypervisor.featureManager.conflictScope":       {most: feature.MaxEntries, doc: "How far a conflict between two features reaches: conflictScope.A.B = \"host\", \"vm\" or \"operation\". Each narrowing adds a risk, which is told."},
+		"hypervisor.featureManager.conflictScope.*":     {most: feature.MaxEntries, doc: "The conflicts of one feature."},
 		"hypervisor.featureManager.conflictScope.*.*":   {doc: "host: never both on this host. vm: never both on one VM. operation: one waits for the other.", enum: []string{"host", "vm", "operation"}},
-		"hypervisor.featureManager.acknowledgedRisks":   {doc: "Why a high or critical risk is worth it: acknowledgedRisks.FEATURE = \"reason\"."},
+		"hypervisor.featureManager.acknowledgedRisks":   {most: feature.MaxEntries, doc: "Why a high or critical risk is worth it: acknowledgedRisks.FEATURE = \"reason\"."},
 		"hypervisor.featureManager.acknowledgedRisks.*": {doc: "The reason, in the owner's words."},
 		"hypervisor.vms":                     {doc: "The VMs of this host, by name. What is declared here is edited here only.", pattern: dnsLabel},
 		"hypervisor.vms.*":                   {doc: "One VM."},

@@ -9,7 +9,7 @@ import (
 )
 
 // SchemaID names the schema of the declaration in its v1 form.
-const SchemaID = "https://hyper-nixos.org/schema/v1/declaration.json"
+const SchemaID = "urn:hyper-nixos:schema:v1:declaration"
 
 // Schema returns the JSON Schema (draft 2020-12) of a declaration, which holds for all three forms.
 // docs/declaration.schema.json is this, checked fresh.
