@@ -3,10 +3,10 @@
 package e2e
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -53,9 +53,10 @@ type helperHost struct {
 	cmd    *exec.Cmd
 	log    *strings.Builder
 	done   chan error
+	attr   *syscall.SysProcAttr
 }
 
-func newHelperHost(t *testing.T) *helperHost {
+func newHelperHost(t *testing.T, options ...func(*helperHost)) *helperHost {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("hv-helper needs root; run: sudo make e2e")
@@ -72,6 +73,9 @@ func newHelperHost(t *testing.T) *helperHost {
 	h := &helperHost{t: t, state: filepath.Join(parent, "state")}
 	h.run = privilege.RunFolder(h.state)
 	h.client = privilege.Dial(filepath.Join(h.run, privilege.HelperSocket))
+	for _, o := range options {
+		o(h)
+	}
 	h.start()
 	t.Cleanup(func() {
 		h.retire()
@@ -99,13 +103,14 @@ func (h *helperHost) start() {
 	h.log = &strings.Builder{}
 	h.cmd = exec.Command(program, "--state", h.state, "--hvd-user", fmt.Sprint(helperHVD), "--group", fmt.Sprint(helperAPI), "--ready-fd", "3")
 	h.cmd.ExtraFiles, h.cmd.Stderr, h.cmd.Stdout = []*os.File{w}, h.log, h.log
+	h.cmd.SysProcAttr = h.attr
 	if err := h.cmd.Start(); err != nil {
 		h.t.Fatal(err)
 	}
 	_ = w.Close()
 	h.done = make(chan error, 1)
 	go func(cmd *exec.Cmd, done chan error) { done <- cmd.Wait() }(h.cmd, h.done)
-	if line, err := io.ReadAll(ready); err != nil || string(line) != "ready\n" {
+	if line, err := bufio.NewReader(ready).ReadString('\n'); err != nil || line != "ready\n" {
 		h.t.Fatalf("hv-helper did not start: %q, %v, %v\n%s", line, err, <-h.done, h.log)
 	}
 }
@@ -216,6 +221,9 @@ func dialQMP(t *testing.T, path string) *qmpConn {
 	q.do("qmp_capabilities", nil)
 	return q
 }
+
+// close lets the next client in: QEMU serves one at a time.
+func (q *qmpConn) close() { _ = q.conn.Close() }
 
 // do executes one command and returns its answer; events in between are passed over.
 func (q *qmpConn) do(command string, arguments any) json.RawMessage {
