@@ -19,10 +19,14 @@ func (a *Actions) OpenConsole(ctx context.Context, call Call, ref model.Ref) err
 		a.refused(ctx, call, VMConsole, target, err)
 		return err
 	}
-	r := record(call, VMConsole, target, operation.Wish{Created: a.Now()}, audit.Outcome)
-	r.Result = string(operation.Done)
-	_, err = a.Audit.Append(ctx, r)
-	return fault.Wrap(err, "nothing is done that the audit log cannot record")
+	r := record(call, VMConsole, target, operation.Wish{Created: a.Now()}, audit.Intent)
+	receipt, err := a.Audit.Append(ctx, r)
+	if err != nil {
+		return fault.Wrap(err, "nothing is done that the audit log cannot record")
+	}
+	r.Phase, r.Intent, r.Result = audit.Outcome, receipt.Seq, string(operation.Done)
+	a.append(ctx, r)
+	return nil
 }
 
 func (a *Actions) mayOpen(ctx context.Context, call Call, ref model.Ref) error {
