@@ -66,7 +66,7 @@ func (f *Files) Receive(ctx context.Context, size model.Bytes, r io.Reader) (str
 	tmp := partial + hex.EncodeToString(suffix[:])
 	out, err := f.root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return "", 0, trouble(err, "cannot make a boot file")
+		return "", 0, fault.File(err, "cannot make a boot file")
 	}
 	sum, err := copyHashed(ctx, out, r, int64(size))
 	if err = errors.Join(err, out.Sync(), out.Close()); err == nil {
@@ -74,7 +74,7 @@ func (f *Files) Receive(ctx context.Context, size model.Bytes, r io.Reader) (str
 	}
 	if err != nil {
 		_ = f.root.Remove(tmp) // swept at the next start if not now
-		return "", 0, trouble(err, "cannot store the boot file")
+		return "", 0, fault.File(err, "cannot store the boot file")
 	}
 	return sum, size, nil
 }
@@ -122,23 +122,23 @@ func (f *Files) Open(_ context.Context, sha string) (_ *os.File, err error) {
 	}
 	in, err := f.root.Open(sha)
 	if err != nil {
-		return nil, trouble(err, "the content of a boot file is missing")
+		return nil, fault.File(err, "the content of a boot file is missing")
 	}
 	defer func() { _ = in.Close() }()
 	fd, err := unix.MemfdCreate("hv-boot", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
-		return nil, trouble(err, "no memory file")
+		return nil, fault.File(err, "no memory file")
 	}
 	mem := os.NewFile(uintptr(fd), "hv-boot")
 	if _, err := io.Copy(mem, in); err != nil {
-		return nil, errors.Join(trouble(err, "cannot read a boot file"), mem.Close())
+		return nil, errors.Join(fault.File(err, "cannot read a boot file"), mem.Close())
 	}
 	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
 	if _, err := unix.FcntlInt(mem.Fd(), unix.F_ADD_SEALS, seals); err != nil {
-		return nil, errors.Join(trouble(err, "cannot seal a memory file"), mem.Close())
+		return nil, errors.Join(fault.File(err, "cannot seal a memory file"), mem.Close())
 	}
 	if _, err := mem.Seek(0, io.SeekStart); err != nil {
-		return nil, errors.Join(trouble(err, "cannot rewind a memory file"), mem.Close())
+		return nil, errors.Join(fault.File(err, "cannot rewind a memory file"), mem.Close())
 	}
 	return mem, nil
 }
@@ -149,21 +149,7 @@ func (f *Files) Remove(_ context.Context, sha string) error {
 		return fault.New(fault.Internal, "%.80q is no digest", sha)
 	}
 	if err := f.root.Remove(sha); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return trouble(err, "cannot remove a boot file")
+		return fault.File(err, "cannot remove a boot file")
 	}
 	return nil
-}
-
-func trouble(err error, format string, args ...any) error {
-	if fault.KindOf(err) != fault.Internal {
-		return fault.Wrap(err, format, args...)
-	}
-	kind := fault.Unavailable
-	switch {
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.ENOMEM):
-		kind = fault.Exhausted
-	case errors.Is(err, fs.ErrNotExist):
-		kind = fault.NotFound
-	}
-	return fault.New(kind, format, args...).Because(err)
 }

@@ -18,8 +18,6 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
@@ -89,7 +87,7 @@ func (p *Pool) Exists(_ context.Context, pool, file string) (bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return err == nil, trouble(err, "cannot look for %s in pool %q", file, p.name)
+	return err == nil, fault.File(err, "cannot look for %s in pool %q", file, p.name)
 }
 
 // Create makes a volume's file, empty. One that is there is left as it is.
@@ -100,11 +98,11 @@ func (p *Pool) Create(ctx context.Context, v storage.Volume) error {
 	tmp := v.File + partial
 	f, err := p.root.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return trouble(err, "cannot make the file of volume %q", v.Name)
+		return fault.File(err, "cannot make the file of volume %q", v.Name)
 	}
 	if err := errors.Join(p.fill(ctx, f, tmp, v), f.Sync(), f.Close()); err != nil {
 		_ = p.root.Remove(tmp) // swept at the next start if not now
-		return trouble(err, "cannot make the file of volume %q", v.Name)
+		return fault.File(err, "cannot make the file of volume %q", v.Name)
 	}
 	return p.publish(tmp, v.File)
 }
@@ -127,7 +125,7 @@ func (p *Pool) fill(ctx context.Context, f *os.File, name string, v storage.Volu
 // publish gives a finished file its name, durably.
 func (p *Pool) publish(tmp, file string) error {
 	if err := p.root.Rename(tmp, file); err != nil {
-		return trouble(err, "cannot name %s in pool %q", file, p.name)
+		return fault.File(err, "cannot name %s in pool %q", file, p.name)
 	}
 	return p.sync()
 }
@@ -136,9 +134,9 @@ func (p *Pool) publish(tmp, file string) error {
 func (p *Pool) sync() error {
 	d, err := p.root.Open(".")
 	if err != nil {
-		return trouble(err, "cannot open the folder of pool %q", p.name)
+		return fault.File(err, "cannot open the folder of pool %q", p.name)
 	}
-	return trouble(errors.Join(d.Sync(), d.Close()), "cannot write the folder of pool %q", p.name)
+	return fault.File(errors.Join(d.Sync(), d.Close()), "cannot write the folder of pool %q", p.name)
 }
 
 // Delete removes a volume's file; one that is gone is no error.
@@ -147,7 +145,7 @@ func (p *Pool) Delete(_ context.Context, v storage.Volume) error {
 		return err
 	}
 	if err := p.root.Remove(v.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return trouble(err, "cannot delete the file of volume %q", v.Name)
+		return fault.File(err, "cannot delete the file of volume %q", v.Name)
 	}
 	return p.sync()
 }
@@ -163,7 +161,7 @@ func (p *Pool) Open(_ context.Context, pool, file string, readOnly bool) (*os.Fi
 		mode = os.O_RDONLY
 	}
 	f, err := p.root.OpenFile(file, mode, 0)
-	return f, trouble(err, "cannot open %s in pool %q", file, p.name)
+	return f, fault.File(err, "cannot open %s in pool %q", file, p.name)
 }
 
 // Allocated returns how much room a volume's file takes on its file system.
@@ -173,29 +171,11 @@ func (p *Pool) Allocated(_ context.Context, v storage.Volume) (model.Bytes, erro
 	}
 	info, err := p.root.Lstat(v.File)
 	if err != nil {
-		return 0, trouble(err, "cannot measure volume %q", v.Name)
+		return 0, fault.File(err, "cannot measure volume %q", v.Name)
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return 0, fault.New(fault.Internal, "no stat of %s", v.File)
 	}
 	return model.Bytes(st.Blocks * 512), nil // of 512 bytes whatever the file system: stat(2)
-}
-
-// trouble gives an error of the file system its kind. A nil err stays nil.
-func trouble(err error, format string, args ...any) error {
-	if err == nil {
-		return nil
-	}
-	if fault.KindOf(err) != fault.Internal {
-		return fault.Wrap(err, format, args...)
-	}
-	kind := fault.Unavailable
-	switch {
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.EFBIG):
-		kind = fault.Exhausted
-	case errors.Is(err, fs.ErrNotExist):
-		kind = fault.NotFound
-	}
-	return fault.New(kind, format, args...).Because(err)
 }
