@@ -1,0 +1,149 @@
+package rest
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/action"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+// maxScrollback is the most that is sent of what was printed before: what is kept of it.
+const maxScrollback = 16 << 20
+
+type consoleInput struct {
+	named
+	Connection string `header:"Connection" hidden:"true"`
+	Upgrade    string `header:"Upgrade" doc:"hv-console"`
+	Scrollback int    `query:"scrollback" minimum:"0" maximum:"16777216" doc:"bytes of what was printed before, sent first"`
+}
+
+type logInput struct {
+	named
+	Log    string `path:"log" enum:"serial,qemu" doc:"what the guest wrote to its serial line, or what QEMU complained about"`
+	Tail   int    `query:"tail" minimum:"-1" default:"-1" doc:"the last so many bytes; -1 for all there is"`
+	Follow bool   `query:"follow" doc:"go on with what is written from then on"`
+}
+
+func (s *server) routeConsole() {
+	handle(s, action.VMConsole, func(ctx context.Context, in *consoleInput) (*huma.StreamResponse, error) {
+		if !accepts(in.Connection, "upgrade") || !strings.EqualFold(in.Upgrade, wire.ConsoleProtocol) {
+			return nil, statused(http.StatusUpgradeRequired, fault.New(fault.Precondition, "a console is a connection of its own").
+				WithCode(wire.CodeNoUpgrade).Try("send Connection: Upgrade and Upgrade: %s, or use hv vm console %s", wire.ConsoleProtocol, in.Name))
+		}
+		return &huma.StreamResponse{Body: func(hc huma.Context) {
+			r, w := humago.Unwrap(hc)
+			if err := s.console(w, r, in); err != nil {
+				s.fail(w, r, err)
+			}
+		}}, nil
+	}, content(http.StatusSwitchingProtocols, "the guest's serial line, bytes both ways", wire.ConsoleProtocol, &huma.Schema{}),
+		func(op *huma.Operation) { op.DefaultStatus = http.StatusSwitchingProtocols })
+	handle(s, action.VMLogs, func(_ context.Context, in *logInput) (*huma.StreamResponse, error) {
+		return &huma.StreamResponse{Body: func(hc huma.Context) {
+			r, w := humago.Unwrap(hc)
+			if err := s.logs(w, r, in); err != nil {
+				s.fail(w, r, err)
+			}
+		}}, nil
+	}, content(http.StatusOK, "the log, as it was written", "text/plain", &huma.Schema{Type: huma.TypeString}))
+}
+
+// console hands the connection over to a VM's serial line until one side ends. Errors are those
+// from before that.
+func (s *server) console(w http.ResponseWriter, r *http.Request, in *consoleInput) error {
+	free, err := s.place()
+	if err != nil {
+		return err
+	}
+	defer free()
+	ctx, done := untilStopped(r.Context(), true)
+	defer done()
+	if err := s.Actions.OpenConsole(ctx, callOf(ctx), in.ref()); err != nil {
+		return err
+	}
+	line, err := s.Console.Connect(ctx, in.ref(), min(in.Scrollback, maxScrollback))
+	if err != nil {
+		return err
+	}
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		_ = line.Close()
+		return fault.New(fault.Internal, "the connection cannot be taken over").Because(err)
+	}
+	if rec, ok := w.(*recorder); ok {
+		rec.status = http.StatusSwitchingProtocols
+	}
+	join(ctx, conn, buffered, line, requestID(ctx))
+	return nil
+}
+
+// join carries bytes both ways until ctx or either side ends, and then ends both.
+func join(ctx context.Context, conn net.Conn, buffered *bufio.ReadWriter, line io.ReadWriteCloser, id string) {
+	end := func() {
+		_ = line.Close()
+		_ = conn.Close()
+	}
+	stop := context.AfterFunc(ctx, end)
+	typed := make(chan struct{})
+	_ = conn.SetDeadline(time.Time{})
+	_, err := fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\nX-Request-Id: %s\r\n\r\n", wire.ConsoleProtocol, id)
+	go func() {
+		defer close(typed)
+		if err == nil {
+			_, _ = io.Copy(line, buffered.Reader) // ends with either side, which is no error
+		}
+		end()
+	}()
+	_, _ = io.Copy(conn, line)
+	end()
+	<-typed
+	stop()
+}
+
+// logs sends a log, and with follow what is written to it until the reader is gone.
+func (s *server) logs(w http.ResponseWriter, r *http.Request, in *logInput) error {
+	ctx, done := untilStopped(r.Context(), false)
+	defer done()
+	if in.Follow {
+		free, err := s.place()
+		if err != nil {
+			return err
+		}
+		defer free()
+	}
+	log, err := s.Logs.Read(ctx, in.ref(), in.Log, in.Follow, in.Tail)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	defer context.AfterFunc(ctx, func() { _ = log.Close() })()
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+	rc := http.NewResponseController(w)
+	buf := make([]byte, 32<<10)
+	for {
+		if in.Follow { // also what was not enough to fill a packet
+			writeUntil(rc, stall)
+			if rc.Flush() != nil {
+				return nil
+			}
+		}
+		n, err := log.Read(buf)
+		writeUntil(rc, stall)
+		if _, broken := w.Write(buf[:n]); err != nil || broken != nil {
+			return nil
+		}
+	}
+}

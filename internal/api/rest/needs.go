@@ -1,0 +1,105 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/action"
+	"github.com/hyper-nixos/hyper-nixos/internal/view"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+// Actions is every change that can be asked for, and the gate. *action.Actions is one.
+type Actions interface {
+	Gate
+	VMActions
+	StorageActions
+	HostActions
+}
+
+// Gate says whether a caller may.
+type Gate interface {
+	Authorize(ctx context.Context, call action.Call, row action.Row) error
+	OpenConsole(ctx context.Context, call action.Call, ref model.Ref) error
+}
+
+// VMActions change VMs.
+type VMActions interface {
+	CreateVM(ctx context.Context, call action.Call, project string, def vm.Definition) (action.Result, error)
+	EditVM(ctx context.Context, call action.Call, ref model.Ref, patch json.RawMessage) (action.Result, error)
+	DeleteVM(ctx context.Context, call action.Call, ref model.Ref, opt wire.VerbOptions) (action.Result, error)
+	PowerVM(ctx context.Context, call action.Call, row action.Row, ref model.Ref, opt wire.VerbOptions) (action.Result, error)
+}
+
+// StorageActions change volumes and boot files.
+type StorageActions interface {
+	CreateVolume(ctx context.Context, call action.Call, project string, body wire.CreateVolume) (action.Result, error)
+	ImportVolume(ctx context.Context, call action.Call, project string, body wire.CreateVolume, size model.Bytes, r io.Reader) (action.Result, error)
+	DeleteVolume(ctx context.Context, call action.Call, ref model.Ref) (action.Result, error)
+	ImportBootFile(ctx context.Context, call action.Call, ref model.Ref, kind storage.BootKind, size model.Bytes, r io.Reader) (action.Result, error)
+	DeleteBootFile(ctx context.Context, call action.Call, ref model.Ref) (action.Result, error)
+}
+
+// HostActions change what is one a host.
+type HostActions interface {
+	ApplyConfig(ctx context.Context, call action.Call, encoded []byte) (action.Result, error)
+	CancelOperation(ctx context.Context, call action.Call, id string) (action.Result, error)
+}
+
+// View is everything that can be asked. *view.View is one.
+type View interface {
+	Index
+	VMView
+	StorageView
+	HostView
+}
+
+// Index says how far the view sees, and follows what happens.
+type Index interface {
+	Await(ctx context.Context, revision int64) error
+	Revision() int64
+	Events(ctx context.Context, from int64, types []string, subject string) (*view.Stream, error)
+}
+
+// VMView shows VMs and operations.
+type VMView interface {
+	VMs(ctx context.Context, project string, opt view.ListOptions) (wire.Page, error)
+	VM(ctx context.Context, ref model.Ref) (wire.VM, error)
+	Operations(ctx context.Context, opt view.ListOptions) (wire.Page, error)
+	Operation(ctx context.Context, id string) (operation.Operation, error)
+}
+
+// StorageView shows volumes and boot files.
+type StorageView interface {
+	Volumes(ctx context.Context, project string, opt view.ListOptions) (wire.Page, error)
+	Volume(ctx context.Context, ref model.Ref) (wire.Volume, error)
+	BootFiles(ctx context.Context, project string, opt view.ListOptions) (wire.Page, error)
+	BootFile(ctx context.Context, ref model.Ref) (wire.BootFile, error)
+}
+
+// HostView shows what is one a host.
+type HostView interface {
+	Host(ctx context.Context) (wire.Host, error)
+	Features(ctx context.Context, set, maxRisk string) (wire.Features, error)
+	Standing(ctx context.Context) (wire.Config, error)
+	AuditRecords(ctx context.Context, after int64, limit int) (wire.Page, error)
+}
+
+// Console connects to VMs' serial lines.
+type Console interface {
+	// Connect returns the line: its last scrollback bytes and what follows, and a way to type. It
+	// ends with the VM's process and by Close, which also ends a Read that waits.
+	Connect(ctx context.Context, ref model.Ref, scrollback int) (io.ReadWriteCloser, error)
+}
+
+// Logs reads VMs' logs.
+type Logs interface {
+	// Read returns a log's last tail bytes, all of it when negative, and with follow what is written
+	// from then on, until Close, which also ends a Read that waits. log is "serial" or "qemu".
+	Read(ctx context.Context, ref model.Ref, log string, follow bool, tail int) (io.ReadCloser, error)
+}

@@ -1,0 +1,117 @@
+package rest
+
+import (
+	"context"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/action"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+type storageList struct {
+	inProject
+	listing
+}
+
+type createVolume struct {
+	inProject
+	making
+	Body wire.CreateVolume
+}
+
+type importVolume struct {
+	named
+	once
+	Format  string `query:"format" doc:"raw or qcow2; raw when absent, never guessed"`
+	Pool    string `query:"pool"`
+	Labels  string `query:"labels" maxLength:"8192" doc:"tier=web,env=test"`
+	Content upload
+}
+
+type importBootFile struct {
+	named
+	once
+	Kind    string `query:"kind" required:"true" doc:"kernel or initrd"`
+	Content upload
+}
+
+type deletion struct {
+	named
+	changing
+}
+
+type oneVolume struct {
+	ETag string `header:"ETag"`
+	Body wire.Volume
+}
+
+type oneBootFile struct {
+	ETag string `header:"ETag"`
+	Body wire.BootFile
+}
+
+func (s *server) routeVolumes() {
+	list[storageList, wire.Volume](s, action.VolumeList,
+		func(in *storageList) string { return "volume/" + in.Project + "/" },
+		func(in *storageList) listing { return in.listing },
+		func(ctx context.Context, in *storageList) (wire.Page, error) {
+			return s.View.Volumes(ctx, in.Project, in.options())
+		})
+	handle(s, action.VolumeShow, func(ctx context.Context, in *struct{ named }) (*oneVolume, error) {
+		v, err := s.View.Volume(ctx, in.ref())
+		return &oneVolume{ETag: etag(v.Metadata.Revision), Body: v}, err
+	})
+	change(s, action.VolumeCreate, func(ctx context.Context, in *createVolume) (action.Result, error) {
+		return s.Actions.CreateVolume(ctx, in.call(ctx), in.Project, in.Body)
+	})
+	change(s, action.VolumeImport, func(ctx context.Context, in *importVolume) (action.Result, error) {
+		labels, err := parseLabels(in.Labels)
+		if err != nil {
+			return action.Result{}, err
+		}
+		body := wire.CreateVolume{
+			Name: in.Name, Labels: labels, VolumeSpec: storage.VolumeSpec{Pool: in.Pool, Format: storage.Format(in.Format)},
+		}
+		return s.Actions.ImportVolume(ctx, in.call(ctx), in.Project, body, in.Content.size, in.Content.reader)
+	}, bytesBody)
+	change(s, action.VolumeDelete, func(ctx context.Context, in *deletion) (action.Result, error) {
+		call, err := in.call(ctx)
+		if err != nil {
+			return action.Result{}, err
+		}
+		return s.Actions.DeleteVolume(ctx, call, in.ref())
+	})
+}
+
+func (s *server) routeBootFiles() {
+	list[storageList, wire.BootFile](s, action.BootFileList,
+		func(in *storageList) string { return "boot-file/" + in.Project + "/" },
+		func(in *storageList) listing { return in.listing },
+		func(ctx context.Context, in *storageList) (wire.Page, error) {
+			return s.View.BootFiles(ctx, in.Project, in.options())
+		})
+	handle(s, action.BootFileShow, func(ctx context.Context, in *struct{ named }) (*oneBootFile, error) {
+		f, err := s.View.BootFile(ctx, in.ref())
+		return &oneBootFile{ETag: etag(f.Metadata.Revision), Body: f}, err
+	})
+	change(s, action.BootFileImport, func(ctx context.Context, in *importBootFile) (action.Result, error) {
+		return s.Actions.ImportBootFile(ctx, in.call(ctx), in.ref(), storage.BootKind(in.Kind), in.Content.size, in.Content.reader)
+	}, bytesBody)
+	change(s, action.BootFileDelete, func(ctx context.Context, in *deletion) (action.Result, error) {
+		call, err := in.call(ctx)
+		if err != nil {
+			return action.Result{}, err
+		}
+		return s.Actions.DeleteBootFile(ctx, call, in.ref())
+	})
+}
+
+// bytesBody describes a body that is content. huma does not read it: the action does.
+func bytesBody(op *huma.Operation) {
+	op.RequestBody = &huma.RequestBody{
+		Required: true, Description: "the content; Content-Length is needed",
+		Content: map[string]*huma.MediaType{"application/octet-stream": {}},
+	}
+}
