@@ -75,10 +75,11 @@ func (c *console) accept() {
 		return
 	}
 	fd := -1
-	_ = raw.Control(func(s uintptr) { fd, _, err = unix.Accept4(int(s), unix.SOCK_CLOEXEC) })
+	_ = raw.Control(func(s uintptr) { fd, _, err = unix.Accept(int(s)) })
 	if err != nil || fd < 0 {
 		return // nobody there
 	}
+	unix.CloseOnExec(fd)
 	f := os.NewFile(uintptr(fd), "console client")
 	defer func() { _ = f.Close() }()
 	if c.client, err = net.FileConn(f); err == nil {

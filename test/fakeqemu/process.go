@@ -38,6 +38,9 @@ func Command(t testing.TB, o Options, args ...string) *exec.Cmd {
 	}
 	c := exec.Command(self, args...)
 	c.Env = append(os.Environ(), Env+"="+string(mustJSON(o)))
+	if os.Getenv("GORACE") == "" {
+		c.Env = append(c.Env, "GORACE=atexit_sleep_ms=0") // a race detector sleeps a second at every exit
+	}
 	return c
 }
 

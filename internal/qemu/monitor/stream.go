@@ -25,15 +25,24 @@ func (s *stream) Read(p []byte) (int, error) {
 }
 
 // SendFiles implements qmp.FileSender.
-func (s *stream) SendFiles(p []byte, files []*os.File) error {
-	return borrow(files, nil, func(fds []int) error {
-		n, _, err := s.WriteMsgUnix(p, syscall.UnixRights(fds...), nil)
-		if err != nil {
-			return err
+func (s *stream) SendFiles(p []byte, files []*os.File) (n int, err error) {
+	err = borrow(files, nil, func(fds []int) error {
+		n, _, err = s.WriteMsgUnix(p, syscall.UnixRights(fds...), nil)
+		if err != nil || n == len(p) {
+			return gone(err)
 		}
-		_, err = s.Write(p[n:])
-		return err
+		rest, err := s.Write(p[n:])
+		n += rest
+		return gone(err)
 	})
+	return n, err
+}
+
+func gone(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fault.New(fault.Unavailable, "").Because(err)
 }
 
 // borrow calls send with the descriptors of files, none of which can be closed meanwhile.
@@ -43,11 +52,11 @@ func borrow(files []*os.File, fds []int, send func([]int) error) error {
 	}
 	conn, err := files[0].SyscallConn()
 	if err != nil {
-		return err
+		return fault.New(fault.Internal, "file %s cannot be sent", files[0].Name()).Because(err)
 	}
 	var inner error
 	if err := conn.Control(func(fd uintptr) { inner = borrow(files[1:], append(fds, int(fd)), send) }); err != nil {
-		return err
+		return fault.New(fault.Internal, "file %s cannot be sent", files[0].Name()).Because(err)
 	}
 	return inner
 }

@@ -173,15 +173,16 @@ func (c *Client) write(ctx context.Context, line []byte, sender FileSender, file
 		c.stop(fault.New(fault.Unavailable, "%s: QEMU has not read its monitor for %s", c.o.Name, c.o.Write))
 	})
 	defer stuck.Stop()
-	var err error
 	if len(files) > 0 {
-		err = sender.SendFiles(line, files)
-	} else {
-		_, err = c.conn.Write(line)
+		if n, err := sender.SendFiles(line, files); n == 0 && err != nil {
+			return err
+		} else if err != nil {
+			return c.deafen(err)
+		}
+		return nil
 	}
-	if err != nil {
-		c.deafen(err)
-		return fault.New(fault.Unavailable, "").Because(err)
+	if _, err := c.conn.Write(line); err != nil {
+		return c.deafen(err)
 	}
 	return nil
 }
@@ -189,11 +190,12 @@ func (c *Client) write(ctx context.Context, line []byte, sender FileSender, file
 var errDeaf = errors.New("QEMU reads no more")
 
 // deafen gives the reader a while to drain the stream, then ends the conversation.
-func (c *Client) deafen(err error) {
+func (c *Client) deafen(err error) error {
 	c.mu.Lock()
 	c.deaf = true
 	c.mu.Unlock()
 	time.AfterFunc(c.o.Write, func() { c.stop(ended(c.o.Name, err)) })
+	return fault.New(fault.Unavailable, "").Because(err)
 }
 
 func encode(cmd Command, id string) ([]byte, error) {

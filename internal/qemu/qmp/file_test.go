@@ -3,6 +3,7 @@ package qmp
 import (
 	"bufio"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"testing"
@@ -44,5 +45,34 @@ func TestAStreamWithoutFilesSaysSo(t *testing.T) {
 	_, err := AddFD(t.Context(), c, os.Stdin, 1, "")
 	if !errors.Is(err, fault.Precondition) {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// clumsy is a stream that fails to send files, before or after the first byte.
+type clumsy struct {
+	net.Conn
+	n int
+}
+
+func (c clumsy) SendFiles([]byte, []*os.File) (int, error) { return c.n, io.ErrClosedPipe }
+
+func TestAFileThatCannotBeSentHarmsNothingElse(t *testing.T) {
+	for sent, want := range map[int]error{0: nil, 5: fault.Unavailable} {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := net.Pipe()
+			c := New(clumsy{ours, sent}, Options{})
+			defer func() { _ = c.Close() }()
+			p := &peer{t, theirs, bufio.NewReader(theirs)}
+			if err := GetFD(t.Context(), c, os.Stdin, "x"); !errors.Is(err, io.ErrClosedPipe) {
+				t.Errorf("error is %v", err)
+			}
+			out := execute(t.Context(), c, Command{Name: "query-status"})
+			if want == nil {
+				p.answer(p.hear(), `{}`)
+			}
+			if r := <-out; want == nil && r.err != nil || want != nil && !errors.Is(r.err, want) {
+				t.Errorf("after %d bytes: %v", sent, r.err)
+			}
+		})
 	}
 }

@@ -100,8 +100,7 @@ type filePipe struct {
 	sent chan int // how many went with each message
 }
 
-func (f *filePipe) SendFiles(p []byte, files []*os.File) error {
+func (f *filePipe) SendFiles(p []byte, files []*os.File) (int, error) {
 	f.sent <- len(files)
-	_, err := f.Write(p)
-	return err
+	return f.Write(p)
 }

@@ -37,10 +37,10 @@ type Executor interface {
 	Execute(ctx context.Context, cmd Command) (json.RawMessage, error)
 }
 
-// FileSender is a stream that can send file descriptors with bytes. All of p goes out, the files
-// with its first byte.
+// FileSender is a stream that can send file descriptors with bytes: all of p goes out, the files with
+// its first byte. After an error n bytes did; with n = 0 the stream is as it was before.
 type FileSender interface {
-	SendFiles(p []byte, files []*os.File) error
+	SendFiles(p []byte, files []*os.File) (n int, err error)
 }
 
 // Version is a version of QEMU.
