@@ -77,10 +77,10 @@ func literalBrackets(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
 		n := 1
-		switch {
-		case s[i] == '\\':
+		switch s[i] {
+		case '\\':
 			n = min(2, len(s)-i)
-		case s[i] == '[':
+		case '[':
 			n = bracketLength(s[i:])
 			b.WriteString(strings.ReplaceAll(s[i:i+n], `\`, `\\`))
 			i += n

@@ -45,7 +45,7 @@ func functionArgs(m *machine, at pos, args []*value) (*value, error) {
 	default:
 		return nil, failf(at, "'functionArgs' requires a function and was given %s", args[0].what())
 	}
-	f := args[0].ref.(*lambda)
+	f := args[0].lambda()
 	if f.pattern == nil {
 		return attrsValue(emptyAttrs), nil
 	}

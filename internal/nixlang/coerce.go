@@ -48,11 +48,12 @@ func (m *machine) text(v *value, at pos, c coercion) (string, error) {
 		return v.str, nil
 	case tagAttrs:
 		return m.attrsText(v, at, c)
+	default:
+		if c == coerceLoose {
+			return m.looseText(v, at)
+		}
+		return "", notText(v, at)
 	}
-	if c == coerceLoose {
-		return m.looseText(v, at)
-	}
-	return "", notText(v, at)
 }
 
 func notText(v *value, at pos) error {
@@ -92,8 +93,9 @@ func (m *machine) looseText(v *value, at pos) (string, error) {
 		return strconv.FormatFloat(v.float(), 'f', 6, 64), nil
 	case tagList:
 		return m.listText(v.list(), at)
+	default:
+		return "", notText(v, at)
 	}
-	return "", notText(v, at)
 }
 
 // listText joins the elements by spaces; an empty list leaves none behind it.

@@ -24,8 +24,9 @@ func (m *machine) equal(a, b *value, at pos) (bool, error) {
 		return m.equalLists(a.list(), b.list(), at)
 	case tagAttrs:
 		return m.equalAttrs(a.attrs(), b.attrs(), at)
+	default:
+		return false, nil
 	}
-	return false, nil
 }
 
 // equalParts compares elements. One and the same value is equal to itself, even a function.

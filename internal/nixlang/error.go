@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
@@ -90,9 +91,30 @@ func (e *Error) writeCaret(b *strings.Builder) {
 }
 
 func newError(kind fault.Kind, at pos, format string, args ...any) *Error {
-	e := &Error{Message: fmt.Sprintf(format, args...), kind: kind}
+	e := &Error{Message: said(format, args...), kind: kind}
 	e.place(at)
 	return e
+}
+
+// maxMessage bounds what throw can say, in bytes.
+const maxMessage = 4096
+
+func said(format string, args ...any) string {
+	s := fmt.Sprintf(format, args...)
+	if len(s) > maxMessage {
+		s = strings.ToValidUTF8(s[:maxMessage], "") + "…"
+	}
+	return harmless(s)
+}
+
+// harmless replaces what a terminal would obey, one character by one.
+func harmless(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
 }
 
 // failf is an error of evaluation.
@@ -115,7 +137,7 @@ func (e *Error) place(at pos) {
 	if !at.known() {
 		return
 	}
-	e.at, e.Position, e.Line = at, at.position(), at.lineText()
+	e.at, e.Position, e.Line = at, at.position(), harmless(at.lineText())
 }
 
 // placed gives err the place at if it has none that an owner could look at: what a builtin or a
@@ -133,7 +155,7 @@ func traced(err error, at pos, format string, args ...any) error {
 	if !ok || !at.known() {
 		return err
 	}
-	f := Frame{What: fmt.Sprintf(format, args...), Position: at.position()}
+	f := Frame{What: said(format, args...), Position: at.position()}
 	if n := len(e.Trace); n > 0 && e.Trace[n-1] == f {
 		return err
 	}

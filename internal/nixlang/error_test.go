@@ -70,3 +70,30 @@ func detail(t *testing.T, src string) string {
 	}
 	return kind + "\n" + text
 }
+
+func TestAFileCannotSpeakToTheTerminal(t *testing.T) {
+	for _, src := range []string{
+		"{ a = throw \"\x1b[2J\"; }", "{ \"\x1b[2J\" = null.x; }", "{ a = \"\x1b]0;x\x07\" + 1; }", "\u009b1;31m", "{ a = {}.\"\x1b\"; }",
+	} {
+		if text := detail(t, src); strings.ContainsAny(text, "\x1b\x07\u009b") {
+			t.Errorf("%q: %q", src, text)
+		}
+	}
+}
+
+func TestALongLineIsCutAroundTheCaret(t *testing.T) {
+	src := "{ a = \"" + strings.Repeat("é", 5000) + "\" + 1; b = \"" + strings.Repeat("x", 5000) + "\"; }"
+	lines := strings.Split(detail(t, src), "\n")
+	code, caret := []rune(lines[2]), []rune(lines[3])
+	if len(code) > 200 || code[len(caret)-1] != '1' || caret[len(caret)-1] != '^' {
+		t.Errorf("got\n%s\n%s", lines[2], lines[3])
+	}
+}
+
+func TestALongTraceTellsTheStepsNextToTheError(t *testing.T) {
+	src := strings.Repeat("{ a = ", 20) + "null.x" + strings.Repeat("; }", 20)
+	text := detail(t, src)
+	if n := strings.Count(text, "while evaluating"); n != maxFrames || !strings.Contains(text, "… and 14 more") {
+		t.Errorf("%d frames:\n%s", n, text)
+	}
+}

@@ -31,12 +31,12 @@ func (a *attrsExpr) fill(m *machine, outer, inner *env, slots []*value) {
 	}
 	for i := range a.binds {
 		b := &a.binds[i]
-		switch {
-		case b.kind == bindInherit:
+		switch b.kind {
+		case bindInherit:
 			slots[i] = m.delay(b.value, outer)
-		case b.kind == bindFrom:
+		case bindFrom:
 			slots[i] = m.inherited(b, sources[b.source])
-		default:
+		case bindPlain:
 			slots[i] = m.delay(b.value, inner)
 		}
 	}

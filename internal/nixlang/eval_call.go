@@ -1,5 +1,7 @@
 package nixlang
 
+import "slices"
+
 func (c *callExpr) eval(m *machine, scopes *env) (*value, error) {
 	fn, err := m.eval(c.fn, scopes)
 	if err != nil {
@@ -24,9 +26,9 @@ func (m *machine) apply(fn *value, at pos, args ...*value) (*value, error) {
 		case tagLambda:
 			fn, err = m.applyLambda(fn, at, args[0])
 		case tagPrimitive:
-			fn, took, err = m.applyPrimitive(fn.ref.(*primitive), nil, at, args)
+			fn, took, err = m.applyPrimitive(fn.primitive(), nil, at, args)
 		case tagPartial:
-			p := fn.ref.(*partial)
+			p := fn.partial()
 			fn, took, err = m.applyPrimitive(p.fn, p.args, at, args)
 		case tagAttrs:
 			fn, err = m.applyFunctor(fn, at, args[0])
@@ -48,7 +50,7 @@ func notCallable(fn *value, at pos) error {
 // applyPrimitive calls p once it has all its arguments; it tells how many of args it took.
 func (m *machine) applyPrimitive(p *primitive, have []*value, at pos, args []*value) (*value, int, error) {
 	took := min(p.arity-len(have), len(args))
-	all := append(have[:len(have):len(have)], args[:took]...)
+	all := slices.Concat(have, args[:took])
 	if len(all) < p.arity {
 		m.charge(sizeValue + len(all)*sizeItem)
 		return &value{tag: tagPartial, ref: &partial{p, all}}, took, nil
@@ -94,7 +96,7 @@ func (f *lambda) titleAndPlace() string {
 }
 
 func (m *machine) applyLambda(fn *value, at pos, arg *value) (*value, error) {
-	f := fn.ref.(*lambda)
+	f := fn.lambda()
 	scopes, err := f.bind(m, fn.env, at, arg)
 	if err != nil {
 		return nil, placed(err, at)

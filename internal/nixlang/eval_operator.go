@@ -1,5 +1,7 @@
 package nixlang
 
+import "strings"
+
 func (n *notExpr) eval(m *machine, scopes *env) (*value, error) {
 	b, err := m.evalBool(n.operand, scopes)
 	return boolValue(!b), err
@@ -14,8 +16,7 @@ func (n *negateExpr) eval(m *machine, scopes *env) (*value, error) {
 }
 
 func (b *binaryExpr) eval(m *machine, scopes *env) (*value, error) {
-	switch b.op {
-	case tokAnd, tokOr, tokImplies:
+	if b.op == tokAnd || b.op == tokOr || b.op == tokImplies {
 		return b.evalLogic(m, scopes)
 	}
 	l, err := m.eval(b.left, scopes)
@@ -59,8 +60,9 @@ func (m *machine) binary(b *binaryExpr, l, r *value) (*value, error) {
 		return m.evalUpdate(b, l, r)
 	case tokConcat:
 		return m.evalConcat(b, l, r)
+	default:
+		return evalArithmetic(b, l, r)
 	}
-	return evalArithmetic(b, l, r)
 }
 
 func evalArithmetic(b *binaryExpr, l, r *value) (*value, error) {
@@ -75,8 +77,9 @@ func evalArithmetic(b *binaryExpr, l, r *value) (*value, error) {
 		return subtract(l, r, b.mark)
 	case tokTimes:
 		return multiply(l, r, b.mark)
+	default:
+		return divide(l, r, b.mark)
 	}
-	return divide(l, r, b.mark)
 }
 
 // evalOrder has all comparisons from less-than, as Nix does: a <= b is !(b < a).
@@ -164,11 +167,7 @@ func (m *machine) joinText(at pos, parts ...string) (*value, error) {
 	if err := m.reserve(at, n+sizeValue, 1); err != nil {
 		return nil, err
 	}
-	buf := make([]byte, 0, n)
-	for _, s := range parts {
-		buf = append(buf, s...)
-	}
-	return stringValue(string(buf)), nil
+	return stringValue(strings.Join(parts, "")), nil
 }
 
 func (t *textExpr) eval(m *machine, scopes *env) (*value, error) {

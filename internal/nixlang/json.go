@@ -60,8 +60,9 @@ func (w *jsonWriter) value(v *value) error {
 		return w.list(v.list())
 	case tagAttrs:
 		return w.attrs(v)
+	default:
+		return failf(w.at, "cannot convert %s to JSON", v.what())
 	}
-	return failf(w.at, "cannot convert %s to JSON", v.what())
 }
 
 func (w *jsonWriter) list(l *list) error {

@@ -77,8 +77,9 @@ func (l *lexer) next() (token, error) {
 		return l.nextIndented(m)
 	case modePath:
 		return l.nextPath()
+	default:
+		return l.nextCode()
 	}
-	return l.nextCode()
 }
 
 func (l *lexer) nextCode() (token, error) {
@@ -115,6 +116,7 @@ func (l *lexer) mark(kind tokenKind, n int) token {
 		l.push(modeCode, l.off)
 	case tokRBrace:
 		l.pop()
+	default: // nothing inside it
 	}
 	return l.take(kind, n)
 }
@@ -127,6 +129,7 @@ func (l *lexer) word(kind tokenKind, n int) (token, error) {
 		if k, ok := keywords[l.rest()[:n]]; ok {
 			kind = k
 		}
+	default: // complete as it is
 	}
 	return l.take(kind, n), nil
 }

@@ -79,7 +79,7 @@ func (m *machine) reserve(at pos, n, size int) error {
 	if m.memory > m.limits.Memory {
 		return m.outOfMemory(at)
 	}
-	return m.step(at, n/16)
+	return m.step(at, n*size/256)
 }
 
 func (m *machine) outOfMemory(at pos) error {

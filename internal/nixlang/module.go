@@ -34,7 +34,7 @@ func Module(ctx context.Context, v *Value) (*Value, error) {
 }
 
 func (m *machine) callModule(fn *value) (*value, error) {
-	f := fn.ref.(*lambda)
+	f := fn.lambda()
 	args := m.moduleArgs()
 	if f.pattern != nil {
 		for _, fm := range f.pattern.formals {

@@ -39,28 +39,6 @@ func (k Kind) String() string {
 // Kind returns the sort of v.
 func (v *Value) Kind() Kind { return v.v.kind() }
 
-func (v *value) kind() Kind {
-	switch v.tag {
-	case tagNull:
-		return Null
-	case tagBool:
-		return Bool
-	case tagInt:
-		return Int
-	case tagFloat:
-		return Float
-	case tagString:
-		return String
-	case tagPath:
-		return Path
-	case tagList:
-		return List
-	case tagAttrs:
-		return Attrs
-	}
-	return Function
-}
-
 // Node is plain data: a value evaluated to its last part, each with its place. Only the field of
 // its Kind is set.
 type Node struct {

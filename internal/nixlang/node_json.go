@@ -54,6 +54,7 @@ func (n *Node) scalarJSON() string {
 		return jsonFloat(n.Float)
 	case String, Path:
 		return jsonText(n.String)
+	default:
+		return "null"
 	}
-	return "null"
 }

@@ -1,5 +1,7 @@
 package nixlang
 
+import "errors"
+
 // set reads `{ … }` and `rec { … }`.
 func (p *parser) set() expr {
 	s := &attrsExpr{pos: p.here()}
@@ -52,9 +54,10 @@ func (p *parser) endBinding(path []attrName) {
 		return
 	}
 	missed := p.sees(tokAssign) && p.last.kind == tokID
+	name := p.last.text
 	p.unexpected("';' after the value of '" + pathText(path) + "'")
-	if e, ok := p.err.(*Error); ok && missed {
-		p.err = e.try("put a ';' before '%s'", p.last.text)
+	if e, ok := errors.AsType[*Error](p.err); ok && missed {
+		p.err = e.try("put a ';' before '%s'", name)
 	}
 }
 
@@ -87,8 +90,8 @@ func (p *parser) attrName() attrName {
 
 // setTo makes n the name that e gives: a plain one if e is plain text.
 func (n *attrName) setTo(e expr) {
-	if l, ok := e.(*literal); ok && l.val.tag == tagString {
-		n.name = l.val.str
+	if text, plain := textOf(e); plain {
+		n.name = text
 		return
 	}
 	n.dynamic = e

@@ -8,8 +8,9 @@ func (p *parser) startsFunction() bool {
 		return next == tokColon || next == tokAt
 	case tokLBrace:
 		return p.startsPattern()
+	default:
+		return false
 	}
-	return false
 }
 
 func (p *parser) startsPattern() bool {
@@ -20,12 +21,11 @@ func (p *parser) startsPattern() bool {
 		after := p.peek(2).kind
 		return after == tokColon || after == tokAt
 	case tokID:
-		switch p.peek(2).kind {
-		case tokComma, tokQuestion, tokRBrace:
-			return true
-		}
+		after := p.peek(2).kind
+		return after == tokComma || after == tokQuestion || after == tokRBrace
+	default:
+		return false
 	}
-	return false
 }
 
 func (p *parser) function() expr {

@@ -37,8 +37,8 @@ var operatorTable = map[tokenKind]struct {
 	tokQuestion:  {11, none},
 }
 
-// operators reads operands joined by operators that bind at least as tight as min.
-func (p *parser) operators(min int) expr {
+// operators reads operands joined by operators that bind at least as tight as least.
+func (p *parser) operators(least int) expr {
 	p.nest(1)
 	levels := 1
 	defer func() { p.depth -= levels }()
@@ -46,7 +46,7 @@ func (p *parser) operators(min int) expr {
 	for p.err == nil {
 		t := p.peek(0)
 		op, ok := operatorTable[t.kind]
-		if !ok || op.strength < min {
+		if !ok || op.strength < least {
 			break
 		}
 		p.nest(1) // a chain of operators is as deep as it is long

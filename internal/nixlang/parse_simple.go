@@ -10,8 +10,9 @@ func (p *parser) startsSimple() bool {
 		return true
 	case tokLet:
 		return p.sees(tokLet, tokLBrace)
+	default:
+		return false
 	}
-	return false
 }
 
 func (p *parser) simple() expr {
@@ -43,9 +44,10 @@ func (p *parser) simple() expr {
 		return p.set()
 	case tokLet:
 		return p.oldLet()
+	default:
+		p.unexpected("a value")
+		return &literal{at, nullValue}
 	}
-	p.unexpected("a value")
-	return &literal{at, nullValue}
 }
 
 func (p *parser) name() expr {

@@ -27,38 +27,50 @@ func (p *parser) textPart() expr {
 func (p *parser) interpolated(open token) expr {
 	e := p.expression()
 	p.closes(tokRBrace, open)
-	if isText(e) {
+	if _, plain := textOf(e); plain {
 		return &textExpr{e.at(), []expr{e}}
 	}
 	return e
 }
 
-func isText(e expr) bool {
+// textOf returns the text of a string literal.
+func textOf(e expr) (string, bool) {
 	l, ok := e.(*literal)
-	return ok && l.val.tag == tagString
+	if !ok || l.val.tag != tagString {
+		return "", false
+	}
+	return l.val.str, true
 }
 
 // joined is the expression for a string of parts; pieces of text beside each other become one.
 func joined(at pos, parts []expr) expr {
 	merged := make([]expr, 0, len(parts))
-	for i := 0; i < len(parts); {
-		if !isText(parts[i]) {
-			merged = append(merged, parts[i])
-			i++
+	var run strings.Builder // text since the last interpolation
+	var start pos
+	flush := func() {
+		if run.Len() > 0 {
+			merged = append(merged, &literal{start, stringValue(run.String())})
+			run.Reset()
+		}
+	}
+	for _, e := range parts {
+		text, plain := textOf(e)
+		if !plain {
+			flush()
+			merged = append(merged, e)
 			continue
 		}
-		var b strings.Builder
-		first := parts[i].at()
-		for ; i < len(parts) && isText(parts[i]); i++ {
-			b.WriteString(parts[i].(*literal).val.str)
+		if run.Len() == 0 {
+			start = e.at()
 		}
-		merged = append(merged, &literal{first, stringValue(b.String())})
+		run.WriteString(text)
 	}
-	switch {
-	case len(merged) == 0:
+	flush()
+	if len(merged) == 0 {
 		return &literal{at, stringValue("")}
-	case len(merged) == 1 && isText(merged[0]):
-		return &literal{at, merged[0].(*literal).val}
+	}
+	if text, plain := textOf(merged[0]); plain && len(merged) == 1 {
+		return &literal{at, stringValue(text)}
 	}
 	return &textExpr{at, merged}
 }

@@ -54,8 +54,9 @@ func (s *shower) show(v *value) error {
 		return s.list(v)
 	case tagAttrs:
 		return s.attrs(v)
+	default:
+		return s.put(scalarText(v))
 	}
-	return s.put(scalarText(v))
 }
 
 // scalarText is the Nix text of a known value that has no parts.
@@ -71,8 +72,9 @@ func scalarText(v *value) string {
 		return floatText(v.float())
 	case tagString:
 		return quoted(v.str)
+	default:
+		return v.str
 	}
-	return v.str
 }
 
 func (s *shower) put(text string) error {

@@ -55,11 +55,12 @@ func floatLiteral(f float64) string {
 func (t *textExpr) write(p *printer) {
 	p.WriteByte('"')
 	for i, e := range t.parts {
-		if !isText(e) {
+		text, plain := textOf(e)
+		if !plain {
 			p.put("${", e, "}")
 			continue
 		}
-		text := escapes.Replace(e.(*literal).val.str)
+		text = escapes.Replace(text)
 		if strings.HasSuffix(text, "$") && i+1 < len(t.parts) {
 			text = text[:len(text)-1] + `\$` // or it would take the next part along
 		}
@@ -71,11 +72,12 @@ func (t *textExpr) write(p *printer) {
 func (x *pathExpr) write(p *printer) {
 	p.WriteString(x.first)
 	for _, e := range x.parts {
-		if !isText(e) {
+		text, plain := textOf(e)
+		if !plain {
 			p.put("${", e, "}")
 			continue
 		}
-		p.WriteString(e.(*literal).val.str)
+		p.WriteString(text)
 	}
 }
 

@@ -86,6 +86,7 @@ func (a *attrsExpr) resolve(r *resolver, s *scope) {
 			b.value.resolve(r, inner)
 		case bindInherit:
 			b.value.resolve(r, s)
+		case bindFrom: // its source is resolved already
 		}
 	}
 	for _, d := range a.dynamic {

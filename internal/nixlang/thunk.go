@@ -21,7 +21,7 @@ func (m *machine) delay(e expr, scopes *env) *value {
 	return &value{tag: tagThunk, ref: e, env: scopes}
 }
 
-func lazyValue(f func(*machine) (*value, error)) *value {
+func lazyValue(f lazy) *value {
 	return &value{tag: tagLazy, ref: f}
 }
 
@@ -33,8 +33,9 @@ func (m *machine) force(v *value, at pos) error {
 		return m.run(v, at)
 	case tagBusy:
 		return failf(at, "infinite recursion encountered")
+	default:
+		return nil
 	}
-	return nil
 }
 
 func (m *machine) run(v *value, at pos) error {
@@ -51,13 +52,13 @@ func (m *machine) run(v *value, at pos) error {
 
 func (m *machine) evaluate(v *value, at pos) (*value, error) {
 	if v.tag == tagThunk {
-		return m.eval(v.ref.(expr), v.env)
+		return m.eval(v.expr(), v.env)
 	}
 	if err := m.enter(at); err != nil {
 		return nil, err
 	}
 	defer func() { m.depth-- }()
-	known, err := v.ref.(func(*machine) (*value, error))(m)
+	known, err := v.lazy()(m)
 	if err != nil {
 		return nil, err
 	}

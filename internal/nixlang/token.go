@@ -124,6 +124,7 @@ func (t token) describe() string {
 	switch t.kind {
 	case tokID, tokInt, tokFloat, tokURI, tokSearchPath, tokPath, tokHomePath:
 		return strings.TrimPrefix(t.kind.String(), "a ") + " '" + t.text + "'"
+	default:
+		return t.kind.String()
 	}
-	return t.kind.String()
 }

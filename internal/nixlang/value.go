@@ -7,7 +7,7 @@ type tag uint8
 
 const (
 	tagThunk tag = iota // ref is the expr, env its scopes
-	tagLazy             // ref is a func(*machine) (*value, error)
+	tagLazy             // ref is a lazy
 	tagBusy             // being evaluated right now
 	tagNull
 	tagBool
@@ -30,6 +30,9 @@ type value struct {
 	ref any
 	env *env
 }
+
+// lazy is a value that Go code makes when it is needed.
+type lazy func(*machine) (*value, error)
 
 // env holds the values of one scope at run time.
 type env struct {
@@ -90,7 +93,7 @@ func boolValue(b bool) *value {
 	return falseValue
 }
 
-func intValue(n int64) *value     { return &value{tag: tagInt, num: uint64(n)} } //nolint:gosec // the bits are kept
+func intValue(n int64) *value     { return &value{tag: tagInt, num: uint64(n)} }
 func floatValue(f float64) *value { return &value{tag: tagFloat, num: math.Float64bits(f)} }
 func stringValue(s string) *value { return &value{tag: tagString, str: s} }
 func pathValue(s string) *value   { return &value{tag: tagPath, str: s} }
@@ -99,10 +102,18 @@ func listValue(items []*value) *value {
 }
 
 func (v *value) bool() bool     { return v.num != 0 }
-func (v *value) int() int64     { return int64(v.num) } //nolint:gosec // the bits are kept
+func (v *value) int() int64     { return int64(v.num) }
 func (v *value) float() float64 { return math.Float64frombits(v.num) }
-func (v *value) list() *list    { return v.ref.(*list) }
-func (v *value) attrs() *attrs  { return v.ref.(*attrs) }
+
+// Each of these is for one tag, which its callers have looked at.
+
+func (v *value) expr() expr            { return v.ref.(expr) }       //nolint:errcheck // tagThunk
+func (v *value) lazy() lazy            { return v.ref.(lazy) }       //nolint:errcheck // tagLazy
+func (v *value) list() *list           { return v.ref.(*list) }      //nolint:errcheck // tagList
+func (v *value) attrs() *attrs         { return v.ref.(*attrs) }     //nolint:errcheck // tagAttrs
+func (v *value) lambda() *lambda       { return v.ref.(*lambda) }    //nolint:errcheck // tagLambda
+func (v *value) primitive() *primitive { return v.ref.(*primitive) } //nolint:errcheck // tagPrimitive
+func (v *value) partial() *partial     { return v.ref.(*partial) }   //nolint:errcheck // tagPartial
 
 // number returns the value of an int or a float.
 func (v *value) number() float64 {
@@ -114,54 +125,27 @@ func (v *value) number() float64 {
 
 func (v *value) isNumber() bool { return v.tag == tagInt || v.tag == tagFloat }
 
-// what names the sort of a known value with its article, for messages.
-func (v *value) what() string {
-	switch v.tag {
-	case tagNull:
-		return "null"
-	case tagBool:
-		return "a Boolean"
-	case tagInt:
-		return "an integer"
-	case tagFloat:
-		return "a float"
-	case tagString:
-		return "a string"
-	case tagPath:
-		return "a path"
-	case tagList:
-		return "a list"
-	case tagAttrs:
-		return "a set"
-	case tagLambda:
-		return "a function"
-	case tagPrimitive:
-		return "a built-in function"
-	case tagPartial:
-		return "a partially applied built-in function"
-	}
-	return "a thunk"
+// sorts tells of every tag what messages call such a value, what builtins.typeOf says, and its Kind.
+var sorts = [...]struct {
+	what, typeName string
+	kind           Kind
+}{
+	tagThunk:     {"a thunk", "thunk", Function},
+	tagLazy:      {"a thunk", "thunk", Function},
+	tagBusy:      {"a thunk", "thunk", Function},
+	tagNull:      {"null", "null", Null},
+	tagBool:      {"a Boolean", "bool", Bool},
+	tagInt:       {"an integer", "int", Int},
+	tagFloat:     {"a float", "float", Float},
+	tagString:    {"a string", "string", String},
+	tagPath:      {"a path", "path", Path},
+	tagList:      {"a list", "list", List},
+	tagAttrs:     {"a set", "set", Attrs},
+	tagLambda:    {"a function", "lambda", Function},
+	tagPrimitive: {"a built-in function", "lambda", Function},
+	tagPartial:   {"a partially applied built-in function", "lambda", Function},
 }
 
-// typeName is what builtins.typeOf says.
-func (v *value) typeName() string {
-	switch v.tag {
-	case tagNull:
-		return "null"
-	case tagBool:
-		return "bool"
-	case tagInt:
-		return "int"
-	case tagFloat:
-		return "float"
-	case tagString:
-		return "string"
-	case tagPath:
-		return "path"
-	case tagList:
-		return "list"
-	case tagAttrs:
-		return "set"
-	}
-	return "lambda"
-}
+func (v *value) what() string     { return sorts[v.tag].what }
+func (v *value) typeName() string { return sorts[v.tag].typeName }
+func (v *value) kind() Kind       { return sorts[v.tag].kind }
