@@ -15,7 +15,7 @@ const module = "github.com/hyper-nixos/hyper-nixos"
 // floors, lowest first. A room is a folder with all its subfolders, unless a longer entry names a subfolder.
 var floors = []floor{
 	{0, "internal/fault internal/finding internal/version internal/nearest"},
-	{1, "model internal/nixlang internal/qemu/qmp internal/privilege"},
+	{1, "internal/osfault model internal/nixlang internal/qemu/qmp internal/privilege"},
 	{2, "internal/feature internal/phase internal/policy internal/store internal/audit wire"},
 	{3, "internal/rule internal/config client"},
 	{4, "internal/qemu/machine"},

@@ -3,8 +3,6 @@ package fault
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"syscall"
 	"testing"
 )
 
@@ -42,24 +40,5 @@ func TestKindOf(t *testing.T) {
 	}
 	if Wrap(nil, "nothing") != nil {
 		t.Error("wrapping no error made one")
-	}
-}
-
-func TestAnErrorOfTheFileSystemGetsItsKind(t *testing.T) {
-	for _, c := range []struct {
-		err  error
-		want Kind
-	}{
-		{&fs.PathError{Op: "write", Err: syscall.ENOSPC}, Exhausted},
-		{&fs.PathError{Op: "open", Err: syscall.ENOENT}, NotFound},
-		{&fs.PathError{Op: "open", Err: syscall.EIO}, Unavailable},
-		{New(Invalid, "no image"), Invalid},
-	} {
-		if got := KindOf(File(c.err, "cannot store it")); got != c.want {
-			t.Errorf("%v is %v, want %v", c.err, got, c.want)
-		}
-	}
-	if File(nil, "nothing") != nil {
-		t.Error("no error became one")
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/osfault"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 )
@@ -66,7 +67,7 @@ func (f *Files) Receive(ctx context.Context, size model.Bytes, r io.Reader) (str
 	tmp := partial + hex.EncodeToString(suffix[:])
 	out, err := f.root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return "", 0, fault.File(err, "cannot make a boot file")
+		return "", 0, osfault.File(err, "cannot make a boot file")
 	}
 	sum, err := copyHashed(ctx, out, r, int64(size))
 	if err = errors.Join(err, out.Sync(), out.Close()); err == nil {
@@ -74,7 +75,7 @@ func (f *Files) Receive(ctx context.Context, size model.Bytes, r io.Reader) (str
 	}
 	if err != nil {
 		_ = f.root.Remove(tmp) // swept at the next start if not now
-		return "", 0, fault.File(err, "cannot store the boot file")
+		return "", 0, osfault.File(err, "cannot store the boot file")
 	}
 	return sum, size, nil
 }
@@ -122,23 +123,23 @@ func (f *Files) Open(_ context.Context, sha string) (_ *os.File, err error) {
 	}
 	in, err := f.root.Open(sha)
 	if err != nil {
-		return nil, fault.File(err, "the content of a boot file is missing")
+		return nil, osfault.File(err, "the content of a boot file is missing")
 	}
 	defer func() { _ = in.Close() }()
 	fd, err := unix.MemfdCreate("hv-boot", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
-		return nil, fault.File(err, "no memory file")
+		return nil, osfault.File(err, "no memory file")
 	}
 	mem := os.NewFile(uintptr(fd), "hv-boot")
 	if _, err := io.Copy(mem, in); err != nil {
-		return nil, errors.Join(fault.File(err, "cannot read a boot file"), mem.Close())
+		return nil, errors.Join(osfault.File(err, "cannot read a boot file"), mem.Close())
 	}
 	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
 	if _, err := unix.FcntlInt(mem.Fd(), unix.F_ADD_SEALS, seals); err != nil {
-		return nil, errors.Join(fault.File(err, "cannot seal a memory file"), mem.Close())
+		return nil, errors.Join(osfault.File(err, "cannot seal a memory file"), mem.Close())
 	}
 	if _, err := mem.Seek(0, io.SeekStart); err != nil {
-		return nil, errors.Join(fault.File(err, "cannot rewind a memory file"), mem.Close())
+		return nil, errors.Join(osfault.File(err, "cannot rewind a memory file"), mem.Close())
 	}
 	return mem, nil
 }
@@ -149,7 +150,7 @@ func (f *Files) Remove(_ context.Context, sha string) error {
 		return fault.New(fault.Internal, "%.80q is no digest", sha)
 	}
 	if err := f.root.Remove(sha); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fault.File(err, "cannot remove a boot file")
+		return osfault.File(err, "cannot remove a boot file")
 	}
 	return nil
 }

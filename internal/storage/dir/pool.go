@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/osfault"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 )
@@ -87,7 +88,7 @@ func (p *Pool) Exists(_ context.Context, pool, file string) (bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return err == nil, fault.File(err, "cannot look for %s in pool %q", file, p.name)
+	return err == nil, osfault.File(err, "cannot look for %s in pool %q", file, p.name)
 }
 
 // Create makes a volume's file, empty. One that is there is left as it is.
@@ -98,11 +99,11 @@ func (p *Pool) Create(ctx context.Context, v storage.Volume) error {
 	tmp := v.File + partial
 	f, err := p.root.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return fault.File(err, "cannot make the file of volume %q", v.Name)
+		return osfault.File(err, "cannot make the file of volume %q", v.Name)
 	}
 	if err := errors.Join(p.fill(ctx, f, tmp, v), f.Sync(), f.Close()); err != nil {
 		_ = p.root.Remove(tmp) // swept at the next start if not now
-		return fault.File(err, "cannot make the file of volume %q", v.Name)
+		return osfault.File(err, "cannot make the file of volume %q", v.Name)
 	}
 	return p.publish(tmp, v.File)
 }
@@ -125,7 +126,7 @@ func (p *Pool) fill(ctx context.Context, f *os.File, name string, v storage.Volu
 // publish gives a finished file its name, durably.
 func (p *Pool) publish(tmp, file string) error {
 	if err := p.root.Rename(tmp, file); err != nil {
-		return fault.File(err, "cannot name %s in pool %q", file, p.name)
+		return osfault.File(err, "cannot name %s in pool %q", file, p.name)
 	}
 	return p.sync()
 }
@@ -134,9 +135,9 @@ func (p *Pool) publish(tmp, file string) error {
 func (p *Pool) sync() error {
 	d, err := p.root.Open(".")
 	if err != nil {
-		return fault.File(err, "cannot open the folder of pool %q", p.name)
+		return osfault.File(err, "cannot open the folder of pool %q", p.name)
 	}
-	return fault.File(errors.Join(d.Sync(), d.Close()), "cannot write the folder of pool %q", p.name)
+	return osfault.File(errors.Join(d.Sync(), d.Close()), "cannot write the folder of pool %q", p.name)
 }
 
 // Delete removes a volume's file; one that is gone is no error.
@@ -145,7 +146,7 @@ func (p *Pool) Delete(_ context.Context, v storage.Volume) error {
 		return err
 	}
 	if err := p.root.Remove(v.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fault.File(err, "cannot delete the file of volume %q", v.Name)
+		return osfault.File(err, "cannot delete the file of volume %q", v.Name)
 	}
 	return p.sync()
 }
@@ -161,7 +162,7 @@ func (p *Pool) Open(_ context.Context, pool, file string, readOnly bool) (*os.Fi
 		mode = os.O_RDONLY
 	}
 	f, err := p.root.OpenFile(file, mode, 0)
-	return f, fault.File(err, "cannot open %s in pool %q", file, p.name)
+	return f, osfault.File(err, "cannot open %s in pool %q", file, p.name)
 }
 
 // Allocated returns how much room a volume's file takes on its file system.
@@ -171,7 +172,7 @@ func (p *Pool) Allocated(_ context.Context, v storage.Volume) (model.Bytes, erro
 	}
 	info, err := p.root.Lstat(v.File)
 	if err != nil {
-		return 0, fault.File(err, "cannot measure volume %q", v.Name)
+		return 0, osfault.File(err, "cannot measure volume %q", v.Name)
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

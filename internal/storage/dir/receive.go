@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/osfault"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 )
@@ -28,7 +29,7 @@ func (p *Pool) Receive(ctx context.Context, pool, file string, format storage.Fo
 	tmp := file + partial
 	f, err := p.root.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return "", 0, fault.File(err, "cannot make a file in pool %q", p.name)
+		return "", 0, osfault.File(err, "cannot make a file in pool %q", p.name)
 	}
 	sum, virtual, err := p.receive(ctx, f, format, size, r)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
@@ -36,7 +37,7 @@ func (p *Pool) Receive(ctx context.Context, pool, file string, format storage.Fo
 	}
 	if err != nil {
 		_ = p.root.Remove(tmp) // swept at the next start if not now
-		return "", 0, fault.File(err, "cannot store the image")
+		return "", 0, osfault.File(err, "cannot store the image")
 	}
 	return sum, virtual, nil
 }

@@ -1,9 +1,13 @@
-package fault
+// Package osfault gives errors of the operating system the kinds of package fault, which is pure and
+// knows nothing of errno.
+package osfault
 
 import (
 	"errors"
 	"io/fs"
 	"syscall"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 )
 
 // File returns err, which came from the file system, in the words of format and with the kind that
@@ -13,15 +17,15 @@ func File(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
 	}
-	if KindOf(err) != Internal {
-		return Wrap(err, format, args...)
+	if fault.KindOf(err) != fault.Internal {
+		return fault.Wrap(err, format, args...)
 	}
-	kind := Unavailable
+	kind := fault.Unavailable
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG), errors.Is(err, syscall.ENOMEM):
-		kind = Exhausted
+		kind = fault.Exhausted
 	case errors.Is(err, fs.ErrNotExist):
-		kind = NotFound
+		kind = fault.NotFound
 	}
-	return New(kind, format, args...).Because(err)
+	return fault.New(kind, format, args...).Because(err)
 }

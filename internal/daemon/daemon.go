@@ -1,0 +1,251 @@
+//go:build linux
+
+// Package daemon puts hvd together, in the order in which one would explain it.
+//
+// What lives here: wiring, the order of starting and stopping. What does not: anything that is
+// wired.
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/action"
+	"github.com/hyper-nixos/hyper-nixos/internal/api/rest"
+	"github.com/hyper-nixos/hyper-nixos/internal/audit"
+	"github.com/hyper-nixos/hyper-nixos/internal/console"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/feature"
+	"github.com/hyper-nixos/hyper-nixos/internal/host/probe"
+	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/monitor"
+	"github.com/hyper-nixos/hyper-nixos/internal/reconcile"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/boot"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
+	"github.com/hyper-nixos/hyper-nixos/internal/view"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// Options are what a daemon is told.
+type Options struct {
+	State       string // the folder that holds everything that stays
+	Declaration string // the file that is the host's declaration, if it is there; empty for none
+	Version     string
+	Ready       func() // called when the API is served
+	Log         *slog.Logger
+}
+
+// Run serves until ctx ends. VMs go on without it.
+func Run(ctx context.Context, opt Options) (err error) {
+	helper := privilege.Dial(filepath.Join(privilege.RunFolder(opt.State), "helper.sock"))
+	defer helper.Close()
+
+	kept, err := keep(opt)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, kept.close()) }()
+
+	host := &facts{helper: helper, qemu: probe.NewCache(), log: opt.Log}
+	if err := host.ask(ctx); err != nil {
+		return err
+	}
+
+	d := &daemon{Options: opt, helper: helper, kept: kept, facts: host, started: time.Now()}
+	defer d.close()
+	d.wire(ctx)
+	return d.serve(ctx)
+}
+
+// kept is what stays when the daemon goes.
+type kept struct {
+	store   *local.Store
+	audit   *audit.Log
+	volumes *dir.Pool
+	boots   *boot.Files
+	logs    *console.Logs
+}
+
+func keep(opt Options) (k *kept, err error) {
+	k = &kept{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, k.close())
+		}
+	}()
+	in := func(name string) string { return filepath.Join(opt.State, name) }
+	if k.store, err = local.Open(in("store"), local.Options{}); err != nil {
+		return k, err
+	}
+	if k.audit, err = audit.Open(in("audit"), audit.Options{}); err != nil {
+		return k, err
+	}
+	if k.volumes, err = dir.Open(storage.DefaultPool, in("pool")); err != nil {
+		return k, err
+	}
+	if k.boots, err = boot.Open(in("boot")); err != nil {
+		return k, err
+	}
+	k.logs, err = console.OpenLogs(in("logs"))
+	return k, err
+}
+
+// close closes in the reverse order of opening.
+func (k *kept) close() error {
+	var errs []error
+	if k.logs != nil {
+		errs = append(errs, k.logs.Close())
+	}
+	if k.boots != nil {
+		errs = append(errs, k.boots.Close())
+	}
+	if k.volumes != nil {
+		errs = append(errs, k.volumes.Close())
+	}
+	if k.audit != nil {
+		errs = append(errs, k.audit.Close())
+	}
+	if k.store != nil {
+		errs = append(errs, k.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// daemon is everything that is wired.
+type daemon struct {
+	Options
+	*kept
+	helper  *privilege.Client
+	facts   *facts
+	started time.Time
+
+	vms     *qemu.Host
+	engine  *reconcile.Engine
+	actions *action.Actions
+	view    *view.View
+	lines   *console.Lines
+}
+
+func (d *daemon) wire(ctx context.Context) {
+	d.vms = qemu.New(qemu.Config{
+		Helper: d.helper, Dial: dial, Words: d.logs.Words, Log: d.Log,
+		Poke: func(uuid string) { d.engine.Poke(uuid) },
+	})
+	declared := ""
+	if _, err := os.Stat(d.Declaration); d.Declaration != "" && err == nil {
+		declared = d.Declaration
+	}
+	d.actions = action.New(action.Config{
+		Store: d.store, Audit: d.audit, Volumes: d.volumes, BootFiles: d.boots,
+		Facts: d.facts.known, Now: now, Random: random, DeclaredBy: declared, Log: d.Log,
+	})
+	d.engine = reconcile.New(reconcile.Config{
+		Store: d.store, Hypervisor: d.vms, Volumes: d.volumes, BootFiles: d.boots, Logs: d.logs,
+		Facts: d.facts.now(ctx), Now: now, Outcome: d.actions.Ended, Log: d.Log,
+	})
+	d.view = view.New(view.Config{
+		Store: d.store, Audit: d.audit, Facts: d.facts.known, Allocated: d.volumes.Allocated,
+		Features: func(ctx context.Context) (feature.Resolution, int64, error) { return d.actions.Resolution(ctx) },
+		Now:      now, Version: d.Version, Started: d.started, DeclaredBy: declared, Log: d.Log,
+	})
+	d.lines = console.NewLines(d.logs, d.uuid, d.vms.Socket)
+}
+
+// close lets go of what runs on.
+func (d *daemon) close() {
+	if d.lines != nil {
+		d.lines.Close()
+	}
+	if d.vms != nil {
+		d.vms.Close()
+	}
+}
+
+// serve takes up what runs already, and then goes on until ctx ends.
+func (d *daemon) serve(ctx context.Context) error {
+	if err := d.view.Load(ctx); err != nil {
+		return err
+	}
+	alive, err := d.vms.Adopt(ctx)
+	if err != nil {
+		return err
+	}
+	if alive > 0 {
+		d.Log.Info("adopted", "vms", alive)
+	}
+	listener, err := d.listen(ctx)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.view.Run(ctx) })
+	g.Go(func() error { return d.engine.Run(ctx) })
+	g.Go(func() error { d.logs.Run(ctx, 30*time.Second); return nil })
+	g.Go(func() error {
+		if err := d.declare(ctx); err != nil {
+			d.Log.Error("the declaration is not applied", "err", err, "hint", fault.HintOf(err))
+		}
+		if d.Ready != nil {
+			d.Ready()
+		}
+		return nil
+	})
+	handler := rest.New(rest.Config{
+		Actions: d.actions, View: d.view, Console: d.lines, Logs: d.lines, Version: d.Version, Log: d.Log,
+	})
+	g.Go(func() error { return rest.Serve(ctx, listener, handler) })
+	return g.Wait()
+}
+
+// listen asks hv-helper for the API's socket: making it in /run needs its rights.
+func (d *daemon) listen(ctx context.Context) (net.Listener, error) {
+	f, err := d.helper.Listen(ctx)
+	if err != nil {
+		return nil, fault.Wrap(err, "no socket for the API")
+	}
+	l, err := net.FileListener(f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fault.New(fault.Internal, "the API's socket is none").Because(err)
+	}
+	return l, nil
+}
+
+// uuid finds a VM by its name.
+func (d *daemon) uuid(ctx context.Context, ref model.Ref) (string, error) {
+	o, _, err := store.Get[vm.Object](ctx, d.store, store.SpecKey(store.Ref{Kind: "vm", Project: ref.Project, Name: ref.Name}))
+	if fault.KindOf(err) == fault.NotFound {
+		return "", fault.New(fault.NotFound, "there is no vm %q", ref.String()).Try("hv vm list")
+	}
+	return o.Spec.UUID, err
+}
+
+// dial connects to a VM's monitor.
+func dial(ctx context.Context, to qemu.MonitorAt) (qemu.Monitor, error) {
+	opt := monitor.Options{VM: to.Name, UUID: to.UUID, Events: true}
+	if to.Fresh {
+		opt.Greeting = 30 * time.Second // fifty that start together keep each other waiting
+	}
+	return monitor.Dial(ctx, to.Path, opt)
+}
+
+func now() time.Time { return time.Now().UTC() }
+
+// random returns n random bytes; Go's reader never fails.
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return b
+}
