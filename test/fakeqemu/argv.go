@@ -336,10 +336,8 @@ func (q *QEMU) argNetdev(args json.RawMessage) error {
 	if o.Addr.Type != "fd" {
 		return nil
 	}
-	l, err := listenAt(map[string]string{"fd": o.Addr.Str})
-	if err != nil {
-		return nil // QEMU does not say either
+	if l, err := listenAt(map[string]string{"fd": o.Addr.Str}); err == nil { // QEMU does not say either
+		q.stream(o.ID, l)
 	}
-	q.stream(o.ID, l)
 	return nil
 }

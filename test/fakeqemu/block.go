@@ -11,10 +11,10 @@ import (
 
 // node is a node of the block graph.
 type node struct {
-	name, driver, file, filename string
-	readOnly                     bool
-	size                         int64
-	below                        string // the node it stands on
+	name, driver, filename string
+	readOnly               bool
+	size                   int64
+	below                  string // the node it stands on
 }
 
 type nodeOptions struct {

@@ -142,7 +142,8 @@ func (q *QEMU) Close() error {
 	return nil
 }
 
-// PowerOff, Reset and Panic are what a guest does by itself; it has to run.
+// PowerOff makes the guest power off by itself. Like Reset and Panic it does nothing to a machine that
+// does not run.
 func (q *QEMU) PowerOff() { q.Do(q.whenRunning(q.guestPowersOff)) }
 
 // Reset makes the guest reset its machine.

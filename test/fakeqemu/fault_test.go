@@ -27,12 +27,12 @@ func pair(t *testing.T, o Options) (*QEMU, *net.UnixConn) {
 	}
 	q.Listen(l)
 	t.Cleanup(func() { _ = q.Close() })
-	c, err := net.Dial("unix", l.Addr().String())
+	c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: l.Addr().String(), Net: "unix"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	return q, c.(*net.UnixConn)
+	return q, c
 }
 
 // hears sends what is given and returns everything that comes until the end, or until the fake has

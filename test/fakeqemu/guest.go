@@ -59,6 +59,7 @@ func (q *QEMU) boot() {
 	q.booted = true
 	q.write("up\n")
 	switch q.o.Guest {
+	case Obeys, Idle:
 	case PowersOff:
 		q.guestPowersOff()
 	case Panics:

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,23 +21,26 @@ import (
 // With -update what the QEMU here says is recorded. QEMU_ROOT names another root to run QEMU in.
 var update = flag.Bool("update", false, "record this QEMU")
 
+// types asks for the device models; their names are all that is kept.
+var types = tell("qom-list-types", `{"implements":"device","abstract":false}`)
+
 const program = "qemu-system-x86_64"
 
-// real is a QEMU of this machine.
-type real struct {
+// installed is a QEMU of this machine.
+type installed struct {
 	t    *testing.T
 	root string
 }
 
-func here(t *testing.T) real {
-	r := real{t, os.Getenv("QEMU_ROOT")}
+func here(t *testing.T) installed {
+	r := installed{t, os.Getenv("QEMU_ROOT")}
 	if _, err := exec.LookPath(program); err != nil && r.root == "" {
 		t.Skip(err)
 	}
 	return r
 }
 
-func (r real) command(args ...string) *exec.Cmd {
+func (r installed) command(args ...string) *exec.Cmd {
 	if r.root == "" {
 		return exec.Command(program, args...)
 	}
@@ -44,7 +48,7 @@ func (r real) command(args ...string) *exec.Cmd {
 }
 
 // start runs a guest and connects to its monitor.
-func (r real) start(kind Guest) *talk {
+func (r installed) start(kind Guest) *talk {
 	r.t.Helper()
 	dir, err := os.MkdirTemp(filepath.Join(r.root, os.TempDir()), "fakeqemu")
 	if err != nil {
@@ -104,7 +108,7 @@ func TestTheRecordingsAreWhatTheRealQEMUSays(t *testing.T) {
 	}
 }
 
-func (r real) record() *Recording {
+func (r installed) record() *Recording {
 	banner, err := r.command("-version").Output()
 	if err != nil {
 		r.t.Fatal(err)
@@ -151,4 +155,16 @@ func save(t *testing.T, file string, r *Recording) {
 	if err := errors.Join(z.Close(), os.WriteFile(file, packed.Bytes(), 0o644)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func majorMinor(t testing.TB, greeting json.RawMessage) string {
+	var g struct {
+		Version struct {
+			QEMU struct{ Major, Minor int }
+		}
+	}
+	if err := json.Unmarshal(greeting, &g); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%d.%d", g.Version.QEMU.Major, g.Version.QEMU.Minor)
 }

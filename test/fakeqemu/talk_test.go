@@ -3,7 +3,6 @@ package fakeqemu
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -60,11 +59,11 @@ func listen(t testing.TB, path string) *os.File {
 
 func dial(t testing.TB, path string) *talk {
 	t.Helper()
-	c, err := net.Dial("unix", path)
+	c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return meet(t, c.(*net.UnixConn))
+	return meet(t, c)
 }
 
 // watch connects to the serial console, which QEMU does not buffer for those who come later.
@@ -171,16 +170,4 @@ func readable(t Transcript) []string {
 		}
 	}
 	return lines
-}
-
-func majorMinor(t testing.TB, greeting json.RawMessage) string {
-	var g struct {
-		Version struct {
-			QEMU struct{ Major, Minor int }
-		}
-	}
-	if err := json.Unmarshal(greeting, &g); err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("%d.%d", g.Version.QEMU.Major, g.Version.QEMU.Minor)
 }

@@ -64,11 +64,11 @@ func Dial(ctx context.Context, path string, o Options) (*Monitor, error) {
 // and Negotiate misses no event.
 func Open(ctx context.Context, path string, o Options) (*Monitor, error) {
 	var d net.Dialer
-	c, err := d.DialContext(ctx, "unix", path)
+	c, err := d.DialUnix(ctx, "unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		return nil, unreachable(err, o)
 	}
-	return Over(c.(*net.UnixConn), o), nil
+	return Over(c, o), nil
 }
 
 // Over is Open on a connection that is there already, such as one end of a socket pair.

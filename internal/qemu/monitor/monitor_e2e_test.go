@@ -18,8 +18,8 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
 )
 
-// real starts a QEMU that is paused for ever and returns the path of its monitor.
-func real(t *testing.T) string {
+// start starts a QEMU that is paused for ever and returns the path of its monitor.
+func start(t *testing.T) string {
 	t.Helper()
 	const program = "qemu-system-x86_64"
 	if _, err := exec.LookPath(program); err != nil {
@@ -50,7 +50,7 @@ func real(t *testing.T) string {
 }
 
 func TestTheRealQEMUAnswersEveryCommandWeHave(t *testing.T) {
-	m := dial(t, real(t), Options{UUID: uuid, Greeting: time.Minute, Events: true})
+	m := dial(t, start(t), Options{UUID: uuid, Greeting: time.Minute, Events: true})
 	ctx := t.Context()
 	file, err := os.OpenFile(filepath.Join(t.TempDir(), "disk"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -137,12 +137,12 @@ func some[T any](list []T, err error) error {
 }
 
 func TestTheRealQEMUServesOneClientAtATime(t *testing.T) {
-	path := real(t)
+	path := start(t)
 	first := dial(t, path, Options{UUID: uuid, Greeting: time.Minute})
-	start := time.Now()
+	began := time.Now()
 	_, err := Dial(t.Context(), path, Options{VM: "web", UUID: uuid})
 	if !errors.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "no greeting within 2s") {
-		t.Errorf("after %s: %v", time.Since(start), err)
+		t.Errorf("after %s: %v", time.Since(began), err)
 	}
 	_ = first.Close()
 	dial(t, path, Options{UUID: uuid})

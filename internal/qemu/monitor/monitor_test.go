@@ -147,15 +147,15 @@ func TestWhyAMonitorCannotBeReached(t *testing.T) {
 		kind fault.Kind
 		want string
 	}{
-		"no socket":      {filepath.Join(dir, "none"), fault.NotFound, "there is no monitor"},
-		"nobody there":   {dead, fault.Unavailable, "its QEMU is gone"},
-		"path too long":  {"/" + strings.Repeat("x", 200), fault.Unavailable, "cannot reach its monitor"},
-		"silent":         {faulty(t, "greeting", fakeqemu.Silent), fault.Unavailable, "held by another process"},
-		"garbage":        {faulty(t, "greeting", fakeqemu.Garbage), fault.Unavailable, "the monitor broke"},
-		"half a word":    {faulty(t, "greeting", fakeqemu.Half), fault.Unavailable, "half a message"},
-		"dies at once":   {faulty(t, "greeting", fakeqemu.Die), fault.Unavailable, "QEMU closed the monitor"},
-		"dies a little":  {faulty(t, "qmp_capabilities", fakeqemu.Die), fault.Unavailable, "QEMU closed the monitor"},
-		"mid-negotation": {faulty(t, "qmp_capabilities", fakeqemu.Half), fault.Unavailable, "half a message"},
+		"no socket":       {filepath.Join(dir, "none"), fault.NotFound, "there is no monitor"},
+		"nobody there":    {dead, fault.Unavailable, "its QEMU is gone"},
+		"path too long":   {"/" + strings.Repeat("x", 200), fault.Unavailable, "cannot reach its monitor"},
+		"silent":          {faulty(t, "greeting", fakeqemu.Silent), fault.Unavailable, "held by another process"},
+		"garbage":         {faulty(t, "greeting", fakeqemu.Garbage), fault.Unavailable, "the monitor broke"},
+		"half a word":     {faulty(t, "greeting", fakeqemu.Half), fault.Unavailable, "half a message"},
+		"dies at once":    {faulty(t, "greeting", fakeqemu.Die), fault.Unavailable, "QEMU closed the monitor"},
+		"dies a little":   {faulty(t, "qmp_capabilities", fakeqemu.Die), fault.Unavailable, "QEMU closed the monitor"},
+		"mid-negotiation": {faulty(t, "qmp_capabilities", fakeqemu.Half), fault.Unavailable, "half a message"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Dial(t.Context(), c.path, Options{VM: "web", Greeting: 50 * time.Millisecond})

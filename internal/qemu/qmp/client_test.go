@@ -248,8 +248,8 @@ type deadEnd struct {
 	net.Conn
 }
 
-func (d deadEnd) Read(p []byte) (int, error)  { return d.Reader.Read(p) }
-func (d deadEnd) Write(p []byte) (int, error) { return 0, io.ErrClosedPipe }
+func (d deadEnd) Read(p []byte) (int, error) { return d.Reader.Read(p) }
+func (d deadEnd) Write([]byte) (int, error)  { return 0, io.ErrClosedPipe }
 
 func TestLastWordsAreHeardAfterAFailedWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

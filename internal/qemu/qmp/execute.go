@@ -32,7 +32,7 @@ func (c *Client) Execute(ctx context.Context, cmd Command) (json.RawMessage, err
 		ctx, cancel = context.WithTimeout(ctx, c.o.Command)
 		defer cancel()
 	}
-	id, w, err := c.send(ctx, cmd)
+	w, err := c.send(ctx, cmd)
 	if err != nil {
 		return nil, err
 	}
@@ -40,12 +40,12 @@ func (c *Client) Execute(ctx context.Context, cmd Command) (json.RawMessage, err
 	case a := <-w.answer:
 		return a.value, a.err
 	case <-ctx.Done():
-		return c.giveUp(ctx, id, w)
+		return c.giveUp(ctx, w)
 	}
 }
 
 // giveUp stops waiting, unless the answer came this very moment.
-func (c *Client) giveUp(ctx context.Context, id string, w *waiter) (json.RawMessage, error) {
+func (c *Client) giveUp(ctx context.Context, w *waiter) (json.RawMessage, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	select {
@@ -58,19 +58,19 @@ func (c *Client) giveUp(ctx context.Context, id string, w *waiter) (json.RawMess
 	return nil, c.unanswered(w.command, context.Cause(ctx))
 }
 
-func (c *Client) send(ctx context.Context, cmd Command) (string, *waiter, error) {
+func (c *Client) send(ctx context.Context, cmd Command) (*waiter, error) {
 	sender, err := c.check(cmd)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	release, err := c.admit(ctx, cmd)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	id, w, err := c.register(cmd, release)
 	if err != nil {
 		release()
-		return "", nil, err
+		return nil, err
 	}
 	line, err := encode(cmd, id)
 	if err == nil && len(line) > c.o.MaxMessage {
@@ -81,9 +81,9 @@ func (c *Client) send(ctx context.Context, cmd Command) (string, *waiter, error)
 	}
 	if err != nil {
 		c.forget(id)
-		return "", nil, fault.Wrap(err, "%s: cannot send %s", c.o.Name, cmd.Name)
+		return nil, fault.Wrap(err, "%s: cannot send %s", c.o.Name, cmd.Name)
 	}
-	return id, w, nil
+	return w, nil
 }
 
 // check refuses what this conversation cannot carry.

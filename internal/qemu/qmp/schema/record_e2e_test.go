@@ -13,15 +13,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
 )
 
-// With -update the schema of the QEMU here is recorded; QEMU names another one, such as
-// "chroot /srv/trixie qemu-system-x86_64".
+// With -update the schema of the QEMU here is recorded. QEMU_ROOT names another root to run QEMU in.
 var update = flag.Bool("update", false, "record the schema of this QEMU")
 
 func TestTheRecordedSchemaIsThatOfTheQEMUHere(t *testing.T) {
@@ -54,9 +52,9 @@ func TestTheRecordedSchemaIsThatOfTheQEMUHere(t *testing.T) {
 }
 
 func ask(t *testing.T) (qmp.Version, json.RawMessage) {
-	command := strings.Fields(os.Getenv("QEMU"))
-	if len(command) == 0 {
-		command = []string{"qemu-system-x86_64"}
+	command := []string{"qemu-system-x86_64"}
+	if root := os.Getenv("QEMU_ROOT"); root != "" {
+		command = []string{"chroot", root, command[0]}
 	}
 	if _, err := exec.LookPath(command[0]); err != nil {
 		t.Skip(err)
