@@ -1,0 +1,139 @@
+// Package change asks the daemon for changes, of one thing or of many, shows the plan instead where that is
+// wanted, waits for the operations, and tells what became of each.
+//
+// What lives here: what all mutations have in common. What does not: which there are (the nouns' packages).
+package change
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hyper-nixos/hyper-nixos/client"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/follow"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+)
+
+// Change is one change of one thing.
+type Change struct {
+	Noun, Name string // "vm", "web"
+	Verb, Past string // "start", "started"
+	Do         func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error)
+}
+
+// outcome is what became of one change so far.
+type outcome struct {
+	Change
+	op  *operation.Operation
+	err error
+}
+
+// Run asks for all changes, waits for all of them, and tells what became of each. One that fails does
+// not keep the others from being tried; the error then has the worst code and nothing left to tell.
+func Run(ctx context.Context, s *session.Session, all ...Change) error {
+	if len(all) == 0 {
+		s.Notice("nothing to do")
+		return nil
+	}
+	c, err := s.Client()
+	if err != nil {
+		return err
+	}
+	if s.DryRun {
+		return preview(ctx, s, c, all)
+	}
+	results := make([]outcome, len(all))
+	for i, one := range all {
+		results[i] = ask(ctx, c, one)
+	}
+	if !s.NoWait {
+		for i := range results {
+			results[i].wait(ctx, s, c)
+		}
+	}
+	return tell(s, results)
+}
+
+func ask(ctx context.Context, c *client.Client, one Change) outcome {
+	result, err := one.Do(ctx, c, client.Change{})
+	if err == nil && result.Operation == nil {
+		err = fault.New(fault.Internal, "the daemon answered no operation")
+	}
+	return outcome{one, result.Operation, one.named(err)}
+}
+
+// named puts what was asked for before the error, unless it says so itself.
+func (c Change) named(err error) error {
+	if err == nil {
+		return nil
+	}
+	what := fmt.Sprintf("cannot %s %s %q", c.Verb, c.Noun, c.Name)
+	if code := report.CodeOf(err); strings.HasPrefix(err.Error(), what) || code == report.NoDaemon || code == report.Interrupted || code == report.TimeUp {
+		return err
+	}
+	return fault.Wrap(err, "%s", what)
+}
+
+func (o *outcome) wait(ctx context.Context, s *session.Session, c *client.Client) {
+	if o.err != nil {
+		return
+	}
+	op, err := follow.Operation(ctx, s, c, o.op.ID)
+	if op.ID != "" {
+		o.op = &op
+	}
+	o.err = o.named(err)
+}
+
+// tell prints what became of each change: results where results go, errors where errors go.
+func tell(s *session.Session, results []outcome) error {
+	var ops []*operation.Operation
+	worst := report.Done
+	for _, r := range results {
+		if r.err == nil || follow.WentOn(r.err) {
+			ops = append(ops, r.op)
+		}
+		if r.err == nil && !s.Output.ForPrograms() {
+			s.Findings(r.op.Findings)
+			fmt.Fprintln(s.Out, r.line(s))
+		}
+		if r.err != nil && len(results) > 1 {
+			s.Fail(r.err)
+		}
+		worst = report.Worst(worst, report.CodeOf(r.err))
+	}
+	if err := printAll(s, ops, len(results) > 1); err != nil {
+		return err
+	}
+	if len(results) == 1 {
+		return results[0].err
+	}
+	return report.Told(worst)
+}
+
+func printAll(s *session.Session, ops []*operation.Operation, many bool) error {
+	if !s.Output.ForPrograms() || len(ops) == 0 && !many {
+		return nil
+	}
+	if !many {
+		return s.Output.Value(s.Out, ops[0])
+	}
+	if ops == nil {
+		ops = []*operation.Operation{}
+	}
+	return s.Output.Value(s.Out, ops)
+}
+
+func (o outcome) line(s *session.Session) string {
+	switch {
+	case s.Output == output.Name:
+		return o.Name
+	case s.NoWait && !o.op.State.Ended():
+		return fmt.Sprintf("%s/%s: operation %s (%s)", o.Noun, o.Name, o.op.ID, o.Verb)
+	}
+	return fmt.Sprintf("%s/%s %s", o.Noun, o.Name, o.Past)
+}

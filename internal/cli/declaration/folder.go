@@ -1,0 +1,121 @@
+package declaration
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/config"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// folder is the folder that a file stands in. Nothing outside of it is read, through links neither.
+type folder struct {
+	root *os.Root
+	dir  string // as the user wrote it
+	file string // the file's name in it
+}
+
+func openFolder(path string) (*folder, error) {
+	dir, file := filepath.Split(path)
+	if file == "" {
+		return nil, fault.New(fault.Unreadable, "cannot read %q: it names a folder", path).Try("name the file in it")
+	}
+	if dir == "" {
+		dir = "."
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	info, err := root.Stat(file)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fault.New(fault.Unreadable, "it is not a regular file")
+	}
+	if err != nil {
+		_ = root.Close()
+		return nil, unreadable(path, err)
+	}
+	return &folder{root, filepath.Clean(dir), file}, nil
+}
+
+// unreadable is the error of a file that cannot be opened: a usage error, whatever the reason is.
+func unreadable(path string, err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		err = pe.Err
+	}
+	return fault.New(fault.Unreadable, "cannot read %s", path).Because(err)
+}
+
+func (f *folder) close() { _ = f.root.Close() }
+
+// place names a position as the user would: from where hv was called.
+func (f *folder) place(p *finding.Position) {
+	if p.File != "" && f.dir != "." {
+		p.File = filepath.Join(f.dir, p.File)
+	}
+}
+
+func (f *folder) sources(m config.SourceMap) {
+	for path, at := range m {
+		f.place(&at)
+		m[path] = at
+	}
+}
+
+// failed names the places in an error as the user would.
+func (f *folder) failed(path string, err error) error {
+	if p, ok := errors.AsType[*config.Problems](err); ok {
+		p.File = path
+		for i := range p.List {
+			f.place(&p.List[i].Position)
+		}
+	}
+	return err
+}
+
+// read reads the declaration in a file.
+func read(ctx context.Context, path string) (config.Declaration, error) {
+	f, err := openFolder(path)
+	if err != nil {
+		return config.Declaration{}, err
+	}
+	defer f.close()
+	d, err := config.Read(ctx, f.root.FS(), f.file)
+	if err != nil {
+		return d, f.failed(path, err)
+	}
+	f.sources(d.Sources)
+	return d, nil
+}
+
+// maxInput bounds what is read of stdin, in bytes; config has the finer bounds.
+const maxInput = 2 << 20
+
+// VMs reads the VMs in a file, with the place of each value; "-" is standard input, in JSON or YAML.
+func VMs(ctx context.Context, s *session.Session, path string) ([]vm.Definition, config.SourceMap, error) {
+	if path == "-" {
+		text, err := io.ReadAll(io.LimitReader(s.In, maxInput))
+		if err != nil {
+			return nil, nil, unreadable("standard input", err)
+		}
+		return config.ReadVMsString(ctx, config.YAML, "-", string(text))
+	}
+	f, err := openFolder(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.close()
+	all, sources, err := config.ReadVMs(ctx, f.root.FS(), f.file)
+	if err != nil {
+		return nil, nil, f.failed(path, err)
+	}
+	f.sources(sources)
+	return all, sources, nil
+}

@@ -1,0 +1,81 @@
+package machines
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hyper-nixos/hyper-nixos/client"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/change"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+// verb is one command about power.
+type verb struct {
+	vm.Verb
+	past, short, long string
+}
+
+var verbs = []verb{
+	{vm.VerbStart, "started", "Start VMs", `Starts VMs, and waits until their vCPUs run.
+
+A VM whose guest powered itself off, or that crashed, is started anew. One that is paused goes on with resume.`},
+	{vm.VerbStop, "stopped", "Ask guests to power off", `Asks the guests of VMs to power off, as their power button does, and waits until they have.
+
+A guest gets the time that its spec says (stopTimeout, 60 s when absent) or --grace; then its VM is ended. --force
+does not ask the guest: what it has not written yet is lost, as with a plug that is pulled.`},
+	{vm.VerbKill, "killed", "End VMs at once", `Ends VMs at once, without asking their guests: what they have not written yet is lost.`},
+	{vm.VerbReboot, "rebooted", "Reset VMs", `Resets VMs, as their reset button does. The guest is not asked.`},
+	{vm.VerbPause, "paused", "Stop the vCPUs of VMs", `Stops the vCPUs of VMs. Memory and devices stay as they are; hv vm resume goes on.`},
+	{vm.VerbResume, "resumed", "Let paused VMs go on", `Lets paused VMs go on where they were.`},
+}
+
+func power(s *session.Session, v verb) *cobra.Command {
+	var force bool
+	var grace string
+	cmd := &cobra.Command{
+		Use:               string(v.Verb) + " NAME…",
+		Short:             v.short,
+		Long:              v.long,
+		Example:           "  hv vm " + string(v.Verb) + " first\n  hv vm " + string(v.Verb) + " -l tier=web",
+		Args:              s.Some("vm"),
+		ValidArgsFunction: s.Live(0, s.VMs),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opt := wire.VerbOptions{Force: force}
+			if grace != "" {
+				d, err := session.Duration("grace", grace)
+				if err != nil {
+					return err
+				}
+				opt.Timeout = int(max(d, time.Second).Seconds())
+			}
+			return act(cmd.Context(), s, args, v, opt)
+		},
+	}
+	s.Mutates(cmd)
+	s.Selects(cmd)
+	if v.Verb == vm.VerbStop {
+		cmd.Flags().BoolVar(&force, "force", false, "do not ask the guest")
+		cmd.Flags().StringVar(&grace, "grace", "", "how long the guest gets, such as 90s (its spec's stopTimeout when absent)")
+		session.Values(cmd, "grace", "10s", "60s", "5m")
+	}
+	return cmd
+}
+
+func act(ctx context.Context, s *session.Session, args []string, v verb, opt wire.VerbOptions) error {
+	names, err := chosen(ctx, s, args)
+	if err != nil {
+		return err
+	}
+	var all []change.Change
+	for _, name := range names {
+		all = append(all, change.Change{Noun: "vm", Name: name, Verb: string(v.Verb), Past: v.past,
+			Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+				return c.PowerVM(ctx, s.Ref(name), v.Verb, opt, how)
+			}})
+	}
+	return change.Run(ctx, s, all...)
+}

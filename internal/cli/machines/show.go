@@ -1,0 +1,131 @@
+package machines
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+func show(s *session.Session) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show NAME",
+		Short: "Show one VM: what is wished, what was seen",
+		Long: `Shows one VM: what is wished of it, what was seen of it and when, every value that holds for it with the
+defaults marked, and what limits it. -o json prints the API's object and nothing else.`,
+		Example:           "  hv vm show first\n  hv vm show first -o json",
+		Args:              session.Exactly("NAME"),
+		ValidArgsFunction: s.Live(1, s.VMs),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := s.Client()
+			if err != nil {
+				return err
+			}
+			v, err := c.VM(cmd.Context(), s.Ref(args[0]))
+			if err != nil {
+				return err
+			}
+			switch {
+			case s.Output.ForPrograms():
+				return s.Output.Value(s.Out, v)
+			case s.Output == output.Name:
+				fmt.Fprintln(s.Out, v.Metadata.Name)
+				return nil
+			}
+			return printVM(s, v)
+		},
+	}
+}
+
+func printVM(s *session.Session, v wire.VM) error {
+	p := v.Status.Power
+	state := vm.StateOff
+	if p != nil {
+		state = p.State
+	}
+	fmt.Fprintf(s.Out, "vm %s: %s, wished %s\n", v.Metadata.Name, s.Out.Paint(statePaint(string(state)), string(state)), v.Effective.Power)
+	var f output.Fields
+	if p != nil {
+		seen(s, &f, p)
+	}
+	wished(s, &f, v)
+	if err := f.Write(s.Out); err != nil {
+		return err
+	}
+	spec, err := output.Flatten(v.Effective, v.Defaults)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(s.Out, "\nspec")
+	if err := spec.Write(s.Out); err != nil {
+		return err
+	}
+	found := slices.Clone(v.Findings)
+	if p != nil {
+		found = append(found, p.Findings...)
+	}
+	s.Findings(slices.CompactFunc(sorted(found), func(a, b finding.Finding) bool { return a.Code == b.Code && a.What == b.What }))
+	return nil
+}
+
+func sorted(l finding.List) finding.List {
+	l.Sort()
+	return l
+}
+
+// seen adds what was seen of a VM's power.
+func seen(s *session.Session, f *output.Fields, p *vm.PowerStatus) {
+	now := s.Now()
+	f.Add("since", output.Moment(now, p.Since))
+	f.Add("reason", p.Reason)
+	f.Add("seen", output.Moment(now, p.Seen))
+	if t := p.Problem; t != nil {
+		f.Add("problem", t.What+" "+t.Code)
+		f.Add("try", t.Hint)
+		if t.Retry {
+			f.Add("tries", fmt.Sprintf("%d, and again by itself", t.Tries))
+		}
+	}
+	if q := p.Process; q != nil {
+		f.Add("process", strings.TrimSuffix(fmt.Sprintf("pid %d, uid %d, QEMU %s", q.PID, q.UID, q.QEMU), ", QEMU "))
+	}
+	f.Add("accelerator", string(p.Accelerator))
+	if p.Pinned != nil {
+		f.Add("machine type", p.Pinned.MachineType+", pinned")
+	}
+	if e := p.Ended; e != nil {
+		f.Add("last run", string(e.How)+", "+output.Moment(now, e.At))
+		f.Add("last words", e.Detail)
+	}
+	f.Add("next start", strings.Join(p.Pending, ", "))
+}
+
+// wished adds what is known of the object itself.
+func wished(s *session.Session, f *output.Fields, v wire.VM) {
+	m := v.Metadata
+	var labels []string
+	for _, k := range slices.Sorted(maps.Keys(m.Labels)) {
+		labels = append(labels, k+"="+m.Labels[k])
+	}
+	f.Add("project", m.Project)
+	f.Add("labels", strings.Join(labels, " "))
+	f.Add("origin", string(m.Origin))
+	f.Add("created", output.Moment(s.Now(), m.Created))
+	generation := fmt.Sprint(m.Generation)
+	if p := v.Status.Power; p != nil && p.ObservedGeneration < m.Generation {
+		generation += fmt.Sprintf(", reached %d", p.ObservedGeneration)
+	}
+	f.Add("generation", generation)
+	if m.Deleted != nil {
+		f.Add("being deleted", output.Moment(s.Now(), *m.Deleted))
+	}
+	f.Add("uid", m.UID)
+}

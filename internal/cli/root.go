@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/declaration"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/history"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/hosts"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/machines"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/topics"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/volumes"
+	"github.com/hyper-nixos/hyper-nixos/internal/nearest"
+)
+
+// Root returns the tree of commands.
+func Root(s *session.Session) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "hv",
+		Short: "Declare a host's features and risk, run its VMs",
+		Long: `Declares what a host offers and how much risk that may be, and runs its VMs.
+
+hv speaks to the daemon of this host, or to the one that HV_HOST names. What is asked of a declaration before it
+is applied (hv config check) needs no daemon.`,
+		Example:           "  hv config check examples/home-lab.nix\n  hv vm create -f examples/first-vm.nix\n  hv vm start first",
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: prepare(s),
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	root.SetFlagErrorFunc(misused)
+	root.SetHelpTemplate(helpTemplate)
+	root.SetUsageTemplate(usageTemplate)
+	s.Bind(root)
+	root.AddCommand(
+		machines.Command(s), volumes.Command(s), volumes.BootFiles(s), declaration.Command(s), hosts.Features(s), hosts.Command(s),
+		history.Operations(s), history.Events(s), history.Audit(s), hosts.Version(s), completion(s),
+	)
+	root.AddCommand(topics.Commands()...)
+	root.InitDefaultHelpCmd()
+	group(root)
+	return root
+}
+
+// group lets every command that only holds others say so: help without a verb, an error for one that
+// does not exist.
+func group(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		group(sub)
+	}
+	if !cmd.HasSubCommands() || cmd.RunE != nil || cmd.Run != nil {
+		return
+	}
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		return unknown(cmd, args[0])
+	}
+}
+
+func unknown(cmd *cobra.Command, word string) error {
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(append(names, sub.Name()), sub.Aliases...)
+		}
+	}
+	hint := cmd.CommandPath() + " --help"
+	if near := nearest.Names(word, names, 2); len(near) > 0 {
+		hint = cmd.CommandPath() + " " + strings.Join(near, ", or "+cmd.CommandPath()+" ")
+	}
+	return report.Usage(hint, "%s has no command %q", cmd.CommandPath(), word)
+}
+
+const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
+
+{{end}}{{if .HasExample}}Examples:
+{{.Example}}
+
+{{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}`
+
+const usageTemplate = `Usage:
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
+
+Commands:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name 12}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+
+Flags of every command:
+{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasHelpSubCommands}}
+
+Topics (hv help TOPIC):{{range .Commands}}{{if .IsAdditionalHelpTopicCommand}}
+  {{rpad .Name 12}} {{.Short}}{{end}}{{end}}{{end}}
+`
+
+// completion prints the scripts that make shells complete hv.
+func completion(s *session.Session) *cobra.Command {
+	shells := []string{"bash", "zsh", "fish"}
+	return &cobra.Command{
+		Use:   "completion bash|zsh|fish",
+		Short: "Print the script that completes hv in a shell",
+		Long: `Prints the script that completes hv in a shell: commands, flags and their values, and the names of what the
+host has.
+
+For bash: source it in ~/.bashrc. For zsh: put it as _hv into a folder of $fpath. For fish: into
+~/.config/fish/completions/hv.fish.`,
+		Example:   "  source <(hv completion bash)",
+		Args:      session.Exactly("bash, zsh or fish"),
+		ValidArgs: shells,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			root := cmd.Root()
+			switch args[0] {
+			case "bash":
+				return root.GenBashCompletionV2(s.Out, true)
+			case "zsh":
+				return root.GenZshCompletion(s.Out)
+			case "fish":
+				return root.GenFishCompletion(s.Out, true)
+			}
+			return report.Usage(fmt.Sprintf("hv completion %s", strings.Join(shells, " | ")), "there is no completion for %q", args[0])
+		},
+	}
+}

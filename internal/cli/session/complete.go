@@ -1,0 +1,102 @@
+package session
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hyper-nixos/hyper-nixos/client"
+)
+
+// completionPatience is how long a shell may hang on Tab while the daemon thinks.
+const completionPatience = time.Second
+
+// Lister yields the names that an argument may be, each with a tab and a few words about it.
+type Lister func(ctx context.Context, c *client.Client) ([]string, error)
+
+// Live completes arguments with names that the daemon knows: at most limit of them (0: any number),
+// none of them twice. Without a daemon there are none.
+func (s *Session) Live(limit int, list Lister) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, start string) ([]string, cobra.ShellCompDirective) {
+		none := cobra.ShellCompDirectiveNoFileComp
+		if limit > 0 && len(args) >= limit {
+			return nil, none
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
+		defer cancel()
+		c, err := s.Client()
+		if err != nil {
+			return nil, none
+		}
+		names, err := list(ctx, c)
+		if err != nil {
+			return nil, none
+		}
+		return slices.DeleteFunc(names, func(n string) bool {
+			name, _, _ := strings.Cut(n, "\t")
+			return !strings.HasPrefix(name, start) || slices.Contains(args, name)
+		}), none
+	}
+}
+
+// VMs lists the names of VMs with their state.
+func (s *Session) VMs(ctx context.Context, c *client.Client) ([]string, error) {
+	var names []string
+	for v, err := range c.VMs(ctx, s.Project, client.ListOptions{}) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, v.Name+"\t"+string(v.State))
+	}
+	return names, nil
+}
+
+// Volumes lists the names of volumes with their size.
+func (s *Session) Volumes(ctx context.Context, c *client.Client) ([]string, error) {
+	var names []string
+	for v, err := range c.Volumes(ctx, s.Project, client.ListOptions{}) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, v.Metadata.Name+"\t"+v.Spec.Size.String())
+	}
+	return names, nil
+}
+
+// BootFiles lists the names of kernels and initrds.
+func (s *Session) BootFiles(ctx context.Context, c *client.Client) ([]string, error) {
+	var names []string
+	for v, err := range c.BootFiles(ctx, s.Project, client.ListOptions{}) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, v.Metadata.Name+"\t"+string(v.Content))
+	}
+	return names, nil
+}
+
+// Operations lists the newest operations.
+func (*Session) Operations(ctx context.Context, c *client.Client) ([]string, error) {
+	p, err := c.OperationPage(ctx, client.ListOptions{Limit: 50})
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, op := range p.Items {
+		names = append(names, op.ID+"\t"+op.Action+" "+op.Target.Name+" "+string(op.State))
+	}
+	return names, nil
+}
+
+// LiveFlag completes a flag with names that the daemon knows.
+func (s *Session) LiveFlag(cmd *cobra.Command, flag string, list Lister) {
+	live := s.Live(0, list)
+	if err := cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, start string) ([]string, cobra.ShellCompDirective) {
+		return live(cmd, nil, start)
+	}); err != nil {
+		panic("cli: " + err.Error())
+	}
+}

@@ -1,0 +1,77 @@
+package session
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hyper-nixos/hyper-nixos/client"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
+)
+
+// Pages returns one page of a list.
+type Pages[T any] func(context.Context, client.ListOptions) (client.Page[T], error)
+
+// Listing is how one sort of thing is listed.
+type Listing[T any] struct {
+	Get   Pages[T]
+	Table output.Table
+	Name  func(T) string
+	Row   func(T) []string
+	Empty string // what to do next where there is none
+	Limit int    // at most so many; 0 for all
+}
+
+// Collect goes through all pages. The revision is that of the first one: nothing that changed since is
+// missed by who follows from there.
+func (l Listing[T]) Collect(ctx context.Context, opt client.ListOptions) (client.Page[T], error) {
+	out := client.Page[T]{Items: []T{}} // never null for a program
+	if l.Limit > 0 {
+		opt.Limit = min(l.Limit, 1000)
+	}
+	for {
+		p, err := l.Get(ctx, opt)
+		if err != nil {
+			return out, err
+		}
+		if out.Revision == 0 {
+			out.Revision, out.Total = p.Revision, p.Total
+		}
+		out.Items = append(out.Items, p.Items...)
+		if l.Limit > 0 && len(out.Items) >= l.Limit {
+			out.Items = out.Items[:l.Limit]
+			return out, nil
+		}
+		if p.Next == "" || p.Next == opt.Cursor {
+			return out, nil
+		}
+		opt.Cursor = p.Next
+	}
+}
+
+// Print lists and prints as -o says: a table, one name a line, or for programs the list.
+func (l Listing[T]) Print(ctx context.Context, s *Session, opt client.ListOptions) (client.Page[T], error) {
+	all, err := l.Collect(ctx, opt)
+	if err != nil {
+		return all, err
+	}
+	switch {
+	case s.Output.ForPrograms():
+		return all, s.Output.Value(s.Out, list[T]{all.Items, all.Revision, all.Total})
+	case s.Output == output.Name:
+		for _, item := range all.Items {
+			fmt.Fprintln(s.Out, l.Name(item))
+		}
+		return all, nil
+	}
+	for _, item := range all.Items {
+		l.Table.Add(l.Row(item)...)
+	}
+	return all, s.Table(&l.Table, l.Empty)
+}
+
+// list is the API's list with the items of all its pages.
+type list[T any] struct {
+	Items    []T   `json:"items"`
+	Revision int64 `json:"revision"`
+	Total    int   `json:"total"`
+}

@@ -1,0 +1,140 @@
+package volumes
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hyper-nixos/hyper-nixos/client"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/change"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/follow"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model"
+)
+
+func importVolume(s *session.Session) *cobra.Command {
+	var format, pool string
+	var labels []string
+	cmd := &cobra.Command{
+		Use:   "import NAME FILE",
+		Short: "Make a volume of a disk image",
+		Long: `Makes a volume of a disk image. The file is read here, with your rights, and streamed to the host.
+
+--format says what the file is: raw, or qcow2. It is never guessed from its content, which a guest may have written.
+A volume that holds the same content already is left as it is.`,
+		Example:           "  hv volume import web-root ./debian.qcow2 --format qcow2",
+		Args:              session.Exactly("NAME", "FILE"),
+		ValidArgsFunction: second,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			body, err := volume(args[0], format, pool, labels)
+			if err != nil {
+				return err
+			}
+			from, err := open(args[1])
+			if err != nil {
+				return err
+			}
+			defer from.close()
+			c, err := s.Client()
+			if err != nil {
+				return err
+			}
+			have, err := c.Volume(cmd.Context(), s.Ref(args[0]))
+			if err == nil && have.SHA256 != "" && have.Spec.Format == body.Format && from.is(have.SHA256) {
+				return already(s, "volume", args[0])
+			}
+			return run(cmd.Context(), s, "volume", args[0], from, func(ctx context.Context, c *client.Client, tell client.Progress, how client.Change) (client.Result, error) {
+				return c.ImportVolume(ctx, s.Project, body, from.size, from.file, tell, how)
+			})
+		},
+	}
+	shape(cmd, &format, &pool, &labels)
+	waits(s, cmd)
+	return cmd
+}
+
+// waits gives an import its flags: there is nothing to plan, so there is no dry run of one.
+func waits(s *session.Session, cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&s.NoWait, "no-wait", false, "do not wait for the operation, only say its ID")
+}
+
+// second completes the second argument with files.
+func second(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 1 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	return nil, cobra.ShellCompDirectiveNoFileComp
+}
+
+// source is a user's file that is imported.
+type source struct {
+	path string
+	file *os.File
+	size model.Bytes
+}
+
+// open opens a regular file. It does not wait for a pipe that nobody writes to, and reads no device.
+func open(path string) (*source, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		if pe, ok := errors.AsType[*fs.PathError](err); ok {
+			err = pe.Err
+		}
+		return nil, fault.New(fault.Unreadable, "cannot read %s", path).Because(err)
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		err = fault.New(fault.Unreadable, "it is no regular file").Try("copy it into one first")
+	case info.Size() == 0:
+		err = fault.New(fault.Unreadable, "it is empty")
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, fault.New(fault.Unreadable, "cannot import %s", path).Because(err)
+	}
+	return &source{path, f, model.Bytes(info.Size())}, nil
+}
+
+func (f *source) close() { _ = f.file.Close() }
+
+// is reports whether the file's content has this digest. Reading it here is cheaper than sending it.
+func (f *source) is(digest string) bool {
+	h := sha256.New()
+	_, err := io.Copy(h, f.file)
+	if _, back := f.file.Seek(0, io.SeekStart); back != nil || err != nil {
+		return false
+	}
+	return hex.EncodeToString(h.Sum(nil)) == digest
+}
+
+func already(s *session.Session, noun, name string) error {
+	if s.Output == output.Name {
+		fmt.Fprintln(s.Out, name)
+	} else if !s.Output.ForPrograms() {
+		fmt.Fprintf(s.Out, "%s/%s has this content already\n", noun, name)
+	}
+	return nil
+}
+
+type sending func(ctx context.Context, c *client.Client, tell client.Progress, how client.Change) (client.Result, error)
+
+func run(ctx context.Context, s *session.Session, noun, name string, from *source, send sending) error {
+	return change.Run(ctx, s, change.Change{Noun: noun, Name: name, Verb: "import", Past: "imported",
+		Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+			shown := follow.NewTransfer(s, from.path)
+			defer shown.Done()
+			return send(ctx, c, shown.See, how)
+		}})
+}

@@ -1,0 +1,242 @@
+// Package volumes holds `hv volume` and `hv boot-file`: what VMs keep and what they boot.
+//
+// What lives here: the commands, and how a user's file is read for an import. What does not: how changes
+// are asked for and followed (change, follow).
+package volumes
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hyper-nixos/hyper-nixos/client"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/change"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+// Command returns `hv volume`.
+func Command(s *session.Session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "volume",
+		Short: "Create, import and delete the disks of VMs",
+		Long: `Creates, imports and deletes volumes: the disks of VMs. A VM names its volumes; the host keeps them in a pool,
+by name, never by a path.`,
+		Example: "  hv volume create web-root --size 10GiB\n  hv volume import web-root ./debian.qcow2 --format qcow2",
+	}
+	cmd.AddCommand(create(s), importVolume(s), list(s), show(s), remove(s))
+	return cmd
+}
+
+func create(s *session.Session) *cobra.Command {
+	var size, format, pool string
+	var labels []string
+	cmd := &cobra.Command{
+		Use:     "create NAME --size SIZE",
+		Short:   "Create an empty volume",
+		Long:    "Creates an empty volume. It takes room as it is written to.",
+		Example: "  hv volume create web-root --size 10GiB",
+		Args:    session.Exactly("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			body, err := volume(args[0], format, pool, labels)
+			if err != nil {
+				return err
+			}
+			if body.Size, err = model.ParseBytes(size); err != nil || size == "" {
+				return report.Usage("--size 10GiB", "--size %q: say how large the volume is to be", size)
+			}
+			return change.Run(cmd.Context(), s, change.Change{Noun: "volume", Name: args[0], Verb: "create", Past: "created",
+				Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+					return c.CreateVolume(ctx, s.Project, body, how)
+				}})
+		},
+	}
+	cmd.Flags().StringVar(&size, "size", "", "its size, such as 10GiB")
+	shape(cmd, &format, &pool, &labels)
+	session.Values(cmd, "size", "1GiB", "10GiB", "100GiB")
+	s.Mutates(cmd)
+	return cmd
+}
+
+// shape gives cmd the flags that describe a volume.
+func shape(cmd *cobra.Command, format, pool *string, labels *[]string) {
+	cmd.Flags().StringVar(format, "format", string(storage.Raw), "raw or qcow2; it is never guessed")
+	cmd.Flags().StringVar(pool, "pool", "", "the pool it is kept in ("+storage.DefaultPool+" when absent)")
+	cmd.Flags().StringArrayVar(labels, "label", nil, "a label: KEY=VALUE")
+	session.Values(cmd, "format", string(storage.Raw), string(storage.QCOW2))
+	session.Values(cmd, "pool", storage.DefaultPool)
+}
+
+func volume(name, format, pool string, labels []string) (wire.CreateVolume, error) {
+	body := wire.CreateVolume{Name: name, VolumeSpec: storage.VolumeSpec{Pool: pool, Format: storage.Format(format)}}
+	if f := body.Format; f != storage.Raw && f != storage.QCOW2 {
+		return body, report.Usage("--format raw, or --format qcow2", "--format %q: there is no such value", format)
+	}
+	var err error
+	body.Labels, err = session.Labels(labels)
+	return body, err
+}
+
+func list(s *session.Session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List volumes",
+		Long:    "Lists volumes: their size, the room that they take, and which VM uses them.",
+		Example: "  hv volume list\n  hv volume list -o name",
+		Args:    session.Exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := s.Client()
+			if err != nil {
+				return err
+			}
+			_, err = listing(s, c).Print(cmd.Context(), s, s.Select())
+			return err
+		},
+	}
+	s.Selects(cmd)
+	return cmd
+}
+
+func listing(s *session.Session, c *client.Client) session.Listing[wire.Volume] {
+	return session.Listing[wire.Volume]{
+		Get: func(ctx context.Context, opt client.ListOptions) (client.Page[wire.Volume], error) {
+			return c.VolumePage(ctx, s.Project, opt)
+		},
+		Table: output.Table{Columns: []output.Column{
+			{Title: "NAME", Cut: true}, {Title: "SIZE", Right: true}, {Title: "TAKES", Right: true}, {Title: "FORMAT"}, {Title: "USED BY", Cut: true}, {Title: "AGE", Right: true},
+			{Title: "POOL", Wide: true}, {Title: "ORIGIN", Wide: true}, {Title: "STATE", Wide: true},
+		}},
+		Name: func(v wire.Volume) string { return v.Metadata.Name },
+		Row: func(v wire.Volume) []string {
+			return []string{
+				v.Metadata.Name, v.Spec.Size.String(), v.Usage.Allocated.String(), string(v.Spec.Format), v.Usage.UsedBy,
+				output.Age(s.Now(), v.Metadata.Created), v.Spec.Pool, string(v.Metadata.Origin), state(v),
+			}
+		},
+		Empty: "no volumes yet: hv volume create NAME --size 10GiB, or hv volume import NAME FILE",
+	}
+}
+
+func state(v wire.Volume) string {
+	switch {
+	case v.Problem != "":
+		return v.Problem
+	case v.Ready:
+		return "ready"
+	}
+	return "being made"
+}
+
+func show(s *session.Session) *cobra.Command {
+	return &cobra.Command{
+		Use:               "show NAME",
+		Short:             "Show one volume",
+		Long:              "Shows one volume. -o json prints the API's object and nothing else.",
+		Example:           "  hv volume show web-root",
+		Args:              session.Exactly("NAME"),
+		ValidArgsFunction: s.Live(1, s.Volumes),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := s.Client()
+			if err != nil {
+				return err
+			}
+			v, err := c.Volume(cmd.Context(), s.Ref(args[0]))
+			switch {
+			case err != nil:
+				return err
+			case s.Output.ForPrograms():
+				return s.Output.Value(s.Out, v)
+			case s.Output == output.Name:
+				fmt.Fprintln(s.Out, v.Metadata.Name)
+				return nil
+			}
+			fmt.Fprintf(s.Out, "volume %s: %s\n", v.Metadata.Name, state(v))
+			var f output.Fields
+			f.Add("size", v.Spec.Size.String())
+			f.Add("takes", v.Usage.Allocated.String())
+			f.Add("format", string(v.Spec.Format))
+			f.Add("pool", v.Spec.Pool)
+			f.Add("used by", v.Usage.UsedBy)
+			f.Add("sha256", v.SHA256)
+			f.Add("origin", string(v.Metadata.Origin))
+			f.Add("created", output.Moment(s.Now(), v.Metadata.Created))
+			f.Add("uid", v.Metadata.UID)
+			return f.Write(s.Out)
+		},
+	}
+}
+
+func remove(s *session.Session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "delete NAME…",
+		Aliases: []string{"rm"},
+		Short:   "Delete volumes and what is on them",
+		Long:    "Deletes volumes and what is on them, for ever; hv asks first. A volume that a VM uses is refused.",
+		Example: "  hv volume delete web-root",
+		Args:    s.Some("volume"), ValidArgsFunction: s.Live(0, s.Volumes),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			c, err := s.Client()
+			if err != nil {
+				return err
+			}
+			if s.Selector != "" {
+				all, err := listing(s, c).Collect(ctx, s.Select())
+				if err != nil {
+					return err
+				}
+				for _, v := range all.Items {
+					args = append(args, v.Metadata.Name)
+				}
+			}
+			if !s.DryRun && len(args) > 0 {
+				if err := confirmLoss(ctx, s, c, args); err != nil {
+					return err
+				}
+			}
+			var all []change.Change
+			for _, name := range args {
+				all = append(all, change.Change{Noun: "volume", Name: name, Verb: "delete", Past: "deleted",
+					Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+						return c.DeleteVolume(ctx, s.Ref(name), how)
+					}})
+			}
+			return change.Run(ctx, s, all...)
+		},
+	}
+	s.Mutates(cmd)
+	s.Selects(cmd)
+	s.Asks(cmd)
+	return cmd
+}
+
+// confirmLoss says what is on the volumes, as far as it can be told, and asks.
+func confirmLoss(ctx context.Context, s *session.Session, c *client.Client, names []string) error {
+	if s.Yes {
+		return nil
+	}
+	var lost []string
+	for _, name := range names {
+		v, err := c.Volume(ctx, s.Ref(name))
+		if fault.KindOf(err) == fault.NotFound && err != nil {
+			continue // for the daemon to refuse
+		}
+		if err != nil {
+			return err
+		}
+		lost = append(lost, fmt.Sprintf("volume %s: %s, %s written", name, v.Spec.Size, v.Usage.Allocated))
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	fmt.Fprintf(s.Err, "this deletes, for ever:\n  %s\n", strings.Join(lost, "\n  "))
+	return s.Confirm(ctx, "delete?")
+}
