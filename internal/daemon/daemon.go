@@ -141,7 +141,7 @@ type daemon struct {
 
 func (d *daemon) wire(ctx context.Context) {
 	d.vms = qemu.New(qemu.Config{
-		Helper: d.helper, Dial: dial, Words: d.logs.Words, Log: d.Log,
+		Helper: d.helper, RunFolder: privilege.RunFolder(d.State), Dial: dial, Words: d.logs.Words, Log: d.Log,
 		Poke: func(uuid string) { d.engine.Poke(uuid) },
 	})
 	declared := ""

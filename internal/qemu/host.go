@@ -12,6 +12,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -52,6 +53,8 @@ type Monitor interface {
 // Config is what a hand is made of.
 type Config struct {
 	Helper Helper
+	// RunFolder is where hv-helper makes VMs' sockets; it names them from there.
+	RunFolder string
 	// Dial connects to a monitor; wired to qemu/monitor, the only one that does.
 	Dial func(ctx context.Context, to MonitorAt) (Monitor, error)
 	// Poke is called when something happened to the VM with this UUID. It must not block.
@@ -251,5 +254,5 @@ func (h *Host) Socket(uuid, name string) (string, error) {
 	if !ok {
 		return "", fault.New(fault.NotFound, "vm %q was started without %s", p.run.Name, name)
 	}
-	return path, nil
+	return filepath.Join(h.RunFolder, path), nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -188,7 +189,7 @@ func (p *process) monitor(ctx context.Context) (Monitor, error) {
 	if !ok {
 		return nil, fault.New(fault.Internal, "vm %q was started without a monitor", p.run.Name)
 	}
-	m, err := p.host.Dial(ctx, MonitorAt{Path: path, Name: p.run.Name, UUID: p.run.VM, Fresh: p.fresh})
+	m, err := p.host.Dial(ctx, MonitorAt{Path: filepath.Join(p.host.RunFolder, path), Name: p.run.Name, UUID: p.run.VM, Fresh: p.fresh})
 	if err != nil {
 		return nil, err
 	}
