@@ -41,6 +41,8 @@ type Result struct {
 	Operation *operation.Operation
 	Preview   *wire.Preview
 	Revision  int64 // the store's; a view that has reached it shows the change
+
+	repeated bool // it is the answer to an earlier call with the same idempotency key
 }
 
 // Auditor keeps the record of every change. *audit.Log is one.
@@ -83,6 +85,7 @@ type Actions struct {
 	Config
 
 	applying sync.Mutex // one apply at a time
+	arriving arrivals
 
 	mu       sync.Mutex
 	resolved *resolved

@@ -29,9 +29,13 @@ func (a *Actions) ImportBootFile(ctx context.Context, call Call, ref model.Ref, 
 		a.refused(ctx, call, BootFileImport, target, err)
 		return Result{}, err
 	}
+	a.arriving.begin()
+	defer a.arriving.end(func(sha string) { a.dropContent(context.WithoutCancel(ctx), sha) })
 	sha, n, err := a.BootFiles.Receive(ctx, size, r)
 	if err != nil {
-		return Result{}, fault.Wrap(err, "cannot import boot file %q", ref.Name)
+		err = fault.Wrap(err, "cannot import boot file %q", ref.Name)
+		a.refused(ctx, call, BootFileImport, target, err)
+		return Result{}, err
 	}
 	replaced := ""
 	res, err := a.do(ctx, call, BootFileImport, target, func(c *change) error {
@@ -44,6 +48,9 @@ func (a *Actions) ImportBootFile(ctx context.Context, call Call, ref model.Ref, 
 		case err != nil:
 			return err
 		}
+		if err := match(call, kv, target); err != nil {
+			return err
+		}
 		replaced = f.SHA256
 		f.Kind, f.SHA256, f.Size, f.Generation = kind, sha, n, f.Generation+1
 		now := a.Now()
@@ -51,8 +58,11 @@ func (a *Actions) ImportBootFile(ctx context.Context, call Call, ref model.Ref, 
 		c.require(store.ModRevision(bootFileKey(target.Ref), kv.ModRevision))
 		return c.put(bootFileKey(target.Ref), f)
 	})
-	if err == nil && replaced != sha {
-		a.dropContent(ctx, replaced)
+	switch {
+	case err != nil || res.repeated:
+		a.arriving.doom(sha)
+	case replaced != sha:
+		a.arriving.doom(replaced)
 	}
 	return res, err
 }
@@ -101,8 +111,10 @@ func (a *Actions) DeleteBootFile(ctx context.Context, call Call, ref model.Ref) 
 		c.txn.Then = append(c.txn.Then, store.DeleteOp(kv.Key))
 		return nil
 	})
-	if err == nil && !call.DryRun {
-		a.dropContent(ctx, content)
+	if err == nil && !call.DryRun && content != "" {
+		a.arriving.begin()
+		a.arriving.doom(content)
+		a.arriving.end(func(sha string) { a.dropContent(context.WithoutCancel(ctx), sha) })
 	}
 	return res, err
 }
@@ -125,9 +137,6 @@ func (a *Actions) bootFileUsers(ctx context.Context, ref model.Ref) (string, err
 // dropContent removes content that no boot file names any more. What cannot be removed now wastes
 // room and nothing else.
 func (a *Actions) dropContent(ctx context.Context, sha string) {
-	if sha == "" {
-		return
-	}
 	files, _, err := store.ListAll[storage.BootFile](ctx, a.Store, store.SpecPrefix("boot-file"))
 	for _, f := range files {
 		if f.Value.SHA256 == sha {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
@@ -13,14 +14,23 @@ import (
 // CancelOperation puts back the wish that was before an operation's, and ends the operation. id is
 // any prefix that only one operation has.
 func (a *Actions) CancelOperation(ctx context.Context, call Call, id string) (Result, error) {
-	wish, kv, err := a.operation(ctx, id)
-	if err != nil {
+	target := operation.Target{Kind: "operation", Ref: model.Ref{Project: store.HostWide, Name: id}}
+	if err := a.Authorize(ctx, call, OperationCancel); err != nil {
+		a.refused(ctx, call, OperationCancel, target, err)
 		return Result{}, err
 	}
-	target := operation.Target{Kind: "operation", Ref: wish.Target.Ref}
-	target.Name = wish.ID
+	found, _, err := a.operation(ctx, id)
+	if err != nil {
+		a.refused(ctx, call, OperationCancel, target, err)
+		return Result{}, err
+	}
+	target.Ref = model.Ref{Project: found.Target.Project, Name: found.ID}
 	return a.do(ctx, call, OperationCancel, target, func(c *change) error {
-		st, _, err := store.Get[operation.Status](ctx, a.Store, store.StatusKey(store.Ref{Kind: "operation", Project: wish.Target.Project, Name: wish.ID}, "reconcile"))
+		wish, kv, err := a.operation(ctx, found.ID)
+		if err != nil {
+			return err
+		}
+		st, _, err := store.Get[operation.Status](ctx, a.Store, store.StatusKey(operationRef(wish), "reconcile"))
 		if err != nil && fault.KindOf(err) != fault.NotFound {
 			return err
 		}

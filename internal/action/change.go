@@ -11,6 +11,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
@@ -25,7 +26,6 @@ type change struct {
 	plan   []wire.PlanStep
 	notes  finding.List
 	diff   []wire.Change
-	after  func() // once it is committed
 }
 
 func (c *change) put(key string, v any) error {
@@ -46,11 +46,11 @@ const maxRaces = 16
 // do takes one change through the gate, the audit log and the store. build reads what there is and
 // puts the transaction together; it is called again when what it read has changed meanwhile.
 func (a *Actions) do(ctx context.Context, call Call, row Row, target operation.Target, build func(*change) error) (Result, error) {
-	if err := a.Authorize(ctx, call, row); err != nil {
+	if err := a.may(ctx, call, row, target); err != nil {
 		a.refused(ctx, call, row, target, err)
 		return Result{}, err
 	}
-	if res, ok, err := a.repeated(ctx, call); ok || err != nil {
+	if res, ok, err := a.repeated(ctx, call, row, target); ok || err != nil {
 		return res, err
 	}
 	c := a.fresh(call, row, target)
@@ -59,6 +59,9 @@ func (a *Actions) do(ctx context.Context, call Call, row Row, target operation.T
 		return preview(c, err)
 	}
 	if err != nil {
+		if res, ok, again := a.repeated(ctx, call, row, target); ok && again == nil {
+			return res, nil // what is in the way is what the same call has just made
+		}
 		a.refused(ctx, call, row, target, err)
 		return Result{}, err
 	}
@@ -68,6 +71,10 @@ func (a *Actions) do(ctx context.Context, call Call, row Row, target operation.T
 	}
 	res, err := a.commit(ctx, c, receipt.Seq, build)
 	if err != nil {
+		if same, ok, again := a.repeated(ctx, call, row, target); ok && again == nil {
+			a.outcome(ctx, row, c.wish, operation.Superseded, receipt.Seq, fmt.Errorf("the same call was made before: operation %s", same.Operation.ID))
+			return same, nil
+		}
 		a.outcome(ctx, row, c.wish, operation.Failed, receipt.Seq, err)
 		return Result{}, err
 	}
@@ -75,6 +82,17 @@ func (a *Actions) do(ctx context.Context, call Call, row Row, target operation.T
 		a.outcome(ctx, row, res.Operation.Wish, res.Operation.State, receipt.Seq, nil)
 	}
 	return res, nil
+}
+
+// may is the gate, and what it needs to know of the target.
+func (a *Actions) may(ctx context.Context, call Call, row Row, target operation.Target) error {
+	if err := a.Authorize(ctx, call, row); err != nil {
+		return err
+	}
+	if target.Project == store.HostWide {
+		return nil
+	}
+	return model.CheckName("project", target.Project)
 }
 
 func (a *Actions) fresh(call Call, row Row, target operation.Target) *change {
@@ -92,17 +110,17 @@ func (a *Actions) commit(ctx context.Context, c *change, seq int64, build func(*
 		}
 		done, err := a.Store.Commit(ctx, c.txn)
 		if err == nil {
-			if c.after != nil {
-				c.after()
-			}
 			op := operation.Operation{Wish: c.wish, Status: operation.Status{State: operation.Pending, Findings: c.notes}}
 			if c.status != nil {
 				op.Status = *c.status
 			}
 			return Result{Operation: &op, Revision: done.Revision}, nil
 		}
-		if _, raced := errors.AsType[*store.CompareFailed](err); !raced || race == maxRaces {
+		if _, raced := errors.AsType[*store.CompareFailed](err); !raced {
 			return Result{}, err
+		}
+		if race == maxRaces {
+			return Result{}, fault.New(fault.Unavailable, "others change %s all the time", c.wish.Target).Because(err).Try("try again")
 		}
 		again := &change{call: c.call, row: c.row, wish: c.wish}
 		again.wish.Params = nil
@@ -115,7 +133,7 @@ func (a *Actions) commit(ctx context.Context, c *change, seq int64, build func(*
 
 // addOperation puts the operation, and the mark of its idempotency key, into the transaction.
 func (a *Actions) addOperation(c *change) error {
-	ref := store.Ref{Kind: "operation", Project: c.wish.Target.Project, Name: c.wish.ID}
+	ref := operationRef(c.wish)
 	if err := c.put(store.SpecKey(ref), c.wish); err != nil {
 		return err
 	}
@@ -137,8 +155,8 @@ func idempotencyKey(call Call) string {
 	return store.ClaimKey("idempotency", store.HostWide, hex.EncodeToString(sum[:16]))
 }
 
-// repeated answers a call that was made before with what it was answered then.
-func (a *Actions) repeated(ctx context.Context, call Call) (Result, bool, error) {
+// repeated answers a call that was made before with the operation that it made then, as it is now.
+func (a *Actions) repeated(ctx context.Context, call Call, row Row, target operation.Target) (Result, bool, error) {
 	if call.IdempotencyKey == "" || call.DryRun {
 		return Result{}, false, nil
 	}
@@ -153,8 +171,22 @@ func (a *Actions) repeated(ctx context.Context, call Call) (Result, bool, error)
 	if err != nil {
 		return Result{}, false, fault.Wrap(err, "this call was made before, and its operation is gone")
 	}
-	op := operation.Operation{Wish: wish, Status: operation.Status{State: operation.Pending}}
-	return Result{Operation: &op, Revision: kv.ModRevision}, true, nil
+	if wish.Action != row.name || wish.Target != target {
+		return Result{}, false, fault.New(fault.Conflict, "this idempotency key was used for %s of %s, operation %s", wish.Action, wish.Target, wish.ID).
+			Try("make another key for another call")
+	}
+	st, _, err := store.Get[operation.Status](ctx, a.Store, store.StatusKey(operationRef(wish), "reconcile"))
+	if err != nil {
+		if fault.KindOf(err) != fault.NotFound {
+			return Result{}, false, err
+		}
+		st.State = operation.Pending
+	}
+	return Result{Operation: &operation.Operation{Wish: wish, Status: st}, Revision: kv.ModRevision, repeated: true}, true, nil
+}
+
+func operationRef(w operation.Wish) store.Ref {
+	return store.Ref{Kind: "operation", Project: w.Target.Project, Name: w.ID}
 }
 
 // preview is the answer to a dry run: a refusal is part of it, not an error.
@@ -176,11 +208,17 @@ func preview(c *change, err error) (Result, error) {
 	return Result{Preview: p}, nil
 }
 
-// record is one line of the audit log.
+// record is one line of the audit log. A name that is too long to be one is cut: who tries it does
+// not escape the log.
 func record(call Call, row Row, target operation.Target, wish operation.Wish, phase audit.Phase) audit.Record {
+	const most = 256
+	name := target.String()
+	if len(name) > most {
+		name = name[:most] + "…"
+	}
 	return audit.Record{
 		Time: wish.Created, Actor: audit.Actor{UID: int64(call.Actor.UID), User: call.Actor.Name, Via: call.Actor.Via},
-		Action: row.name, Target: target.String(), Phase: phase, Operation: wish.ID, Params: wish.Params,
+		Action: row.name, Target: name, Phase: phase, Operation: wish.ID, Params: wish.Params,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
+	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 )
@@ -25,6 +26,9 @@ func (a *Actions) Authorize(ctx context.Context, call Call, r Row) error {
 	}
 	if len(call.IdempotencyKey) > 128 {
 		return fault.New(fault.Invalid, "the idempotency key has %d bytes: at most 128", len(call.IdempotencyKey))
+	}
+	if f, _, err := catalogue.Lookup(r.feature); err == nil && f.Core {
+		return nil // cannot be off: where QEMU is missing, who asks why must be answered, and a VM can be stopped
 	}
 	res, _, err := a.Resolution(ctx)
 	if err != nil {
