@@ -22,6 +22,7 @@ type Origin string
 const (
 	Declared Origin = "declared" // stands in the host's declaration, and is edited there only
 	Manual   Origin = "manual"   // made by CLI or API; `hv config apply` never touches it
+	Released Origin = "released" // stood in the declaration once; its owner's to edit, delete or declare again
 )
 
 // Metadata is what every object carries beside its spec.

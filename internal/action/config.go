@@ -21,60 +21,78 @@ import (
 // ApplyConfig makes a declaration, as config.Declaration.Encode writes it, the one that stands. What
 // it wishes of VMs is wished after it is durable; if that is cut off the next start finishes it.
 func (a *Actions) ApplyConfig(ctx context.Context, call Call, encoded []byte) (Result, error) {
-	if a.DeclaredBy != "" && call.Actor.Via != "boot" {
-		err := fault.New(fault.Denied, "this host's declaration is %s, applied at boot", a.DeclaredBy).
-			Try("change it where that file comes from; hv config check FILE says what would follow").WithCode("HV-CFG-001")
+	decl, err := a.mayApply(ctx, call, encoded)
+	if err == nil && !call.DryRun {
+		if !a.applying.TryLock() {
+			err = fault.New(fault.Conflict, "another declaration is being applied").Try("hv operation list, then apply again").WithCode("HV-CFG-003")
+		} else {
+			defer a.applying.Unlock()
+		}
+	}
+	if err == nil {
+		encoded, err = decl.Encode() // in one form, so that the same one is known again
+	}
+	if err != nil {
 		a.refused(ctx, call, ConfigApply, configTarget, err)
 		return Result{}, err
 	}
-	decl, err := config.Decode(encoded)
-	if err != nil {
-		return Result{}, fault.Wrap(err, "cannot apply the declaration")
-	}
-	if !a.applying.TryLock() {
-		return Result{}, fault.New(fault.Conflict, "another declaration is being applied").Try("hv operation list, then apply again")
-	}
-	defer a.applying.Unlock()
 	return a.apply(ctx, call, decl, encoded)
+}
+
+// mayApply is the gate, before anything of a stranger's is read, and then the reading.
+func (a *Actions) mayApply(ctx context.Context, call Call, encoded []byte) (config.Declaration, error) {
+	if err := a.Authorize(ctx, call, ConfigApply); err != nil {
+		return config.Declaration{}, err
+	}
+	if a.DeclaredBy != "" && call.Actor.Via != "boot" {
+		return config.Declaration{}, fault.New(fault.Denied, "this host's declaration is %s, applied at boot", a.DeclaredBy).
+			Try("change it where that file comes from; hv config check FILE says what would follow").WithCode("HV-CFG-001")
+	}
+	decl, err := config.Decode(encoded)
+	return decl, fault.Wrap(err, "cannot apply the declaration")
 }
 
 func (a *Actions) apply(ctx context.Context, call Call, decl config.Declaration, encoded []byte) (Result, error) {
 	var applied config.Applied
-	var before config.Declaration
-	same := false
+	var gone []string
 	res, err := a.do(ctx, call, ConfigApply, configTarget, func(c *change) error {
-		kv, err := a.standing(ctx, &applied, &before)
+		before, kv, err := a.standing(ctx)
 		if err != nil {
 			return err
 		}
-		report := config.Check(decl, a.Facts())
-		c.notes = append(report.Findings, a.clashes(ctx, decl)...)
+		if err := match(call, kv, configTarget); err != nil {
+			return err
+		}
+		if gone, err = a.declaredNoMore(ctx, decl); err != nil {
+			return err
+		}
+		c.notes = append(config.Check(decl, a.Facts()).Findings, a.clashes(ctx, decl)...)
 		c.notes.Sort()
-		for _, d := range config.Diff(before, decl) {
+		for _, d := range config.Diff(before.decl, decl) {
 			c.diff = append(c.diff, wire.Change{Path: d.Path, Kind: string(d.Kind), Old: d.Old, New: d.New})
 		}
-		a.planVMs(c, before, decl)
+		planVMs(c, before.decl, decl, gone)
 		if c.notes.Refuses() {
 			return fault.New(fault.Invalid, "the declaration is refused").Because(finding.Refusal{Findings: c.notes})
 		}
-		same = applied.Complete && slices.Equal(applied.Declaration, encoded)
-		if !same {
-			applied.Generation++
+		now := a.Now()
+		c.status = &operation.Status{State: operation.Done, Ended: &now, Findings: c.notes}
+		c.require(store.ModRevision(ConfigKey(), kv.ModRevision))
+		if applied = before.Applied; slices.Equal(applied.Declaration, encoded) {
+			c.wish.Generation = applied.Generation
+			return nil // it stands; what has moved away from it since is wished back
 		}
-		applied.At, applied.By, applied.Source, applied.Declaration, applied.Complete = c.wish.Created, call.Actor, "applied", encoded, same
+		applied = config.Applied{Generation: applied.Generation + 1, At: c.wish.Created, By: call.Actor, Source: "applied", Declaration: encoded}
 		if a.DeclaredBy != "" {
 			applied.Source = a.DeclaredBy
 		}
-		now := a.Now()
-		c.status = &operation.Status{State: operation.Done, Ended: &now, Findings: c.notes}
 		c.wish.Generation = applied.Generation
-		c.require(store.ModRevision(ConfigKey(), kv.ModRevision))
 		return c.put(ConfigKey(), applied)
 	})
-	if err != nil || call.DryRun {
+	if err != nil || call.DryRun || res.repeated {
 		return res, err
 	}
-	ids, rev, err := a.wishVMs(ctx, call, before, decl)
+	ids, rev, err := a.wishVMs(ctx, call, gone, decl)
 	if err != nil {
 		return res, fault.Wrap(err, "the declaration stands, and not all of its VMs could be wished for")
 	}
@@ -83,38 +101,50 @@ func (a *Actions) apply(ctx context.Context, call Call, decl config.Declaration,
 	return res, a.completed(ctx, applied)
 }
 
-// standing reads the declaration that stands.
-func (a *Actions) standing(ctx context.Context, applied *config.Applied, decl *config.Declaration) (store.KV, error) {
-	got, kv, err := store.Get[config.Applied](ctx, a.Store, ConfigKey())
-	if fault.KindOf(err) == fault.NotFound {
-		return kv, nil
-	}
-	if err != nil {
-		return kv, err
-	}
-	*applied = got
-	*decl, err = config.Decode(got.Declaration)
-	return kv, fault.Wrap(err, "the standing declaration cannot be read")
+// standing is the declaration that stands; zero for none.
+type standing struct {
+	config.Applied
+	decl config.Declaration
 }
 
-// clashes says which declared VMs have the name of one that was made by hand.
+func (a *Actions) standing(ctx context.Context) (standing, store.KV, error) {
+	got, kv, err := store.Get[config.Applied](ctx, a.Store, ConfigKey())
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return standing{}, kv, nil
+	}
+	if err != nil {
+		return standing{}, kv, err
+	}
+	decl, err := config.Decode(got.Declaration)
+	return standing{Applied: got, decl: decl}, kv, fault.Wrap(err, "the standing declaration cannot be read")
+}
+
+// clashes says which declared VMs have the name of one that is not the declaration's, and what the
+// others name that does not exist.
 func (a *Actions) clashes(ctx context.Context, decl config.Declaration) finding.List {
 	var found finding.List
 	for _, name := range decl.Names() {
-		o, _, err := a.vm(ctx, model.Ref{Project: model.DefaultProject, Name: name})
-		if err == nil && o.Origin == model.Manual {
-			path := config.VMPath(name)
+		path := config.VMPath(name)
+		refuse := func(code, what, remedy string) {
 			found = append(found, finding.Finding{
-				Code: "HV-CFG-002", Severity: finding.Refused, Subject: []string{"vm/" + name}, Path: path, Position: decl.Sources.At(path),
-				What: "vm " + name + " exists already and was made by hand", Remedy: "declare it under another name, or hv vm delete " + name,
+				Code: code, Severity: finding.Refused, Subject: []string{"vm/" + name}, Path: path, Position: decl.Sources.At(path),
+				What: "vm " + name + " " + what, Remedy: remedy,
 			})
+		}
+		o, _, err := store.Get[vm.Object](ctx, a.Store, store.SpecKey(vmRef(model.Ref{Project: model.DefaultProject, Name: name})))
+		switch {
+		case err != nil: // it is not there, or the wish for it will say what is wrong
+		case o.Deleted != nil:
+			refuse("HV-CFG-004", "is being deleted", "hv vm wait "+name+" --for deleted, then apply again")
+		case o.Origin == model.Manual:
+			refuse("HV-CFG-002", "exists already and was made by hand", "declare it under another name, or hv vm delete "+name)
 		}
 		found = append(found, a.lost(ctx, model.DefaultProject, decl.VMs[name])...)
 	}
 	return found
 }
 
-func (a *Actions) planVMs(c *change, before, after config.Declaration) {
+func planVMs(c *change, before, after config.Declaration, gone []string) {
 	c.step("make this declaration the one that stands")
 	for _, name := range after.Names() {
 		if _, was := before.VMs[name]; was {
@@ -123,24 +153,20 @@ func (a *Actions) planVMs(c *change, before, after config.Declaration) {
 			c.step("vm %s: create", name)
 		}
 	}
-	for _, name := range before.Names() {
-		if _, still := after.VMs[name]; !still {
-			c.step("vm %s: stop; it and its volumes are kept", name)
-		}
+	for _, name := range gone {
+		c.step("vm %s: stop; it and its volumes are kept", name)
 	}
 }
 
 // wishVMs wishes for every declared VM, and off what is declared no more. All are tried; what
 // failed is told together.
-func (a *Actions) wishVMs(ctx context.Context, call Call, before, after config.Declaration) ([]string, int64, error) {
+func (a *Actions) wishVMs(ctx context.Context, call Call, gone []string, decl config.Declaration) ([]string, int64, error) {
 	var jobs []func(context.Context) (Result, error)
-	for _, name := range after.Names() {
-		jobs = append(jobs, func(ctx context.Context) (Result, error) { return a.wishVM(ctx, call, after.VMs[name]) })
+	for _, name := range decl.Names() {
+		jobs = append(jobs, func(ctx context.Context) (Result, error) { return a.wishVM(ctx, call, decl.VMs[name]) })
 	}
-	for _, name := range before.Names() {
-		if _, still := after.VMs[name]; !still {
-			jobs = append(jobs, func(ctx context.Context) (Result, error) { return a.unwishVM(ctx, call, name) })
-		}
+	for _, name := range gone {
+		jobs = append(jobs, func(ctx context.Context) (Result, error) { return a.unwishVM(ctx, call, name) })
 	}
 	results, errs := make([]Result, len(jobs)), make([]error, len(jobs))
 	var g errgroup.Group
@@ -175,6 +201,9 @@ func (a *Actions) wishVM(ctx context.Context, call Call, def vm.Definition) (Res
 		return Result{}, nil
 	}
 	return a.editVM(ctx, call, VMEdit, ref, func(o vm.Object) (vm.Definition, model.Origin, error) {
+		if o.Origin == model.Manual { // made by hand while the declaration was being applied
+			return vm.Definition{}, "", fault.New(fault.Conflict, "vm %q exists already and was made by hand", o.Name).WithCode("HV-CFG-002")
+		}
 		return declared(o, def), model.Declared, nil
 	})
 }
@@ -204,19 +233,26 @@ func sameLabels(a, b map[string]string) bool {
 	return true
 }
 
-// unwishVM stops a VM that is declared no more. From now on it is its owner's to delete.
+// unwishVM stops a VM that is declared no more. From now on it is its owner's to edit, to delete, and
+// to declare again. It is not held against the host: what does not fit any more can be stopped too.
 func (a *Actions) unwishVM(ctx context.Context, call Call, name string) (Result, error) {
-	ref := model.Ref{Project: model.DefaultProject, Name: name}
+	target := vmTarget(model.Ref{Project: model.DefaultProject, Name: name})
 	call.IfMatch, call.IdempotencyKey, call.Actor.Via = 0, "", "apply"
-	res, err := a.editVM(ctx, call, VMEdit, ref, func(o vm.Object) (vm.Definition, model.Origin, error) {
-		def := vm.Definition{Name: o.Name, Labels: o.Labels, Spec: o.Spec.Clone()}
-		def.Power = vm.Off
-		return def, model.Manual, nil
+	return a.do(ctx, call, VMEdit, target, func(c *change) error {
+		o, kv, err := a.vm(ctx, target.Ref)
+		if err != nil {
+			return err
+		}
+		c.step("stop vm %s", name)
+		o.Origin = model.Released
+		o.Generation++
+		if o.Spec.Power != vm.Off {
+			o.Spec.Power, o.PowerGeneration = vm.Off, o.Generation
+		}
+		c.wish.Generation = o.Generation
+		c.require(store.ModRevision(kv.Key, kv.ModRevision))
+		return c.put(kv.Key, o)
 	})
-	if fault.KindOf(err) == fault.NotFound {
-		return Result{}, nil
-	}
-	return res, err
 }
 
 // completed notes that everything in the standing declaration was wished for.
@@ -234,32 +270,31 @@ func (a *Actions) completed(ctx context.Context, applied config.Applied) error {
 
 // Resume finishes an apply that was cut off.
 func (a *Actions) Resume(ctx context.Context, call Call) error {
-	var applied config.Applied
-	var decl config.Declaration
-	kv, err := a.standing(ctx, &applied, &decl)
-	if err != nil || kv.Value == nil || applied.Complete {
-		return err
-	}
 	a.applying.Lock()
 	defer a.applying.Unlock()
-	gone, err := a.declaredBefore(ctx, decl)
+	stands, _, err := a.standing(ctx)
+	if err != nil || stands.Generation == 0 || stands.Complete {
+		return err
+	}
+	gone, err := a.declaredNoMore(ctx, stands.decl)
 	if err != nil {
 		return err
 	}
-	if _, _, err := a.wishVMs(ctx, call, gone, decl); err != nil {
+	if _, _, err := a.wishVMs(ctx, call, gone, stands.decl); err != nil {
 		return fault.Wrap(err, "the declaration stands, and not all of its VMs could be wished for")
 	}
-	return a.completed(ctx, applied)
+	return a.completed(ctx, stands.Applied)
 }
 
-// declaredBefore is a declaration of the VMs that are stored as declared and are not in decl.
-func (a *Actions) declaredBefore(ctx context.Context, decl config.Declaration) (config.Declaration, error) {
+// declaredNoMore are the names of VMs that are stored as declared and are not in decl, whichever
+// declaration had them: one that was cut off before it stopped them leaves them to the next.
+func (a *Actions) declaredNoMore(ctx context.Context, decl config.Declaration) ([]string, error) {
 	all, _, err := store.ListAll[vm.Object](ctx, a.Store, store.SpecPrefix("vm"))
-	before := config.Declaration{VMs: map[string]vm.Definition{}}
+	var names []string
 	for _, o := range all {
 		if _, still := decl.VMs[o.Value.Name]; !still && o.Value.Origin == model.Declared {
-			before.VMs[o.Value.Name] = vm.Definition{Name: o.Value.Name}
+			names = append(names, o.Value.Name)
 		}
 	}
-	return before, err
+	return names, err
 }
