@@ -9,6 +9,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
@@ -21,15 +22,16 @@ func (a *Actions) claim(ctx context.Context, c *change, before, next vm.Object) 
 	if err := a.claimVolumes(ctx, c, before, next, holder); err != nil {
 		return err
 	}
+	alone := vmTarget(model.Ref{Project: next.Project, Name: next.Name}).String() // there may be one of this name in each project
 	if before.Spec.UUID == "" {
-		if err := a.claimAlone(ctx, c, "uuid", next.Spec.UUID, holder); err != nil {
+		if err := a.claimAlone(ctx, c, "uuid", next.Spec.UUID, alone); err != nil {
 			return err
 		}
 	}
 	had, has := macs(before.Spec), macs(next.Spec)
 	for _, mac := range has {
 		if !slices.Contains(had, mac) {
-			if err := a.claimAlone(ctx, c, "mac", mac, holder); err != nil {
+			if err := a.claimAlone(ctx, c, "mac", mac, alone); err != nil {
 				return err
 			}
 		}

@@ -1,6 +1,7 @@
 package action
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -38,14 +39,13 @@ func (a *Actions) CreateVM(ctx context.Context, call Call, project string, def v
 
 func (a *Actions) createVM(ctx context.Context, call Call, row Row, project string, def vm.Definition, origin model.Origin) (Result, error) {
 	target := vmTarget(model.Ref{Project: project, Name: def.Name})
-	given := def.UUID
 	return a.do(ctx, call, row, target, func(c *change) error {
 		if err := a.checkVM(ctx, c, def); err != nil {
 			return err
 		}
-		spec := def.Spec.Clone()
-		if given == "" {
-			spec.UUID = uuid(a.Random(16))
+		spec, err := a.withUUID(ctx, def.Spec.Clone())
+		if err != nil {
+			return err
 		}
 		key := store.SpecKey(vmRef(target.Ref))
 		if _, err := a.Store.Get(ctx, key); err == nil {
@@ -111,6 +111,29 @@ func (a *Actions) lost(ctx context.Context, project string, def vm.Definition) f
 	return found
 }
 
+// withUUID gives a spec a UUID if it has none: one from which no MAC address is made that another VM
+// has. Three bytes of it are all that differs, which is little among thousands.
+func (a *Actions) withUUID(ctx context.Context, spec vm.Spec) (vm.Spec, error) {
+	if spec.UUID != "" {
+		return spec, nil
+	}
+	for range 8 {
+		spec.UUID = uuid(a.Random(16))
+		taken := false
+		for _, mac := range macs(spec) {
+			_, err := a.Store.Get(ctx, store.ClaimKey("mac", store.HostWide, mac))
+			if err != nil && fault.KindOf(err) != fault.NotFound {
+				return spec, err
+			}
+			taken = taken || err == nil
+		}
+		if !taken {
+			break // else the address was given by hand, and the claim says whose it is
+		}
+	}
+	return spec, nil
+}
+
 // uuid makes a random UUID (RFC 9562, version 4) of 16 random bytes.
 func uuid(b []byte) string {
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
@@ -123,8 +146,10 @@ func (a *Actions) EditVM(ctx context.Context, call Call, ref model.Ref, patch js
 		if o.Origin == model.Declared {
 			return vm.Definition{}, "", declaredOnly("edited", o.Name)
 		}
-		def, err := patched(vm.Definition{Labels: o.Labels, Spec: o.Spec}, patch)
-		def.Name = o.Name
+		def, err := patched(ctx, vm.Definition{Name: o.Name, Labels: o.Labels, Spec: o.Spec}, patch)
+		if err == nil && def.Name != o.Name {
+			err = fault.New(fault.Invalid, "vm %q cannot be renamed", o.Name).Try("leave name out of the patch")
+		}
 		return def, o.Origin, err
 	})
 }
@@ -188,15 +213,25 @@ func edited(o vm.Object, def vm.Definition, origin model.Origin) (vm.Object, err
 	return next, nil
 }
 
-// mayLetGo refuses to take a disk from a VM that has a process: QEMU still writes to it.
+// mayLetGo refuses to take a disk from a VM that has a process, or to make it read-only: QEMU still
+// writes to it. One that is wished on may get its process any moment.
 func (a *Actions) mayLetGo(ctx context.Context, o, next vm.Object) error {
-	state, err := a.state(ctx, o)
-	if err != nil || !state.Alive() {
+	st, err := a.power(ctx, o)
+	if err != nil {
 		return err
 	}
+	wished := o.Spec.Power != vm.Off && o.Spec.Power != "" && (st.Ended == nil || st.Ended.PowerGeneration < o.PowerGeneration)
+	if !st.State.Alive() && !wished {
+		return nil
+	}
+	now := "wished " + string(o.Spec.Power)
+	if st.State.Alive() {
+		now = string(st.State)
+	}
 	for _, device := range slices.Sorted(maps.Keys(o.Spec.Disks)) {
-		if next.Spec.Disks[device].Volume != o.Spec.Disks[device].Volume {
-			return fault.New(fault.Precondition, "disk %q of vm %q is in use while the VM is %s", device, o.Name, state).
+		had, has := o.Spec.Disks[device], next.Spec.Disks[device]
+		if has.Volume != had.Volume || has.ReadOnly && !had.ReadOnly {
+			return fault.New(fault.Precondition, "disk %q of vm %q is in use while the VM is %s", device, o.Name, now).
 				Try("hv vm stop %s first", o.Name).WithCode("HV-VM-004")
 		}
 	}
@@ -270,18 +305,21 @@ func (a *Actions) PowerVM(ctx context.Context, call Call, row Row, ref model.Ref
 		if err := match(call, kv, target); err != nil {
 			return err
 		}
-		state, err := a.state(ctx, o)
+		st, err := a.power(ctx, o)
 		if err != nil {
 			return err
 		}
-		verdict := vm.Allowed(v.verb, state)
+		verdict := vm.Allowed(v.verb, st.State)
 		if verdict == vm.Never {
-			return illegal(v.verb, state, o.Name)
+			return illegal(v.verb, st.State, o.Name)
+		}
+		if v.verb == vm.VerbStop && st.StopAsked != nil && !a.Now().Before(st.StopAsked.Deadline) {
+			verdict = vm.Yes // the guest has let its time pass: it is asked anew
 		}
 		c.require(store.ModRevision(kv.Key, kv.ModRevision))
 		c.params(v.verb, opt)
 		c.step("%s vm %s", v.verb, o.Name)
-		c.wish.Before = string(o.Spec.Power)
+		c.wish.Before = string(cmp.Or(o.Spec.Power, vm.Off))
 		c.wish.Generation = o.Generation
 		if v.verb == vm.VerbReboot || verdict == vm.Done && o.Spec.Power == v.power {
 			return nil // nothing new is wished
@@ -323,12 +361,18 @@ func (a *Actions) vm(ctx context.Context, ref model.Ref) (vm.Object, store.KV, e
 	return o, kv, err
 }
 
-// state is what was last seen of a VM's power.
-func (a *Actions) state(ctx context.Context, o vm.Object) (vm.State, error) {
+// power is what was last seen of a VM's power; that of a VM that was never looked at is off.
+func (a *Actions) power(ctx context.Context, o vm.Object) (vm.PowerStatus, error) {
 	st, _, err := store.Get[vm.PowerStatus](ctx, a.Store, store.StatusKey(vmRef(model.Ref{Project: o.Project, Name: o.Name}), "power"))
 	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return vm.StateOff, nil
+		return vm.PowerStatus{State: vm.StateOff}, nil
 	}
+	return st, err
+}
+
+// state is the state of that.
+func (a *Actions) state(ctx context.Context, o vm.Object) (vm.State, error) {
+	st, err := a.power(ctx, o)
 	return st.State, err
 }
 
