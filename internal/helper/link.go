@@ -25,6 +25,7 @@ const (
 // linksGroup is the cgroup of a VM's passts. Their memory is not the guest's.
 func linksGroup(vm string) string { return vm + ".uplinks" }
 
+// logName is where a passt says what goes wrong; a file's name may have 255 bytes, a socket's name has 100.
 func logName(socket string) string { return "passt-" + socket + ".log" }
 
 func (l *link) alive() bool { return l.process != nil && l.Alive() }

@@ -137,7 +137,7 @@ func (h *Helper) prepare(g *guest, l *privilege.Launch, files []*os.File) (*star
 			return s, err
 		}
 		s.own, s.birth.Files = append(s.own, f), append(s.birth.Files, f)
-		g.record.Sockets[n] = n + ".sock"
+		g.record.Sockets[n] = run.SocketFile(n)
 	}
 	if s.birth.Cgroup, err = h.tree.Make(l.VM, cgroup.Limits(l.Limits)); err != nil {
 		return s, err

@@ -27,8 +27,14 @@ func isUUID(s string) bool {
 }
 
 // isLabel accepts a DNS label (RFC 1123).
-func isLabel(s string) bool {
-	if s == "" || len(s) > 63 || s[0] == '-' || s[len(s)-1] == '-' {
+func isLabel(s string) bool { return len(s) <= 63 && isSocket(s) }
+
+// maxName bounds the names of files and sockets: a device's kind and its name, which is a DNS label.
+const maxName = 100
+
+// isSocket accepts what may become a part of the file name of a socket.
+func isSocket(s string) bool {
+	if s == "" || len(s) > maxName || s[0] == '-' || s[len(s)-1] == '-' {
 		return false
 	}
 	for i := range len(s) {
@@ -39,16 +45,9 @@ func isLabel(s string) bool {
 	return true
 }
 
-// maxSocket keeps a socket's path within sun_path: "/run/hv/01234567/vm/" and a UUID take 57 of its 108
-// bytes, "/" and ".sock" another 6.
-const maxSocket = 40
-
-// isSocket accepts what may become the file name of a socket.
-func isSocket(s string) bool { return len(s) <= maxSocket && isLabel(s) }
-
 // isFile accepts the name of a file that is handed over. It never becomes a path.
 func isFile(s string) bool {
-	if s == "" || len(s) > 63 {
+	if s == "" || len(s) > maxName {
 		return false
 	}
 	for i := range len(s) {

@@ -1,6 +1,8 @@
 package run
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -14,9 +16,25 @@ import (
 // backlog is how many connections wait for QEMU or hvd to accept them.
 const backlog = 16
 
+// maxSocket keeps a socket's path within sun_path (unix(7)): "/run/hv/01234567/vm/", a UUID and "/" take
+// 57 of its 107 bytes.
+const maxSocket = 50
+
+// SocketFile is the file name of a VM's socket of that name: a long one is cut, and a digest keeps it apart
+// from others.
+func SocketFile(name string) string {
+	const suffix = ".sock"
+	if len(name)+len(suffix) <= maxSocket {
+		return name + suffix
+	}
+	sum := sha256.Sum256([]byte(name))
+	digest := "_" + hex.EncodeToString(sum[:6]) // no name has a "_"
+	return name[:maxSocket-len(digest)-len(suffix)] + digest + suffix
+}
+
 // SocketPath is where a VM's socket of that name stands.
 func (f *Folder) SocketPath(uuid, name string) string {
-	return filepath.Join(f.VM(uuid), name+".sock")
+	return filepath.Join(f.VM(uuid), SocketFile(name))
 }
 
 // ListenVM makes a listening stream socket in a VM's folder that only hvd may connect to.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -13,8 +14,9 @@ import (
 
 // Listener is a listening socket.
 type Listener struct {
-	file *os.File
-	raw  syscall.RawConn
+	file   *os.File
+	raw    syscall.RawConn
+	closed atomic.Bool // the runtime's error for it cannot be named
 }
 
 // Listen makes a socket at path with mode 0600. A file that is there is an error: the caller knows
@@ -53,6 +55,9 @@ func (l *Listener) Accept() (*Conn, error) {
 		fd, _, got = unix.Accept4(int(lfd), unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
 		return !retry(got) && !errors.Is(got, unix.ECONNABORTED)
 	})
+	if err != nil && l.closed.Load() {
+		err = os.ErrClosed
+	}
 	if err = errors.Join(err, got); err != nil {
 		return nil, err
 	}
@@ -60,4 +65,7 @@ func (l *Listener) Accept() (*Conn, error) {
 }
 
 // Close stops listening. The file at the path stays.
-func (l *Listener) Close() error { return l.file.Close() }
+func (l *Listener) Close() error {
+	l.closed.Store(true)
+	return l.file.Close()
+}
