@@ -102,9 +102,8 @@ daemons() {
 declaration() {
 	say
 	say "== The Home Lab configuration: examples/home-lab.nix"
-	hv config check examples/home-lab.nix || [[ $? -eq 1 ]] # 1: findings that refuse; apply says what it makes of them
-	hv config apply --yes examples/home-lab.nix
-	hv feature list
+	hv config check --host self examples/home-lab.nix || [[ $? -eq 1 ]] # 1: findings that refuse; apply says what it makes of them
+	hv config apply --yes -q examples/home-lab.nix # its findings were just shown
 }
 
 has() { # NOUN NAME

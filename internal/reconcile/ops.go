@@ -81,11 +81,11 @@ func (o *ops) of(t operation.Target, generation int64) []*operation.Operation {
 	return due
 }
 
-// begin notes the steps that are about to be done for all of list.
-func (o *ops) begin(list []*operation.Operation, steps []plan.Step) {
+// begin notes the steps that are about to be done for all of list, and what was found out about them.
+func (o *ops) begin(list []*operation.Operation, p plan.Plan) {
 	o.change(list, func(op *operation.Operation) {
-		op.State = operation.Running
-		for _, s := range steps {
+		op.State, op.Findings = operation.Running, p.Findings
+		for _, s := range p.Steps {
 			op.Steps = append(op.Steps, operation.Step{Name: s.Name, State: operation.Pending})
 		}
 	})

@@ -30,7 +30,7 @@ func (r *vmRun) steps(ctx context.Context) error {
 	if len(r.plan.Steps) == 0 {
 		return nil
 	}
-	r.ops.begin(r.due, r.plan.Steps)
+	r.ops.begin(r.due, r.plan)
 	for i, s := range r.plan.Steps {
 		left := len(r.plan.Steps) - i
 		r.ops.step(r.due, left, operation.Running)

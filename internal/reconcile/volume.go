@@ -41,7 +41,7 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 		e.ops.end(ctx, due, operation.Failed, problem(impossible))
 		return impossible
 	}
-	e.ops.begin(due, p.Steps)
+	e.ops.begin(due, p)
 	for i, s := range p.Steps {
 		left := len(p.Steps) - i
 		e.ops.step(due, left, operation.Running)

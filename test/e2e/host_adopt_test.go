@@ -94,7 +94,7 @@ func qemus(t *testing.T, h *onehost.Host) int {
 	n := 0
 	for _, e := range entries {
 		cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%s/cmdline", e.Name()))
-		if err == nil && strings.Contains(string(cmdline), "qemu-system") && strings.Contains(string(cmdline), "guest=web") {
+		if err == nil && strings.Contains(string(cmdline), "\x00guest=web,") {
 			n++
 		}
 	}
