@@ -15,49 +15,51 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
-// inProject and named are the parameters of paths.
-type inProject struct {
+// InProject is the project of a path. It and what stands below is exported for huma, which finds
+// parameters by reflection.
+type InProject struct {
 	Project string `path:"project" pattern:"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$" patternDescription:"a DNS label" doc:"project, usually default"`
 }
 
-type named struct {
-	inProject
+// Named is a path to one object.
+type Named struct {
+	InProject
 	Name string `path:"name" pattern:"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$" patternDescription:"a DNS label"`
 }
 
-func (n named) ref() model.Ref { return model.Ref{Project: n.Project, Name: n.Name} }
+func (n Named) ref() model.Ref { return model.Ref{Project: n.Project, Name: n.Name} }
 
-// once is what a change can be sent with that is made at most once.
-type once struct {
+// Once is what a change can be sent with that is made at most once.
+type Once struct {
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"128" doc:"a repeated request with the same key answers what the first one did"`
 }
 
-func (o once) call(ctx context.Context) action.Call {
+func (o Once) call(ctx context.Context) action.Call {
 	call := callOf(ctx)
 	call.IdempotencyKey = o.IdempotencyKey
 	return call
 }
 
-// making is what a change can be sent with that makes something.
-type making struct {
-	once
+// Making is what a change can be sent with that makes something.
+type Making struct {
+	Once
 	DryRun bool `query:"dryRun" doc:"answer what would be done and what speaks against it, and do nothing"`
 }
 
-func (m making) call(ctx context.Context) action.Call {
-	call := m.once.call(ctx)
+func (m Making) call(ctx context.Context) action.Call {
+	call := m.Once.call(ctx)
 	call.DryRun = m.DryRun
 	return call
 }
 
-// changing is what a change can be sent with that alters what exists.
-type changing struct {
-	making
+// Changing is what a change can be sent with that alters what exists.
+type Changing struct {
+	Making
 	IfMatch string `header:"If-Match" maxLength:"64" doc:"the ETag that the object must still have"`
 }
 
-func (c changing) call(ctx context.Context) (action.Call, error) {
-	call := c.making.call(ctx)
+func (c Changing) call(ctx context.Context) (action.Call, error) {
+	call := c.Making.call(ctx)
 	if c.IfMatch == "" || c.IfMatch == "*" {
 		return call, nil
 	}

@@ -22,14 +22,14 @@ import (
 const maxScrollback = 16 << 20
 
 type consoleInput struct {
-	named
+	Named
 	Connection string `header:"Connection" hidden:"true"`
 	Upgrade    string `header:"Upgrade" doc:"hv-console"`
 	Scrollback int    `query:"scrollback" minimum:"0" maximum:"16777216" doc:"bytes of what was printed before, sent first"`
 }
 
 type logInput struct {
-	named
+	Named
 	Log    string `path:"log" enum:"serial,qemu" doc:"what the guest wrote to its serial line, or what QEMU complained about"`
 	Tail   int    `query:"tail" minimum:"-1" default:"-1" doc:"the last so many bytes; -1 for all there is"`
 	Follow bool   `query:"follow" doc:"go on with what is written from then on"`

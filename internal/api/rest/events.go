@@ -22,13 +22,13 @@ const eventStream = "text/event-stream"
 
 // following is what a stream is asked for.
 type following struct {
-	resuming
+	Resuming
 	types   []string
 	subject string
 }
 
 type eventsInput struct {
-	resuming
+	Resuming
 	Types   []string `query:"types" maxItems:"32" doc:"beginnings of event types: vm.,operation.changed"`
 	Subject string   `query:"subject" maxLength:"256" doc:"beginning of the subject: vm/default/"`
 }
@@ -39,7 +39,7 @@ func (s *server) routeEvents() {
 			return nil, statused(http.StatusNotAcceptable, fault.New(fault.Invalid, "events come as %s only", eventStream).
 				WithCode(wire.CodeNotAccepted).Try("send Accept: %s", eventStream))
 		}
-		return s.follow(following{resuming: in.resuming, types: in.Types, subject: in.Subject}), nil
+		return s.follow(following{Resuming: in.Resuming, types: in.Types, subject: in.Subject}), nil
 	}, content(http.StatusOK, "events, until one side ends it", eventStream, schemaOf[wire.Event](s)))
 }
 
@@ -72,7 +72,7 @@ func parseMark(id string) (mark, error) {
 }
 
 // behind is the mark behind which a stream begins.
-func (s *server) behind(r resuming) (mark, error) {
+func (s *server) behind(r Resuming) (mark, error) {
 	switch {
 	case r.Last != "":
 		return parseMark(r.Last)
@@ -108,7 +108,7 @@ func (s *server) follow(f following) *huma.StreamResponse {
 		defer free()
 		ctx, done := untilStopped(r.Context(), false)
 		defer done()
-		m, err := s.behind(f.resuming)
+		m, err := s.behind(f.Resuming)
 		if err != nil {
 			s.fail(w, r, err)
 			return

@@ -19,7 +19,7 @@ type featureList struct {
 }
 
 type applyConfig struct {
-	making
+	Making
 	RawBody []byte `contentType:"application/json"`
 }
 
@@ -76,9 +76,6 @@ type description struct {
 // routeDescription serves what the other routes have told of themselves.
 func (s *server) routeDescription() {
 	text := sync.OnceValues(func() ([]byte, error) {
-		for _, unused := range []string{"ErrorModel", "ErrorDetail"} { // huma's own, which are never sent
-			delete(s.schema.Map(), unused)
-		}
 		return json.Marshal(s.api.OpenAPI())
 	})
 	handle(s, action.APIShow, func(context.Context, *struct{}) (*description, error) {

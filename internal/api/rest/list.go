@@ -14,23 +14,23 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
-// listing is how a list is asked for.
-type listing struct {
+// Listing is how a list is asked for.
+type Listing struct {
 	Limit    int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"items in a page"`
 	Cursor   string `query:"cursor" maxLength:"256" doc:"next of the page before"`
 	Selector string `query:"selector" maxLength:"1024" doc:"labels: tier=web,env!=test,beta"`
 	Filter   string `query:"filter" maxLength:"256" doc:"text that the name contains"`
-	resuming
+	Resuming
 }
 
-// resuming is how changes are followed instead.
-type resuming struct {
+// Resuming is how changes are followed instead.
+type Resuming struct {
 	Accept string `header:"Accept" hidden:"true"`
 	From   int64  `query:"from" minimum:"0" doc:"with Accept: text/event-stream, the revision to begin at, that one included"`
 	Last   string `header:"Last-Event-ID" maxLength:"64" doc:"with Accept: text/event-stream, the ID of the last event that was seen"`
 }
 
-func (l listing) options() view.ListOptions {
+func (l Listing) options() view.ListOptions {
 	return view.ListOptions{Limit: l.Limit, Cursor: l.Cursor, Selector: l.Selector, Filter: l.Filter}
 }
 
@@ -44,7 +44,7 @@ type page[T any] struct {
 
 // list makes the route of a list, or of what changes in it: subject is the beginning of the subjects
 // of its events.
-func list[I, T any](s *server, row action.Row, subject func(*I) string, of func(*I) listing, get func(context.Context, *I) (wire.Page, error)) {
+func list[I, T any](s *server, row action.Row, subject func(*I) string, of func(*I) Listing, get func(context.Context, *I) (wire.Page, error)) {
 	handle(s, row, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		l := of(in)
 		if !accepts(l.Accept, eventStream) {
@@ -58,7 +58,7 @@ func list[I, T any](s *server, row action.Row, subject func(*I) string, of func(
 			return nil, fault.New(fault.Invalid, "a stream of changes has no selector, filter or cursor").WithCode(wire.CodeInvalid).
 				Try("leave them out, and choose among the events")
 		}
-		return s.follow(following{resuming: l.resuming, subject: subject(in)}), nil
+		return s.follow(following{Resuming: l.Resuming, subject: subject(in)}), nil
 	},
 		content(http.StatusOK, "a page, or its changes", "application/json", schemaOf[page[T]](s)),
 		content(http.StatusOK, "", eventStream, schemaOf[wire.Event](s)))

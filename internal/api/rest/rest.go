@@ -85,6 +85,7 @@ func newServer(c Config) *server {
 	s.routeHost()
 	s.routeEvents()
 	s.routeDescription()
+	s.opened()
 	s.mux.HandleFunc("/", s.nowhere)
 	return s
 }

@@ -96,3 +96,45 @@ func words[T ~string](all ...T) *huma.Schema {
 	}
 	return s
 }
+
+// opened lets answers have fields that a client does not know yet: within v1 fields are added. What
+// is sent to us stays closed, so that a misspelt key is told.
+func (s *server) opened() {
+	for _, unused := range []string{"ErrorModel", "ErrorDetail"} { // huma's own, which are never sent
+		delete(s.schema.Map(), unused)
+	}
+	sent := map[string]bool{}
+	for _, item := range s.api.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{item.Post, item.Put, item.Patch} {
+			if op == nil || op.RequestBody == nil {
+				continue
+			}
+			for _, media := range op.RequestBody.Content {
+				s.reach(media.Schema, sent)
+			}
+		}
+	}
+	for name, schema := range s.schema.Map() {
+		if closed, ok := schema.AdditionalProperties.(bool); ok && !closed && !sent[name] {
+			schema.AdditionalProperties = nil
+		}
+	}
+}
+
+// reach notes the names of all schemas that a schema is made of.
+func (s *server) reach(schema *huma.Schema, names map[string]bool) {
+	if schema == nil {
+		return
+	}
+	if name := path.Base(schema.Ref); schema.Ref != "" && !names[name] {
+		names[name] = true
+		s.reach(s.schema.SchemaFromRef(schema.Ref), names)
+	}
+	s.reach(schema.Items, names)
+	if values, ok := schema.AdditionalProperties.(*huma.Schema); ok {
+		s.reach(values, names)
+	}
+	for _, p := range schema.Properties {
+		s.reach(p, names)
+	}
+}

@@ -11,19 +11,19 @@ import (
 )
 
 type storageList struct {
-	inProject
-	listing
+	InProject
+	Listing
 }
 
 type createVolume struct {
-	inProject
-	making
+	InProject
+	Making
 	Body wire.CreateVolume
 }
 
 type importVolume struct {
-	named
-	once
+	Named
+	Once
 	Format  string `query:"format" doc:"raw or qcow2; raw when absent, never guessed"`
 	Pool    string `query:"pool"`
 	Labels  string `query:"labels" maxLength:"8192" doc:"tier=web,env=test"`
@@ -31,15 +31,15 @@ type importVolume struct {
 }
 
 type importBootFile struct {
-	named
-	once
+	Named
+	Once
 	Kind    string `query:"kind" required:"true" doc:"kernel or initrd"`
 	Content upload
 }
 
 type deletion struct {
-	named
-	changing
+	Named
+	Changing
 }
 
 type oneVolume struct {
@@ -55,11 +55,11 @@ type oneBootFile struct {
 func (s *server) routeVolumes() {
 	list[storageList, wire.Volume](s, action.VolumeList,
 		func(in *storageList) string { return "volume/" + in.Project + "/" },
-		func(in *storageList) listing { return in.listing },
+		func(in *storageList) Listing { return in.Listing },
 		func(ctx context.Context, in *storageList) (wire.Page, error) {
 			return s.View.Volumes(ctx, in.Project, in.options())
 		})
-	handle(s, action.VolumeShow, func(ctx context.Context, in *struct{ named }) (*oneVolume, error) {
+	handle(s, action.VolumeShow, func(ctx context.Context, in *struct{ Named }) (*oneVolume, error) {
 		v, err := s.View.Volume(ctx, in.ref())
 		return &oneVolume{ETag: etag(v.Metadata.Revision), Body: v}, err
 	})
@@ -88,11 +88,11 @@ func (s *server) routeVolumes() {
 func (s *server) routeBootFiles() {
 	list[storageList, wire.BootFile](s, action.BootFileList,
 		func(in *storageList) string { return "boot-file/" + in.Project + "/" },
-		func(in *storageList) listing { return in.listing },
+		func(in *storageList) Listing { return in.Listing },
 		func(ctx context.Context, in *storageList) (wire.Page, error) {
 			return s.View.BootFiles(ctx, in.Project, in.options())
 		})
-	handle(s, action.BootFileShow, func(ctx context.Context, in *struct{ named }) (*oneBootFile, error) {
+	handle(s, action.BootFileShow, func(ctx context.Context, in *struct{ Named }) (*oneBootFile, error) {
 		f, err := s.View.BootFile(ctx, in.ref())
 		return &oneBootFile{ETag: etag(f.Metadata.Revision), Body: f}, err
 	})

@@ -12,32 +12,32 @@ import (
 )
 
 type vmList struct {
-	inProject
-	listing
+	InProject
+	Listing
 }
 
 type createVM struct {
-	inProject
-	making
+	InProject
+	Making
 	Body vm.Definition
 }
 
 type editVM struct {
-	named
-	changing
+	Named
+	Changing
 	RawBody []byte `contentType:"application/merge-patch+json"`
 }
 
 type deleteVM struct {
-	named
-	changing
+	Named
+	Changing
 	Force   bool `query:"force" doc:"also when it runs"`
 	Volumes bool `query:"volumes" doc:"its volumes too"`
 }
 
 type powerVM struct {
-	named
-	changing
+	Named
+	Changing
 	Body *wire.VerbOptions
 }
 
@@ -49,11 +49,11 @@ type oneVM struct {
 func (s *server) routeVMs() {
 	list[vmList, wire.VMSummary](s, action.VMList,
 		func(in *vmList) string { return "vm/" + in.Project + "/" },
-		func(in *vmList) listing { return in.listing },
+		func(in *vmList) Listing { return in.Listing },
 		func(ctx context.Context, in *vmList) (wire.Page, error) {
 			return s.View.VMs(ctx, in.Project, in.options())
 		})
-	handle(s, action.VMShow, func(ctx context.Context, in *struct{ named }) (*oneVM, error) {
+	handle(s, action.VMShow, func(ctx context.Context, in *struct{ Named }) (*oneVM, error) {
 		v, err := s.View.VM(ctx, in.ref())
 		return &oneVM{ETag: etag(v.Metadata.Revision), Body: v}, err
 	})
