@@ -48,7 +48,7 @@ func (l *Log) openKey() error {
 	path := filepath.Join(l.dir, record.KeyFile)
 	b, err := os.ReadFile(path) // #nosec G304 -- our own folder
 	if errors.Is(err, os.ErrNotExist) {
-		return l.makeKey(path)
+		return l.makeKey()
 	}
 	if err != nil {
 		return l.fail(err)
@@ -64,7 +64,7 @@ func (l *Log) openKey() error {
 	return nil
 }
 
-func (l *Log) makeKey(path string) error {
+func (l *Log) makeKey() error {
 	firsts, err := l.listSegments()
 	if err != nil {
 		return l.fail(err)
@@ -136,7 +136,7 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer d.Close() //nolint:errcheck // only read
+	defer d.Close()
 	return d.Sync()
 }
 

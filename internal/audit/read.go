@@ -88,7 +88,7 @@ func (l *Log) readSegment(p *Page, first, last int64, limit int, filter Filter) 
 	if err != nil {
 		return l.fail(err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	lines := bufio.NewReaderSize(f, 64<<10)
 	for seq := first; seq <= last && len(p.Records) < limit; {
 		line, err := lines.ReadBytes('\n')

@@ -15,7 +15,7 @@ func TestFindingsAreToldWorstFirstAndSummed(t *testing.T) {
 	if got := l.Sum(); got != "1 refused, 2 limited" {
 		t.Errorf("sum is %q", got)
 	}
-	if !l.Refuses() || List(l.Of(Limited)).Refuses() {
+	if !l.Refuses() || l.Of(Limited).Refuses() {
 		t.Error("Refuses is wrong")
 	}
 	if got := (Refusal{l}).Error(); got != "no" {

@@ -142,6 +142,7 @@ func alive(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 			p.Steps = []Step{{Kind: Quit, Name: "end QEMU"}, {Kind: Cleanup, Name: "take away what it has left"}}
 		case vm.On:
 			p.Steps = []Step{{Kind: Continue, Name: "let it run"}}
+		case vm.Paused: // as good as
 		}
 		p.Reached = true
 		return p, nil
@@ -167,6 +168,7 @@ func running(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 		return powerDown(in, p)
 	case vm.Paused:
 		p.Steps = []Step{{Kind: Pause, Name: "stop its vCPUs"}}
+	case vm.On:
 	}
 	if p.StopAsked != nil { // the wish before this one was to power off, and the guest may be at it
 		if in.Now.Before(p.StopAsked.Deadline) {

@@ -39,7 +39,7 @@ func (p *process) watch(pidfd *os.File) {
 	p.host.wg.Go(func() {
 		raw, err := pidfd.SyscallConn()
 		if err == nil {
-			err = raw.Read(func(fd uintptr) bool { return readable(fd) })
+			err = raw.Read(readable)
 		}
 		if err != nil { // closed: we let go of it
 			return

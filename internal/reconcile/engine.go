@@ -80,6 +80,8 @@ const (
 // Run looks at everything once, then at whatever changes, until ctx ends. It returns when all that
 // was begun has ended or could be left at a safe place.
 func (e *Engine) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	from, err := e.load(ctx)
 	if err != nil {
 		return fault.Wrap(err, "cannot read what is wished")
@@ -96,18 +98,34 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	workers.Go(func() { e.housekeep(ctx, time.Minute) })
 	for batch := range watch.Events() {
+		ended := endedIn(batch)
 		for _, ev := range batch.Events {
-			e.noticed(ctx, ev)
+			e.noticed(ev, ended)
 		}
 	}
+	asked := ctx.Err() != nil
+	stop() // where the watch ended by itself, nothing of what follows is seen
 	workers.Wait()
 	e.queue.close()
 	stopWriting()
 	writerDone.Wait()
-	if ctx.Err() != nil {
+	if asked {
 		return nil
 	}
 	return watch.Err()
+}
+
+// endedIn names the operations whose end was committed with them: nobody has to run those.
+func endedIn(batch store.Batch) map[string]bool {
+	ended := map[string]bool{}
+	for _, ev := range batch.Events {
+		if ref, _, err := store.ParseStatus(ev.KV.Key); err == nil && ref.Kind == KindOperation && ev.Type == store.Put {
+			if st, err := store.Decode[operation.Status](ev.KV); err == nil && st.State.Ended() {
+				ended[ref.Name] = true
+			}
+		}
+	}
+	return ended
 }
 
 // load queues every object and takes up every operation that has not ended.
@@ -147,7 +165,7 @@ func (e *Engine) Poke(uuid string) {
 }
 
 // noticed turns a change of the store into looks.
-func (e *Engine) noticed(ctx context.Context, ev store.Event) {
+func (e *Engine) noticed(ev store.Event, ended map[string]bool) {
 	if what, project, name, err := store.ParseClaim(ev.KV.Key); err == nil {
 		if what == "disk" && ev.Type == store.Delete {
 			e.queue.add(operation.Target{Kind: KindVolume, Ref: model.Ref{Project: project, Name: name}})
@@ -167,20 +185,25 @@ func (e *Engine) noticed(ctx context.Context, ev store.Event) {
 	case KindVolume:
 		e.queue.add(operation.Target{Kind: KindVolume, Ref: model.Ref{Project: ref.Project, Name: ref.Name}})
 	case KindOperation:
-		if ev.Type == store.Put {
-			e.takeUp(ctx, ev.KV)
+		if ev.Type == store.Put && !ended[ref.Name] {
+			e.takeUp(ev)
 		}
 	}
 }
 
-// takeUp begins to follow an operation, or hears that one is to be cancelled.
-func (e *Engine) takeUp(ctx context.Context, kv store.KV) {
-	wish, err := store.Decode[operation.Wish](kv)
+// takeUp begins to follow a new operation, or hears that one is to be cancelled. One that was
+// changed and is not followed has ended.
+func (e *Engine) takeUp(ev store.Event) {
+	wish, err := store.Decode[operation.Wish](ev.KV)
 	if err != nil {
-		e.Log.Error("an operation cannot be read", "key", kv.Key, "err", err)
+		e.Log.Error("an operation cannot be read", "key", ev.KV.Key, "err", err)
 		return
 	}
-	e.ops.add(ctx, wish)
+	if ev.Prev == nil {
+		e.ops.add(wish, operation.Status{State: operation.Pending})
+	} else {
+		e.ops.hear(wish)
+	}
 	e.queue.add(wish.Target)
 }
 

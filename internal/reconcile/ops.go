@@ -28,43 +28,69 @@ func newOps(w *writer, now func() time.Time, outcome func(context.Context, opera
 
 // load takes up what had not ended when the daemon before this one did.
 func (o *ops) load(ctx context.Context, s store.Store, found func(operation.Target)) error {
-	statuses, _, err := store.ListAll[operation.Status](ctx, s, store.StatusesPrefix(KindOperation))
-	if err != nil {
-		return err
-	}
-	ended := map[string]bool{}
-	for _, st := range statuses {
-		if ref, _, err := store.ParseStatus(st.Key); err == nil && st.Value.State.Ended() {
-			ended[ref.Name] = true
-		}
-	}
 	wishes, _, err := store.ListAll[operation.Wish](ctx, s, store.SpecPrefix(KindOperation))
 	if err != nil {
 		return err
 	}
+	// Later than the wishes: what ended in between is not taken up again.
+	statuses, _, err := store.ListAll[operation.Status](ctx, s, store.StatusesPrefix(KindOperation))
+	if err != nil {
+		return err
+	}
+	before := map[string]operation.Status{}
+	for _, st := range statuses {
+		if ref, _, err := store.ParseStatus(st.Key); err == nil {
+			before[ref.Name] = st.Value
+		}
+	}
 	for _, w := range wishes {
-		if !ended[w.Value.ID] {
-			o.add(ctx, w.Value)
+		if st := before[w.Value.ID]; !st.State.Ended() {
+			o.add(w.Value, taken(st))
 			found(w.Value.Target)
 		}
 	}
 	return nil
 }
 
-// add begins to follow an operation; one that is followed already is told of a cancel.
-func (o *ops) add(_ context.Context, w operation.Wish) {
+// taken is the status of an operation that an earlier daemon has left: the steps that had ended stay,
+// what else is to be done is planned anew.
+func taken(st operation.Status) operation.Status {
+	return operation.Status{
+		State: operation.Pending, Findings: st.Findings,
+		Steps: slices.DeleteFunc(st.Steps, func(s operation.Step) bool { return !s.State.Ended() }),
+	}
+}
+
+// add begins to follow an operation, once.
+func (o *ops) add(w operation.Wish, st operation.Status) {
+	if o.hear(w) {
+		return
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	list := o.live[w.Target]
-	for _, have := range list {
-		if have.ID == w.ID {
-			have.CancelAsked = w.CancelAsked
-			return
-		}
-	}
-	list = append(list, &operation.Operation{Wish: w, Status: operation.Status{State: operation.Pending}})
+	list := append(slices.Clone(o.live[w.Target]), &operation.Operation{Wish: w, Status: st})
 	slices.SortFunc(list, func(a, b *operation.Operation) int { return cmp.Compare(a.AuditSeq, b.AuditSeq) })
 	o.live[w.Target] = list
+}
+
+// hear notes that an operation which is followed is to be cancelled, and reports whether it is.
+func (o *ops) hear(w operation.Wish) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, have := range o.live[w.Target] {
+		if have.ID == w.ID {
+			have.CancelAsked = w.CancelAsked
+			return true
+		}
+	}
+	return false
+}
+
+// cancelled reports whether somebody has asked to cancel it.
+func (o *ops) cancelled(op *operation.Operation) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return op.CancelAsked
 }
 
 // of returns the operations on t that generation has in it: those that wait for a newer one are
@@ -118,7 +144,8 @@ func (o *ops) change(list []*operation.Operation, edit func(*operation.Operation
 	}
 }
 
-// end ends each operation of list.
+// end ends each operation of list. What was cancelled while it was being done has had its wish put
+// back: it does not count as done.
 func (o *ops) end(ctx context.Context, list []*operation.Operation, state operation.State, why *operation.Problem) {
 	now := o.now()
 	for _, op := range list {
@@ -128,6 +155,9 @@ func (o *ops) end(ctx context.Context, list []*operation.Operation, state operat
 			continue
 		}
 		op.State, op.Ended, op.Error = state, &now, why
+		if op.CancelAsked && state == operation.Done {
+			op.State = operation.Cancelled
+		}
 		o.live[op.Target] = slices.DeleteFunc(o.live[op.Target], func(x *operation.Operation) bool { return x == op })
 		if len(o.live[op.Target]) == 0 {
 			delete(o.live, op.Target)

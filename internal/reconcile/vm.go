@@ -35,10 +35,10 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
 	if err != nil {
 		return fault.Wrap(err, "cannot see vm %q", obj.Name) // what we cannot see we do not touch
 	}
-	due := e.settle(ctx, e.ops.of(t, obj.Generation))
+	due := e.settle(ctx, obj, e.ops.of(t, obj.Generation))
 	in := plan.VMInput{
 		Wish: obj, Last: last, Seen: seen, Facts: e.Facts(), Now: e.Now(),
-		Kill: asks(due, forceful), Reboot: asks(due, reboots),
+		Kill: asks(due, forceful) || obj.Deleted != nil || strange(seen, last), Reboot: asks(due, reboots),
 	}
 	in.Effective, _ = vm.Effective(obj.Spec, in.Facts.Arch)
 	in.Effective.StopTimeout = patience(due, in.Effective.StopTimeout)
@@ -48,7 +48,7 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
 	due = e.refuseReboot(ctx, in, due)
 	p, impossible := plan.VM(in)
 	run := &vmRun{Engine: e, target: t, in: in, plan: p, due: due, status: last}
-	run.note(seen, impossible)
+	run.note(seen)
 	if err := run.steps(ctx); err != nil {
 		return run.failed(ctx, err)
 	}
@@ -56,6 +56,17 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
 		return run.failed(ctx, impossible)
 	}
 	return run.finish(ctx, kv.ModRevision)
+}
+
+// strange reports whether a process has not run its guest yet and nobody has written down what it was
+// started with: the daemon that started it was cut off. It is ended and started anew, so that what
+// the guest comes to rely on is known.
+func strange(seen vm.Seen, last *vm.PowerStatus) bool {
+	if seen.Process == nil || seen.RunState != "prelaunch" {
+		return false
+	}
+	return last == nil || last.Process == nil || last.Process.Started == nil ||
+		last.Process.PID != seen.Process.PID || last.Process.StartTime != seen.Process.StartTime
 }
 
 func specKey(t operation.Target) string {
@@ -150,20 +161,21 @@ func patience(due []*operation.Operation, spec int) int {
 	return spec
 }
 
-// settle ends what was cancelled and what a newer wish has taken the place of.
-func (e *Engine) settle(ctx context.Context, due []*operation.Operation) []*operation.Operation {
+// settle ends what was cancelled and what a newer wish has taken the place of. A wish to be deleted
+// takes the place of all others.
+func (e *Engine) settle(ctx context.Context, obj vm.Object, due []*operation.Operation) []*operation.Operation {
 	newest := int64(-1)
 	for _, op := range due {
-		if power(op) && !op.CancelAsked {
+		if power(op) && !e.ops.cancelled(op) {
 			newest = max(newest, op.AuditSeq)
 		}
 	}
 	var left, cancelled, superseded []*operation.Operation
 	for _, op := range due {
 		switch {
-		case op.CancelAsked:
+		case e.ops.cancelled(op):
 			cancelled = append(cancelled, op)
-		case power(op) && op.AuditSeq != newest:
+		case obj.Deleted != nil && op.Action != "vm.delete", power(op) && op.AuditSeq != newest:
 			superseded = append(superseded, op)
 		default:
 			left = append(left, op)
@@ -208,8 +220,9 @@ func (r *vmRun) finish(ctx context.Context, revision int64) error {
 		if err != nil {
 			return fault.Wrap(err, "cannot see vm %q", r.in.Wish.Name)
 		}
-		r.note(seen, nil)
+		r.note(seen)
 	}
+	r.mend()
 	switch {
 	case r.plan.Removed:
 		return r.remove(ctx, revision)

@@ -71,8 +71,9 @@ func (r *vmRun) do(ctx context.Context, s plan.Step) error {
 		return h.Cleanup(ctx, uuid)
 	case plan.Forget:
 		return errors.Join(h.Forget(ctx, uuid), r.Logs.Remove(uuid))
+	default:
+		return fault.New(fault.Internal, "a VM has no step %q", s.Kind)
 	}
-	return fault.New(fault.Internal, "a VM has no step %q", s.Kind)
 }
 
 // launch opens what QEMU gets, anew for this launch, and closes its own copies after.

@@ -92,8 +92,9 @@ func (e *Engine) doVolume(ctx context.Context, s plan.Step) error {
 		return e.Volumes.Create(ctx, *s.Volume)
 	case plan.DeleteVolume:
 		return e.Volumes.Delete(ctx, *s.Volume)
+	default:
+		return fault.New(fault.Internal, "a volume has no step %q", s.Kind)
 	}
-	return fault.New(fault.Internal, "a volume has no step %q", s.Kind)
 }
 
 func volumeStatusKey(t operation.Target) string {

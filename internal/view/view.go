@@ -125,7 +125,7 @@ func (v *View) Run(ctx context.Context) error {
 		v.mu.Unlock()
 	}
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // it was told to end
 	}
 	return watch.Err()
 }

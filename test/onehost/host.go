@@ -139,20 +139,20 @@ func (h *Host) copyPrograms(from string) {
 
 // StartHelper starts hv-helper and waits until it serves.
 func (h *Host) StartHelper() {
-	h.TB.Helper()
+	h.Helper()
 	h.helper = h.start(exec.Command(filepath.Join(h.Bin, "hv-helper"), "--state", h.State, "--ready-fd", "3", //nolint:noctx // ended by KillHelper
 		"--hvd-user", fmt.Sprint(UserHVD), "--group", fmt.Sprint(GroupAPI)))
 }
 
 // StartHVD starts hvd as its user, without any capability, and waits until the API is served.
 func (h *Host) StartHVD() {
-	h.TB.Helper()
+	h.Helper()
 	h.hvd = h.start(exec.Command("setpriv", fmt.Sprintf("--reuid=%d", UserHVD), fmt.Sprintf("--regid=%d", UserHVD), "--clear-groups", //nolint:noctx // ended by KillHVD
 		"--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--", filepath.Join(h.Bin, "hvd"), "--state", h.State, "--ready-fd", "3"))
 }
 
 func (h *Host) start(cmd *exec.Cmd) *daemon {
-	h.TB.Helper()
+	h.Helper()
 	ready, w, err := os.Pipe()
 	if err != nil {
 		h.Fatal(err)
@@ -183,7 +183,7 @@ func (h *Host) Logs() string {
 	return "hv-helper:\n" + h.helper.log.String() + "hvd:\n" + h.hvd.log.String()
 }
 
-// End sends hvd a signal and waits for its end.
+// EndHVD sends hvd a signal and waits for its end.
 func (h *Host) EndHVD(s syscall.Signal) error { return h.hvd.end(s) }
 
 // EndHelper sends hv-helper a signal and waits for its end.
@@ -201,7 +201,7 @@ func (d *daemon) end(s syscall.Signal) error {
 
 // HV runs `hv` as root against this host, and returns what it printed and its exit code.
 func (h *Host) HV(ctx context.Context, stdin io.Reader, args ...string) (stdout, stderr string, code int) {
-	h.TB.Helper()
+	h.Helper()
 	cmd := exec.CommandContext(ctx, filepath.Join(h.Bin, "hv"), args...)
 	var out, errs strings.Builder
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &out, &errs
@@ -254,7 +254,7 @@ func (h *Host) end(ctx context.Context, helper *privilege.Client, run privilege.
 
 // WaitState waits for the event after which a VM is in one of states, and returns the VM then.
 func (h *Host) WaitState(ctx context.Context, name string, states ...string) wire.VM {
-	h.TB.Helper()
+	h.Helper()
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	ref := model.Ref{Project: model.DefaultProject, Name: name}

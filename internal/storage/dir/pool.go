@@ -45,7 +45,10 @@ func Open(name, path string) (*Pool, error) {
 		return nil, fault.New(fault.Unavailable, "cannot open the folder of pool %q", name).Because(err)
 	}
 	p := &Pool{name: name, path: path, root: root}
-	return p, p.sweep()
+	if err := p.sweep(); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
 }
 
 // Close closes the folder; open volumes stay open.

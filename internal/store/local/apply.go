@@ -171,7 +171,7 @@ func (t *tx) query(stmt *sql.Stmt, args ...any) ([]row, error) {
 	if err != nil {
 		return nil, failed(err)
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err is what counts
+	defer rows.Close()
 	var found []row
 	for rows.Next() {
 		r, err := scan(rows)
@@ -230,7 +230,7 @@ func (w *writeStmts) prepare(ctx context.Context, c *sql.Conn) error {
 		{&w.compact, `DELETE FROM history WHERE id IN (SELECT id FROM history
 			WHERE superseded <= ? AND superseded < 9223372036854775807 LIMIT ?) RETURNING length(value)`},
 	} {
-		stmt, err := c.PrepareContext(ctx, p.text)
+		stmt, err := c.PrepareContext(ctx, p.text) //nolint:sqlclosecheck // close closes all that were prepared
 		if err != nil {
 			return err
 		}

@@ -43,7 +43,7 @@ func (s *Store) readEvents(ctx context.Context, prefix string, first, last int64
 	if err != nil {
 		return nil, false, err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err is what counts
+	defer rows.Close()
 	bytes := 0
 	for rows.Next() {
 		e, err := scanEvent(rows)
@@ -120,7 +120,7 @@ func (t *tx) compact(h *hub, floor int64) (more bool, err error) {
 	if err != nil {
 		return false, failed(err)
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err is what counts
+	defer rows.Close()
 	deleted := 0
 	for ; rows.Next(); deleted++ {
 		var size int64

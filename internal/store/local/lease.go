@@ -37,7 +37,7 @@ func (l *leases) load(ctx context.Context, c *sql.Conn) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err is what counts
+	defer rows.Close()
 	for rows.Next() {
 		var id, ttl int64
 		if err := rows.Scan(&id, &ttl); err != nil {

@@ -13,6 +13,7 @@ package local
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -91,7 +92,7 @@ func Open(dir string, opt Options) (_ *Store, err error) {
 	}
 	defer func() {
 		if err != nil {
-			s.release()
+			err = errors.Join(err, s.release())
 		}
 	}()
 	if err := s.ensureFile(); err != nil {

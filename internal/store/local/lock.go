@@ -25,7 +25,7 @@ func lockDir(dir string) (*dirLock, error) {
 		return nil, fault.New(fault.Unavailable, "cannot lock the store").Because(err)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		defer f.Close() //nolint:errcheck // nothing was written
+		defer f.Close()
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, fault.New(fault.Unavailable, "cannot lock %s", path).Because(err)
 		}

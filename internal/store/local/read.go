@@ -47,7 +47,7 @@ func (s *Store) Get(ctx context.Context, key string) (store.KV, error) {
 	if err != nil {
 		return store.KV{}, s.readFailure(err)
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err is what counts
+	defer rows.Close()
 	if !rows.Next() {
 		if err := rows.Err(); err != nil {
 			return store.KV{}, s.readFailure(err)
@@ -97,7 +97,7 @@ func (s *Store) listAt(ctx context.Context, prefix, greater string, rev int64, l
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err is what counts
+	defer rows.Close()
 	var kvs []store.KV
 	for rows.Next() {
 		r, err := scan(rows)
