@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/screen"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -132,8 +134,8 @@ func printReport(s *session.Session, file, on string, d config.Declaration, r co
 		return s.Output.Value(s.Out, checked{file, on, r, r.Refused()})
 	}
 	fmt.Fprintf(s.Out, "%s: profile %s, risk tolerance %s", file, r.Resolution.Profile, r.Resolution.RiskTolerance)
-	if n := len(d.VMs); n > 0 {
-		fmt.Fprintf(s.Out, ", %d VMs", n)
+	if names := d.Names(); len(names) > 0 {
+		fmt.Fprintf(s.Out, ", VMs %s", screen.Cut(strings.Join(names, ", "), maxValue))
 	}
 	fmt.Fprint(s.Out, "\n\n")
 	if err := resolution(s, r.Resolution); err != nil {

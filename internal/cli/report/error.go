@@ -18,22 +18,25 @@ func Error(s screen.Screen, err error) {
 	if e, ok := errors.AsType[*Ended](err); ok && e.Err == nil {
 		return
 	}
+	word, paint := label(err)
 	head, cause := split(err)
-	fmt.Fprintln(s, label(s, err)+" "+screen.Safe(head))
+	fmt.Fprint(s, s.Paint(paint, word)+" ")
 	if detail, ok := excerpts(err); ok {
+		fmt.Fprintln(s, screen.Safe(head))
 		laidOut(s, detail)
 		return
 	}
 	if refusal, ok := errors.AsType[finding.Refusal](err); ok && len(refusal.Findings) > 0 {
+		fmt.Fprintln(s, screen.Safe(head))
 		Findings(s, refusal.Findings)
 		return
 	}
 	code := fault.CodeOf(err)
-	switch {
-	case cause != "":
+	if cause == "" {
+		fmt.Fprint(s, coded(s, screen.Safe(head), code, len(word)+1))
+	} else {
+		fmt.Fprint(s, coded(s, screen.Safe(head), "", len(word)+1))
 		fmt.Fprint(s, "  "+coded(s, screen.Safe(cause), code, 2))
-	case code != "":
-		fmt.Fprint(s, "  "+coded(s, "", code, 2))
 	}
 	if hint := fault.HintOf(err); hint != "" {
 		line(s, 2, "try: "+screen.Safe(hint))
@@ -41,15 +44,15 @@ func Error(s screen.Screen, err error) {
 }
 
 // label is "error:", or what else ended the call: then the work goes on.
-func label(s screen.Screen, err error) string {
+func label(err error) (string, screen.Paint) {
 	switch CodeOf(err) {
 	case Interrupted:
-		return s.Paint(screen.Yellow, "interrupted:")
+		return "interrupted:", screen.Yellow
 	case TimeUp:
-		return s.Paint(screen.Yellow, "time is up:")
+		return "time is up:", screen.Yellow
 	case Done, Refused, Misused, Missing, NoDaemon:
 	}
-	return s.Paint(screen.Red, "error:")
+	return "error:", screen.Red
 }
 
 // split parts an error into the thing and the cause. The daemon's errors come as one text, whose
