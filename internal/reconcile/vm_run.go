@@ -31,6 +31,11 @@ func (r *vmRun) steps(ctx context.Context) error {
 		return nil
 	}
 	r.ops.begin(r.due, r.plan)
+	if r.plan.Ended != nil { // what ended, and why, cannot be found out again once its traces are gone
+		if err := r.writer.flush(ctx); err != nil {
+			return err
+		}
+	}
 	for i, s := range r.plan.Steps {
 		left := len(r.plan.Steps) - i
 		r.ops.step(r.due, left, operation.Running)
@@ -145,11 +150,26 @@ func words(s vm.Seen) string {
 	return "it said nothing"
 }
 
-// note writes what was seen, with what the plan found out and what stands in the way of it.
-func (r *vmRun) note(seen vm.Seen, trouble error) {
-	st := r.next(seen)
-	st.Problem = r.trouble(trouble)
+// note writes what was seen, with what the plan found out. What stood in the way of it stays until it
+// is mended.
+func (r *vmRun) note(seen vm.Seen) { r.put(r.next(seen)) }
+
+// mend notes that nothing stands in the way any more.
+func (r *vmRun) mend() {
+	st := *r.status
+	st.Problem = nil
 	r.put(st)
+}
+
+// ended is the end of a run that came while steps were done. The plan tells what it was.
+func (r *vmRun) ended(seen vm.Seen) *vm.Ended {
+	if r.status == nil || r.status.Process == nil || seen.Process != nil {
+		return nil
+	}
+	in := r.in
+	in.Seen, in.Last = seen, r.status
+	p, _ := plan.VM(in) // what follows from it is the next look's
+	return p.Ended
 }
 
 // next is the status that follows from what is seen now and what was put last.
@@ -158,7 +178,9 @@ func (r *vmRun) next(seen vm.Seen) vm.PowerStatus {
 	if r.status != nil {
 		st = *r.status
 	}
-	if r.plan.Ended != nil {
+	if end := r.ended(seen); end != nil {
+		st.Ended = end
+	} else if r.plan.Ended != nil {
 		st.Ended = r.plan.Ended
 	}
 	st.StopAsked, st.Findings = r.plan.StopAsked, r.plan.Findings
@@ -198,9 +220,6 @@ func (r *vmRun) process(seen vm.Seen) *vm.Process {
 }
 
 func (r *vmRun) trouble(err error) *vm.Trouble {
-	if err == nil {
-		return nil
-	}
 	t := &vm.Trouble{
 		Code: fault.CodeOf(err), What: err.Error(), Hint: fault.HintOf(err), Since: r.Now(), Tries: 1, Retry: true,
 	}
@@ -230,7 +249,7 @@ func (r *vmRun) put(st vm.PowerStatus) {
 // observed notes that this generation's wish is true.
 func (r *vmRun) observed(generation int64) {
 	st := *r.status
-	st.ObservedGeneration, st.Problem = generation, nil
+	st.ObservedGeneration = generation
 	r.put(st)
 }
 
@@ -240,7 +259,9 @@ func (r *vmRun) failed(ctx context.Context, err error) error {
 		return err
 	}
 	if seen, blind := r.Hypervisor.Observe(ctx, r.in.Wish.Spec.UUID); blind == nil {
-		r.note(seen, err)
+		st := r.next(seen)
+		st.Problem = r.trouble(err)
+		r.put(st)
 	}
 	r.mu.Lock()
 	tries := r.tries[r.target]

@@ -31,13 +31,13 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 		return err
 	}
 	due := e.ops.of(t, v.Generation)
-	in, err := e.seeVolume(ctx, t, v)
+	in, was, err := e.seeVolume(ctx, t, v)
 	if err != nil {
 		return err
 	}
 	p, impossible := plan.Volume(in)
 	if impossible != nil {
-		e.noteVolume(t, storage.VolumeStatus{Made: in.Made, Problem: impossible.Error()})
+		e.noteVolume(t, was, storage.VolumeStatus{Made: in.Made, Problem: impossible.Error()})
 		e.ops.end(ctx, due, operation.Failed, problem(impossible))
 		return impossible
 	}
@@ -49,7 +49,7 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 			err = fault.Wrap(err, "cannot %s of volume %q", s.Name, v.Name)
 			e.ops.step(due, left, operation.Failed)
 			e.ops.end(ctx, due, operation.Failed, problem(err))
-			e.noteVolume(t, storage.VolumeStatus{Made: in.Made, Problem: err.Error()})
+			e.noteVolume(t, was, storage.VolumeStatus{Made: in.Made, Problem: err.Error()})
 			return err
 		}
 		e.ops.step(due, left, operation.Done)
@@ -59,7 +59,7 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 		return e.removeVolume(ctx, t, kv.ModRevision, due)
 	case p.Reached:
 		if !in.Made || in.Trouble {
-			e.noteVolume(t, storage.VolumeStatus{Made: true})
+			e.noteVolume(t, was, storage.VolumeStatus{Made: true})
 			if err := e.writer.flush(ctx); err != nil {
 				return err
 			}
@@ -69,21 +69,21 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 	return nil
 }
 
-// seeVolume finds out what is there of a volume.
-func (e *Engine) seeVolume(ctx context.Context, t operation.Target, v storage.Volume) (plan.VolumeInput, error) {
+// seeVolume finds out what is there of a volume, and what was written down of it.
+func (e *Engine) seeVolume(ctx context.Context, t operation.Target, v storage.Volume) (plan.VolumeInput, storage.VolumeStatus, error) {
 	in := plan.VolumeInput{Wish: v, Made: v.SHA256 != ""}
 	st, _, err := store.Get[storage.VolumeStatus](ctx, e.Store, volumeStatusKey(t))
 	if err != nil && !missing(err) {
-		return in, err
+		return in, st, err
 	}
 	in.Made, in.Trouble = in.Made || st.Made, st.Problem != ""
 	claim, _, err := store.Get[storage.Claim](ctx, e.Store, store.ClaimKey("disk", t.Project, t.Name))
 	if err != nil && !missing(err) {
-		return in, err
+		return in, st, err
 	}
 	in.UsedBy = strings.Join(claim.Holders(), ", ")
 	in.Exists, err = e.Volumes.Exists(ctx, v.Spec.Pool, v.File)
-	return in, fault.Wrap(err, "cannot see volume %q", v.Name)
+	return in, st, fault.Wrap(err, "cannot see volume %q", v.Name)
 }
 
 func (e *Engine) doVolume(ctx context.Context, s plan.Step) error {
@@ -101,8 +101,11 @@ func volumeStatusKey(t operation.Target) string {
 	return store.StatusKey(store.Ref{Kind: KindVolume, Project: t.Project, Name: t.Name}, writerName)
 }
 
-func (e *Engine) noteVolume(t operation.Target, st storage.VolumeStatus) {
-	e.writer.put(volumeStatusKey(t), st)
+// noteVolume writes what was found out, if that is new.
+func (e *Engine) noteVolume(t operation.Target, was, st storage.VolumeStatus) {
+	if was != st {
+		e.writer.put(volumeStatusKey(t), st)
+	}
 }
 
 func (e *Engine) removeVolume(ctx context.Context, t operation.Target, revision int64, due []*operation.Operation) error {

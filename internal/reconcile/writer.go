@@ -22,6 +22,7 @@ type writer struct {
 	pending map[string]store.Op
 	order   []string
 	waiting []chan error // told by the next commit that takes everything
+	retry   bool         // something could not be written
 	wake    chan struct{}
 }
 
@@ -43,6 +44,25 @@ func (w *writer) put(key string, v any) {
 	}
 	w.pending[key] = op
 	w.signal()
+}
+
+// again is how long to wait before what could not be written is tried once more.
+const again = time.Second
+
+// keep puts back what could not be written, where trying again may help. What is newer stays.
+func (w *writer) keep(ops []store.Op, why error) {
+	if !fault.Retryable(why) && fault.KindOf(why) != fault.Exhausted {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, op := range ops {
+		if _, newer := w.pending[op.Key]; !newer {
+			w.pending[op.Key] = op
+			w.order = append(w.order, op.Key)
+		}
+	}
+	w.retry = true
 }
 
 // drop forgets what was to be written under key.
@@ -77,8 +97,14 @@ func (w *writer) signal() {
 // run commits until ctx ends, and then what is left.
 func (w *writer) run(ctx context.Context) {
 	for {
+		var later <-chan time.Time
+		if w.failed() {
+			later = time.After(again)
+		}
 		select {
 		case <-w.wake:
+			w.commit(ctx)
+		case <-later:
 			w.commit(ctx)
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -89,11 +115,18 @@ func (w *writer) run(ctx context.Context) {
 	}
 }
 
+// failed reports whether something is left to be tried again.
+func (w *writer) failed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.retry
+}
+
 // commit writes everything that is pending, in transactions of bounded size.
 func (w *writer) commit(ctx context.Context) {
 	w.mu.Lock()
 	order, pending, waiting := w.order, w.pending, w.waiting
-	w.order, w.pending, w.waiting = nil, map[string]store.Op{}, nil
+	w.order, w.pending, w.waiting, w.retry = nil, map[string]store.Op{}, nil, false
 	w.mu.Unlock()
 
 	var failed error
@@ -114,6 +147,7 @@ func (w *writer) commit(ctx context.Context) {
 		if _, err := w.store.Commit(ctx, store.Txn{Then: ops}); err != nil {
 			w.log.Error("cannot write what was seen", "keys", len(ops), "err", err)
 			failed = errors.Join(failed, err)
+			w.keep(ops, err)
 		}
 	}
 	for _, done := range waiting {

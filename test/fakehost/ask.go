@@ -1,0 +1,159 @@
+//go:build linux
+
+package fakehost
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/action"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+// Member is a caller of the group hypervisor.
+var Member = action.Call{Actor: operation.Actor{UID: 1000, Name: "ann", Via: "socket"}}
+
+// patience is when a test that waits for something gives up: no promise, just an end.
+const patience = 30 * time.Second
+
+// Ref names a VM or a volume of the default project.
+func Ref(name string) model.Ref { return model.Ref{Project: model.DefaultProject, Name: name} }
+
+// Tiny is a VM without disks.
+func Tiny(name string, edits ...func(*vm.Definition)) vm.Definition {
+	def := vm.Definition{Name: name, Spec: vm.Spec{Memory: 16 * model.MiB}}
+	for _, edit := range edits {
+		edit(&def)
+	}
+	return def
+}
+
+// Create wishes for a VM and returns the operation.
+func (d *Daemon) Create(def vm.Definition) operation.Operation {
+	d.t.Helper()
+	res, err := d.Actions.CreateVM(d.t.Context(), Member, "default", def)
+	must(d.t, err)
+	return *res.Operation
+}
+
+// Verb wishes for power: "start", "stop", …
+func (d *Daemon) Verb(verb, name string, opt ...wire.VerbOptions) operation.Operation {
+	d.t.Helper()
+	row, err := action.ByName("vm." + verb)
+	must(d.t, err)
+	res, err := d.Actions.PowerVM(d.t.Context(), Member, row, Ref(name), first(opt))
+	must(d.t, err)
+	return *res.Operation
+}
+
+// Delete wishes a VM away.
+func (d *Daemon) Delete(name string, opt ...wire.VerbOptions) operation.Operation {
+	d.t.Helper()
+	res, err := d.Actions.DeleteVM(d.t.Context(), Member, Ref(name), first(opt))
+	must(d.t, err)
+	return *res.Operation
+}
+
+func first(opt []wire.VerbOptions) wire.VerbOptions {
+	if len(opt) == 0 {
+		return wire.VerbOptions{}
+	}
+	return opt[0]
+}
+
+// Volume wishes for an empty volume.
+func (d *Daemon) Volume(name string) operation.Operation {
+	d.t.Helper()
+	res, err := d.Actions.CreateVolume(d.t.Context(), Member, "default", wire.CreateVolume{Name: name, VolumeSpec: storage.VolumeSpec{Size: model.MiB}})
+	must(d.t, err)
+	return *res.Operation
+}
+
+// BootFile stores a kernel or an initrd.
+func (d *Daemon) BootFile(name, content string, kind storage.BootKind) {
+	d.t.Helper()
+	_, err := d.Actions.ImportBootFile(d.t.Context(), Member, Ref(name), kind, model.Bytes(len(content)), strings.NewReader(content))
+	must(d.t, err)
+}
+
+// Until waits until ready says so; it asks again whenever the store has changed.
+func (d *Daemon) Until(what string, ready func() bool) {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(d.t.Context(), patience)
+	defer cancel()
+	for {
+		seen := d.View.Revision()
+		if ready() {
+			return
+		}
+		if err := d.View.Await(ctx, seen+1); err != nil {
+			d.t.Fatalf("in vain waited for %s", what)
+		}
+	}
+}
+
+// Ended waits for an operation's end.
+func (d *Daemon) Ended(op operation.Operation) operation.Operation {
+	d.t.Helper()
+	d.Until("the end of "+op.Action+" of "+op.Target.String(), func() bool {
+		now, err := d.View.Operation(d.t.Context(), op.ID)
+		if err == nil {
+			op = now
+		}
+		return err == nil && now.State.Ended()
+	})
+	return op
+}
+
+// Done waits for an operation's end and insists on a good one.
+func (d *Daemon) Done(op operation.Operation) operation.Operation {
+	d.t.Helper()
+	end := d.Ended(op)
+	if end.State != operation.Done {
+		d.t.Fatalf("%s of %s is %s: %+v", op.Action, op.Target, end.State, end.Error)
+	}
+	return end
+}
+
+// VM is one VM as it is shown.
+func (d *Daemon) VM(name string) wire.VM {
+	d.t.Helper()
+	v, err := d.View.VM(d.t.Context(), Ref(name))
+	must(d.t, err)
+	return v
+}
+
+// Power is what was seen of a VM; zero for nothing yet.
+func (d *Daemon) Power(name string) vm.PowerStatus {
+	d.t.Helper()
+	if p := d.VM(name).Status.Power; p != nil {
+		return *p
+	}
+	return vm.PowerStatus{}
+}
+
+// State waits for a VM's state.
+func (d *Daemon) State(name string, want vm.State) vm.PowerStatus {
+	d.t.Helper()
+	var last vm.PowerStatus
+	d.Until("vm "+name+" to be "+string(want), func() bool {
+		last = d.Power(name)
+		return last.State == want
+	})
+	return last
+}
+
+// Gone waits until a VM does not exist.
+func (d *Daemon) Gone(name string) {
+	d.t.Helper()
+	d.Until("the end of vm "+name, func() bool {
+		_, err := d.View.VM(d.t.Context(), Ref(name))
+		return fault.KindOf(err) == fault.NotFound && err != nil
+	})
+}

@@ -1,0 +1,379 @@
+//go:build linux
+
+// Package fakehost is a host for tests that need neither root nor a QEMU: the real store, audit log,
+// pool, boot files, logs, engine, monitor and process hand, on a stand-in for hv-helper that starts
+// fake QEMUs (test/fakeqemu) as real processes with real pidfds.
+//
+// What lives here: that stand-in, a host that stays, and daemons that come and go on it, or are cut
+// off at any point. What does not: the fake QEMU itself, and hv-helper's own promises (test/e2e).
+//
+// A test program that uses it calls fakeqemu.RunIfAsked first thing in TestMain.
+package fakehost
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
+	"github.com/hyper-nixos/hyper-nixos/test/fakeqemu"
+)
+
+// Helper stands in for hv-helper. It implements qemu.Helper.
+type Helper struct {
+	t      testing.TB
+	dir    string // short: a unix socket's path has 107 bytes
+	bootID string
+
+	mu       sync.Mutex
+	guests   map[string]*guest
+	options  map[string]fakeqemu.Options // by the VM's name
+	extra    map[string][]string
+	refuse   func(verb, vm string) error
+	launches int
+	uplinks  []privilege.Uplink
+}
+
+// guest is one QEMU that was started.
+type guest struct {
+	run    privilege.Running
+	cmd    *exec.Cmd
+	exited chan struct{}
+}
+
+func newHelper(t testing.TB, dir string) *Helper {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Helper{
+		t: t, dir: dir, bootID: strings.TrimSpace(string(id)),
+		guests: map[string]*guest{}, options: map[string]fakeqemu.Options{}, extra: map[string][]string{},
+	}
+}
+
+// Guest says how the QEMU of the VM with that name behaves from its next start on; extra arguments
+// are added to its command line.
+func (h *Helper) Guest(name string, o fakeqemu.Options, extra ...string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.options[name], h.extra[name] = o, extra
+}
+
+// Refuse has every call answered by f where that returns an error; nil for none. The verbs are those
+// of privilege.
+func (h *Helper) Refuse(f func(verb, vm string) error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.refuse = f
+}
+
+// Launches is how many QEMUs were started.
+func (h *Helper) Launches() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.launches
+}
+
+// Uplinks are the passts that were asked for after a start.
+func (h *Helper) Uplinks() []privilege.Uplink {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.uplinks)
+}
+
+// Murder ends the QEMU of the VM with that name from outside, and waits for its end.
+func (h *Helper) Murder(name string) {
+	h.t.Helper()
+	g := h.named(name)
+	if g == nil {
+		h.t.Fatalf("vm %q was never started", name)
+	}
+	_ = g.cmd.Process.Kill() // or it has ended
+	<-g.exited
+}
+
+// PID is the process of the VM with that name; 0 for none.
+func (h *Helper) PID(name string) int {
+	g := h.named(name)
+	if g == nil || !g.alive() {
+		return 0
+	}
+	return g.run.PID
+}
+
+// MonitorPath is the path of the monitor of the VM with that name.
+func (h *Helper) MonitorPath(name string) string {
+	h.t.Helper()
+	g := h.named(name)
+	if g == nil {
+		h.t.Fatalf("vm %q was never started", name)
+	}
+	return g.run.Sockets["qmp"]
+}
+
+func (h *Helper) named(name string) *guest {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, g := range h.guests {
+		if g.run.Name == name {
+			return g
+		}
+	}
+	return nil
+}
+
+func (h *Helper) asked(verb privilege.Verb, vm string) error {
+	h.mu.Lock()
+	refuse := h.refuse
+	h.mu.Unlock()
+	if refuse == nil {
+		return nil
+	}
+	return refuse(string(verb), vm)
+}
+
+func (h *Helper) find(vm string) *guest {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.guests[vm]
+}
+
+// alive asks the kernel: a pidfd tells of an end before the parent has heard of it.
+func (g *guest) alive() bool {
+	select {
+	case <-g.exited:
+		return false
+	default:
+	}
+	f, err := open(g.run.PID)
+	if err == nil {
+		fds := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}} // #nosec G115 -- a descriptor
+		n, _ := unix.Poll(fds, 0)
+		_ = f.Close()
+		if n == 0 {
+			return true
+		}
+	}
+	<-g.exited
+	return false
+}
+
+// Launch implements qemu.Helper.
+func (h *Helper) Launch(ctx context.Context, l privilege.Launch, files []*os.File) (privilege.LaunchReply, *os.File, error) {
+	if err := errors.Join(ctx.Err(), h.asked(privilege.VerbLaunch, l.VM)); err != nil {
+		return privilege.LaunchReply{}, nil, err
+	}
+	if old := h.find(l.VM); old != nil && old.alive() {
+		return privilege.LaunchReply{}, nil, fault.New(fault.Conflict, "vm %q runs already", l.Name)
+	}
+	g, err := h.start(l, files)
+	if err != nil {
+		return privilege.LaunchReply{}, nil, fault.New(fault.Internal, "cannot start the fake QEMU of %q", l.Name).Because(err)
+	}
+	pidfd, err := open(g.run.PID)
+	if err != nil {
+		return privilege.LaunchReply{}, nil, err
+	}
+	return privilege.LaunchReply{Running: g.run}, pidfd, nil
+}
+
+func (h *Helper) start(l privilege.Launch, files []*os.File) (*guest, error) {
+	h.mu.Lock()
+	options, extra, number := h.options[l.Name], h.extra[l.Name], h.launches
+	h.launches++
+	h.mu.Unlock()
+	folder := filepath.Join(h.dir, strconv.Itoa(number))
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return nil, err
+	}
+	given, stderr := files, (*os.File)(nil)
+	names := slices.Clone(l.Files)
+	if i := slices.Index(names, privilege.StderrFile); i >= 0 {
+		stderr = files[i]
+		names, given = slices.Delete(names, i, i+1), slices.Delete(slices.Clone(files), i, i+1)
+	}
+	sockets := map[string]string{}
+	for _, name := range l.Sockets {
+		path := filepath.Join(folder, name)
+		f, err := listen(path)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = f.Close() }() // QEMU has its own
+		names, given, sockets[name] = append(names, name), append(given, f), path
+	}
+	cmd := fakeqemu.Command(h.t, options, numbered(append(slices.Clone(l.Args), extra...), names)...)
+	cmd.ExtraFiles = given
+	if stderr != nil {
+		cmd.Stdout, cmd.Stderr = stderr, stderr
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	g := &guest{cmd: cmd, exited: make(chan struct{}), run: privilege.Running{
+		VM: l.VM, Name: l.Name, PID: cmd.Process.Pid, StartTime: startTime(cmd.Process.Pid), BootID: h.bootID,
+		UID: 1879048192, Sockets: sockets, Program: "qemu-" + l.Arch, Alive: true,
+	}}
+	h.mu.Lock()
+	h.guests[l.VM] = g
+	h.mu.Unlock()
+	go func() { _ = cmd.Wait(); close(g.exited) }() // how it ended stands in cmd.ProcessState
+	return g, nil
+}
+
+// numbered puts the numbers that files have in the child in the place of their tokens.
+func numbered(args, names []string) []string {
+	var pairs []string
+	for i, name := range names {
+		pairs = append(pairs, "{fd:"+name+"}", strconv.Itoa(3+i))
+	}
+	r := strings.NewReplacer(pairs...)
+	out := make([]string, len(args))
+	for i, a := range args {
+		out[i] = r.Replace(a)
+	}
+	return out
+}
+
+func listen(path string) (*os.File, error) {
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false)
+	f, err := l.File()
+	return f, errors.Join(err, l.Close())
+}
+
+// startTime is field 22 of /proc/PID/stat; 0 for a process that has ended.
+func startTime(pid int) uint64 {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:]) // from the third on
+	if len(fields) < 20 {
+		return 0
+	}
+	n, _ := strconv.ParseUint(string(fields[19]), 10, 64)
+	return n
+}
+
+func open(pid int) (*os.File, error) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return nil, fault.New(fault.Precondition, "process %d has ended", pid).Because(err)
+	}
+	return os.NewFile(uintptr(fd), "pidfd"), nil
+}
+
+// List implements qemu.Helper.
+func (h *Helper) List(ctx context.Context) (privilege.ListReply, error) {
+	if err := errors.Join(ctx.Err(), h.asked(privilege.VerbList, "")); err != nil {
+		return privilege.ListReply{}, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var reply privilege.ListReply
+	for _, g := range h.guests {
+		run := g.run
+		if run.Alive = g.alive(); !run.Alive {
+			run.Exit = g.cmd.ProcessState.String()
+		}
+		reply.VMs = append(reply.VMs, run)
+	}
+	slices.SortFunc(reply.VMs, func(a, b privilege.Running) int { return strings.Compare(a.VM, b.VM) })
+	return reply, nil
+}
+
+// Attach implements qemu.Helper.
+func (h *Helper) Attach(ctx context.Context, vm string) (*os.File, error) {
+	if err := errors.Join(ctx.Err(), h.asked(privilege.VerbAttach, vm)); err != nil {
+		return nil, err
+	}
+	g := h.find(vm)
+	if g == nil {
+		return nil, fault.New(fault.NotFound, "no VM %s was started", vm)
+	}
+	return open(g.run.PID)
+}
+
+// Kill implements qemu.Helper.
+func (h *Helper) Kill(ctx context.Context, vm, signal string) error {
+	if err := errors.Join(ctx.Err(), h.asked(privilege.VerbKill, vm)); err != nil {
+		return err
+	}
+	s := unix.SIGKILL
+	if signal == privilege.SignalTerm {
+		s = unix.SIGTERM
+	}
+	if g := h.find(vm); g != nil {
+		_ = g.cmd.Process.Signal(s) // gone already is no error
+	}
+	return nil
+}
+
+// Cleanup implements qemu.Helper.
+func (h *Helper) Cleanup(ctx context.Context, vm string) error {
+	if err := errors.Join(ctx.Err(), h.asked(privilege.VerbCleanup, vm)); err != nil {
+		return err
+	}
+	return h.remove(vm)
+}
+
+// Forget implements qemu.Helper.
+func (h *Helper) Forget(ctx context.Context, vm string) error {
+	if err := errors.Join(ctx.Err(), h.asked(privilege.VerbForget, vm)); err != nil {
+		return err
+	}
+	return h.remove(vm)
+}
+
+func (h *Helper) remove(vm string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	g := h.guests[vm]
+	if g == nil {
+		return nil
+	}
+	if g.alive() {
+		return fault.New(fault.Precondition, "vm %q still runs", g.run.Name)
+	}
+	delete(h.guests, vm)
+	return os.RemoveAll(filepath.Dir(g.run.Sockets["qmp"]))
+}
+
+// Uplink implements qemu.Helper.
+func (h *Helper) Uplink(ctx context.Context, u privilege.Uplink) error {
+	if err := errors.Join(ctx.Err(), h.asked(privilege.VerbUplink, u.VM)); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.uplinks = append(h.uplinks, u)
+	return nil
+}
+
+// close ends every QEMU and waits.
+func (h *Helper) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, g := range h.guests {
+		_ = g.cmd.Process.Kill() // or it has ended
+		<-g.exited
+	}
+}

@@ -1,0 +1,211 @@
+//go:build linux
+
+package fakehost
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/action"
+	"github.com/hyper-nixos/hyper-nixos/internal/audit"
+	"github.com/hyper-nixos/hyper-nixos/internal/console"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/feature"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/monitor"
+	"github.com/hyper-nixos/hyper-nixos/internal/reconcile"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/boot"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
+	"github.com/hyper-nixos/hyper-nixos/internal/view"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/host"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// Host is what stays while daemons come and go.
+type Host struct {
+	*Helper
+	Store   *local.Store
+	Audit   *audit.Log
+	Volumes *dir.Pool
+	Boots   *boot.Files
+	Logs    *console.Logs
+
+	t     testing.TB
+	facts host.Facts
+	mu    sync.Mutex
+	ahead time.Duration // of the clock
+}
+
+// New returns a host that lasts for the test. At the end no goroutine may be left.
+func New(t testing.TB) *Host {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, before) })
+	folder, err := os.MkdirTemp("", "hv")
+	must(t, err)
+	t.Cleanup(func() { must(t, os.RemoveAll(folder)) })
+	h := &Host{t: t, Helper: newHelper(t, folder)}
+	in := func(name string) string { return filepath.Join(folder, name) }
+	h.Store, err = local.Open(in("store"), local.Options{})
+	must(t, err)
+	h.Audit, err = audit.Open(in("audit"), audit.Options{})
+	must(t, err)
+	h.Volumes, err = dir.Open(storage.DefaultPool, in("pool"))
+	must(t, err)
+	h.Boots, err = boot.Open(in("boot"))
+	must(t, err)
+	h.Logs, err = console.OpenLogs(in("logs"))
+	must(t, err)
+	t.Cleanup(func() {
+		h.close()
+		must(t, errors.Join(h.Logs.Close(), h.Boots.Close(), h.Volumes.Close(), h.Audit.Close(), h.Store.Close()))
+	})
+	h.facts = host.Facts{
+		Name: "testhost", OS: "linux", Arch: "x86_64", BootID: h.bootID, CPUs: 8, Memory: 64 * model.GiB,
+		KVM: &host.Verdict{Why: "/dev/kvm boots nothing"}, Cgroup: &host.Cgroup{Mode: "v2", Enforced: true},
+		QEMU: &host.QEMU{Path: "/usr/bin/qemu-system-x86_64", Arch: "x86_64", Version: "7.2.22", Machines: []host.Machine{{Name: "pc-q35-7.2", Alias: "q35", CPUs: 288}}},
+	}
+	return h
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// SetFacts changes what is known of the host.
+func (h *Host) SetFacts(edit func(*host.Facts)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	edit(&h.facts)
+}
+
+func (h *Host) known() host.Facts {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.facts
+}
+
+// Advance moves the clock of every daemon.
+func (h *Host) Advance(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ahead += d
+}
+
+func (h *Host) now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Now().UTC().Add(h.ahead)
+}
+
+// Daemon is one life of a daemon.
+type Daemon struct {
+	*Host
+	VMs     *qemu.Host
+	Engine  *reconcile.Engine
+	Actions *action.Actions
+	View    *view.View
+	Lines   *console.Lines
+	Points  *Points
+
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	once   sync.Once
+}
+
+// Start begins a daemon that is stopped with the test, or before.
+func (h *Host) Start() *Daemon { return h.StartWith(&Points{}) }
+
+// StartWith begins a daemon whose points are counted, and which may be cut off at one of them.
+func (h *Host) StartWith(points *Points) *Daemon {
+	h.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	d := &Daemon{Host: h, Points: points, cancel: cancel}
+	log := slog.New(slog.NewTextHandler(h.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	d.VMs = qemu.New(qemu.Config{
+		Helper: h.Helper, Dial: dial, Words: h.Logs.Words, Log: log, Poke: func(uuid string) { d.Engine.Poke(uuid) },
+	})
+	d.Actions = action.New(action.Config{
+		Store: h.Store, Audit: h.Audit, Volumes: h.Volumes, BootFiles: h.Boots, Facts: h.known, Now: h.now, Random: random, Log: log,
+	})
+	d.Engine = reconcile.New(reconcile.Config{
+		Store: &cutStore{h.Store, points}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: h.Volumes, BootFiles: h.Boots, Logs: h.Logs,
+		Facts: h.known, Now: h.now, Log: log,
+		Outcome: func(ctx context.Context, op operation.Operation) {
+			if points.pass("outcome") == nil {
+				d.Actions.Ended(ctx, op)
+			}
+		},
+	})
+	d.View = view.New(view.Config{
+		Store: h.Store, Audit: h.Audit, Facts: h.known, Allocated: h.Volumes.Allocated, Now: h.now, Started: h.now(), Log: log,
+		Features: func(ctx context.Context) (feature.Resolution, int64, error) { return d.Actions.Resolution(ctx) },
+	})
+	d.Lines = console.NewLines(h.Logs, d.uuid, d.VMs.Socket)
+	must(h.t, d.View.Load(ctx))
+	if _, err := d.VMs.Adopt(ctx); err != nil {
+		h.t.Fatal(err)
+	}
+	d.wg.Go(func() { d.told("view", d.View.Run(ctx)) })
+	d.wg.Go(func() { d.told("engine", d.Engine.Run(ctx)) })
+	h.t.Cleanup(d.Stop)
+	return d
+}
+
+func (d *Daemon) told(who string, err error) {
+	if err != nil && !d.Points.Cut() {
+		d.t.Errorf("%s: %v", who, err)
+	}
+}
+
+// Stop ends the daemon; VMs go on.
+func (d *Daemon) Stop() {
+	d.once.Do(func() {
+		d.cancel()
+		d.wg.Wait()
+		d.Lines.Close()
+		d.VMs.Close()
+	})
+}
+
+func (d *Daemon) uuid(ctx context.Context, ref model.Ref) (string, error) {
+	o, _, err := store.Get[vm.Object](ctx, d.Store, store.SpecKey(store.Ref{Kind: "vm", Project: ref.Project, Name: ref.Name}))
+	return o.Spec.UUID, err
+}
+
+func dial(ctx context.Context, to qemu.MonitorAt) (qemu.Monitor, error) {
+	return monitor.Dial(ctx, to.Path, monitor.Options{VM: to.Name, UUID: to.UUID, Events: true, Greeting: greeting(to)})
+}
+
+func greeting(to qemu.MonitorAt) time.Duration {
+	if to.Fresh {
+		return 30 * time.Second
+	}
+	return 500 * time.Millisecond // a second client is kept waiting, and tests with it
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails
+	return b
+}
+
+// errCut is what everything says after the daemon was cut off.
+var errCut = fault.New(fault.Unavailable, "the daemon was cut off")
