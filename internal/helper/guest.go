@@ -192,7 +192,7 @@ func (s *guests) close() {
 		}
 		for _, l := range g.links {
 			if l.process != nil {
-				l.process.Close()
+				l.Close()
 			}
 		}
 		g.mu.Unlock()

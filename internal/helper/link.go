@@ -38,7 +38,7 @@ func (l *link) end() error {
 	if err := l.process.end(); err != nil {
 		return err
 	}
-	l.process.Close()
+	l.Close()
 	l.process = nil
 	return nil
 }

@@ -98,7 +98,10 @@ func open(o Options, log io.Writer) (_ *Helper, err error) {
 	h.tree = cgroup.Find(string(mounts), "hv-"+filepath.Base(path))
 	h.ids = ids{table: table, helper: h}
 	h.guests.all = map[string]*guest{}
-	return h, h.adopt()
+	if err = h.adopt(); err != nil {
+		return nil, err
+	}
+	return h, nil
 }
 
 // close lets go of everything but the VMs.

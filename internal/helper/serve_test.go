@@ -62,7 +62,7 @@ func options(t *testing.T) Options {
 }
 
 // serving starts a helper and returns a client of it. It ends with the test.
-func serving(t *testing.T, o Options) (*privilege.Client, *syncLog) {
+func serving(t *testing.T, o Options) *privilege.Client {
 	t.Helper()
 	ready, w, err := os.Pipe()
 	if err != nil {
@@ -73,10 +73,9 @@ func serving(t *testing.T, o Options) (*privilege.Client, *syncLog) {
 		t.Fatal(err)
 	}
 	_ = w.Close() // the helper has its own
-	log := &syncLog{}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- Serve(ctx, o, log) }()
+	go func() { done <- Serve(ctx, o, &syncLog{}) }()
 	if n, err := ready.Read(make([]byte, 16)); n == 0 {
 		cancel()
 		t.Fatalf("not ready: %v, %v", err, <-done)
@@ -90,12 +89,12 @@ func serving(t *testing.T, o Options) (*privilege.Client, *syncLog) {
 			t.Error(err)
 		}
 	})
-	return client, log
+	return client
 }
 
 func TestAHelperAnswersWhatNeedsNoPrivilege(t *testing.T) {
 	o := options(t)
-	client, _ := serving(t, o)
+	client := serving(t, o)
 	ctx := t.Context()
 	hello, err := client.Hello(ctx)
 	if err != nil || hello.RunFolder != o.RunPath || hello.FirstUID != uid.First || hello.BootID == "" || hello.Version == "" {
@@ -158,7 +157,7 @@ func TestAHelperListsWhatAnEarlierOneHasLeft(t *testing.T) {
 	}
 	folder.Close()
 
-	client, _ := serving(t, o)
+	client := serving(t, o)
 	list, err := client.List(t.Context())
 	if err != nil || len(list.VMs) != many+1 || len(list.Strays) != 1 || !strings.Contains(list.Strays[0], vmB) {
 		t.Fatalf("%d VMs, strays %v, %v", len(list.VMs), list.Strays, err)
@@ -235,7 +234,7 @@ func TestTheStateFolderMustBeOneThatHVDCannotTurnIntoAnother(t *testing.T) {
 			return errors.Join(os.Mkdir(s, 0o700), os.WriteFile(filepath.Join(s, "helper"), nil, 0o600))
 		},
 		"a folder that others may enter": func(s string) error {
-			return errors.Join(os.Mkdir(s, 0o700), os.Mkdir(filepath.Join(s, "helper"), 0o700), os.Chmod(filepath.Join(s, "helper"), 0o750))
+			return errors.Join(os.Mkdir(s, 0o700), os.Mkdir(filepath.Join(s, "helper"), 0o700), os.Chmod(filepath.Join(s, "helper"), 0o750)) //nolint:gosec // a mode that must be refused
 		},
 		"no folder above": func(s string) error { return os.Remove(filepath.Dir(s)) },
 	} {

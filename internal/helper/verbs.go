@@ -29,7 +29,13 @@ func (h *Helper) do(verb privilege.Verb, body any, files []*os.File) (any, []*os
 		return with(nil, f, err)
 	case privilege.VerbKVM:
 		return h.kvm.ask(h), nil, nil
+	default:
+		return h.doBody(verb, body, files)
 	}
+}
+
+// doBody does what has a body.
+func (h *Helper) doBody(verb privilege.Verb, body any, files []*os.File) (any, []*os.File, error) {
 	switch b := body.(type) {
 	case *privilege.Launch:
 		reply, pidfd, err := h.launch(b, files)
@@ -60,8 +66,9 @@ func (h *Helper) byVM(verb privilege.Verb, vm string) (any, []*os.File, error) {
 		return nil, nil, h.cleanup(vm)
 	case privilege.VerbForget:
 		return nil, nil, h.forget(vm)
+	default:
+		return nil, nil, fault.New(fault.Internal, "hv-helper knows no hand for %q", verb)
 	}
-	return nil, nil, fault.New(fault.Internal, "hv-helper knows no hand for %q", verb)
 }
 
 func with(reply any, f *os.File, err error) (any, []*os.File, error) {

@@ -131,7 +131,7 @@ func TestFilesTravelBothWays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = f.Close() }()
+		t.Cleanup(func() { _ = f.Close() })
 		if _, err := f.WriteString(text); err != nil {
 			t.Fatal(err)
 		}

@@ -47,12 +47,14 @@ type Answer struct {
 	Body    json.RawMessage `json:"body,omitempty"`
 }
 
-// Hello, Listen and KVM ask for nothing in particular.
-type (
-	Hello  struct{}
-	Listen struct{}
-	KVM    struct{}
-)
+// Hello asks for nothing in particular, and so do Listen and KVM.
+type Hello struct{}
+
+// Listen is the body of listen.
+type Listen struct{}
+
+// KVM is the body of kvm.
+type KVM struct{}
 
 // Failure is a refusal as it travels back.
 type Failure struct {

@@ -27,7 +27,7 @@ func TestWhatALaunchCosts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		dialQMP(t, filepath.Join(h.run, reply.Sockets["qmp"])).do("query-status", nil)
+		dialQMP(t, filepath.Join(h.run, reply.Sockets["qmp"])).do("query-status")
 		through = append(through, time.Since(begin))
 		prepare = append(prepare, time.Duration(reply.Micros.Prepare)*time.Microsecond)
 		clone = append(clone, time.Duration(reply.Micros.Clone)*time.Microsecond)
@@ -72,7 +72,7 @@ func bareStart(t *testing.T) time.Duration {
 		t.Fatal(err)
 	}
 	_ = f.Close()
-	dialQMP(t, path).do("query-status", nil)
+	dialQMP(t, path).do("query-status")
 	took := time.Since(begin)
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()

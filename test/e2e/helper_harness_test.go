@@ -41,7 +41,7 @@ var helperProgram = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}
-	return path, os.Chmod(dir, 0o755)
+	return path, nil
 })
 
 // helperHost is one installation: a state folder, its run folder, and the hv-helper that serves it.
@@ -54,6 +54,7 @@ type helperHost struct {
 	log    *strings.Builder
 	done   chan error
 	attr   *syscall.SysProcAttr
+	uids   map[uint32]bool // the blocks that VMs of this host have had
 }
 
 func newHelperHost(t *testing.T, options ...func(*helperHost)) *helperHost {
@@ -70,7 +71,7 @@ func newHelperHost(t *testing.T, options ...func(*helperHost)) *helperHost {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &helperHost{t: t, state: filepath.Join(parent, "state")}
+	h := &helperHost{t: t, state: filepath.Join(parent, "state"), uids: map[uint32]bool{}}
 	h.run = privilege.RunFolder(h.state)
 	h.client = privilege.Dial(filepath.Join(h.run, privilege.HelperSocket))
 	for _, o := range options {
@@ -149,9 +150,29 @@ func (h *helperHost) retire() {
 	}
 }
 
+// noteUIDs reads which uids VMs have now: others on this machine run VMs, too, and theirs are not ours.
+func (h *helperHost) noteUIDs() {
+	h.t.Helper()
+	data, err := os.ReadFile(filepath.Join(h.state, "helper", "uids.json"))
+	if os.IsNotExist(err) {
+		return
+	}
+	var table struct{ Blocks map[string]uint32 }
+	if err == nil {
+		err = json.Unmarshal(data, &table)
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, first := range table.Blocks {
+		h.uids[first] = true
+	}
+}
+
 // remove kills one VM and forgets it.
 func (h *helperHost) remove(vm string) {
 	h.t.Helper()
+	h.noteUIDs()
 	ctx := h.t.Context()
 	if ctx.Err() != nil {
 		ctx = context.Background()
@@ -218,7 +239,7 @@ func dialQMP(t *testing.T, path string) *qmpConn {
 	if err := q.in.Decode(&greeting); err != nil {
 		t.Fatalf("no greeting: %v", err)
 	}
-	q.do("qmp_capabilities", nil)
+	q.do("qmp_capabilities")
 	return q
 }
 
@@ -226,13 +247,9 @@ func dialQMP(t *testing.T, path string) *qmpConn {
 func (q *qmpConn) close() { _ = q.conn.Close() }
 
 // do executes one command and returns its answer; events in between are passed over.
-func (q *qmpConn) do(command string, arguments any) json.RawMessage {
+func (q *qmpConn) do(command string) json.RawMessage {
 	q.t.Helper()
-	request := map[string]any{"execute": command}
-	if arguments != nil {
-		request["arguments"] = arguments
-	}
-	if err := json.NewEncoder(q.conn).Encode(request); err != nil {
+	if err := json.NewEncoder(q.conn).Encode(map[string]string{"execute": command}); err != nil {
 		q.t.Fatal(err)
 	}
 	for {

@@ -29,6 +29,7 @@ func (h *helperHost) mustLaunch(l privilege.Launch, files ...*os.File) (privileg
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(func() { _ = pidfd.Close() })
+	h.noteUIDs()
 	return reply, pidfd
 }
 
@@ -40,7 +41,7 @@ func (h *helperHost) monitor(r privilege.LaunchReply) *qmpConn {
 func TestAVMRunsWithoutPrivilegesInAnEmptyWorld(t *testing.T) {
 	h := newHelperHost(t)
 	reply, _ := h.mustLaunch(pausedQ35(helperVM))
-	if status := string(h.monitor(reply).do("query-status", nil)); !strings.Contains(status, "prelaunch") {
+	if status := string(h.monitor(reply).do("query-status")); !strings.Contains(status, "prelaunch") {
 		t.Errorf("status %s", status)
 	}
 	t.Run("no privilege", func(t *testing.T) { unprivileged(t, reply.PID, reply.UID, "0000000000000000") })
@@ -324,7 +325,7 @@ func TestFilesOfTheWrongKindStayOutside(t *testing.T) {
 func TestUsageAndThreadsAreOfTheHost(t *testing.T) {
 	h := newHelperHost(t)
 	reply, _ := h.mustLaunch(pausedQ35(helperVM))
-	cpus := string(h.monitor(reply).do("query-cpus-fast", nil))
+	cpus := string(h.monitor(reply).do("query-cpus-fast"))
 	_, rest, _ := strings.Cut(cpus, `"thread-id": `)
 	inner, err := strconv.Atoi(rest[:strings.IndexAny(rest, ",}")])
 	if err != nil {
@@ -354,8 +355,15 @@ func (h *helperHost) nothingLeft() {
 			continue
 		}
 		status, err := os.ReadFile("/proc/" + pid + "/status")
-		if err == nil && strings.Contains(string(status), "\nUid:\t18790") && !strings.Contains(string(status), "State:\tZ") {
-			h.t.Errorf("a process is left:\n%s", status)
+		if err != nil || strings.Contains(string(status), "State:\tZ") {
+			continue
+		}
+		for first := range h.uids {
+			for uid := first; uid < first+4; uid++ {
+				if strings.Contains(string(status), fmt.Sprintf("\nUid:\t%d\t", uid)) {
+					h.t.Errorf("a process is left:\n%s", status)
+				}
+			}
 		}
 	}
 	if vms := entries(h.t, filepath.Join(h.run, "vm")); len(vms) > 0 {

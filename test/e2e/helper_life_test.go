@@ -54,7 +54,7 @@ func TestAVMOutlivesAKilledHelperAndIsAdopted(t *testing.T) {
 	if _, _, err := h.client.Launch(t.Context(), l, nil); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("a second launch after adoption: %v", err)
 	}
-	h.monitor(before).do("query-status", nil) // its socket still stands where it stood
+	h.monitor(before).do("query-status") // its socket still stands where it stood
 
 	adopted, err := h.client.Attach(t.Context(), helperVM)
 	if err != nil {
@@ -82,10 +82,71 @@ func TestAVMOutlivesAHelperThatEndsInOrder(t *testing.T) {
 	if _, err := os.Lstat(filepath.Join(h.run, privilege.HelperSocket)); !os.IsNotExist(err) {
 		t.Errorf("its socket is left: %v", err)
 	}
-	h.monitor(reply).do("query-status", nil)
+	h.monitor(reply).do("query-status")
 	h.start()
 	if list, err := h.client.List(t.Context()); err != nil || len(list.VMs) != 1 || !list.VMs[0].Alive {
 		t.Errorf("list %+v, %v", list, err)
+	}
+}
+
+// A helper that is killed at any moment of a launch leaves a VM that the next one knows, or none.
+func TestAHelperKilledInTheMiddleOfALaunchLosesNoVM(t *testing.T) {
+	h := newHelperHost(t)
+	adopted := 0
+	for _, after := range []time.Duration{0, 500, 1000, 1500, 2000, 3000, 4000, 6000, 9000, 14000} { // µs
+		done := make(chan error, 1)
+		go func() {
+			_, pidfd, err := h.client.Launch(t.Context(), withUplink(helperVM), nil)
+			if err == nil {
+				_ = pidfd.Close()
+			}
+			done <- err
+		}()
+		time.Sleep(after * time.Microsecond) // the moment is the case
+		if err := h.end(syscall.SIGKILL); err == nil {
+			t.Fatal("the helper was to be killed")
+		}
+		if err := <-done; err != nil && fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("after %v: %v", after*time.Microsecond, err)
+		}
+		h.start()
+		list, err := h.client.List(t.Context())
+		if err != nil || len(list.VMs) > 1 {
+			t.Fatalf("after %v: %+v, %v", after*time.Microsecond, list, err)
+		}
+		if len(list.VMs) == 1 && list.VMs[0].Alive {
+			adopted++
+			h.monitor(privilege.LaunchReply{Running: list.VMs[0]}).close()
+		}
+		h.remove(helperVM)
+		h.nothingLeft()
+	}
+	t.Logf("%d of 10 were adopted", adopted)
+}
+
+func TestOfTwoLaunchesOfOneVMOneWins(t *testing.T) {
+	h := newHelperHost(t)
+	errs := make(chan error, 2)
+	for range 2 {
+		go func() {
+			_, pidfd, err := h.client.Launch(t.Context(), pausedQ35(helperVM), nil)
+			if err == nil {
+				_ = pidfd.Close()
+			}
+			errs <- err
+		}()
+	}
+	won := 0
+	for range 2 {
+		switch err := <-errs; {
+		case err == nil:
+			won++
+		case fault.KindOf(err) != fault.Conflict:
+			t.Error(err)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d launches succeeded", won)
 	}
 }
 
@@ -206,7 +267,7 @@ func TestOnlyHVDIsAnswered(t *testing.T) {
 		if err != nil {
 			return 0, err
 		}
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		_ = conn.Send(hello, nil)
 		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 		n, _, err := conn.Recv(make([]byte, privilege.MaxMessage), 1)
@@ -239,7 +300,7 @@ func TestOnlyHVDIsAnswered(t *testing.T) {
 		})
 	}
 	// Should the file's mode ever be lost, the peer's uid still counts.
-	if err := os.Chmod(socket, 0o666); err != nil {
+	if err := os.Chmod(socket, 0o666); err != nil { //nolint:gosec // that is the case
 		t.Fatal(err)
 	}
 	as(t, 65534, 65534, func() {
@@ -278,7 +339,9 @@ func TestTheAPISocketIsMadeForTheGroupAndAgainForARestartedHVD(t *testing.T) {
 		} else {
 			_ = conn.Close()
 		}
-		l.(*net.UnixListener).SetUnlinkOnClose(false) // the file is not hvd's
+		if u, ok := l.(*net.UnixListener); ok {
+			u.SetUnlinkOnClose(false) // the file is not hvd's
+		}
 		_ = l.Close()
 	}
 	// The helper keeps no copy: without hvd nobody listens, and hv can say so. It closes its copy after it

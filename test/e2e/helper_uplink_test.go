@@ -99,7 +99,7 @@ func TestAVMStartsWithoutAnUplinkThatCannotBe(t *testing.T) {
 	noNetwork := func(h *helperHost) { h.attr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET} }
 	h := newHelperHost(t, noNetwork) // no route leads anywhere from here
 	reply, _ := h.mustLaunch(withUplink(helperVM))
-	h.monitor(reply).do("query-status", nil)
+	h.monitor(reply).do("query-status")
 	if alive, ok := reply.Uplinks["net-lan"]; alive || !ok || reply.UplinkWhy["net-lan"] == "" {
 		t.Skipf("this passt serves without a route: %v", reply.Uplinks)
 	}

@@ -47,12 +47,12 @@ func Let(message []byte, files []*os.File) (privilege.Verb, any, error) {
 	if err := strict(message, &envelope); err != nil {
 		return "", nil, fault.New(fault.Unreadable, "cannot read the request").Because(err)
 	}
-	make, ok := bodies[envelope.Verb]
+	empty, ok := bodies[envelope.Verb]
 	if !ok {
 		return "", nil, fault.New(fault.Invalid, "unknown verb %.40q", envelope.Verb).
 			Try("hvd and hv-helper must be of one build")
 	}
-	body := make()
+	body := empty()
 	if len(envelope.Body) > 0 {
 		if err := strict(envelope.Body, body); err != nil {
 			return envelope.Verb, nil, fault.New(fault.Unreadable, "cannot read the request %q", envelope.Verb).Because(err)

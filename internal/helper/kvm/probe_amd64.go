@@ -74,11 +74,12 @@ func Probe(device string) error {
 	if _, err := ioctl(vm, setTSS, 0xfffbd000); err != nil {
 		return fmt.Errorf("set TSS: %w", err)
 	}
+	at := uintptr(unsafe.Pointer(&mem[0])) //nolint:gosec // mapped: it does not move
 	slot := struct {
 		number, flags       uint32
 		guest, size, memory uint64
-	}{size: memory, memory: uint64(uintptr(unsafe.Pointer(&mem[0])))}
-	if _, err := ioctl(vm, setMemory, uintptr(unsafe.Pointer(&slot))); err != nil {
+	}{size: memory, memory: uint64(at)}
+	if err := about(vm, setMemory, &slot); err != nil {
 		return fmt.Errorf("set memory: %w", err)
 	}
 	size, err := ioctl(dev.Fd(), getRunSize, 0)
@@ -107,17 +108,17 @@ func newCPU(vm uintptr, size int) (*vcpu, error) {
 		return nil, err
 	}
 	var sregs [312]byte
-	if _, err := ioctl(fd, getSregs, uintptr(unsafe.Pointer(&sregs))); err != nil {
+	if err := about(fd, getSregs, &sregs); err != nil {
 		return nil, fmt.Errorf("get segments: %w", err)
 	}
 	clear(sregs[0:8])   // base of CS, which comes first; at reset it is at the top of memory
 	clear(sregs[12:14]) // its selector
-	if _, err := ioctl(fd, setSregs, uintptr(unsafe.Pointer(&sregs))); err != nil {
+	if err := about(fd, setSregs, &sregs); err != nil {
 		return nil, fmt.Errorf("set segments: %w", err)
 	}
 	var regs [18]uint64
 	regs[16], regs[17] = entry, 2 // RIP; RFLAGS, whose bit 1 is always set
-	if _, err := ioctl(fd, setRegs, uintptr(unsafe.Pointer(&regs))); err != nil {
+	if err := about(fd, setRegs, &regs); err != nil {
 		return nil, fmt.Errorf("set registers: %w", err)
 	}
 	return &vcpu{fd, state}, nil
@@ -147,6 +148,16 @@ func (c *vcpu) run() (reason uint32, err error) {
 		}
 		return binary.LittleEndian.Uint32(c.state[8:]), err
 	}
+}
+
+// about is an ioctl with a struct. The conversion stands in the call itself, so that the struct stays
+// where it is until the kernel has returned (package unsafe, rule 4).
+func about[T any](fd, request uintptr, p *T) error {
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, request, uintptr(unsafe.Pointer(p))) //nolint:gosec // ioctl(2) takes addresses
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 func ioctl(fd, request, arg uintptr) (uintptr, error) {

@@ -49,7 +49,7 @@ func (fs FS) Stat(pid int) (Stat, error) {
 func ParseStat(data []byte) (Stat, error) {
 	_, rest, ok := cutLast(data, ')')
 	fields := strings.Fields(rest)
-	if !ok || len(fields) < 22 || len(fields[0]) != 1 {
+	if !ok || len(fields) < 22 || len(fields[0]) != 1 || fields[0][0] < 'A' {
 		return Stat{}, fmt.Errorf("unknown shape of /proc/PID/stat: %.80q", data)
 	}
 	var bad error

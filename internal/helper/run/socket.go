@@ -59,7 +59,7 @@ func (f *Folder) ListenHelper(name string) (*packet.Listener, error) {
 	}
 	for _, step := range []func() error{
 		func() error { return os.Lchown(fresh, f.owners.Root, f.owners.HVDGroup) },
-		func() error { return os.Chmod(fresh, 0o660) },
+		func() error { return os.Chmod(fresh, 0o660) }, //nolint:gosec // hvd is of the group
 		func() error { return os.Rename(fresh, path) },
 	} {
 		if err := step(); err != nil {
