@@ -166,15 +166,18 @@ func TestAHelperThatIsAwayIsUnavailableAndIsFoundWhenItIsBack(t *testing.T) {
 }
 
 func TestAHelperThatEndsInTheMiddleIsUnavailable(t *testing.T) {
-	var s *standIn
-	s = newStandIn(t, func(Verb, json.RawMessage, []*os.File) (Answer, []*os.File) {
+	kill := make(chan func(), 1)
+	s := newStandIn(t, func(Verb, json.RawMessage, []*os.File) (Answer, []*os.File) {
+		(<-kill)()
+		return Answer{}, nil
+	})
+	kill <- func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, c := range s.conns {
 			_ = c.Close() // as a kill would
 		}
-		return Answer{}, nil
-	})
+	}
 	c := Dial(s.path)
 	defer c.Close()
 	err := c.Kill(t.Context(), "vm", SignalKill)

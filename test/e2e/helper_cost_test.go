@@ -23,7 +23,7 @@ func TestWhatALaunchCosts(t *testing.T) {
 		bare = append(bare, bareStart(t))
 
 		begin := time.Now()
-		reply, pidfd, err := h.client.Launch(t.Context(), pausedQ35(helperVM), nil)
+		reply, pidfd, err := h.client.Launch(t.Context(), pausedQ35(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +63,7 @@ func bareStart(t *testing.T) time.Duration {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := pausedQ35(helperVM).Args
+	args := pausedQ35().Args
 	args[slices.Index(args, "-chardev")+1] = "socket,id=qmp,server=on,wait=off,fd=3"
 	begin := time.Now()
 	cmd := exec.Command("/usr/bin/qemu-system-x86_64", args...)

@@ -28,12 +28,14 @@ const (
 	helperAPI = 64078
 )
 
-// helperProgram is hv-helper, built once as it ships.
+// helperProgram is hv-helper, built once as it ships. Its file is gone when it is used: it lives as long as
+// this process has it open, and nobody has to remove it.
 var helperProgram = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "hv-helper-e2e")
 	if err != nil {
 		return "", err
 	}
+	defer func() { _ = os.RemoveAll(dir) }()
 	path := filepath.Join(dir, "hv-helper")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "../../cmd/hv-helper")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -41,8 +43,16 @@ var helperProgram = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}
-	return path, nil
+	program, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	helperFile = program
+	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), helperFile.Fd()), nil
 })
+
+// helperFile keeps the program's file open.
+var helperFile *os.File
 
 // helperHost is one installation: a state folder, its run folder, and the hv-helper that serves it.
 type helperHost struct {
@@ -208,9 +218,9 @@ func awaitGone(t *testing.T, pidfd *os.File) {
 const helperVM = "0b8ff1a6-6c2e-4a9e-9a53-0d3cf1b0a001"
 
 // pausedQ35 is the least that a real QEMU needs: it waits for cont, with its monitor on socket "qmp".
-func pausedQ35(vm string) privilege.Launch {
+func pausedQ35() privilege.Launch {
 	return privilege.Launch{
-		VM: vm, Name: "web", Arch: "x86_64",
+		VM: helperVM, Name: "web", Arch: "x86_64",
 		Args: []string{
 			"-S", "-m", "16", "-M", "q35", "-accel", "tcg", "-nodefaults", "-no-user-config", "-display", "none",
 			"-chardev", "socket,id=qmp,server=on,wait=off,fd={fd:qmp}", "-mon", "chardev=qmp,mode=control",

@@ -40,7 +40,7 @@ func (h *helperHost) monitor(r privilege.LaunchReply) *qmpConn {
 
 func TestAVMRunsWithoutPrivilegesInAnEmptyWorld(t *testing.T) {
 	h := newHelperHost(t)
-	reply, _ := h.mustLaunch(pausedQ35(helperVM))
+	reply, _ := h.mustLaunch(pausedQ35())
 	if status := string(h.monitor(reply).do("query-status")); !strings.Contains(status, "prelaunch") {
 		t.Errorf("status %s", status)
 	}
@@ -154,7 +154,7 @@ func TestADiskIsLockedForItsVM(t *testing.T) {
 	if err := image.Truncate(1 << 20); err != nil {
 		t.Fatal(err)
 	}
-	l := pausedQ35(helperVM)
+	l := pausedQ35()
 	l.Files = []string{"root"}
 	l.Args = append(l.Args, "-add-fd", "fd={fd:root},set=1",
 		"-blockdev", `{"driver":"file","filename":"/dev/fdset/1","node-name":"root","locking":"on"}`,
@@ -200,7 +200,7 @@ func TestAQEMUThatFailsLeavesItsWordsAndItsExitStatus(t *testing.T) {
 	if _, err := image.Write(bytes.Repeat([]byte("no kernel "), 2000)); err != nil {
 		t.Fatal(err)
 	}
-	l := pausedQ35(helperVM)
+	l := pausedQ35()
 	l.Files = []string{"stderr", "kernel"}
 	l.Args = append(l.Args, "-kernel", "/proc/self/fd/{fd:kernel}")
 	_, pidfd := h.mustLaunch(l, words, image)
@@ -222,10 +222,10 @@ func TestAQEMUThatFailsLeavesItsWordsAndItsExitStatus(t *testing.T) {
 func TestAVMHasOneProcessFromLaunchToCleanup(t *testing.T) {
 	h := newHelperHost(t)
 	ctx := t.Context()
-	first, pidfd := h.mustLaunch(pausedQ35(helperVM))
+	first, pidfd := h.mustLaunch(pausedQ35())
 	h.monitor(first)
 
-	if _, _, err := h.client.Launch(ctx, pausedQ35(helperVM), nil); fault.KindOf(err) != fault.Conflict {
+	if _, _, err := h.client.Launch(ctx, pausedQ35(), nil); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("a second launch: %v", err)
 	}
 	for name, call := range map[string]func() error{
@@ -256,7 +256,7 @@ func TestAVMHasOneProcessFromLaunchToCleanup(t *testing.T) {
 	if err := h.client.Kill(ctx, helperVM, privilege.SignalTerm); err != nil {
 		t.Errorf("kill of a VM that has ended: %v", err)
 	}
-	second, _ := h.mustLaunch(pausedQ35(helperVM)) // what is left of the first run goes by itself
+	second, _ := h.mustLaunch(pausedQ35()) // what is left of the first run goes by itself
 	if second.UID != first.UID || second.PID == first.PID {
 		t.Errorf("first %+v, second %+v", first.Running, second.Running)
 	}
@@ -272,7 +272,7 @@ func TestAVMHasOneProcessFromLaunchToCleanup(t *testing.T) {
 
 func TestTERMEndsAVMInOrder(t *testing.T) {
 	h := newHelperHost(t)
-	reply, pidfd := h.mustLaunch(pausedQ35(helperVM))
+	reply, pidfd := h.mustLaunch(pausedQ35())
 	h.monitor(reply) // QEMU's handler stands
 	if err := h.client.Kill(t.Context(), helperVM, privilege.SignalTerm); err != nil {
 		t.Fatal(err)
@@ -308,7 +308,7 @@ func TestFilesOfTheWrongKindStayOutside(t *testing.T) {
 		"open for reading only":       open("/etc/passwd", unix.O_RDONLY),
 		"1 names for 2 file descript": open("/etc/passwd", unix.O_RDONLY),
 	} {
-		l := pausedQ35(helperVM)
+		l := pausedQ35()
 		l.Files = []string{"stderr"}
 		files := []*os.File{f}
 		if strings.HasPrefix(want, "1 names") {
@@ -324,7 +324,7 @@ func TestFilesOfTheWrongKindStayOutside(t *testing.T) {
 
 func TestUsageAndThreadsAreOfTheHost(t *testing.T) {
 	h := newHelperHost(t)
-	reply, _ := h.mustLaunch(pausedQ35(helperVM))
+	reply, _ := h.mustLaunch(pausedQ35())
 	cpus := string(h.monitor(reply).do("query-cpus-fast"))
 	_, rest, _ := strings.Cut(cpus, `"thread-id": `)
 	inner, err := strconv.Atoi(rest[:strings.IndexAny(rest, ",}")])

@@ -28,7 +28,7 @@ import (
 
 func TestAVMOutlivesAKilledHelperAndIsAdopted(t *testing.T) {
 	h := newHelperHost(t)
-	l := withUplink(helperVM)
+	l := withUplink()
 	before, pidfd := h.mustLaunch(l)
 	h.monitor(before).close()
 	passt := passts(t, before.UID)
@@ -74,7 +74,7 @@ func TestAVMOutlivesAKilledHelperAndIsAdopted(t *testing.T) {
 
 func TestAVMOutlivesAHelperThatEndsInOrder(t *testing.T) {
 	h := newHelperHost(t)
-	reply, _ := h.mustLaunch(pausedQ35(helperVM))
+	reply, _ := h.mustLaunch(pausedQ35())
 	h.monitor(reply).close()
 	if err := h.end(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -93,26 +93,27 @@ func TestAVMOutlivesAHelperThatEndsInOrder(t *testing.T) {
 func TestAHelperKilledInTheMiddleOfALaunchLosesNoVM(t *testing.T) {
 	h := newHelperHost(t)
 	adopted := 0
-	for _, after := range []time.Duration{0, 500, 1000, 1500, 2000, 3000, 4000, 6000, 9000, 14000} { // µs
+	for _, micros := range []int{0, 500, 1000, 1500, 2000, 3000, 4000, 6000, 9000, 14000} {
+		after := time.Duration(micros) * time.Microsecond
 		done := make(chan error, 1)
 		go func() {
-			_, pidfd, err := h.client.Launch(t.Context(), withUplink(helperVM), nil)
+			_, pidfd, err := h.client.Launch(t.Context(), withUplink(), nil)
 			if err == nil {
 				_ = pidfd.Close()
 			}
 			done <- err
 		}()
-		time.Sleep(after * time.Microsecond) // the moment is the case
+		time.Sleep(after) // the moment is the case
 		if err := h.end(syscall.SIGKILL); err == nil {
 			t.Fatal("the helper was to be killed")
 		}
 		if err := <-done; err != nil && fault.KindOf(err) != fault.Unavailable {
-			t.Errorf("after %v: %v", after*time.Microsecond, err)
+			t.Errorf("after %v: %v", after, err)
 		}
 		h.start()
 		list, err := h.client.List(t.Context())
 		if err != nil || len(list.VMs) > 1 {
-			t.Fatalf("after %v: %+v, %v", after*time.Microsecond, list, err)
+			t.Fatalf("after %v: %+v, %v", after, list, err)
 		}
 		if len(list.VMs) == 1 && list.VMs[0].Alive {
 			adopted++
@@ -129,7 +130,7 @@ func TestOfTwoLaunchesOfOneVMOneWins(t *testing.T) {
 	errs := make(chan error, 2)
 	for range 2 {
 		go func() {
-			_, pidfd, err := h.client.Launch(t.Context(), pausedQ35(helperVM), nil)
+			_, pidfd, err := h.client.Launch(t.Context(), pausedQ35(), nil)
 			if err == nil {
 				_ = pidfd.Close()
 			}
@@ -152,7 +153,7 @@ func TestOfTwoLaunchesOfOneVMOneWins(t *testing.T) {
 
 func TestAProcessThatNoRecordNamesIsEndedAndReported(t *testing.T) {
 	h := newHelperHost(t)
-	reply, pidfd := h.mustLaunch(pausedQ35(helperVM))
+	reply, pidfd := h.mustLaunch(pausedQ35())
 	h.monitor(reply)
 	if err := h.end(syscall.SIGKILL); err == nil {
 		t.Fatal("the helper was to be killed")
@@ -189,7 +190,7 @@ func TestAProcessThatNoRecordNamesIsEndedAndReported(t *testing.T) {
 
 func TestADamagedRecordLosesNoVM(t *testing.T) {
 	h := newHelperHost(t)
-	reply, pidfd := h.mustLaunch(pausedQ35(helperVM))
+	reply, pidfd := h.mustLaunch(pausedQ35())
 	h.monitor(reply)
 	if err := h.end(syscall.SIGKILL); err == nil {
 		t.Fatal("the helper was to be killed")
@@ -257,7 +258,7 @@ func become(uid, gid int, f func(), done chan<- error) {
 
 func TestOnlyHVDIsAnswered(t *testing.T) {
 	h := newHelperHost(t)
-	reply, _ := h.mustLaunch(pausedQ35(helperVM))
+	reply, _ := h.mustLaunch(pausedQ35())
 	socket := filepath.Join(h.run, privilege.HelperSocket)
 	monitor := filepath.Join(h.run, reply.Sockets["qmp"])
 
@@ -377,7 +378,7 @@ func TestTheHelperKeepsNoFileOpenAfterVMsAndCancelledCalls(t *testing.T) {
 		t.Error("a cancelled call was answered")
 	}
 	for range 3 {
-		reply, pidfd := h.mustLaunch(pausedQ35(helperVM))
+		reply, pidfd := h.mustLaunch(pausedQ35())
 		h.monitor(reply)
 		_ = pidfd.Close()
 		h.remove(helperVM)
@@ -415,7 +416,7 @@ func TestKVMIsInTheJailOfAVMThatMayUseIt(t *testing.T) {
 		t.Skip(err)
 	}
 	h := newHelperHost(t)
-	l := pausedQ35(helperVM)
+	l := pausedQ35()
 	l.KVM = true
 	reply, _ := h.mustLaunch(l)
 	h.monitor(reply)

@@ -15,8 +15,8 @@ import (
 )
 
 // withUplink is a VM with one NIC behind passt.
-func withUplink(vm string) privilege.Launch {
-	l := pausedQ35(vm)
+func withUplink() privilege.Launch {
+	l := pausedQ35()
 	l.Sockets = append(l.Sockets, "net-lan")
 	l.Args = append(l.Args, "-netdev", "stream,id=lan,server=on,addr.type=fd,addr.str={fd:net-lan}",
 		"-device", "virtio-net-pci,netdev=lan,romfile=")
@@ -43,7 +43,7 @@ func passts(t *testing.T, vmUID uint32) []int {
 
 func TestAnUplinkIsAPasstWithoutPrivilegesInTheHostsNetwork(t *testing.T) {
 	h := newHelperHost(t)
-	reply, pidfd := h.mustLaunch(withUplink(helperVM))
+	reply, pidfd := h.mustLaunch(withUplink())
 	if !reply.Uplinks["net-lan"] {
 		t.Fatalf("uplinks %v: %v", reply.Uplinks, reply.UplinkWhy)
 	}
@@ -98,7 +98,7 @@ func TestAnUplinkIsAPasstWithoutPrivilegesInTheHostsNetwork(t *testing.T) {
 func TestAVMStartsWithoutAnUplinkThatCannotBe(t *testing.T) {
 	noNetwork := func(h *helperHost) { h.attr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET} }
 	h := newHelperHost(t, noNetwork) // no route leads anywhere from here
-	reply, _ := h.mustLaunch(withUplink(helperVM))
+	reply, _ := h.mustLaunch(withUplink())
 	h.monitor(reply).do("query-status")
 	if alive, ok := reply.Uplinks["net-lan"]; alive || !ok || reply.UplinkWhy["net-lan"] == "" {
 		t.Skipf("this passt serves without a route: %v", reply.Uplinks)
