@@ -255,23 +255,26 @@ func (f *fake) hostRoutes(on func(string, http.HandlerFunc)) {
 	on("GET /v1/version", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, wire.Version{Version: "v0.1.0", API: "v1"})
 	})
-	on("GET /v1/audit", func(w http.ResponseWriter, r *http.Request) {
-		var all []any
-		for i := range 5 {
-			all = append(all, wire.AuditRecord{
-				Seq: int64(i), Time: epoch, Actor: operation.Actor{UID: 0, Name: "root", Via: "socket"}, Action: "vm.start", Target: "vm/default/web",
-				Phase: "intent", Operation: "7f3a000000000000",
-			})
-		}
-		if r.URL.Query().Get("cursor") != "" { // the number of a record, behind which it goes on
-			var after int
-			_, _ = fmt.Sscan(r.URL.Query().Get("cursor"), &after)
-			q := r.URL.Query()
-			q.Set("cursor", fmt.Sprint(after+1))
-			r.URL.RawQuery = q.Encode()
-		}
-		f.list(w, r, all)
-	})
+	on("GET /v1/audit", audit)
+}
+
+// audit has five records; a cursor is the number of the one behind which it goes on.
+func audit(w http.ResponseWriter, r *http.Request) {
+	limit, after := 2, -1
+	_, _ = fmt.Sscan(r.URL.Query().Get("limit"), &limit)
+	_, _ = fmt.Sscan(r.URL.Query().Get("cursor"), &after)
+	p := wire.Page{Total: 5}
+	for i := after + 1; i < min(after+1+limit, p.Total); i++ {
+		text, _ := json.Marshal(wire.AuditRecord{
+			Seq: int64(i), Time: epoch, Actor: operation.Actor{UID: 0, Name: "root", Via: "socket"}, Action: "vm.start", Target: "vm/default/web",
+			Phase: "intent", Operation: "7f3a000000000000",
+		})
+		p.Items = append(p.Items, text)
+	}
+	if last := after + len(p.Items); last+1 < p.Total {
+		p.Next = fmt.Sprint(last)
+	}
+	answer(w, http.StatusOK, p)
 }
 
 func (f *fake) apply(w http.ResponseWriter, r *http.Request) {

@@ -34,7 +34,7 @@ A VM names its disks and its kernel by their names in hv volume list and hv boot
 It starts with --start, or where its file says power = "on".`,
 		Example: "  hv vm create -f examples/first-vm.nix\n" +
 			"  hv vm create web --cpus 2 --memory 2GiB --disk web-root --nic user --start",
-		Args: func(cmd *cobra.Command, args []string) error { return f.args(cmd, args) },
+		Args: f.args,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		},

@@ -2,6 +2,7 @@ package machines
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -70,7 +71,7 @@ func confirmLoss(ctx context.Context, s *session.Session, names []string) error 
 	var lost []string
 	for _, name := range names {
 		v, err := c.VM(ctx, s.Ref(name))
-		if fault.KindOf(err) == fault.NotFound {
+		if errors.Is(err, fault.NotFound) {
 			continue
 		}
 		if err != nil {

@@ -2,6 +2,7 @@ package machines
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -117,7 +118,7 @@ func waitFor(ctx context.Context, s *session.Session, c *client.Client, name, go
 func stateOf(ctx context.Context, s *session.Session, c *client.Client, name string) (string, error) {
 	v, err := c.VM(ctx, s.Ref(name))
 	switch {
-	case fault.KindOf(err) == fault.NotFound && err != nil:
+	case errors.Is(err, fault.NotFound):
 		return deleted, nil
 	case err != nil:
 		return "", err

@@ -52,9 +52,10 @@ func (f *Filter) step(b byte) bool {
 		}
 		return false
 	case str:
-		if b == 0x07 {
+		switch b {
+		case 0x07:
 			f.state = text
-		} else if b == 0x1b {
+		case 0x1b:
 			f.state = escape
 		}
 		return false

@@ -6,6 +6,7 @@ package volumes
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -226,7 +227,7 @@ func confirmLoss(ctx context.Context, s *session.Session, c *client.Client, name
 	var lost []string
 	for _, name := range names {
 		v, err := c.Volume(ctx, s.Ref(name))
-		if fault.KindOf(err) == fault.NotFound && err != nil {
+		if errors.Is(err, fault.NotFound) {
 			continue // for the daemon to refuse
 		}
 		if err != nil {

@@ -1,0 +1,195 @@
+package cli_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// person is somebody at a terminal in which hv runs.
+type person struct {
+	t      *testing.T
+	master *os.File
+	seen   bytes.Buffer
+	cmd    *exec.Cmd
+	before unix.Termios
+}
+
+// sit runs hv in a terminal of its own of that width, speaking to the fake at socket.
+func sit(t *testing.T, width uint16, socket string, args ...string) *person {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skipf("no terminals here: %v", err)
+	}
+	fd := int(master.Fd())
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: width}); err != nil {
+		t.Fatal(err)
+	}
+	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slave.Close()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &person{t: t, master: master, before: *before}
+	p.cmd = &exec.Cmd{
+		Path: self, Args: append([]string{"hv"}, args...), Stdin: slave, Stdout: slave, Stderr: slave,
+		Env:         append(os.Environ(), "HV_HOST=unix://"+socket, "TERM=xterm", "NO_COLOR="),
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Setctty: true},
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		_ = master.Close()
+	})
+	return p
+}
+
+// sees reads on until text was printed.
+func (p *person) sees(text string) {
+	p.t.Helper()
+	buf := make([]byte, 4096)
+	for !strings.Contains(p.seen.String(), text) {
+		n, err := p.master.Read(buf)
+		p.seen.Write(buf[:n])
+		if err != nil {
+			p.t.Fatalf("%q was never printed: %v\n%q", text, err, p.seen.String())
+		}
+	}
+}
+
+func (p *person) types(text string) {
+	p.t.Helper()
+	if _, err := p.master.WriteString(text); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// exits waits for the end and compares its code.
+func (p *person) exits(want int) {
+	p.t.Helper()
+	go func() { // until hv has closed its terminal
+		buf := make([]byte, 4096)
+		for {
+			if _, err := p.master.Read(buf); err != nil {
+				return
+			}
+		}
+	}()
+	_ = p.cmd.Wait()
+	if got := p.cmd.ProcessState.ExitCode(); got != want {
+		p.t.Errorf("exited with %d, not %d\n%q", got, want, p.seen.String())
+	}
+}
+
+func TestAPersonAtTheConsoleTypesAndLeavesAndHasTheTerminalBack(t *testing.T) {
+	f, socket := newFake(t)
+	furnish(f)
+	p := sit(t, 100, socket, "vm", "console", "web")
+	p.sees("leave with ^]")
+	p.sees("login: ")
+	p.types("\x03") // Ctrl-C is the guest's
+	p.sees(`you typed "\x03"`)
+	p.types("x\x1d")
+	p.sees("left the console")
+	p.exits(0)
+	after, err := unix.IoctlGetTermios(int(p.master.Fd()), unix.TCGETS)
+	if err != nil || *after != p.before {
+		t.Errorf("the terminal was left as %+v, and was %+v (%v)", after, p.before, err)
+	}
+}
+
+func TestTheTerminalIsGivenBackWhenTheGuestEnds(t *testing.T) {
+	f, socket := newFake(t)
+	furnish(f)
+	p := sit(t, 100, socket, "vm", "console", "web")
+	p.sees("login: ")
+	p.types("quit")
+	p.sees("has ended")
+	p.exits(0)
+	if after, err := unix.IoctlGetTermios(int(p.master.Fd()), unix.TCGETS); err != nil || *after != p.before {
+		t.Errorf("the terminal was left as %+v (%v)", after, err)
+	}
+}
+
+func TestCtrlCStopsTheWaitingAndSaysHowToGoOn(t *testing.T) {
+	f, socket := newFake(t)
+	furnish(f)
+	p := sit(t, 100, socket, "vm", "start", "slow")
+	p.sees("vm/slow: do it") // on the line that changes
+	p.types("\x03")
+	p.sees("interrupted:")
+	p.sees("goes on")
+	p.sees("hv operation cancel 7f3a000000000000")
+	p.exits(130)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if state := f.ops["7f3a000000000000"].State; state.Ended() {
+		t.Errorf("the operation is %s", state)
+	}
+}
+
+func TestAnswersToQuestions(t *testing.T) {
+	for _, c := range []struct {
+		answer string
+		exit   int
+		gone   bool
+	}{{"n\n", 1, false}, {"\n", 1, false}, {"\x04", 1, false}, {"y\n", 0, true}, {"YES\n", 0, true}} {
+		t.Run(fmt.Sprintf("%q", c.answer), func(t *testing.T) {
+			f, socket := newFake(t)
+			furnish(f)
+			p := sit(t, 100, socket, "volume", "delete", "web-root")
+			p.sees("volume web-root: 10GiB")
+			p.sees("delete? [y/N] ")
+			p.types(c.answer)
+			p.exits(c.exit)
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if _, there := f.volumes["web-root"]; there == c.gone {
+				t.Errorf("there: %v", there)
+			}
+		})
+	}
+}
+
+func TestATableIsCutToTheTerminal(t *testing.T) {
+	f, socket := newFake(t)
+	furnish(f)
+	f.mu.Lock()
+	f.addVolume("a-name-that-is-so-long-that-it-cannot-fit-into-a-narrow-window", 1<<30)
+	f.mu.Unlock()
+	p := sit(t, 60, socket, "volume", "list", "--color", "never")
+	p.sees("web-root")
+	p.exits(0)
+	for line := range strings.SplitSeq(strings.ReplaceAll(p.seen.String(), "\r", ""), "\n") {
+		if n := len([]rune(line)); n > 60 {
+			t.Errorf("%d characters: %q", n, line)
+		}
+	}
+	if !strings.Contains(p.seen.String(), "…") {
+		t.Errorf("nothing was cut: %q", p.seen.String())
+	}
+}
