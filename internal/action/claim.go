@@ -60,7 +60,7 @@ func (a *Actions) claimAlone(ctx context.Context, c *change, what, name, holder 
 	other, _, err := store.Get[string](ctx, a.Store, key)
 	switch {
 	case err == nil && other != holder:
-		return fault.New(fault.Conflict, "%s %s belongs to %s", what, name, other).Try("leave it out and one is made").WithCode("HV-VM-006")
+		return fault.New(fault.Conflict, "%s %s belongs to %s", what, name, other).Try("leave it out and one is made").WithCode("HV-VM-027")
 	case err == nil:
 		return nil
 	case fault.KindOf(err) != fault.NotFound:

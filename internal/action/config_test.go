@@ -88,7 +88,7 @@ func TestWhatIsDeclaredIsEditedAndDeletedThereOnly(t *testing.T) {
 	d := newDesk(t)
 	d.apply(`"web":{` + small + `}`)
 	_, err := d.EditVM(t.Context(), member, ref("web"), []byte(`{"cpus":2}`))
-	told(t, err, fault.Denied, "stands in the host's declaration and is edited there only", "hv config apply", "HV-VM-003")
+	told(t, err, fault.Denied, "stands in the host's declaration and is edited there only", "hv config apply", "HV-VM-023")
 	_, err = d.DeleteVM(t.Context(), member, ref("web"), wire.VerbOptions{})
 	told(t, err, fault.Denied, "is deleted there only")
 	d.apply(``)

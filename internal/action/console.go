@@ -43,11 +43,11 @@ func (a *Actions) mayOpen(ctx context.Context, call Call, ref model.Ref) error {
 	}
 	if vm.Allowed(vm.VerbConsole, state) == vm.Never {
 		return fault.New(fault.Precondition, "vm %q has no console now: it is %s", o.Name, state).
-			Try("%s", vm.Hint(vm.VerbConsole, state, o.Name)).WithCode("HV-VM-005")
+			Try("%s", vm.Hint(vm.VerbConsole, state, o.Name)).WithCode("HV-VM-025")
 	}
 	if o.Spec.Serial != nil && !*o.Spec.Serial {
 		return fault.New(fault.Precondition, "vm %q has no serial line: its spec says serial = false", o.Name).
-			Try("hv vm edit %s, take serial out, then stop and start it", o.Name).WithCode("HV-VM-005")
+			Try("take serial = false out of its spec, then stop and start it").WithCode("HV-VM-026")
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func (a *Actions) createVM(ctx context.Context, call Call, row Row, project stri
 		key := store.SpecKey(vmRef(target.Ref))
 		if _, err := a.Store.Get(ctx, key); err == nil {
 			return fault.New(fault.Conflict, "vm %q exists already", def.Name).
-				Try("choose another name, or hv vm show %s", def.Name).WithCode("HV-VM-002")
+				Try("choose another name, or hv vm show %s", def.Name).WithCode("HV-VM-022")
 		}
 		o := vm.Object{
 			Metadata: model.Metadata{
@@ -156,7 +156,7 @@ func (a *Actions) EditVM(ctx context.Context, call Call, ref model.Ref, patch js
 
 func declaredOnly(what, name string) error {
 	return fault.New(fault.Denied, "vm %q stands in the host's declaration and is %s there only", name, what).
-		Try("edit the declaration, then hv config apply FILE").WithCode("HV-VM-003")
+		Try("edit the declaration, then hv config apply FILE").WithCode("HV-VM-023")
 }
 
 func (a *Actions) editVM(ctx context.Context, call Call, row Row, ref model.Ref, edit func(vm.Object) (vm.Definition, model.Origin, error)) (Result, error) {
@@ -232,7 +232,7 @@ func (a *Actions) mayLetGo(ctx context.Context, o, next vm.Object) error {
 		had, has := o.Spec.Disks[device], next.Spec.Disks[device]
 		if has.Volume != had.Volume || has.ReadOnly && !had.ReadOnly {
 			return fault.New(fault.Precondition, "disk %q of vm %q is in use while the VM is %s", device, o.Name, now).
-				Try("hv vm stop %s first", o.Name).WithCode("HV-VM-004")
+				Try("hv vm stop %s first", o.Name).WithCode("HV-VM-024")
 		}
 	}
 	return nil
@@ -346,14 +346,14 @@ func (c *change) params(v vm.Verb, opt wire.VerbOptions) {
 }
 
 func illegal(v vm.Verb, s vm.State, name string) error {
-	return fault.New(fault.Precondition, "cannot %s vm %q: it is %s", v, name, s).Try("%s", vm.Hint(v, s, name)).WithCode("HV-VM-005")
+	return fault.New(fault.Precondition, "cannot %s vm %q: it is %s", v, name, s).Try("%s", vm.Hint(v, s, name)).WithCode("HV-VM-025")
 }
 
 // vm reads one VM that is not being deleted.
 func (a *Actions) vm(ctx context.Context, ref model.Ref) (vm.Object, store.KV, error) {
 	o, kv, err := store.Get[vm.Object](ctx, a.Store, store.SpecKey(vmRef(ref)))
 	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return o, kv, fault.New(fault.NotFound, "there is no vm %q", ref.String()).Try("hv vm list").WithCode("HV-VM-001")
+		return o, kv, fault.New(fault.NotFound, "there is no vm %q", ref.String()).Try("hv vm list").WithCode("HV-VM-021")
 	}
 	if err == nil && o.Deleted != nil {
 		return o, kv, fault.New(fault.Conflict, "vm %q is being deleted", ref.String()).Try("hv vm wait %s --for deleted", ref.Name)

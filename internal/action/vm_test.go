@@ -41,11 +41,11 @@ func TestAVMThatCannotBeIsRefusedWithTheThingTheCauseAndTheNextStep(t *testing.T
 		{name: "a disk in use, though it would only read", def: definition("web", disk("root", "data", true)), kind: fault.Conflict,
 			words: []string{`volume "data" is used by vm/first`}},
 		{name: "a MAC address of another", def: definition("web", nic(mac)), kind: fault.Conflict,
-			words: []string{"mac " + mac + " belongs to vm/first", "HV-VM-006"}},
+			words: []string{"mac " + mac + " belongs to vm/first", "HV-VM-027"}},
 		{name: "a UUID of another", def: definition("web", func(d *vm.Definition) { d.UUID = uuid }), kind: fault.Conflict,
 			words: []string{"uuid " + uuid + " belongs to vm/first"}},
 		{name: "a name that is taken", def: definition("first"), kind: fault.Conflict,
-			words: []string{`vm "first" exists already`, "hv vm show first", "HV-VM-002"}},
+			words: []string{`vm "first" exists already`, "hv vm show first", "HV-VM-022"}},
 		{name: "everything that is malformed, at once", def: definition("Web", func(d *vm.Definition) { d.CPUs, d.Power = -1, "perhaps" }), kind: fault.Invalid,
 			words: []string{`vm name "Web"`, "cpus: -1", `power: "perhaps"`}},
 	}
@@ -290,7 +290,7 @@ func TestAVMKeepsItsDiskWhileItMayWriteToIt(t *testing.T) {
 					d.must(err)
 					return
 				}
-				told(t, err, fault.Precondition, `disk "root" of vm "web" is in use`, "hv vm stop web first", "HV-VM-004")
+				told(t, err, fault.Precondition, `disk "root" of vm "web" is in use`, "hv vm stop web first", "HV-VM-024")
 			})
 		}
 	}
@@ -349,7 +349,7 @@ func TestAVerbThatIsNotLegalSaysWhatIs(t *testing.T) {
 	d := newDesk(t)
 	d.create("web")
 	_, err := d.PowerVM(t.Context(), member, VMReboot, ref("web"), wire.VerbOptions{})
-	told(t, err, fault.Precondition, `cannot reboot vm "web": it is off`, "hv vm start web", "HV-VM-005")
+	told(t, err, fault.Precondition, `cannot reboot vm "web": it is off`, "hv vm start web", "HV-VM-025")
 	_, err = d.PowerVM(t.Context(), member, VMStart, ref("nobody"), wire.VerbOptions{})
 	told(t, err, fault.NotFound, `there is no vm "nobody"`, "hv vm list")
 	d.seen("web", vm.PowerStatus{State: vm.StateRunning})

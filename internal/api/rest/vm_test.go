@@ -193,7 +193,7 @@ func TestOfTwoCreatesOfOneNameOneIsRefused(t *testing.T) {
 			made++
 			continue
 		}
-		refusal(t, err, fault.Conflict, "exists already", "HV-VM-002")
+		refusal(t, err, fault.Conflict, "exists already", "HV-VM-022")
 	}
 	if made != 1 {
 		t.Errorf("%d were made: %v", made, errs)
