@@ -98,9 +98,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	workers.Go(func() { e.housekeep(ctx, time.Minute) })
 	for batch := range watch.Events() {
-		ended := endedIn(batch)
+		e.follow(batch)
 		for _, ev := range batch.Events {
-			e.noticed(ev, ended)
+			e.noticed(ev)
 		}
 	}
 	asked := ctx.Err() != nil
@@ -115,7 +115,18 @@ func (e *Engine) Run(ctx context.Context) error {
 	return watch.Err()
 }
 
-// endedIn names the operations whose end was committed with them: nobody has to run those.
+// follow takes up the operations of a batch, before anybody looks at what they are about. Those whose
+// end was committed with them nobody has to run.
+func (e *Engine) follow(batch store.Batch) {
+	ended := endedIn(batch)
+	for _, ev := range batch.Events {
+		ref, err := store.ParseSpec(ev.KV.Key)
+		if err == nil && ref.Kind == KindOperation && ev.Type == store.Put && !ended[ref.Name] {
+			e.takeUp(ev)
+		}
+	}
+}
+
 func endedIn(batch store.Batch) map[string]bool {
 	ended := map[string]bool{}
 	for _, ev := range batch.Events {
@@ -165,7 +176,7 @@ func (e *Engine) Poke(uuid string) {
 }
 
 // noticed turns a change of the store into looks.
-func (e *Engine) noticed(ev store.Event, ended map[string]bool) {
+func (e *Engine) noticed(ev store.Event) {
 	if what, project, name, err := store.ParseClaim(ev.KV.Key); err == nil {
 		if what == "disk" && ev.Type == store.Delete {
 			e.queue.add(operation.Target{Kind: KindVolume, Ref: model.Ref{Project: project, Name: name}})
@@ -184,10 +195,6 @@ func (e *Engine) noticed(ev store.Event, ended map[string]bool) {
 		e.queue.add(operation.Target{Kind: KindVM, Ref: model.Ref{Project: ref.Project, Name: ref.Name}})
 	case KindVolume:
 		e.queue.add(operation.Target{Kind: KindVolume, Ref: model.Ref{Project: ref.Project, Name: ref.Name}})
-	case KindOperation:
-		if ev.Type == store.Put && !ended[ref.Name] {
-			e.takeUp(ev)
-		}
 	}
 }
 

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -106,6 +107,9 @@ func (o *ops) of(t operation.Target, generation int64) []*operation.Operation {
 	}
 	return due
 }
+
+// all returns every operation on t.
+func (o *ops) all(t operation.Target) []*operation.Operation { return o.of(t, math.MaxInt64) }
 
 // begin notes the steps that are about to be done for all of list, and what was found out about them.
 func (o *ops) begin(list []*operation.Operation, p plan.Plan) {

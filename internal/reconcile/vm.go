@@ -19,9 +19,10 @@ const maxTries = 4
 
 // reconcileVM makes one VM what it is wished to be.
 func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
+	orphans := e.ops.all(t) // asked before: those that come later have an object
 	obj, kv, err := store.Get[vm.Object](ctx, e.Store, specKey(t))
 	if missing(err) {
-		e.retire(ctx, t)
+		e.retire(ctx, t, orphans)
 		return nil
 	}
 	if err != nil {
@@ -205,12 +206,43 @@ func (e *Engine) refuseReboot(ctx context.Context, in plan.VMInput, due []*opera
 }
 
 // retire ends what was still to happen to an object that does not exist.
-func (e *Engine) retire(ctx context.Context, t operation.Target) {
+func (e *Engine) retire(ctx context.Context, t operation.Target, orphans []*operation.Operation) {
 	e.mu.Lock()
 	delete(e.power, t)
 	e.mu.Unlock()
-	e.ops.end(ctx, e.ops.of(t, 1<<62), operation.Failed,
+	e.ops.end(ctx, orphans, operation.Failed,
 		problem(fault.New(fault.NotFound, "%s does not exist any more", t)))
+}
+
+// lost parts those who still waited for a run from the others, where that run has broken down: what
+// they wished for is used up, and was not reached.
+func (r *vmRun) lost() (lost, well []*operation.Operation) {
+	end := r.status.Ended
+	if end == nil || end.How != vm.EndQEMU && end.How != vm.EndPanic && end.How != vm.EndHostReboot {
+		return nil, r.due
+	}
+	for _, op := range r.due {
+		if r.in.Effective.Power != vm.Off && r.in.Wish.Deleted == nil && op.Generation <= end.PowerGeneration {
+			lost = append(lost, op)
+		} else {
+			well = append(well, op)
+		}
+	}
+	return lost, well
+}
+
+// why says how the last run broke down.
+func (r *vmRun) why() *operation.Problem {
+	end := r.status.Ended
+	if end == nil {
+		return nil
+	}
+	what := map[vm.End]string{vm.EndQEMU: "QEMU ended", vm.EndPanic: "the guest panicked", vm.EndHostReboot: "the host was restarted"}[end.How]
+	if end.Detail != "" {
+		what += ": " + end.Detail
+	}
+	return problem(fault.New(fault.Precondition, "vm %q did not come up: %s", r.in.Wish.Name, what).
+		Try("hv vm logs %s --log qemu", r.in.Wish.Name).WithCode("HV-VM-014"))
 }
 
 // finish writes what came of it and ends the operations that waited for it.
@@ -232,7 +264,9 @@ func (r *vmRun) finish(ctx context.Context, revision int64) error {
 				Try("wait on, or hv vm kill %s", r.in.Wish.Name).WithCode("HV-VM-013")))
 	case r.plan.Reached:
 		r.observed(r.in.Wish.Generation)
-		r.ops.end(ctx, r.due, operation.Done, nil)
+		lost, well := r.lost()
+		r.ops.end(ctx, lost, operation.Failed, r.why())
+		r.ops.end(ctx, well, operation.Done, nil)
 	}
 	if until := r.plan.Until; !until.IsZero() && !r.plan.Overdue {
 		r.queue.after(r.target, until.Sub(r.Now())+time.Millisecond)

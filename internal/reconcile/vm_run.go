@@ -183,7 +183,10 @@ func (r *vmRun) next(seen vm.Seen) vm.PowerStatus {
 	} else if r.plan.Ended != nil {
 		st.Ended = r.plan.Ended
 	}
-	st.StopAsked, st.Findings = r.plan.StopAsked, r.plan.Findings
+	st.StopAsked = r.plan.StopAsked
+	if seen.Process == nil || len(r.plan.Findings) > 0 {
+		st.Findings = r.plan.Findings // those of a start hold as long as its process
+	}
 	before := st.State
 	st.State = vm.StateOf(seen, st.StopAsked != nil)
 	st.Process, st.Pending, st.Reason = r.process(seen), nil, ""

@@ -22,9 +22,10 @@ func (e *Engine) loadVolumes(ctx context.Context) error {
 
 // reconcileVolume makes one volume what it is wished to be.
 func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error {
+	orphans := e.ops.all(t)
 	v, kv, err := store.Get[storage.Volume](ctx, e.Store, specKey(t))
 	if missing(err) {
-		e.retire(ctx, t)
+		e.retire(ctx, t, orphans)
 		return nil
 	}
 	if err != nil {

@@ -34,12 +34,19 @@ func Tiny(name string, edits ...func(*vm.Definition)) vm.Definition {
 	return def
 }
 
+// shown returns an operation when the view shows what it has changed.
+func (d *Daemon) shown(res action.Result, err error) operation.Operation {
+	d.t.Helper()
+	must(d.t, err)
+	must(d.t, d.View.Await(d.t.Context(), res.Revision))
+	return *res.Operation
+}
+
 // Create wishes for a VM and returns the operation.
 func (d *Daemon) Create(def vm.Definition) operation.Operation {
 	d.t.Helper()
 	res, err := d.Actions.CreateVM(d.t.Context(), Member, "default", def)
-	must(d.t, err)
-	return *res.Operation
+	return d.shown(res, err)
 }
 
 // Verb wishes for power: "start", "stop", …
@@ -48,16 +55,14 @@ func (d *Daemon) Verb(verb, name string, opt ...wire.VerbOptions) operation.Oper
 	row, err := action.ByName("vm." + verb)
 	must(d.t, err)
 	res, err := d.Actions.PowerVM(d.t.Context(), Member, row, Ref(name), first(opt))
-	must(d.t, err)
-	return *res.Operation
+	return d.shown(res, err)
 }
 
 // Delete wishes a VM away.
 func (d *Daemon) Delete(name string, opt ...wire.VerbOptions) operation.Operation {
 	d.t.Helper()
 	res, err := d.Actions.DeleteVM(d.t.Context(), Member, Ref(name), first(opt))
-	must(d.t, err)
-	return *res.Operation
+	return d.shown(res, err)
 }
 
 func first(opt []wire.VerbOptions) wire.VerbOptions {
@@ -71,8 +76,7 @@ func first(opt []wire.VerbOptions) wire.VerbOptions {
 func (d *Daemon) Volume(name string) operation.Operation {
 	d.t.Helper()
 	res, err := d.Actions.CreateVolume(d.t.Context(), Member, "default", wire.CreateVolume{Name: name, VolumeSpec: storage.VolumeSpec{Size: model.MiB}})
-	must(d.t, err)
-	return *res.Operation
+	return d.shown(res, err)
 }
 
 // BootFile stores a kernel or an initrd.
