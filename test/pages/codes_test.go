@@ -1,0 +1,108 @@
+package pages
+
+import (
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/feature"
+)
+
+var update = flag.Bool("update", false, "write docs/codes.md anew")
+
+const root = "../.."
+
+func TestEveryCodeThatAUserMayMeetIsDocumentedAndNoOther(t *testing.T) {
+	var documented []string
+	for _, f := range Families {
+		for _, c := range f.Codes {
+			if !strings.HasPrefix(c.Code, "HV-"+f.Name+"-") || c.Means == "" || c.Helps == "" {
+				t.Errorf("%s in family %s: not complete, or not of this family", c.Code, f.Name)
+			}
+			documented = append(documented, c.Code)
+		}
+		if !slices.IsSortedFunc(f.Codes, func(a, b Code) int { return strings.Compare(a.Code, b.Code) }) {
+			t.Errorf("the codes of family %s are not in order", f.Name)
+		}
+	}
+	for _, c := range feature.Codes() {
+		documented = append(documented, c.Code)
+	}
+	slices.Sort(documented)
+	if d := cmp.Diff(inSources(t), documented); d != "" {
+		t.Errorf("in the sources (-), and documented in test/pages or feature.Codes (+):\n%s", d)
+	}
+}
+
+func TestThePageOfCodesIsFresh(t *testing.T) {
+	path := filepath.Join(root, "docs", "codes.md")
+	want := page()
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil { //nolint:gosec // a page for everybody
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Error("docs/codes.md is not what the codes come to: go test ./test/pages -update")
+	}
+}
+
+// literal is a code as it stands in a source.
+var literal = regexp.MustCompile(`"(HV-[A-Z]+-[0-9]{3})"`)
+
+// inSources are the codes in the product's own sources, in order.
+func inSources(t *testing.T) []string {
+	t.Helper()
+	found := map[string]bool{}
+	for _, dir := range []string{"client", "cmd", "internal", "model", "wire"} {
+		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path) //nolint:gosec // our own sources
+			for _, m := range literal.FindAllSubmatch(text, -1) {
+				found[string(m[1])] = true
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var codes []string
+	for c := range found {
+		codes = append(codes, c)
+	}
+	slices.Sort(codes)
+	return codes
+}
+
+func page() string {
+	var b strings.Builder
+	b.WriteString("# Codes\n\nMade from the sources by `go test ./test/pages -update`.\n\n")
+	b.WriteString("A code stands at the right of an error or a finding, and as `code` in JSON. It never changes its meaning. What the parts of\n" +
+		"a message are: [when-something-fails.md](when-something-fails.md).\n")
+	for _, f := range Families {
+		fmt.Fprintf(&b, "\n## HV-%s\n\n%s\n\n| Code | Means | What helps |\n|---|---|---|\n", f.Name, f.About)
+		for _, c := range f.Codes {
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", c.Code, c.Means, c.Helps)
+		}
+	}
+	b.WriteString("\n## HV-FEAT\n\nWhat a declaration of features comes to. The finding itself says why, and which edit helps.\n\n| Code | Severity | Means |\n|---|---|---|\n")
+	for _, c := range feature.Codes() {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", c.Code, c.Severity, c.Means)
+	}
+	return b.String()
+}

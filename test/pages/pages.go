@@ -1,0 +1,100 @@
+// Package pages holds what the product says about itself to the product: README.md and docs/ for users.
+//
+// What lives here: what the codes of errors and findings mean (docs/codes.md is made from it), and tests that every
+// code, command, flag and link on a page exists. What does not: the pages themselves.
+package pages
+
+// Code says what one code means, in a user's words, and what helps.
+type Code struct {
+	Code  string
+	Means string
+	Helps string
+}
+
+// Family is the codes of one part of the product.
+type Family struct {
+	Name  string // of the codes: HV-<Name>-001
+	About string
+	Codes []Code
+}
+
+// Families are all codes but those of features, which are documented where they are made. A code that is in
+// no source, or in a source and not here, fails a test.
+var Families = []Family{api, reach, chosen, rights, declaring, applying, hosts, vms, volumes, machine}
+
+var api = Family{"API", "What went wrong between a program and the daemon.", []Code{
+	{"HV-API-001", "a parameter or a body does not fit its schema", "the problem names the field; docs/declaration.schema.json and the OpenAPI description have its shape"},
+	{"HV-API-002", "nobody knows who is calling", "call over the unix socket"},
+	{"HV-API-003", "`If-Match` names a revision that stands no more: somebody else changed the object", "read it again, then change it"},
+	{"HV-API-004", "events cannot be followed from that revision any more", "list again and follow from there"},
+	{"HV-API-005", "a body or a header beyond its bound", "send less"},
+	{"HV-API-006", "an import without `Content-Length`", "say the length"},
+	{"HV-API-007", "there is no such path, or no such method there", "the paths are in [actions.md](actions.md)"},
+	{"HV-API-008", "a console was asked for without `Upgrade: hv-console`", "`hv vm console NAME`"},
+	{"HV-API-009", "a mistake of the daemon's", "its log has it under the request's ID (`-v`); please report it"},
+	{"HV-API-010", "a body is not what its type says", "send the type that the request names"},
+	{"HV-API-011", "the daemon is going down", "ask again in a moment"},
+	{"HV-API-012", "`Accept` or `Content-Type` is one that this path does not speak", "JSON, nearly everywhere"},
+	{"HV-API-013", "more streams at once than one daemon serves", "close some: `hv events`, `hv vm console`"},
+}}
+
+var reach = Family{"NET", "What went wrong before anybody answered.", []Code{
+	{"HV-NET-001", "no daemon listens", "`make run`, or start hvd; see [exit code 4](when-something-fails.md#exit-codes)"},
+	{"HV-NET-002", "the socket does not let this user in", "join the group `hypervisor`, then log in again"},
+	{"HV-NET-003", "the connection broke while a request was under way; what was asked may have been done", "`hv operation list`"},
+	{"HV-NET-004", "something listens that does not speak this API", "look at what `HV_HOST` names"},
+}}
+
+var chosen = Family{"CLI", "Which daemon `hv` is to speak to.", []Code{
+	{"HV-CLI-001", "several daemons run on this host, and none was named", "`export HV_HOST=unix://…`: they are listed"},
+	{"HV-CLI-002", "`HV_HOST` names no way to a host that this build knows", "`export HV_HOST=unix:///path/of/api.sock`"},
+}}
+
+var rights = Family{"AUTH", "What may not be done.", []Code{
+	{"HV-AUTH-001", "only root may do that", "`sudo`"},
+	{"HV-AUTH-002", "the feature that it needs is off", "turn it on in the declaration; the finding says what keeps it off"},
+}}
+
+var declaring = Family{"DECL", "What is wrong with a file. Each has its line and column.", []Code{
+	{"HV-DECL-001", "the file cannot be parsed or evaluated", "the caret points at the place"},
+	{"HV-DECL-002", "a key that does not exist", "the nearest ones that do are named"},
+	{"HV-DECL-003", "a value of another type than the key takes", "the type is named"},
+	{"HV-DECL-004", "a key is written twice", "keep one"},
+	{"HV-DECL-005", "the file, or something in it, is too large, too deep, too many or too long", "the bound is named"},
+	{"HV-DECL-006", "a VM's `name` contradicts the key it stands under", "leave `name` out"},
+	{"HV-DECL-011", "`hypervisor.host.name` is no name", "1 to 63 of a-z, 0-9 and -"},
+	{"HV-DECL-012", "`hypervisor.host.description` is too long", "shorten it"},
+}}
+
+var applying = Family{"CFG", "What stands in the way of a declaration.", []Code{
+	{"HV-CFG-001", "this host's declaration is a file of its own, applied at boot", "change that file"},
+	{"HV-CFG-002", "a declared VM has the name of one that was made by hand", "declare it under another name, or delete the other"},
+	{"HV-CFG-003", "another declaration is being applied", "wait for it, then apply again"},
+	{"HV-CFG-004", "a declared VM is just being deleted", "`hv vm wait NAME --for deleted`, then apply again"},
+}}
+
+var hosts = Family{"HOST", "What limits a host. `hv host` lists them.", []Code{
+	{"HV-HOST-001", "KVM does not work: VMs run by emulation, many times slower", "turn on VT-x or AMD-V in the firmware; in a guest, nested virtualization on its host"},
+	{"HV-HOST-002", "there is no usable QEMU", "install it; 7.2 is the oldest that is used"},
+	{"HV-HOST-003", "limits of memory, CPU and processes are not enforced", "boot with `systemd.unified_cgroup_hierarchy=1`"},
+	{"HV-HOST-004", "passt is missing: network cards have no network", "`apt-get install passt`"},
+}}
+
+var volumes = Family{"VOL", "Volumes.", []Code{
+	{"HV-VOL-001", "there is no such volume", "`hv volume list`"},
+	{"HV-VOL-002", "a volume of that name exists", "choose another name"},
+	{"HV-VOL-003", "the volume belongs to a VM", "use another one, attach it read-only to both, or delete that VM; see [storage.md](storage.md#who-uses-a-volume)"},
+	{"HV-VOL-004", "the volume's file is gone from its pool", "put it back, or delete the volume"},
+	{"HV-VOL-005", "an image that is not taken: not the format that was said, or with a part that is not safe to open", "the message says what; `qemu-img convert` makes one that is taken"},
+}}
+
+var machine = Family{"MACH", "What keeps a VM's machine from being built. From 101 on the host is to be changed, before that the VM.", []Code{
+	{"HV-MACH-001", "the spec is not well formed", "the path is named"},
+	{"HV-MACH-002", "the machine has no such firmware", "boot a kernel directly"},
+	{"HV-MACH-003", "a disk's volume does not exist, or has an unknown format", "`hv volume list`"},
+	{"HV-MACH-004", "a kernel command line that cannot be passed on", "the message says what is in it"},
+	{"HV-MACH-005", "more disks and network cards than the machine has slots", "fewer, or machine q35"},
+	{"HV-MACH-006", "more vCPUs than the machine takes", "the number is named"},
+	{"HV-MACH-101", "there is no usable QEMU for the architecture", "install it"},
+	{"HV-MACH-102", "QEMU does not have the machine type", "a newer QEMU, or another machine family: the guest then sees other hardware"},
+}}

@@ -1,0 +1,28 @@
+package pages
+
+var vms = Family{"VM", "VMs: what a declaration or a file asks for (001 to 009, 011, 015, 017), what was seen while they run, and what an action is refused for (from 021 on).", []Code{
+	{"HV-VM-001", "a definition is not well formed", "the path is named"},
+	{"HV-VM-002", "more vCPUs than the host has CPUs", "fewer"},
+	{"HV-VM-003", "more memory than the host has", "less"},
+	{"HV-VM-004", "the host's QEMU does not have the machine, or not of this size", "another machine"},
+	{"HV-VM-005", "two declared VMs with one UUID", "leave it out and one is made"},
+	{"HV-VM-006", "two declared VMs with one MAC address", "leave it out and one is made"},
+	{"HV-VM-007", "a volume on two declared VMs, and one of them writes", "a volume each, or read-only on all"},
+	{"HV-VM-008", "the VMs that are to be on want more memory together than the host has", "fewer of them on, or less each"},
+	{"HV-VM-009", "two VMs with one name", "rename one"},
+	{"HV-VM-010", "its process runs and does not answer", "`hv vm kill NAME` ends it"},
+	{"HV-VM-011", "`accelerator = \"kvm\"` where KVM does not work", "`auto` or `tcg`, or mend KVM: `hv host` says what is wrong"},
+	{"HV-VM-012", "it runs without KVM, many times slower", "as HV-HOST-001"},
+	{"HV-VM-013", "its guest did not power off in its time", "wait on, or `hv vm kill NAME`"},
+	{"HV-VM-014", "its process ended, or its guest panicked, while it was being started", "`hv vm logs NAME --log qemu`"},
+	{"HV-VM-015", "there is no usable QEMU for its architecture", "install it"},
+	{"HV-VM-016", "its limits of memory, CPU and processes are not enforced", "as HV-HOST-003"},
+	{"HV-VM-017", "a volume or a boot file that it names does not exist", "create or import it; the command is named"},
+	{"HV-VM-021", "there is no such VM", "`hv vm list`"},
+	{"HV-VM-022", "a VM of that name exists", "choose another name"},
+	{"HV-VM-023", "the VM stands in the host's declaration, and is changed there only", "edit the declaration, then `hv config apply FILE`"},
+	{"HV-VM-024", "a disk is in use while the VM runs and cannot be taken away from it", "`hv vm stop NAME` first"},
+	{"HV-VM-025", "not in this state", "[vm-states.md](vm-states.md) has which verb goes in which; the next step is named"},
+	{"HV-VM-026", "the VM has no serial line, so no console", "take `serial = false` out of its spec"},
+	{"HV-VM-027", "a UUID or MAC address that belongs to another VM", "leave it out and one is made"},
+}}
