@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -54,6 +55,11 @@ func (h *Helper) adoptVM(g *guest, ours map[int]bool) error {
 	if g.qemu, err = h.hold(r.PID, r.Start, ours); err != nil {
 		return err
 	}
+	if g.qemu != nil && !h.became(g.qemu, r.Program) {
+		g.qemu = nil
+		r.PID, r.Start, r.Exit = 0, 0, "its launch was cut off: hv-helper ended meanwhile"
+		g.setRecord(r)
+	}
 	for _, u := range r.Uplinks {
 		l := &link{why: u.Why}
 		if l.process, err = h.hold(u.PID, u.Start, ours); err != nil {
@@ -65,6 +71,22 @@ func (h *Helper) adoptVM(g *guest, ours map[int]bool) error {
 		h.say("adopted VM %s (%s), process %d", g.record.Name, g.vm, g.record.PID)
 	}
 	return nil
+}
+
+// became reports whether a process that lives is the program of its record, and ends it if it does not
+// become that soon: a shim whose helper has died may still be on its way, or about to give up.
+func (h *Helper) became(p *process, program string) bool {
+	for until := time.Now().Add(goneSoon); time.Now().Before(until); {
+		if h.proc.Runs(p.PID, program) {
+			return true
+		}
+		if p.Gone(5 * time.Millisecond) {
+			return false
+		}
+	}
+	_ = p.Signal(unix.SIGKILL) // gone already is gone
+	p.Gone(goneSoon)
+	return false
 }
 
 // hold holds a process of a record, nothing where it has ended.

@@ -61,12 +61,13 @@ func number(s string) (int, error) {
 	return int(n), err
 }
 
-// stateFolder opens <state>/helper, which is root's alone. The folder above it is hvd's, who could put
-// anything in its place: so it is opened once, without following links, and looked at; from then on the
-// open folder counts and no path does.
+// stateFolder opens <state>/helper, which is root's alone. The folder above it is root's and sticky:
+// hvd's group makes entries in it, and can neither rename nor remove what is root's. One that somebody
+// else made may be hvd's: so it is opened once, without following links, and looked at; from then on
+// the open folder counts and no path does.
 func stateFolder(state string, o run.Owners) (*os.File, error) {
 	if err := os.Mkdir(state, 0o700); err == nil {
-		if err := os.Lchown(state, o.HVD, o.HVDGroup); err != nil {
+		if err := errors.Join(os.Lchown(state, o.Root, o.HVDGroup), os.Chmod(state, 0o770|os.ModeSticky)); err != nil {
 			return nil, err
 		}
 	} else if !errors.Is(err, os.ErrExist) {

@@ -151,7 +151,7 @@ func (h *Helper) prepare(g *guest, l *privilege.Launch, files []*os.File) (*star
 	}
 	s.order = launch.Order{
 		Program: programs[name].path,
-		Args:    append(append([]string{name}, args...), "-sandbox", sandbox),
+		Args:    append(append([]string{programs[name].path}, args...), "-sandbox", sandbox),
 		UID:     first + uid.QEMU,
 		Files:   len(s.birth.Files),
 		Jail:    &launch.Jail{Mount: h.folder.JailMount(), KVM: l.KVM},

@@ -13,11 +13,11 @@ import (
 func TestAVMKeepsRunningWhenHvdOrItsHelperIsKilled(t *testing.T) {
 	h := bootable(t)
 	must(t, h, "volume", "create", "d", "--size", "64MiB")
-	must(t, h, "vm", "create", "-f", file(t, "vm.nix", `{ name = "web"; memory = "256MiB"; disks.data.volume = "d"; nics.lan = { };
+	must(t, h, "vm", "create", "-f", file(t, "vm.nix", `{ name = "adopted"; memory = "256MiB"; disks.data.volume = "d"; nics.lan = { };
 	  boot = { kernel = "tiny-kernel"; initrd = "tiny-initrd"; cmdline = "console=ttyS0 quiet panic=-1"; }; }`))
-	must(t, h, "vm", "start", "web")
-	must(t, h, "vm", "console", "web", "--until", "guest: ready", "--timeout", "2m")
-	pid := h.WaitState(t.Context(), "web", "running").Status.Power.Process.PID
+	must(t, h, "vm", "start", "adopted")
+	must(t, h, "vm", "console", "adopted", "--until", "guest: ready", "--timeout", "2m")
+	pid := h.WaitState(t.Context(), "adopted", "running").Status.Power.Process.PID
 
 	for _, c := range []struct {
 		name string
@@ -44,21 +44,21 @@ func TestAVMKeepsRunningWhenHvdOrItsHelperIsKilled(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.kill()
-			v := h.WaitState(t.Context(), "web", "running")
+			v := h.WaitState(t.Context(), "adopted", "running")
 			if now := v.Status.Power.Process.PID; now != pid {
 				t.Errorf("it is process %d now, and was %d", now, pid)
 			}
 			if n := qemus(t); n != 1 {
 				t.Errorf("%d QEMUs run", n)
 			}
-			must(t, h, "vm", "pause", "web") // its monitor answers the new daemon
-			must(t, h, "vm", "resume", "web")
+			must(t, h, "vm", "pause", "adopted") // its monitor answers the new daemon
+			must(t, h, "vm", "resume", "adopted")
 		})
 	}
 
 	t.Run("it can be stopped by the daemon that adopted it", func(t *testing.T) {
-		must(t, h, "vm", "stop", "web")
-		h.WaitState(t.Context(), "web", "off")
+		must(t, h, "vm", "stop", "adopted")
+		h.WaitState(t.Context(), "adopted", "off")
 		if n := qemus(t); n != 0 {
 			t.Errorf("%d QEMUs run", n)
 		}
@@ -82,7 +82,7 @@ func TestAVMThatDiesWhileNobodyLooksIsFoundDead(t *testing.T) {
 	h.WaitState(t.Context(), "lost", "running")
 }
 
-// qemus counts the QEMUs of the VM web.
+// qemus counts the QEMUs of the VM "adopted".
 func qemus(t *testing.T) int {
 	t.Helper()
 	entries, err := os.ReadDir("/proc")
@@ -92,7 +92,7 @@ func qemus(t *testing.T) int {
 	n := 0
 	for _, e := range entries {
 		cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%s/cmdline", e.Name()))
-		if err == nil && strings.Contains(string(cmdline), "\x00guest=web,") {
+		if err == nil && strings.Contains(string(cmdline), "\x00guest=adopted,") {
 			n++
 		}
 	}

@@ -30,9 +30,14 @@ func TestBadInputIsToldAndChangesNothing(t *testing.T) {
 	} {
 		refused(t, h, c.code, c.words, "vm", "create", "-f", file(t, name, c.text))
 	}
-	refused(t, h, 2, []string{"feature.nix:1", "monitorign", "monitoring"}, "config", "apply", "--yes",
+	refused(t, h, 1, []string{"feature.nix:1", "monitorign", "monitoring"}, "config", "apply", "--yes",
 		file(t, "feature.nix", `{ hypervisor.featureManager = { profile = "custom"; enabledFeatures = [ "monitorign" ]; }; }`))
 	refused(t, h, 3, []string{"nosuch"}, "vm", "start", "nosuch")
+	if facts, err := h.Client.Host(t.Context()); err == nil && facts.Facts.KVM != nil && !facts.Facts.KVM.OK {
+		refused(t, h, 1, []string{"kvm", facts.Facts.KVM.Why}, "vm", "create", "-f", file(t, "kvm.nix", `{ name = "x"; accelerator = "kvm"; }`))
+	} else {
+		t.Logf("KVM works here, or cannot be asked (%v): that a broken one is told is not shown", err)
+	}
 	if out := must(t, h, "vm", "list", "-o", "name"); strings.TrimSpace(out) != "first" {
 		t.Errorf("the list is %q", out)
 	}

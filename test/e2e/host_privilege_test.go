@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -59,6 +60,13 @@ func TestWhoHoldsWhichPrivileges(t *testing.T) {
 		t.Errorf("QEMU's uid %d is not one of those kept for VMs", power.Process.UID)
 	}
 	diskIsLocked(t, power.Process.PID)
+
+	// hvd makes its entries in the state folder, and cannot take the helper's away.
+	mv := exec.CommandContext(t.Context(), "setpriv", fmt.Sprintf("--reuid=%d", onehost.UserHVD), fmt.Sprintf("--regid=%d", onehost.UserHVD), "--clear-groups", "--",
+		"mv", h.State+"/helper", h.State+"/moved")
+	if out, err := mv.CombinedOutput(); err == nil {
+		t.Errorf("hvd's user moved the helper's folder away: %s", out)
+	}
 }
 
 // diskIsLocked wants QEMU's OFD locks on the one disk that it has open.

@@ -137,6 +137,17 @@ func (fs FS) file(pid int, name string) string {
 	return filepath.Join(string(fs), strconv.Itoa(pid), name)
 }
 
+// maxName is how much of a program's name the kernel keeps (TASK_COMM_LEN less its NUL).
+const maxName = 15
+
+// Runs reports whether a process has become the program at path: the kernel names it after that at
+// exec, and before that it has the name of who started it.
+func (fs FS) Runs(pid int, path string) bool {
+	data, err := os.ReadFile(fs.file(pid, "comm"))
+	name := filepath.Base(path)
+	return err == nil && string(bytes.TrimSpace(data)) == name[:min(len(name), maxName)]
+}
+
 // Sealed reports whether a process has a seccomp filter. Programs such as passt set it when all else is
 // prepared: it says that they serve.
 func (fs FS) Sealed(pid int) bool {

@@ -102,6 +102,14 @@ func TestProcessesAreFoundByTheirRealUIDAndZombiesLeftOut(t *testing.T) {
 	}
 }
 
+func TestAProgramIsKnownByTheNameThatItsExecGaveIt(t *testing.T) {
+	fs := fake(t, map[string]string{"10/comm": "qemu-system-x86\n", "11/comm": "hv-helper\n"})
+	const qemu = "/usr/bin/qemu-system-x86_64"
+	if !fs.Runs(10, qemu) || fs.Runs(11, qemu) || fs.Runs(12, qemu) || !fs.Runs(11, "/x/hv-helper") {
+		t.Error("the wrong program was seen")
+	}
+}
+
 func TestAHandleMeansOneProcessOnly(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "sleep", "60")
 	if err := cmd.Start(); err != nil {
