@@ -82,13 +82,12 @@ const (
 func (e *Engine) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	from, err := e.load(ctx)
-	if err != nil {
-		return fault.Wrap(err, "cannot read what is wished")
+	watch, err := e.begin(ctx)
+	if ctx.Err() != nil {
+		return nil
 	}
-	watch, err := e.Store.Watch(ctx, store.Root, from+1)
 	if err != nil {
-		return fault.Wrap(err, "cannot follow what is wished")
+		return err
 	}
 	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
 	var writerDone, workers sync.WaitGroup
@@ -113,6 +112,16 @@ func (e *Engine) Run(ctx context.Context) error {
 		return nil
 	}
 	return watch.Err()
+}
+
+// begin reads everything, and follows it from there.
+func (e *Engine) begin(ctx context.Context) (store.Watcher, error) {
+	from, err := e.load(ctx)
+	if err != nil {
+		return nil, fault.Wrap(err, "cannot read what is wished")
+	}
+	watch, err := e.Store.Watch(ctx, store.Root, from+1)
+	return watch, fault.Wrap(err, "cannot follow what is wished")
 }
 
 // follow takes up the operations of a batch, before anybody looks at what they are about. Those whose

@@ -32,14 +32,14 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
 	if err != nil {
 		return err
 	}
-	seen, err := e.Hypervisor.Observe(ctx, obj.Spec.UUID)
+	seen, err := e.observe(ctx, obj, last)
 	if err != nil {
 		return fault.Wrap(err, "cannot see vm %q", obj.Name) // what we cannot see we do not touch
 	}
 	due := e.settle(ctx, obj, e.ops.of(t, obj.Generation))
 	in := plan.VMInput{
 		Wish: obj, Last: last, Seen: seen, Facts: e.Facts(), Now: e.Now(),
-		Kill: asks(due, forceful) || obj.Deleted != nil || strange(seen, last), Reboot: asks(due, reboots),
+		Kill: asks(due, forceful) || obj.Deleted != nil, Reboot: asks(due, reboots),
 	}
 	in.Effective, _ = vm.Effective(obj.Spec, in.Facts.Arch)
 	in.Effective.StopTimeout = patience(due, in.Effective.StopTimeout)
@@ -57,6 +57,24 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
 		return run.failed(ctx, impossible)
 	}
 	return run.finish(ctx, kv.ModRevision)
+}
+
+// observe finds out what is there of a VM. A strange process is ended first: no run of the VM has
+// begun with it, so that no wish is used up by its end.
+func (e *Engine) observe(ctx context.Context, obj vm.Object, last *vm.PowerStatus) (vm.Seen, error) {
+	uuid := obj.Spec.UUID
+	seen, err := e.Hypervisor.Observe(ctx, uuid)
+	if err != nil || !strange(seen, last) {
+		return seen, err
+	}
+	e.Log.Info("a process that nobody knows is ended and started anew", "vm", obj.Name, "pid", seen.Process.PID)
+	if err := e.Hypervisor.Kill(ctx, uuid); err != nil {
+		return seen, err
+	}
+	if err := e.Hypervisor.Cleanup(ctx, uuid); err != nil {
+		return seen, err
+	}
+	return e.Hypervisor.Observe(ctx, uuid)
 }
 
 // strange reports whether a process has not run its guest yet and nobody has written down what it was
@@ -100,33 +118,16 @@ func (e *Engine) lastPower(ctx context.Context, t operation.Target) (*vm.PowerSt
 // gather reads the volumes and boot files that the spec names. What is missing is left out; the
 // plan says what follows from that.
 func (e *Engine) gather(ctx context.Context, in *plan.VMInput) error {
-	in.Volumes, in.BootFiles = map[string]storage.Volume{}, map[string]storage.BootFile{}
-	project := in.Wish.Project
-	for device, disk := range in.Effective.Disks {
-		v, _, err := store.Get[storage.Volume](ctx, e.Store, store.SpecKey(store.Ref{Kind: KindVolume, Project: project, Name: disk.Volume}))
-		if err != nil && !missing(err) {
-			return err
-		}
-		if err == nil && v.Deleted == nil {
-			in.Volumes[device] = v
-		}
+	at := func(kind, name string) string {
+		return store.SpecKey(store.Ref{Kind: kind, Project: in.Wish.Project, Name: name})
 	}
-	if in.Effective.Boot == nil {
-		return nil
-	}
-	for _, name := range []string{in.Effective.Boot.Kernel, in.Effective.Boot.Initrd} {
-		if name == "" {
-			continue
-		}
-		f, _, err := store.Get[storage.BootFile](ctx, e.Store, store.SpecKey(store.Ref{Kind: "boot-file", Project: project, Name: name}))
-		if err != nil && !missing(err) {
-			return err
-		}
-		if err == nil {
-			in.BootFiles[name] = f
-		}
-	}
-	return nil
+	return in.Gather(
+		func(name string) (storage.Volume, bool, error) {
+			return store.Find[storage.Volume](ctx, e.Store, at(KindVolume, name))
+		},
+		func(name string) (storage.BootFile, bool, error) {
+			return store.Find[storage.BootFile](ctx, e.Store, at("boot-file", name))
+		})
 }
 
 // forceful reports whether an operation asks to end QEMU without asking the guest.

@@ -113,6 +113,9 @@ func (v *View) Run(ctx context.Context) error {
 	from := v.revision + 1
 	v.mu.RUnlock()
 	watch, err := v.Store.Watch(ctx, store.Root, from)
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return fault.Wrap(err, "cannot follow the store")
 	}

@@ -115,6 +115,34 @@ func (d *Daemon) Ended(op operation.Operation) operation.Operation {
 	return op
 }
 
+// EndedOrCut waits for an operation's end, or for the daemon to be cut off.
+func (d *Daemon) EndedOrCut(op operation.Operation) {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(d.t.Context(), patience)
+	defer cancel()
+	go func() {
+		defer cancel()
+		select {
+		case <-d.Points.Ended():
+		case <-ctx.Done():
+		}
+	}()
+	for {
+		seen := d.View.Revision()
+		now, err := d.View.Operation(ctx, op.ID)
+		if err == nil && now.State.Ended() {
+			return
+		}
+		if d.View.Await(ctx, seen+1) == nil {
+			continue
+		}
+		if !d.Points.Cut() {
+			d.t.Fatalf("in vain waited for the end of %s of %s", op.Action, op.Target)
+		}
+		return
+	}
+}
+
 // Done waits for an operation's end and insists on a good one.
 func (d *Daemon) Done(op operation.Operation) operation.Operation {
 	d.t.Helper()

@@ -139,6 +139,9 @@ func (h *Host) StartWith(points *Points) *Daemon {
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &Daemon{Host: h, Points: points, cancel: cancel}
 	log := slog.New(slog.NewTextHandler(h.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if points.At > 0 { // it is cut off on purpose
+		log = slog.New(slog.DiscardHandler)
+	}
 	d.VMs = qemu.New(qemu.Config{
 		Helper: h.Helper, Dial: dial, Words: h.Logs.Words, Log: log, Poke: func(uuid string) { d.Engine.Poke(uuid) },
 	})
