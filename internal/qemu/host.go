@@ -110,7 +110,7 @@ func (h *Host) Adopt(ctx context.Context) (int, error) {
 		if run.Alive {
 			alive++
 		}
-		if p := h.find(run.VM); p != nil {
+		if p := h.find(run.VM); p != nil && p.run.PID == run.PID && p.run.StartTime == run.StartTime {
 			continue
 		}
 		if err := h.adopt(ctx, run); err != nil {
@@ -143,6 +143,9 @@ func (h *Host) adopt(ctx context.Context, run privilege.Running) error {
 func (h *Host) keep(p *process) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if old := h.vms[p.run.VM]; old != nil {
+		old.letGo()
+	}
 	h.vms[p.run.VM] = p
 }
 

@@ -3,6 +3,7 @@ package qemu
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,8 +27,10 @@ type process struct {
 
 	gone chan struct{} // closed when the pidfd says so; nil for one that was found dead
 
+	dialing sync.Mutex // held while a conversation is begun, which takes seconds where nobody answers
+
 	mu       sync.Mutex
-	pidfd    *os.File
+	pidfd    *os.File // nil once we let go
 	mon      Monitor
 	shutdown string // reason of the last SHUTDOWN event
 }
@@ -124,7 +127,7 @@ func (p *process) observe(ctx context.Context) (vm.Seen, error) {
 	seen := vm.Seen{Process: &who}
 	status, err := p.status(ctx)
 	if err != nil {
-		if p.dead() {
+		if p.await(ctx, dying) == nil { // its monitor ends before it does
 			return p.observe(ctx)
 		}
 		if ctx.Err() != nil {
@@ -172,19 +175,41 @@ func (p *process) status(ctx context.Context) (string, error) {
 	return st.Status, nil
 }
 
-// monitor returns the conversation with QEMU, and begins one where there is none.
-func (p *process) monitor(ctx context.Context) (Monitor, error) {
+// talk returns the conversation with QEMU; nil where there is none any more.
+func (p *process) talk() Monitor {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.mon != nil {
-		select {
-		case <-p.mon.Done():
-			_ = p.mon.Close()
-			p.mon = nil
-		default:
-			return p.mon, nil
-		}
+	if p.mon == nil {
+		return nil
 	}
+	select {
+	case <-p.mon.Done():
+		_ = p.mon.Close()
+		p.mon = nil
+	default:
+	}
+	return p.mon
+}
+
+// monitor returns the conversation with QEMU, and begins one where there is none. That is given up
+// when the process ends.
+func (p *process) monitor(ctx context.Context) (Monitor, error) {
+	p.dialing.Lock()
+	defer p.dialing.Unlock()
+	if m := p.talk(); m != nil {
+		return m, nil
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	over := make(chan struct{})
+	defer close(over)
+	go func() {
+		select {
+		case <-p.gone:
+			cancel(fault.New(fault.Precondition, "its process is gone"))
+		case <-over:
+		}
+	}()
 	path, ok := p.run.Sockets["qmp"]
 	if !ok {
 		return nil, fault.New(fault.Internal, "vm %q was started without a monitor", p.run.Name)
@@ -192,6 +217,11 @@ func (p *process) monitor(ctx context.Context) (Monitor, error) {
 	m, err := p.host.Dial(ctx, MonitorAt{Path: filepath.Join(p.host.RunFolder, path), Name: p.run.Name, UUID: p.run.VM, Fresh: p.fresh})
 	if err != nil {
 		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pidfd == nil { // we let go of it meanwhile
+		return nil, errors.Join(fault.New(fault.Unavailable, "vm %q was let go of", p.run.Name), m.Close())
 	}
 	p.mon, p.fresh = m, false
 	p.host.wg.Go(func() { p.follow(m) })

@@ -11,6 +11,10 @@ import (
 // goneWithin is how long a QEMU gets to end after it was told to.
 const goneWithin = 10 * time.Second
 
+// dying is how long a process that does not answer gets to show that it is ending: a pidfd tells of it
+// some milliseconds after the sockets have closed.
+const dying = 100 * time.Millisecond
+
 // Continue lets a VM's vCPUs run.
 func (h *Host) Continue(ctx context.Context, uuid string) error {
 	return h.execute(ctx, uuid, "cont")
