@@ -321,14 +321,19 @@ func (a *Actions) PowerVM(ctx context.Context, call Call, row Row, ref model.Ref
 		c.step("%s vm %s", v.verb, o.Name)
 		c.wish.Before = string(cmp.Or(o.Spec.Power, vm.Off))
 		c.wish.Generation = o.Generation
-		if v.verb == vm.VerbReboot || verdict == vm.Done && o.Spec.Power == v.power {
-			return nil // nothing new is wished
+		if v.verb != vm.VerbReboot && (verdict != vm.Done || o.Spec.Power != v.power) { // something new is wished
+			o.Spec.Power = v.power
+			o.Generation++
+			o.PowerGeneration = o.Generation
+			c.wish.Generation = o.Generation
+			if err := c.put(kv.Key, o); err != nil {
+				return err
+			}
 		}
-		o.Spec.Power = v.power
-		o.Generation++
-		o.PowerGeneration = o.Generation
-		c.wish.Generation = o.Generation
-		return c.put(kv.Key, o)
+		if call.DryRun {
+			return a.rehearse(ctx, c, o, st)
+		}
+		return nil
 	})
 }
 

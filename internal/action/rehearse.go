@@ -1,0 +1,60 @@
+package action
+
+import (
+	"context"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/plan"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+// rehearse puts into a dry run the very plan that reconcile would make of the wish, from what was seen
+// last: reading never touches QEMU.
+func (a *Actions) rehearse(ctx context.Context, c *change, o vm.Object, st vm.PowerStatus) error {
+	in := plan.VMInput{
+		Wish: o, Last: &st, Facts: a.Facts(), Now: a.Now(),
+		Seen: vm.Seen{Process: st.Process, RunState: runState(st.State), Silent: st.Reason},
+		Kill: c.wish.Params["force"] == "true", Reboot: c.row.name == VMReboot.name,
+	}
+	in.Effective, _ = vm.Effective(o.Spec, in.Facts.Arch)
+	err := in.Gather(
+		func(name string) (storage.Volume, bool, error) {
+			return store.Find[storage.Volume](ctx, a.Store, volumeKey(o.Project, name))
+		},
+		func(name string) (storage.BootFile, bool, error) {
+			return store.Find[storage.BootFile](ctx, a.Store, store.SpecKey(store.Ref{Kind: "boot-file", Project: o.Project, Name: name}))
+		})
+	if err != nil {
+		return err
+	}
+	p, err := plan.VM(in)
+	c.notes = append(c.notes, p.Findings...)
+	c.plan = c.plan[:0]
+	for _, s := range p.Steps {
+		step := wire.PlanStep{Name: s.Name}
+		if s.Start != nil {
+			step.Detail = append([]string{s.Start.Order.Arch}, s.Start.Order.Args...)
+		}
+		c.plan = append(c.plan, step)
+	}
+	return err
+}
+
+// runState is QEMU's word for a state that was seen: the inverse of vm.StateOf.
+func runState(s vm.State) string {
+	switch s {
+	case vm.StateOff, vm.StateCrashed, vm.StateUnknown:
+		return ""
+	case vm.StateStarting, vm.StatePrelaunch:
+		return "prelaunch"
+	case vm.StateRunning, vm.StateStopping:
+		return "running"
+	case vm.StateShutdown:
+		return "shutdown"
+	case vm.StatePaused:
+		return "paused"
+	}
+	return ""
+}
