@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -146,5 +147,50 @@ func TestATimeThatIsUpBeforeAnAnswerIsSaidToBeThat(t *testing.T) {
 	code, _, errs := run(t.Context(), socket, "vm", "list", "--timeout", "50ms")
 	if code != int(report.TimeUp) || !strings.HasPrefix(errs, "time is up") {
 		t.Errorf("exit %d: %q", code, errs)
+	}
+}
+
+// reader reads what is printed while it is.
+type reader struct {
+	bytes.Buffer
+	read func(all string)
+}
+
+func (r *reader) Write(p []byte) (int, error) {
+	n, err := r.Buffer.Write(p)
+	r.read(r.String())
+	return n, err
+}
+
+func TestWatchingShowsEachChangeOnce(t *testing.T) {
+	f, socket := newFake(t)
+	furnish(f)
+	var stop, remove sync.Once
+	f.asks = func(r *http.Request) *wire.Problem {
+		if r.URL.Path == "/v1/events" && strings.Contains(r.URL.RawQuery, "types=vm.") { // it watches: now something happens
+			stop.Do(func() { go run(t.Context(), socket, "vm", "stop", "idle", "web", "web") })
+		}
+		return nil
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	out := &reader{read: func(all string) {
+		if strings.Contains(all, "off") {
+			remove.Do(func() { go run(t.Context(), socket, "vm", "delete", "web") })
+		}
+		if strings.Contains(all, "deleted") {
+			cancel(report.ErrInterrupted)
+		}
+	}}
+	var errs bytes.Buffer
+	code := cli.Run(ctx, []string{"vm", "list", "--watch", "-l", "tier=web"}, session.World{
+		In: strings.NewReader(""), Out: out, Err: &errs, Env: func(k string) string { return map[string]string{"HV_HOST": socket}[k] },
+		Now: func() time.Time { return epoch }, Root: "/",
+	})
+	want := "NAME  STATE    CPUS  MEMORY  ACCEL  AGE\n" +
+		"web   running     2    2GiB  tcg     3h\n" +
+		"web   off         2    2GiB  tcg     3h\n" +
+		"web   deleted     –       –  –        –\n"
+	if out.String() != want || errs.Len() > 0 || code != int(report.Interrupted) {
+		t.Errorf("exit %d\n%s%s", code, out.String(), errs.String())
 	}
 }

@@ -110,7 +110,7 @@ func left(ctx context.Context, s *session.Session, name string, person bool, end
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case err := <-ends:
-		if ctx.Err() != nil {
+		if ctx.Err() != nil { // the connection ends with it
 			return context.Cause(ctx)
 		}
 		if errors.Is(err, errLeft) {

@@ -13,6 +13,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/screen"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
@@ -39,7 +40,7 @@ speaks against it, then hv asks (--yes answers), applies, and waits for the VMs.
 			if err != nil {
 				return err
 			}
-			return applyValue(cmd.Context(), s, args[0], encoded)
+			return applyValue(cmd.Context(), s, args[0], encoded, d.Sources)
 		},
 	}
 	s.Mutates(cmd)
@@ -47,7 +48,7 @@ speaks against it, then hv asks (--yes answers), applies, and waits for the VMs.
 	return cmd
 }
 
-func applyValue(ctx context.Context, s *session.Session, file string, encoded []byte) error {
+func applyValue(ctx context.Context, s *session.Session, file string, encoded []byte, sources config.SourceMap) error {
 	c, err := s.Client()
 	if err != nil {
 		return err
@@ -61,6 +62,7 @@ func applyValue(ctx context.Context, s *session.Session, file string, encoded []
 		return fault.New(fault.Internal, "the daemon answered no preview")
 	}
 	p := *result.Preview
+	Locate(p.Findings, sources)
 	if s.DryRun && s.Output.ForPrograms() {
 		if err := s.Output.Value(s.Out, p); err != nil || !p.Refused {
 			return err

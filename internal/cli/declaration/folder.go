@@ -119,3 +119,12 @@ func VMs(ctx context.Context, s *session.Session, path string) ([]vm.Definition,
 	f.sources(sources)
 	return all, sources, nil
 }
+
+// Locate gives findings that the daemon made their place in the user's file.
+func Locate(l finding.List, sources config.SourceMap) {
+	for i := range l {
+		if l[i].Path != "" && l[i].Position == (finding.Position{}) {
+			l[i].Position = sources.At(l[i].Path)
+		}
+	}
+}

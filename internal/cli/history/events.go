@@ -3,11 +3,13 @@ package history
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hyper-nixos/hyper-nixos/client"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/screen"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/wire"
@@ -35,8 +37,11 @@ func Events(s *session.Session) *cobra.Command {
 				if err == nil {
 					err = printEvent(s, ev)
 				}
+				if cmd.Context().Err() != nil {
+					return report.Stopped(cmd.Context())
+				}
 				if err != nil {
-					return ended(cmd.Context(), err)
+					return err
 				}
 				if n++; n == limit {
 					return nil
@@ -69,16 +74,18 @@ func printEvent(s *session.Session, ev wire.Event) error {
 
 // brief is what an event says, in one line.
 func brief(s *session.Session, ev wire.Event) string {
-	var op struct {
+	var data struct {
 		Action, State, Before, Reason, Problem string
+		Target                                 struct{ Name string }
 	}
 	text := string(ev.Data)
-	if json.Unmarshal(ev.Data, &op) == nil && op.State != "" {
-		text = op.State
-		if op.Before != "" {
-			text = op.Before + " → " + op.State
-		}
-		for _, more := range []string{op.Action, op.Reason, op.Problem} {
+	switch err := json.Unmarshal(ev.Data, &data); {
+	case err != nil || data.State == "":
+	case data.Action != "": // its "before" is a wish, not a state
+		text = data.Action + " " + data.Target.Name + ": " + data.State
+	default:
+		text = strings.TrimPrefix(data.Before+" → "+data.State, " → ")
+		for _, more := range []string{data.Reason, data.Problem} {
 			if more != "" {
 				text += ", " + more
 			}

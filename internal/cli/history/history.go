@@ -5,10 +5,6 @@
 package history
 
 import (
-	"context"
-	"errors"
-
-	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/screen"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 )
@@ -24,12 +20,4 @@ func statePaint(state string) screen.Paint {
 	case operation.Pending, operation.Running:
 	}
 	return screen.Yellow
-}
-
-// ended is the end of something that goes on until it is interrupted: nothing to tell about.
-func ended(ctx context.Context, err error) error {
-	if errors.Is(context.Cause(ctx), report.ErrInterrupted) {
-		return report.Told(report.Interrupted)
-	}
-	return err
 }

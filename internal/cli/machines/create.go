@@ -61,24 +61,15 @@ func createAll(ctx context.Context, s *session.Session, all []vm.Definition, sou
 			Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
 				result, err := c.CreateVM(ctx, s.Project, def, how)
 				if refusal, ok := errors.AsType[finding.Refusal](err); ok {
-					locate(refusal.Findings, sources)
+					declaration.Locate(refusal.Findings, sources)
 				}
 				if result.Preview != nil {
-					locate(result.Preview.Findings, sources)
+					declaration.Locate(result.Preview.Findings, sources)
 				}
 				return result, err
 			}})
 	}
 	return change.Run(ctx, s, changes...)
-}
-
-// locate gives findings their place in the user's file.
-func locate(l finding.List, sources config.SourceMap) {
-	for i := range l {
-		if l[i].Path != "" && l[i].Position == (finding.Position{}) {
-			l[i].Position = sources.At(l[i].Path)
-		}
-	}
 }
 
 // definition is what the flags describe.

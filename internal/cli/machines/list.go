@@ -1,8 +1,6 @@
 package machines
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hyper-nixos/hyper-nixos/client"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/screen"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
@@ -20,7 +17,7 @@ import (
 )
 
 func list(s *session.Session) *cobra.Command {
-	var watch bool
+	var goOn bool
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
@@ -36,8 +33,8 @@ func list(s *session.Session) *cobra.Command {
 				return err
 			}
 			l := listing(s, c)
-			if watch {
-				return follow(cmd.Context(), s, c, l)
+			if goOn {
+				return watch(cmd.Context(), s, c, l)
 			}
 			all, err := l.Print(cmd.Context(), s, s.Select())
 			if err == nil && !s.Output.ForPrograms() && s.Output != output.Name {
@@ -46,7 +43,7 @@ func list(s *session.Session) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "go on with what changes")
+	cmd.Flags().BoolVarP(&goOn, "watch", "w", false, "go on with what changes")
 	s.Selects(cmd)
 	return cmd
 }
@@ -59,7 +56,10 @@ func table() output.Table {
 }
 
 func row(now time.Time, v wire.VMSummary) []string {
-	var since string
+	var since, cpus, memory string
+	if v.CPUs > 0 { // not of one that is gone
+		cpus, memory = fmt.Sprint(v.CPUs), v.Memory.String()
+	}
 	if v.Since != nil {
 		since = output.Age(now, *v.Since)
 	}
@@ -68,7 +68,7 @@ func row(now time.Time, v wire.VMSummary) []string {
 		labels = append(labels, k+"="+v.Labels[k])
 	}
 	return []string{
-		v.Name, string(v.State), fmt.Sprint(v.CPUs), v.Memory.String(), string(v.Accel), output.Age(now, v.Created),
+		v.Name, string(v.State), cpus, memory, string(v.Accel), output.Age(now, v.Created),
 		string(v.Wish), since, string(v.Origin), strings.Join(labels, ","),
 	}
 }
@@ -93,74 +93,4 @@ func troubles(s *session.Session, all []wire.VMSummary) {
 			s.Notice("%s: %s", v.Name, screen.Safe(v.Trouble))
 		}
 	}
-}
-
-// follow lists, and goes on with one line for each change.
-func follow(ctx context.Context, s *session.Session, c *client.Client, l session.Listing[wire.VMSummary]) error {
-	all, err := l.Collect(ctx, s.Select())
-	if err != nil {
-		return err
-	}
-	known := map[string]bool{}
-	w := output.NewRows(l.Table)
-	for _, v := range all.Items {
-		known[v.Name] = true
-		w.Table.Add(row(s.Now(), v)...)
-	}
-	if !s.Output.ForPrograms() && s.Output != output.Name {
-		if err := w.Begin(s.Out, s.Output == output.Wide); err != nil {
-			return err
-		}
-	} else {
-		for _, v := range all.Items {
-			if err := one(s, w, v); err != nil {
-				return err
-			}
-		}
-	}
-	for ev, err := range c.Events(ctx, client.EventOptions{From: all.Revision + 1, Types: []string{"vm."}, Subject: "vm/" + s.Project + "/"}) {
-		if err != nil {
-			return err
-		}
-		name := strings.TrimPrefix(ev.Subject, "vm/"+s.Project+"/")
-		if err := changed(ctx, s, c, w, known, name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// changed prints what a VM is like now that it has changed.
-func changed(ctx context.Context, s *session.Session, c *client.Client, w *output.Rows, known map[string]bool, name string) error {
-	opt := s.Select()
-	opt.Filter = name
-	for v, err := range c.VMs(ctx, s.Project, opt) {
-		if err != nil {
-			return err
-		}
-		if v.Name == name {
-			known[name] = true
-			return one(s, w, v)
-		}
-	}
-	if !known[name] {
-		return nil // -l does not choose it
-	}
-	delete(known, name)
-	return one(s, w, wire.VMSummary{Name: name, Project: s.Project, State: "deleted"})
-}
-
-func one(s *session.Session, w *output.Rows, v wire.VMSummary) error {
-	switch {
-	case s.Output.ForPrograms():
-		line, err := json.Marshal(v)
-		if err == nil {
-			_, err = fmt.Fprintf(s.Out, "%s\n", line)
-		}
-		return err
-	case s.Output == output.Name:
-		fmt.Fprintln(s.Out, v.Name)
-		return nil
-	}
-	return w.Add(s.Out, row(s.Now(), v)...)
 }

@@ -3,7 +3,6 @@ package machines
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -85,18 +84,10 @@ func copyLog(ctx context.Context, s *session.Session, r io.Reader) error {
 	}
 	_, err := io.Copy(w, r)
 	if ctx.Err() != nil {
-		return ended(ctx)
+		return report.Stopped(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("the log broke off: %w", err)
 	}
 	return nil
-}
-
-// ended is the end of something that goes on until it is interrupted: that is no failure.
-func ended(ctx context.Context) error {
-	if cause := context.Cause(ctx); !errors.Is(cause, report.ErrInterrupted) {
-		return cause
-	}
-	return report.Told(report.Interrupted)
 }

@@ -88,8 +88,11 @@ func Moment(now, t time.Time) string {
 	return t.Local().Format("2006-01-02 15:04:05 MST") + " (" + Age(now, t) + " ago)"
 }
 
-// Took is a duration as a person says it: "0.4 s", "3 min 20 s".
+// Took is a duration as a person says it: "40 ms", "1.2 s", "3 min 20 s".
 func Took(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
 	if d < 10*time.Second {
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}

@@ -80,7 +80,7 @@ func TestAgesAreInTheirLargestUnit(t *testing.T) {
 	if Age(now, time.Time{}) != "" || Moment(now, time.Time{}) != "" {
 		t.Error("no time has no age")
 	}
-	for d, want := range map[time.Duration]string{440 * time.Millisecond: "0.4 s", 42 * time.Second: "42 s", 200 * time.Second: "3 min 20 s"} {
+	for d, want := range map[time.Duration]string{440 * time.Millisecond: "440 ms", 1240 * time.Millisecond: "1.2 s", 42 * time.Second: "42 s", 200 * time.Second: "3 min 20 s"} {
 		if got := Took(d); got != want {
 			t.Errorf("%s: %s", d, got)
 		}

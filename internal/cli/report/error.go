@@ -20,6 +20,10 @@ func Error(s screen.Screen, err error) {
 	}
 	word, paint := label(err)
 	head, cause := split(err)
+	if head+":" == word { // nothing was begun that could go on
+		fmt.Fprintln(s, s.Paint(paint, head))
+		return
+	}
 	fmt.Fprint(s, s.Paint(paint, word)+" ")
 	if detail, ok := excerpts(err); ok {
 		fmt.Fprintln(s, screen.Safe(head))

@@ -64,6 +64,16 @@ func Usage(hint, format string, args ...any) error {
 	return &Ended{Misused, fault.New(fault.Invalid, format, args...).Try("%s", hint)}
 }
 
+// Stopped is the end of what goes on until it is interrupted: a Ctrl-C is what was waited for, and nothing
+// to tell about. ctx has ended.
+func Stopped(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, ErrInterrupted) {
+		return Told(Interrupted)
+	}
+	return cause
+}
+
 // CodeOf returns the code with which hv ends after err.
 func CodeOf(err error) Code {
 	if err == nil {
