@@ -61,9 +61,12 @@ type follower struct {
 	over   bool // nobody wants more
 
 	begun  bool      // a stream was open at least once
-	broken time.Time // since when there is none; zero while there is
+	broken time.Time // since when none got on; zero while one does
 	tries  int
 }
+
+// got notes that the stream gets on. One that opens and breaks again and again does not.
+func (f *follower) got() { f.broken, f.tries = time.Time{}, 0 }
 
 // rest says whether an error is the end, and otherwise waits a little before the next try.
 func (f *follower) rest(ctx context.Context, err error) error {
@@ -74,7 +77,7 @@ func (f *follower) rest(ctx context.Context, err error) error {
 		return err
 	}
 	if f.broken.IsZero() {
-		f.broken, f.tries = time.Now(), 0
+		f.broken = time.Now()
 	}
 	if err != nil && time.Since(f.broken) > f.client.options.Patience {
 		return err
@@ -89,13 +92,20 @@ func (f *follower) rest(ctx context.Context, err error) error {
 	}
 }
 
+// lasted counts a stream as one that got on when it was open for long, however quiet it was.
+func (f *follower) lasted(opened time.Time) {
+	if time.Since(opened) > f.client.options.Patience {
+		f.got()
+	}
+}
+
 // once follows until the stream breaks.
 func (f *follower) once(ctx context.Context) error {
 	r := newRequest(http.MethodGet, "v1", "events")
 	r.header.Set("Accept", "text/event-stream")
 	r.query.text("types", strings.Join(f.opt.Types, ","))
 	r.query.text("subject", f.opt.Subject)
-	if f.opt.LastID != "" {
+	if f.opt.LastID != "" && f.opened == nil { // who asks anew after each break needs nothing from before it
 		r.header.Set("Last-Event-ID", f.opt.LastID)
 	} else {
 		r.query.number("from", f.opt.From)
@@ -105,7 +115,8 @@ func (f *follower) once(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	f.begun, f.broken = true, time.Time{}
+	f.begun = true
+	defer f.lasted(time.Now())
 	if f.opened != nil {
 		if f.over, err = f.opened(ctx); f.over || err != nil {
 			return err
@@ -117,8 +128,9 @@ func (f *follower) once(ctx context.Context) error {
 		if err != nil {
 			return f.client.broken(ctx, err)
 		}
-		if frame.id != "" {
+		if frame.id != "" && frame.id != f.opt.LastID {
 			f.opt.LastID = frame.id
+			f.got()
 		}
 		if frame.event == problemEvent {
 			return frame.problem()

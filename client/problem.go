@@ -32,7 +32,11 @@ func problem(resp *http.Response) error {
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	var p wire.Problem
 	if err != nil || kind != "application/problem+json" || json.Unmarshal(data, &p) != nil {
-		return fault.New(wire.KindOf(resp.StatusCode), "the daemon answered %s", resp.Status).WithCode(wire.CodeStrangers).
+		of := wire.KindOf(resp.StatusCode)
+		if resp.StatusCode < http.StatusBadRequest {
+			of = fault.Unreadable
+		}
+		return fault.New(of, "the daemon answered %s", resp.Status).WithCode(wire.CodeStrangers).
 			Try("use a client of the daemon's release: hv version")
 	}
 	return told(resp.StatusCode, p)

@@ -93,7 +93,7 @@ func (c *Client) send(ctx context.Context, r *request) (*http.Response, error) {
 	if err != nil {
 		return nil, c.broken(ctx, err)
 	}
-	if resp.StatusCode >= http.StatusBadRequest {
+	if resp.StatusCode >= http.StatusMultipleChoices { // the daemon redirects nobody
 		defer func() { _ = resp.Body.Close() }()
 		return nil, problem(resp)
 	}

@@ -80,6 +80,7 @@ func fields(path string, t reflect.Type, above []reflect.Type) []string {
 		return fields(path+"[]", t.Elem(), above)
 	case reflect.Map:
 		return fields(path+".*", t.Elem(), above)
+	default: // a struct
 	}
 	if slices.Contains(above, t) {
 		return nil
@@ -116,8 +117,9 @@ func scalar(t reflect.Type) string {
 		return "boolean"
 	case reflect.Struct, reflect.Slice, reflect.Array, reflect.Map:
 		return ""
+	default:
+		return "number"
 	}
-	return "number"
 }
 
 func TestASummaryIsSmall(t *testing.T) {

@@ -176,12 +176,6 @@ type VerbOptions struct {
 	Volumes bool `json:"volumes,omitempty"` // delete: its volumes too
 }
 
-// Console says how a console is spoken to: after an Upgrade to "hv-console" the connection carries
-// the guest's serial line as bytes, both ways.
-type Console struct {
-	Scrollback int `json:"scrollback,omitempty"` // bytes of what was printed before, sent first
-}
-
 // AuditRecord is one line of the audit log.
 type AuditRecord struct {
 	Seq       int64           `json:"seq"`

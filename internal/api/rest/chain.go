@@ -72,10 +72,10 @@ func (s *server) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			p := recover()
-			switch {
-			case p == nil:
+			switch p {
+			case nil:
 				return
-			case p == http.ErrAbortHandler: //nolint:errorlint // a panic value, compared as net/http does
+			case http.ErrAbortHandler:
 				panic(p)
 			}
 			s.Log.Error("panic", "request", requestID(r.Context()), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))

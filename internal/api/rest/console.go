@@ -36,7 +36,7 @@ type logInput struct {
 }
 
 func (s *server) routeConsole() {
-	handle(s, action.VMConsole, func(ctx context.Context, in *consoleInput) (*huma.StreamResponse, error) {
+	handle(s, action.VMConsole, func(_ context.Context, in *consoleInput) (*huma.StreamResponse, error) {
 		if !accepts(in.Connection, "upgrade") || !strings.EqualFold(in.Upgrade, wire.ConsoleProtocol) {
 			return nil, statused(http.StatusUpgradeRequired, fault.New(fault.Precondition, "a console is a connection of its own").
 				WithCode(wire.CodeNoUpgrade).Try("send Connection: Upgrade and Upgrade: %s, or use hv vm console %s", wire.ConsoleProtocol, in.Name))
@@ -132,16 +132,17 @@ func (s *server) logs(w http.ResponseWriter, r *http.Request, in *logInput) erro
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
 	rc := http.NewResponseController(w)
+	defer written(rc)
 	buf := make([]byte, 32<<10)
 	for {
 		if in.Follow { // also what was not enough to fill a packet
-			writeUntil(rc, stall)
+			writing(rc)
 			if rc.Flush() != nil {
 				return nil
 			}
 		}
 		n, err := log.Read(buf)
-		writeUntil(rc, stall)
+		writing(rc)
 		if _, broken := w.Write(buf[:n]); err != nil || broken != nil {
 			return nil
 		}

@@ -44,12 +44,12 @@ type steady struct {
 }
 
 func (s *steady) Read(p []byte) (int, error) {
-	readUntil(s.rc, stall)
+	reading(s.rc)
 	n, err := s.body.Read(p)
 	if err == nil {
 		return n, nil
 	}
-	readUntil(s.rc, 0)
+	read(s.rc)
 	if err != io.EOF { //nolint:errorlint // a reader's end is never wrapped
 		err = fault.New(fault.Unavailable, "the import broke off").Because(err).WithCode(wire.CodeCutOff).Try("import it again")
 	}

@@ -145,18 +145,19 @@ func (s *server) place() (free func(), err error) {
 // send writes events until ctx ends, the reader is gone, or the view cannot go on.
 func (s *server) send(ctx context.Context, w http.ResponseWriter, events *view.Stream, m mark) {
 	rc := http.NewResponseController(w)
+	defer written(rc)
 	w.Header().Set("Content-Type", eventStream)
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
 	text := fmt.Sprintf("id: %s\n\n", m) // who breaks off before the first event knows where to go on
 	for {
-		writeUntil(rc, stall)
+		writing(rc)
 		if _, err := w.Write([]byte(text)); err != nil || rc.Flush() != nil {
 			return
 		}
 		var more bool
 		if text, more = s.next(ctx, events, m); !more {
-			writeUntil(rc, stall)
+			writing(rc)
 			_, _ = w.Write([]byte(text)) // the last words; who does not hear them hears the end
 			return
 		}

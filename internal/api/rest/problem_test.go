@@ -167,8 +167,8 @@ func (b broken) Authorize(ctx context.Context, call action.Call, row action.Row)
 func TestOurOwnMistakesAreToldInTheLogOnly(t *testing.T) {
 	var how func() error
 	h := build(t, member, func(s *server) {
-		real, _ := s.Actions.(*action.Actions)
-		s.Actions = broken{real, func() error { return how() }}
+		whole, _ := s.Actions.(*action.Actions)
+		s.Actions = broken{whole, func() error { return how() }}
 	})
 	for name, f := range map[string]func() error{
 		"panic":          func() error { panic("secret 1") },
@@ -224,7 +224,7 @@ func TestARefusedSocketIsToldWithItsRemedy(t *testing.T) {
 type permission struct{}
 
 func (permission) Error() string        { return "permission denied" }
-func (permission) Is(target error) bool { return target == fs.ErrPermission } //nolint:errorlint // it is the target
+func (permission) Is(target error) bool { return target == fs.ErrPermission }
 
 func TestImportsAreStreamedAndBounded(t *testing.T) {
 	h := newHouse(t, member)
@@ -232,7 +232,7 @@ func TestImportsAreStreamedAndBounded(t *testing.T) {
 	size := model.Bytes(3 << 20)
 	var told []model.Bytes
 	res, err := h.ImportVolume(ctx, "", wire.CreateVolume{Name: "data", Labels: map[string]string{"a": "b", "c": "d"}}, size,
-		io.LimitReader(zeros{}, int64(size)), func(sent, total model.Bytes) { told = append(told, sent) }, client.Change{})
+		io.LimitReader(zeros{}, int64(size)), func(sent, _ model.Bytes) { told = append(told, sent) }, client.Change{})
 	h.must(err)
 	v, err := h.Volume(ctx, ref("data"))
 	h.must(err)
@@ -253,7 +253,8 @@ func TestImportsAreStreamedAndBounded(t *testing.T) {
 
 	_, err = h.ImportBootFile(ctx, ref("x"), "floppy", 5, strings.NewReader("bytes"), nil, client.Change{})
 	refusal(t, err, fault.Invalid, "none of kernel, initrd")
-	_, err = h.ImportBootFile(ctx, ref("x"), "kernel", 513*model.MiB, zeros{}, nil, client.Change{}) // refused before a byte is sent
+	_, err = h.ImportBootFile(ctx, ref("x"), "kernel", 513*model.MiB, zeros{}, // refused before a byte is sent
+		func(sent, _ model.Bytes) { t.Errorf("%s were sent", sent) }, client.Change{})
 	refusal(t, err, fault.Invalid, "512MiB")
 	_, err = h.ImportVolume(ctx, "", wire.CreateVolume{Name: "q", VolumeSpec: v.Spec}, 0, strings.NewReader(""), nil, client.Change{})
 	if err == nil {

@@ -50,7 +50,9 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	}
 	stop()
 	err := shut(srv)
-	<-ended
+	if broke := <-ended; !errors.Is(broke, http.ErrServerClosed) {
+		err = errors.Join(err, broke)
+	}
 	alive.hijacked.Wait()
 	return err
 }
@@ -82,15 +84,14 @@ func untilStopped(ctx context.Context, hijacked bool) (_ context.Context, done f
 	return ctx, func() { release(); cancel(); alive.hijacked.Done() }
 }
 
-// deadlines of a connection that is being written to or read from; some writers have none.
-func readUntil(rc *http.ResponseController, d time.Duration) { _ = rc.SetReadDeadline(after(d)) }
+// reading gives a connection the time in which something must come. Writers in tests have none.
+func reading(rc *http.ResponseController) { _ = rc.SetReadDeadline(time.Now().Add(stall)) }
 
-func writeUntil(rc *http.ResponseController, d time.Duration) { _ = rc.SetWriteDeadline(after(d)) }
+// read takes that time back.
+func read(rc *http.ResponseController) { _ = rc.SetReadDeadline(time.Time{}) }
 
-// after is the time in d from now; never, for 0.
-func after(d time.Duration) time.Time {
-	if d == 0 {
-		return time.Time{}
-	}
-	return time.Now().Add(d)
-}
+// writing gives a connection the time in which what is written next must go.
+func writing(rc *http.ResponseController) { _ = rc.SetWriteDeadline(time.Now().Add(stall)) }
+
+// written takes that time back: the connection may serve another request.
+func written(rc *http.ResponseController) { _ = rc.SetWriteDeadline(time.Time{}) }

@@ -18,7 +18,6 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/client"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
-	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
 func TestTheKernelSaysWhoCalls(t *testing.T) {
@@ -157,7 +156,7 @@ func TestTheHostItsFeaturesItsDeclarationAndItsAuditAreShown(t *testing.T) {
 	res, err = h.CancelOperation(ctx, res.Operation.ID, client.Change{})
 	refusal(t, err, fault.Precondition, "has ended")
 	_ = res
-	h.seen("web", vm.StateRunning)
+	h.runs()
 	ops, err := h.OperationPage(ctx, client.ListOptions{Filter: "web"})
 	h.must(err)
 	if ops.Total != 1 {

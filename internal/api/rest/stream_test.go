@@ -19,7 +19,6 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/client"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
-	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
@@ -38,7 +37,7 @@ func (h *house) open(path string, header ...string) (*bufio.Scanner, func()) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", h.socket)
 	}}
-	resp, err := transport.RoundTrip(req)
+	resp, err := transport.RoundTrip(req) //nolint:bodyclose // the second result closes it
 	h.must(err)
 	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != eventStream {
 		h.t.Fatalf("%d %v", resp.StatusCode, resp.Header)
@@ -76,7 +75,7 @@ func TestAStreamTellsWhatHappensAndGoesOnWhereItWas(t *testing.T) {
 	}
 	second := until(t, lines, "id: ")
 	end()
-	h.seen("web", vm.StateRunning)
+	h.runs()
 
 	for last, want := range map[string]string{start: first, first: second} {
 		again, end := h.open("/v1/events", "Last-Event-ID: "+last)
@@ -119,7 +118,7 @@ func TestAQuietStreamShowsThatItLivesAndHowFarItIs(t *testing.T) {
 	defer end()
 	h.create("web")
 	want := h.view.Revision()
-	for until(t, lines, "id: ") != fmt.Sprint(want) { //nolint:revive // every line that comes is waited for
+	for until(t, lines, "id: ") != fmt.Sprint(want) {
 	}
 	until(t, lines, ":")
 }
@@ -127,7 +126,7 @@ func TestAQuietStreamShowsThatItLivesAndHowFarItIs(t *testing.T) {
 func TestAnEventThatIsTooOldIsGone(t *testing.T) {
 	h := newHouse(t, member)
 	for range 4 {
-		h.seen("web", vm.StateRunning)
+		h.runs()
 	}
 	h.must(h.store.Compact(t.Context(), h.view.Revision()-1))
 	got := h.ask("GET", "/v1/events?from=1", "", "Accept: text/event-stream")
@@ -248,7 +247,7 @@ func TestAConsoleCarriesBytesBothWays(t *testing.T) {
 	_, err = h.Console(t.Context(), ref("lost"), 0)
 	refusal(t, err, fault.NotFound, "no vm")
 
-	h.seen("web", vm.StateRunning)
+	h.runs()
 	c, err := h.Console(t.Context(), ref("web"), 7)
 	h.must(err)
 	buf := make([]byte, 7)
@@ -281,7 +280,7 @@ func TestAConsoleCarriesBytesBothWays(t *testing.T) {
 func TestConsolesEndWithTheirContextAndWithTheDaemon(t *testing.T) {
 	h := newHouse(t, member)
 	h.create("web")
-	h.seen("web", vm.StateRunning)
+	h.runs()
 	ctx, cancel := context.WithCancel(t.Context())
 	one, err := h.Console(ctx, ref("web"), 0)
 	h.must(err)
