@@ -130,6 +130,7 @@ func (h *Host) adopt(ctx context.Context, run privilege.Running) error {
 		switch kind := fault.KindOf(err); {
 		case err == nil:
 			p.watch(pidfd)
+			p.mendAll()
 		case kind == fault.NotFound || kind == fault.Precondition: // it ended between the two questions
 			p.run.Alive = false
 		default:
@@ -187,9 +188,7 @@ func (h *Host) Launch(ctx context.Context, order privilege.Launch, files []*os.F
 	h.keep(p)
 	h.Log.Info("launched", "vm", order.Name, "pid", reply.PID, "prepare_us", reply.Micros.Prepare,
 		"clone_us", reply.Micros.Clone, "shim_us", reply.Micros.Shim)
-	for socket, why := range reply.UplinkWhy {
-		h.Log.Warn("no user networking", "vm", order.Name, "socket", socket, "why", why)
-	}
+	p.mendAll()
 	return p.identity(), nil
 }
 

@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -33,6 +31,7 @@ type process struct {
 	pidfd    *os.File // nil once we let go
 	mon      Monitor
 	shutdown string // reason of the last SHUTDOWN event
+	cut      map[string]string // sockets of network cards without a network, and why
 }
 
 // watch follows the pidfd, which belongs to p from now on: readable means gone.
@@ -124,7 +123,7 @@ func (p *process) observe(ctx context.Context) (vm.Seen, error) {
 		return seen, nil
 	}
 	who := p.identity()
-	seen := vm.Seen{Process: &who}
+	seen := vm.Seen{Process: &who, Cut: p.cuts()}
 	status, err := p.status(ctx)
 	if err != nil {
 		if p.await(ctx, dying) == nil { // its monitor ends before it does
@@ -254,41 +253,13 @@ func (p *process) heard(ev qmp.Event) {
 		p.shutdown = data.Reason
 		p.mu.Unlock()
 	case "NETDEV_STREAM_DISCONNECTED":
-		p.reconnect(ev.Data)
+		p.unlinked(ev.Data)
 		return
 	case "STOP", "RESUME", "RESET", "GUEST_PANICKED", "POWERDOWN", "WATCHDOG", "BLOCK_IO_ERROR":
 	default:
 		return
 	}
 	p.host.Poke(p.run.VM)
-}
-
-// reconnect has a passt that died replaced. A second is enough to keep one that dies at once from
-// taking the host with it.
-func (p *process) reconnect(data json.RawMessage) {
-	var dev struct {
-		ID string `json:"netdev-id"`
-	}
-	if json.Unmarshal(data, &dev) != nil {
-		return
-	}
-	nic, ok := strings.CutPrefix(dev.ID, "nic-")
-	if !ok || p.dead() {
-		return
-	}
-	p.host.wg.Go(func() {
-		select {
-		case <-p.host.ctx.Done():
-			return
-		case <-p.gone:
-			return
-		case <-time.After(time.Second):
-		}
-		err := p.host.Helper.Uplink(p.host.ctx, privilege.Uplink{VM: p.run.VM, Socket: "net-" + nic})
-		if err != nil {
-			p.host.Log.Warn("cannot restart user networking", "vm", p.run.Name, "nic", nic, "err", err)
-		}
-	})
 }
 
 func version(major, minor, micro int) string { return fmt.Sprintf("%d.%d.%d", major, minor, micro) }

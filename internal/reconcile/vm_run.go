@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/internal/plan"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
@@ -187,6 +191,7 @@ func (r *vmRun) next(seen vm.Seen) vm.PowerStatus {
 	if seen.Process == nil || len(r.plan.Findings) > 0 {
 		st.Findings = r.plan.Findings // those of a start hold as long as its process
 	}
+	st.Findings = withCuts(st.Findings, r.in.Wish.Name, seen.Cut)
 	before := st.State
 	st.State = vm.StateOf(seen, st.StopAsked != nil)
 	st.Process, st.Pending, st.Reason = r.process(seen), nil, ""
@@ -208,6 +213,20 @@ func (r *vmRun) next(seen vm.Seen) vm.PowerStatus {
 		st.Since = r.Now()
 	}
 	return st
+}
+
+// withCuts returns findings with those that tell of network cards without a network as they are now.
+func withCuts(l finding.List, name string, cut map[string]string) finding.List {
+	const code = "HV-VM-018"
+	l = slices.DeleteFunc(slices.Clone(l), func(f finding.Finding) bool { return f.Code == code })
+	for _, socket := range slices.Sorted(maps.Keys(cut)) {
+		l = append(l, finding.Finding{
+			Code: code, Severity: finding.Limited, Subject: []string{"vm/" + name},
+			What: "network card " + strings.TrimPrefix(socket, "net-") + " has no network now; it is tried again", Why: cut[socket],
+			Remedy: "see that the host has passt and a default route: ip route",
+		})
+	}
+	return l
 }
 
 // process is the living process, with what was written down about it and cannot be seen.

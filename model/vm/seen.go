@@ -17,8 +17,8 @@ type Seen struct {
 	Last string
 	// Words are the last lines of QEMU's stderr, at most 2 KiB.
 	Words string
-	// Limits says whether the cgroup limits of the process hold; empty for yes.
-	Limits string
+	// Cut are the network cards that have no network now, by name, and why.
+	Cut map[string]string
 }
 
 // StateOf translates QEMU's run state. stopping says that the guest was asked to power off.
