@@ -1,7 +1,9 @@
 package view
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
@@ -114,7 +116,7 @@ func (v *View) Standing(ctx context.Context) (wire.Config, error) {
 	ref := store.Ref{Kind: "config", Project: store.HostWide, Name: "current"}
 	a, _, err := store.Get[config.Applied](ctx, v.Store, store.SpecKey(ref))
 	if fault.KindOf(err) == fault.NotFound {
-		return wire.Config{Source: "none", Findings: finding.List{}}, nil
+		return wire.Config{Source: cmp.Or(v.DeclaredBy, "none"), Findings: finding.List{}}, nil
 	}
 	if err != nil {
 		return wire.Config{}, err
@@ -138,7 +140,7 @@ func (v *View) AuditRecords(ctx context.Context, after int64, limit int) (wire.P
 	if err != nil {
 		return wire.Page{}, err
 	}
-	out := wire.Page{Total: int(v.Audit.Size())}
+	out := wire.Page{Items: []json.RawMessage{}, Total: int(v.Audit.Size())}
 	for _, r := range page.Records {
 		uid := uint32(max(r.Actor.UID, 0))
 		out.Items = append(out.Items, encode(wire.AuditRecord{

@@ -67,7 +67,7 @@ func (v *View) wireVolume(ref model.Ref, e *volumeEntry) wire.Volume {
 	}
 }
 
-// Volumes lists the volumes of a project. What their files take is asked for each of the page.
+// Volumes lists the volumes of a project. What its file takes is told of each one alone, by Volume.
 func (v *View) Volumes(_ context.Context, project string, opt ListOptions) (wire.Page, error) {
 	return v.list(v.volRows, project, opt)
 }

@@ -48,26 +48,44 @@ func (t *table) page(prefix string, opt ListOptions) (wire.Page, error) {
 	if err != nil {
 		return wire.Page{}, err
 	}
-	p := wire.Page{Items: []json.RawMessage{}}
-	from, _ := slices.BinarySearch(t.keys, prefix)
-	limit, last := opt.limit(), ""
-	for _, key := range t.keys[from:] {
-		if !strings.HasPrefix(key, prefix) {
-			break
-		}
-		r := t.rows[key]
-		if !sel.matches(r.labels) || !strings.Contains(r.name, opt.Filter) {
-			continue
-		}
-		p.Total++
-		if key <= opt.Cursor {
-			continue
-		}
-		if len(p.Items) < limit {
-			p.Items, last = append(p.Items, r.item), key
-		} else {
-			p.Next = last
+	keys := t.under(prefix)
+	if len(sel) == 0 && opt.Filter == "" {
+		return t.cut(keys, opt), nil
+	}
+	var wanted []string
+	for _, key := range keys {
+		if r := t.rows[key]; strings.Contains(r.name, opt.Filter) && sel.matches(r.labels) {
+			wanted = append(wanted, key)
 		}
 	}
-	return p, nil
+	return t.cut(wanted, opt), nil
+}
+
+// under returns the keys that begin with prefix.
+func (t *table) under(prefix string) []string {
+	from, _ := slices.BinarySearch(t.keys, prefix)
+	n, _ := slices.BinarySearchFunc(t.keys[from:], prefix, func(key, prefix string) int {
+		if strings.HasPrefix(key, prefix) {
+			return -1
+		}
+		return 1 // keys that sort before prefix are not looked at
+	})
+	return t.keys[from : from+n]
+}
+
+// cut returns the page of keys that comes after the cursor.
+func (t *table) cut(keys []string, opt ListOptions) wire.Page {
+	p := wire.Page{Items: []json.RawMessage{}, Total: len(keys)}
+	from, found := slices.BinarySearch(keys, opt.Cursor)
+	if found {
+		from++
+	}
+	rest := keys[from:]
+	if limit := opt.limit(); len(rest) > limit {
+		rest, p.Next = rest[:limit], rest[limit-1]
+	}
+	for _, key := range rest {
+		p.Items = append(p.Items, t.rows[key].item)
+	}
+	return p
 }

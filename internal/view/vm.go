@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
@@ -81,10 +82,19 @@ func (v *View) vmRow(ref model.Ref, e *vmEntry) {
 			s.Since = &p.Since
 		}
 		if p.Problem != nil {
-			s.Trouble = p.Problem.What
+			s.Trouble = clip(p.Problem.What)
 		}
 	}
 	v.vmRows.put(key(ref), row{name: o.Name, labels: o.Labels, item: encode(s)})
+}
+
+// clip cuts what a list tells of a trouble: QEMU's last words are in it, and all of it is in the VM.
+func clip(text string) string {
+	const most = 160
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // VMs lists the VMs of a project.

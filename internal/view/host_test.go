@@ -1,0 +1,78 @@
+package view
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/audit"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model/host"
+)
+
+func TestWhatLimitsAHostIsToldWithItsRemedy(t *testing.T) {
+	limited := host.Facts{
+		Arch: "x86_64", KVM: &host.Verdict{Why: "no vmx"}, QEMU: &host.QEMU{Why: "5.2 is too old"},
+		Cgroup: &host.Cgroup{Why: "hybrid"}, Passt: &host.Tool{Why: "not found"},
+	}
+	found := hostFindings(limited)
+	if len(found) != 4 {
+		t.Fatalf("%+v", found)
+	}
+	for _, f := range found {
+		if f.What == "" || f.Why == "" || f.Remedy == "" {
+			t.Errorf("%+v", f)
+		}
+	}
+	if found := hostFindings(host.Facts{}); len(found) != 0 {
+		t.Errorf("what was not asked is no limit: %+v", found)
+	}
+}
+
+func TestTheAuditLogIsReadInPagesWithItsActors(t *testing.T) {
+	d := newDesk(t)
+	for i := range 5 {
+		r := audit.Record{Time: noon, Action: "vm.create", Target: "vm/" + vmName(i), Phase: audit.Intent, Actor: audit.Actor{UID: 1000, User: "ann"}}
+		_, err := d.log.Append(t.Context(), r)
+		d.must(err)
+	}
+	p, err := d.AuditRecords(t.Context(), 0, 3)
+	if err != nil || len(p.Items) != 3 || p.Total != 5 || p.Next != "3" {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	p, err = d.AuditRecords(t.Context(), 3, 3)
+	if err != nil || len(p.Items) != 2 || p.Next != "" || !strings.Contains(string(p.Items[0]), `"uid":1000`) {
+		t.Errorf("%s, %v", p.Items, err)
+	}
+}
+
+func TestTheDeclarationOfAHostWithoutOneIsNone(t *testing.T) {
+	d := newDesk(t)
+	if c, err := d.Standing(t.Context()); err != nil || c.Source != "none" || c.Generation != 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	d.DeclaredBy = "/etc/hyper-nixos/declaration.json"
+	if c, err := d.Standing(t.Context()); err != nil || c.Source != d.DeclaredBy {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestFeaturesAreNarrowedBySetOrRisk(t *testing.T) {
+	d := newDesk(t)
+	all, err := d.Features(t.Context(), "", "")
+	d.must(err)
+	low, err := d.Features(t.Context(), "", "low")
+	d.must(err)
+	if len(low.Items) == 0 || len(low.Items) >= len(all.Items) || all.Revision != 7 {
+		t.Errorf("%d of %d", len(low.Items), len(all.Items))
+	}
+	for _, f := range all.Items {
+		if f.ID == "vmManagement" && f.State != "on" {
+			t.Errorf("%+v", f)
+		}
+	}
+	for _, ask := range [][2]string{{"low", "low"}, {"everything", ""}, {"", "tiny"}} {
+		if _, err := d.Features(t.Context(), ask[0], ask[1]); fault.KindOf(err) != fault.Invalid || err == nil {
+			t.Errorf("%v: %v", ask, err)
+		}
+	}
+}
