@@ -295,7 +295,11 @@ func (f *fake) apply(w http.ResponseWriter, r *http.Request) {
 	}
 	f.calls = append(f.calls, r.Method+" "+r.URL.Path)
 	f.config = body
-	f.begin(&holder{http.Header{}}, "vm.start", "vm", "web", func() {})
+	name := "web"
+	if strings.Contains(string(body), "broken") {
+		name = "broken"
+	}
+	f.begin(&holder{http.Header{}}, "vm.start", "vm", name, func() {})
 	inner := f.order[len(f.order)-1]
 	f.begin(&holder{http.Header{}}, "config.apply", "config", "current", func() {})
 	op := f.ops[f.order[len(f.order)-1]]

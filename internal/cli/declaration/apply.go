@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -146,7 +147,8 @@ func finish(ctx context.Context, s *session.Session, c *client.Client, file stri
 			of, err := follow.Operation(ctx, s, c, id)
 			if err != nil {
 				if !follow.WentOn(err) {
-					err = fault.Wrap(err, "cannot %s %s/%s", of.Action, of.Target.Kind, of.Target.Name)
+					_, verb, _ := strings.Cut(of.Action, ".")
+					err = fault.Wrap(err, "cannot %s %s %q", verb, of.Target.Kind, of.Target.Name)
 				}
 				s.Fail(err)
 				worst = report.Worst(worst, report.CodeOf(err))

@@ -76,16 +76,18 @@ func facts(ctx context.Context, on string) (host.Facts, error) {
 		return host.Facts{}, unreadable(on, err)
 	}
 	// What `hv host -o json` prints has the facts one level down.
-	var f struct {
-		host.Facts
-		Inner *host.Facts `json:"facts"`
+	var outer struct {
+		Facts json.RawMessage `json:"facts"`
 	}
-	if err := json.Unmarshal(text, &f); err != nil {
+	var got host.Facts
+	if err = json.Unmarshal(text, &outer); err == nil && outer.Facts != nil {
+		text = outer.Facts
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &got)
+	}
+	if err != nil {
 		return host.Facts{}, fault.New(fault.Unreadable, "cannot read the facts in %s", on).Because(err)
-	}
-	got := f.Facts
-	if f.Inner != nil {
-		got = *f.Inner
 	}
 	if got.Version != host.Version {
 		return host.Facts{}, fault.New(fault.Unreadable, "cannot read the facts in %s: version %d, this hv reads %d", on, got.Version, host.Version).

@@ -108,13 +108,17 @@ func (t *Transfer) See(sent, total model.Bytes) {
 	}
 	t.drawn = now
 	t.turn++
-	rate := model.Bytes(float64(sent) / now.Sub(t.begun).Seconds())
-	if sent == total { // what is left is the daemon's: it checks and syncs
-		t.status.Show(fmt.Sprintf("%s %s: sent, being stored", screen.Spinner(t.turn), t.label))
-		return
+	t.status.Show(sending(t.label, t.turn, sent, total, now.Sub(t.begun)))
+}
+
+// sending is how far a transfer is, in one line. When all is sent, what is left is the daemon's: it
+// checks and syncs.
+func sending(label string, turn int, sent, total model.Bytes, took time.Duration) string {
+	if sent >= total {
+		return fmt.Sprintf("%s %s: sent, being stored", screen.Spinner(turn), label)
 	}
-	t.status.Show(fmt.Sprintf("%s %s %d %%  %s of %s  %s/s", t.label, screen.Bar(int64(sent), int64(total), barWidth),
-		int64(sent)*100/int64(max(total, 1)), sent, total, rate))
+	rate := model.Bytes(float64(sent) / took.Seconds())
+	return fmt.Sprintf("%s %s %d %%  %s of %s  %s/s", label, screen.Bar(int64(sent), int64(total), barWidth), int64(sent)*100/int64(total), sent, total, rate)
 }
 
 // Done takes the picture away.

@@ -25,8 +25,9 @@ var verbs = []verb{
 A VM whose guest powered itself off, or that crashed, is started anew. One that is paused goes on with resume.`},
 	{vm.VerbStop, "stopped", "Ask guests to power off", `Asks the guests of VMs to power off, as their power button does, and waits until they have.
 
-A guest gets the time that its spec says (stopTimeout, 60 s when absent) or --grace; then its VM is ended. --force
-does not ask the guest: what it has not written yet is lost, as with a plug that is pulled.`},
+A guest gets the time that its spec says (stopTimeout, 60 s when absent) or --grace. One that has not powered off by
+then goes on, and the call fails: wait on, or end it with hv vm kill. --force does not ask the guest: what it has not
+written yet is lost, as with a plug that is pulled.`},
 	{vm.VerbKill, "killed", "End VMs at once", `Ends VMs at once, without asking their guests: what they have not written yet is lost.`},
 	{vm.VerbReboot, "rebooted", "Reset VMs", `Resets VMs, as their reset button does. The guest is not asked.`},
 	{vm.VerbPause, "paused", "Stop the vCPUs of VMs", `Stops the vCPUs of VMs. Memory and devices stay as they are; hv vm resume goes on.`},

@@ -1,0 +1,130 @@
+package declaration
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/screen"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/config"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+func file(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "f.json")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestFactsAreReadFromAFileOrFromTheAnswerOfADaemon(t *testing.T) {
+	for _, text := range []string{`{"version": 1, "cpus": 4}`, `{"kind": "host", "version": "v0.1.0", "facts": {"version": 1, "cpus": 4}}`} {
+		f, err := facts(t.Context(), file(t, text))
+		if err != nil || f.CPUs != 4 {
+			t.Errorf("%s: %+v, %v", text, f, err)
+		}
+	}
+	for text, says := range map[string]string{
+		`{"version": 2}`: "this hv reads 1", `{`: "cannot read the facts", `[]`: "cannot read the facts",
+		`{"version": 1, "x": "` + strings.Repeat("x", maxInput) + `"}`: "it has more than",
+	} {
+		if _, err := facts(t.Context(), file(t, text)); err == nil || !strings.Contains(err.Error(), says) || report.CodeOf(err) != report.Misused {
+			t.Errorf("%.40s: %v", text, err)
+		}
+	}
+	if f, err := facts(t.Context(), "self"); err != nil || f.OS == "" {
+		t.Errorf("self: %+v, %v", f, err)
+	}
+}
+
+func TestPlacesAreNamedAsTheUserWould(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.yaml"), []byte("hypervisor:\n  vms:\n    web: {cpus: 2}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(filepath.Dir(dir))
+	for _, path := range []string{filepath.Join(dir, "a.yaml"), filepath.Join(filepath.Base(dir), "a.yaml"), "./" + filepath.Base(dir) + "/a.yaml"} {
+		d, err := read(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := d.Sources.At("hypervisor.vms.web.cpus")
+		if at.File != filepath.Clean(path) || at.Line != 3 {
+			t.Errorf("%s: %s", path, at)
+		}
+	}
+	t.Chdir(dir)
+	if d, err := read(t.Context(), "a.yaml"); err != nil || d.Sources.At("hypervisor.vms.web.cpus").File != "a.yaml" {
+		t.Errorf("%v, %v", d.Sources, err)
+	}
+}
+
+func TestStdinIsBounded(t *testing.T) {
+	endless := session.New(session.World{In: endless{}, Out: &bytes.Buffer{}, Err: &bytes.Buffer{}, Env: func(string) string { return "" }})
+	if _, _, err := VMs(t.Context(), endless, "-"); err == nil || report.CodeOf(err) != report.Misused {
+		t.Error(err)
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return copy(p, "x"), nil }
+
+func TestChangesAreOneLineEach(t *testing.T) {
+	s := screen.Of(&bytes.Buffer{}, screen.Never, true)
+	for want, c := range map[string]wire.Change{
+		`+ a = 1`:                  {Path: "a", Kind: "added", New: 1},
+		`- a = {"b":"c"}`:          {Path: "a", Kind: "removed", Old: map[string]string{"b": "c"}},
+		`~ a: "x" → "y\u001b[31m"`: {Path: "a", Kind: "changed", Old: "x", New: "y\x1b[31m"},
+		`~ a: "` + strings.Repeat("x", 49) + "…" + strings.Repeat("x", 48) + `" → null`: {Path: "a", Kind: "changed", Old: strings.Repeat("x", 200)},
+	} {
+		if got := changeLine(s, c); got != want {
+			t.Errorf("%s, not %s", got, want)
+		}
+	}
+}
+
+func TestTheVerdictOfACheck(t *testing.T) {
+	for _, c := range []struct {
+		worst  finding.Severity
+		strict bool
+		want   report.Code
+	}{
+		{finding.Refused, false, report.Refused}, {finding.Unavailable, false, report.Done}, {finding.Unavailable, true, report.Refused},
+		{finding.Limited, true, report.Refused}, {finding.Consequence, true, report.Done}, {finding.Advice, true, report.Done},
+	} {
+		if got := verdict(finding.List{{Severity: finding.Advice}, {Severity: c.worst}}, c.strict); got != c.want {
+			t.Errorf("%s, strict %v: %d", c.worst, c.strict, got)
+		}
+	}
+}
+
+func TestFindingsOfTheDaemonGetTheirPlace(t *testing.T) {
+	known := finding.Position{File: "b.nix", Line: 9, Column: 9}
+	sources := config.SourceMap{"hypervisor.vms.web": {File: "a.nix", Line: 2, Column: 3}}
+	l := finding.List{{Path: "hypervisor.vms.web.cpus"}, {Path: "hypervisor.vms.web", Position: known}, {}}
+	Locate(l, sources)
+	if l[0].Position.String() != "a.nix:2:3" || l[1].Position != known || l[2].Position != (finding.Position{}) {
+		t.Errorf("%+v", l)
+	}
+}
+
+func TestAnEvaluationEndsWithItsCall(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(report.ErrInterrupted)
+	long := file(t, "")
+	if err := os.WriteFile(strings.TrimSuffix(long, "json")+"nix", []byte("builtins.foldl' (a: b: a + b) 0 (builtins.genList (x: x) 400000)"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := read(ctx, strings.TrimSuffix(long, "json")+"nix"); report.CodeOf(err) != report.Interrupted {
+		t.Errorf("%v", err)
+	}
+}
