@@ -38,7 +38,7 @@ func TestOnlyRegularFilesAreImported(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.close()
+		t.Cleanup(f.close)
 		const sum = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 		if f.size != 3 || f.is("another") || !f.is(sum) || !f.is(sum) { // twice: it is read again from its beginning
 			t.Errorf("%s: %d bytes", path, f.size)
