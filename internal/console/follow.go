@@ -3,8 +3,8 @@
 package console
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -21,6 +21,9 @@ func (l *Logs) Read(uuid, log string, follow bool, tail int) (io.ReadCloser, err
 	if err != nil {
 		return nil, err
 	}
+	// A cut in between would move what we are about to measure.
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	f, err := l.root.Open(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fault.New(fault.NotFound, "there is no %s log yet", log).Try("it begins with the first start")
@@ -28,95 +31,99 @@ func (l *Logs) Read(uuid, log string, follow bool, tail int) (io.ReadCloser, err
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "cannot open the %s log", log).Because(err)
 	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(fault.New(fault.Unavailable, "cannot read the %s log", log).Because(err), f.Close())
+	}
+	from := int64(0)
 	if tail >= 0 {
-		if info, err := f.Stat(); err == nil && info.Size() > int64(tail) {
-			if _, err := f.Seek(-int64(tail), io.SeekEnd); err != nil {
-				return nil, errors.Join(fault.New(fault.Unavailable, "cannot read the %s log", log).Because(err), f.Close())
-			}
-		}
+		from = max(info.Size()-int64(tail), 0)
 	}
 	if !follow {
-		return f, nil
+		return struct {
+			io.Reader
+			io.Closer
+		}{io.NewSectionReader(f, from, info.Size()-from), f}, nil
 	}
-	fl, err := newFollower(f)
+	fl, err := newFollower(f, from)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
+	fl.logs = l
+	if l.followers[name] == nil {
+		l.followers[name] = map[*follower]bool{}
+	}
+	l.followers[name][fl] = true
+	fl.name = name
 	return fl, nil
 }
 
 // follower reads a file that grows: at its end it waits for the kernel to say that it was written.
 type follower struct {
+	logs   *Logs
+	name   string // of the log
 	file   *os.File
 	notify *os.File // inotify
-
-	ctx    context.Context
-	cancel context.CancelFunc
 	once   sync.Once
-	last   bool // nothing more comes: read to the end and stop
+
 	mu     sync.Mutex
+	at     int64 // how far it was read; a cut moves it
+	last   bool  // nothing more comes: read to the end and stop
+	closed bool
 }
 
-func newFollower(f *os.File) (*follower, error) {
+func newFollower(f *os.File, at int64) (*follower, error) {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		return nil, fault.New(fault.Exhausted, "cannot follow one file more").Because(err).Try("raise fs.inotify.max_user_instances")
 	}
-	fl := &follower{file: f, notify: os.NewFile(uintptr(fd), "inotify")}
+	fl := &follower{file: f, at: at, notify: os.NewFile(uintptr(fd), "inotify")}
 	raw, err := f.SyscallConn()
 	if err == nil {
+		var inner error
 		err = raw.Control(func(target uintptr) {
-			_, err = unix.InotifyAddWatch(fd, procPath(target), unix.IN_MODIFY)
+			_, inner = unix.InotifyAddWatch(fd, fmt.Sprintf("/proc/self/fd/%d", target), unix.IN_MODIFY)
 		})
+		err = errors.Join(err, inner)
 	}
 	if err != nil {
 		return nil, errors.Join(fault.New(fault.Exhausted, "cannot follow the log").Because(err), fl.notify.Close())
 	}
-	fl.ctx, fl.cancel = context.WithCancel(context.Background())
 	return fl, nil
 }
 
-// Read reads what there is, and waits where there is nothing yet.
+// Read reads what there is, and waits where there is nothing yet. It is for one goroutine.
 func (f *follower) Read(p []byte) (int, error) {
 	var events [4096]byte
 	for {
-		n, err := f.file.Read(p)
-		if n > 0 || err != nil && !errors.Is(err, io.EOF) {
+		n, over, err := f.take(p)
+		if n > 0 || over || err != nil {
 			return n, err
 		}
-		f.mu.Lock()
-		last := f.last
-		f.mu.Unlock()
-		if last || f.ctx.Err() != nil {
-			return 0, io.EOF
-		}
-		if f.wasCut() {
-			continue
-		}
-		if _, err := f.notify.Read(events[:]); err != nil {
-			f.mu.Lock()
-			last := f.last
-			f.mu.Unlock()
-			if last {
-				continue // the rest, and then the end
-			}
-			return 0, io.EOF
+		if _, err := f.notify.Read(events[:]); err != nil && !errors.Is(err, os.ErrClosed) {
+			return 0, err
 		}
 	}
 }
 
-// wasCut goes back to the beginning of a file that has become shorter than where we are.
-func (f *follower) wasCut() bool {
-	info, err := f.file.Stat()
-	if err != nil {
-		return false
+// take reads what there is; over says that nothing more comes.
+func (f *follower) take(p []byte) (n int, over bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return 0, true, io.EOF
 	}
-	at, err := f.file.Seek(0, io.SeekCurrent)
-	if err != nil || info.Size() >= at {
-		return false
+	n, err = f.file.ReadAt(p, f.at)
+	f.at += int64(n)
+	switch {
+	case n > 0:
+		return n, false, nil
+	case err != nil && !errors.Is(err, io.EOF):
+		return 0, true, err
+	case f.last:
+		return 0, true, io.EOF
 	}
-	_, err = f.file.Seek(0, io.SeekStart)
-	return err == nil
+	return 0, false, nil
 }
 
 // finish lets the reader come to the end of what there is.
@@ -124,15 +131,18 @@ func (f *follower) finish() {
 	f.mu.Lock()
 	f.last = true
 	f.mu.Unlock()
-	_ = f.notify.Close()
+	_ = f.notify.Close() // or Close was quicker
 }
 
 // Close ends the following; a Read that waits returns io.EOF.
 func (f *follower) Close() error {
 	var err error
 	f.once.Do(func() {
-		f.cancel()
-		_ = f.notify.Close() // closed already by finish
+		f.logs.forget(f)
+		f.mu.Lock()
+		f.closed = true
+		f.mu.Unlock()
+		_ = f.notify.Close() // or finish was quicker
 		err = f.file.Close()
 	})
 	return err

@@ -3,8 +3,8 @@
 package console
 
 import (
+	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -13,8 +13,6 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
 )
-
-func procPath(fd uintptr) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }
 
 // Lines are the serial lines of all VMs.
 type Lines struct {
@@ -36,6 +34,8 @@ func NewLines(logs *Logs, find func(context.Context, model.Ref) (string, error),
 type line struct {
 	conn    net.Conn
 	viewers map[*viewer]bool
+	typed   chan []byte
+	ended   chan struct{} // closed when QEMU's end is
 }
 
 // viewer is one who looks, and may type.
@@ -44,6 +44,7 @@ type viewer struct {
 	lines *Lines
 	uuid  string
 	line  *line
+	left  chan struct{} // closed by Close
 	once  sync.Once
 }
 
@@ -62,7 +63,7 @@ func (l *Lines) Connect(ctx context.Context, ref model.Ref, scrollback int) (io.
 	if err != nil {
 		return nil, err
 	}
-	v := &viewer{follower: r.(*follower), lines: l, uuid: uuid}
+	v := &viewer{follower: r.(*follower), lines: l, uuid: uuid, left: make(chan struct{})}
 	if err := l.join(ctx, v, path); err != nil {
 		_ = v.follower.Close()
 		return nil, fault.New(fault.Unavailable, "cannot reach the console of vm %q", ref.Name).Because(err)
@@ -89,9 +90,10 @@ func (l *Lines) join(ctx context.Context, v *viewer, path string) error {
 		if err != nil {
 			return err
 		}
-		ln = &line{conn: conn, viewers: map[*viewer]bool{}}
+		ln = &line{conn: conn, viewers: map[*viewer]bool{}, typed: make(chan []byte), ended: make(chan struct{})}
 		l.open[v.uuid] = ln
 		l.wg.Go(func() { l.drain(v.uuid, ln) })
+		l.wg.Go(ln.send)
 	}
 	v.line = ln
 	ln.viewers[v] = true
@@ -102,6 +104,7 @@ func (l *Lines) join(ctx context.Context, v *viewer, path string) error {
 // Its end is the end of the process: viewers read the rest of the log and end.
 func (l *Lines) drain(uuid string, ln *line) {
 	_, _ = io.Copy(io.Discard, ln.conn) // it ends when either side closes, and that is no error
+	close(ln.ended)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	_ = ln.conn.Close()
@@ -113,12 +116,36 @@ func (l *Lines) drain(uuid string, ln *line) {
 	}
 }
 
-// Write types.
-func (v *viewer) Write(p []byte) (int, error) { return v.line.conn.Write(p) }
+// send passes on what viewers type. A guest that does not read holds it up, and nothing else.
+func (ln *line) send() {
+	for {
+		select {
+		case p := <-ln.typed:
+			if _, err := ln.conn.Write(p); err != nil {
+				return // it has ended, and drain tells everybody
+			}
+		case <-ln.ended:
+			return
+		}
+	}
+}
+
+// Write types. It waits while the guest does not read, until the viewer leaves.
+func (v *viewer) Write(p []byte) (int, error) {
+	select {
+	case v.line.typed <- bytes.Clone(p):
+		return len(p), nil
+	case <-v.left:
+		return 0, fault.New(fault.Unavailable, "the console was closed")
+	case <-v.line.ended:
+		return 0, fault.New(fault.Unavailable, "the console has ended: the VM's process is gone")
+	}
+}
 
 // Close leaves; the last one closes the line.
 func (v *viewer) Close() error {
 	v.once.Do(func() {
+		close(v.left)
 		v.lines.mu.Lock()
 		delete(v.line.viewers, v)
 		if len(v.line.viewers) == 0 {

@@ -15,10 +15,12 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -28,7 +30,13 @@ import (
 const MaxLog = 16 << 20
 
 // Logs are the logs of all VMs, a folder a VM.
-type Logs struct{ root *os.Root }
+type Logs struct {
+	root *os.Root
+	log  *slog.Logger
+
+	mu        sync.Mutex // held while a log is opened to be read, or cut
+	followers map[string]map[*follower]bool
+}
 
 // OpenLogs opens the logs in the folder at path, making it where it is missing.
 func OpenLogs(path string) (*Logs, error) {
@@ -39,7 +47,7 @@ func OpenLogs(path string) (*Logs, error) {
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "cannot open the folder of logs").Because(err)
 	}
-	return &Logs{root: root}, nil
+	return &Logs{root: root, log: slog.Default(), followers: map[string]map[*follower]bool{}}, nil
 }
 
 // Close closes the folder.
@@ -76,12 +84,24 @@ func (l *Logs) Append(uuid, log string) (*os.File, error) {
 	mode := os.O_WRONLY | os.O_APPEND | os.O_CREATE
 	if log == QEMU {
 		mode |= os.O_TRUNC
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		defer l.rewind(name)
 	}
 	f, err := l.root.OpenFile(name, mode, 0o600)
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "cannot open the %s log", log).Because(err)
 	}
 	return f, nil
+}
+
+// rewind takes those who follow a log to its beginning.
+func (l *Logs) rewind(name string) {
+	for fl := range l.followers[name] {
+		fl.mu.Lock()
+		fl.at = 0
+		fl.mu.Unlock()
+	}
 }
 
 // Remove removes the logs of a VM; what is gone is no error.
@@ -147,26 +167,79 @@ func (l *Logs) cutAll() {
 			return nil //nolint:nilerr // a VM that was deleted meanwhile has no log to cut
 		}
 		if info, err := d.Info(); err == nil && info.Size() > MaxLog {
-			l.cut(path)
+			if err := l.cut(path); err != nil {
+				l.log.Warn("a log cannot be cut and goes on growing", "log", path, "err", err)
+			}
 		}
 		return nil
 	})
 }
 
-// cut keeps the newer half of a log. QEMU appends (O_APPEND), so it goes on at the new end; what it
-// writes between the reading and the cut is lost, and said in the log.
-func (l *Logs) cut(path string) {
+const cutNote = "[what came before was cut off: the log had grown to 16 MiB]\r\n"
+
+// cut keeps the newer half of a log, and those who follow it stay where they are in what is kept. The
+// newer half is written over the older one before the rest goes, so that a crash in between loses
+// nothing. QEMU appends (O_APPEND) meanwhile, and goes on at the new end: what it writes is taken
+// along, save in the moment between the last look and the cut.
+func (l *Logs) cut(path string) (err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	f, err := l.root.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
-		return
+		return err
 	}
-	defer func() { _ = f.Close() }()
-	if _, err := f.Seek(-MaxLog/2, io.SeekEnd); err != nil {
-		return
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil || info.Size() <= MaxLog {
+		return err
 	}
-	keep, err := io.ReadAll(io.LimitReader(f, MaxLog/2))
-	if err != nil || f.Truncate(0) != nil {
-		return
+	for fl := range l.followers[path] {
+		fl.mu.Lock()
+		defer fl.mu.Unlock()
 	}
-	_, _ = f.WriteAt(append([]byte("[what came before was cut off: the log had grown to 16 MiB]\r\n"), keep...), 0)
+	from := info.Size() - MaxLog/2
+	end, err := shift(f, from, int64(len(cutNote)))
+	if err != nil {
+		return err
+	}
+	if _, err := f.WriteAt([]byte(cutNote), 0); err != nil {
+		return err
+	}
+	for fl := range l.followers[path] {
+		if fl.at -= from; fl.at < 0 {
+			fl.at = 0 // what it had not read yet is gone, and the note tells it
+		} else {
+			fl.at += int64(len(cutNote))
+		}
+	}
+	return f.Truncate(end)
+}
+
+// shift copies what stands from from on, and what is appended meanwhile, to to. It returns the end of
+// the copy.
+func shift(f *os.File, from, to int64) (int64, error) {
+	buf := make([]byte, 256<<10)
+	for {
+		n, err := f.ReadAt(buf, from)
+		if _, bad := f.WriteAt(buf[:n], to); bad != nil {
+			return to, bad
+		}
+		from, to = from+int64(n), to+int64(n)
+		if errors.Is(err, io.EOF) {
+			return to, nil
+		}
+		if err != nil {
+			return to, err
+		}
+	}
+}
+
+// forget drops a follower.
+func (l *Logs) forget(f *follower) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.followers[f.name], f)
+	if len(l.followers[f.name]) == 0 {
+		delete(l.followers, f.name)
+	}
 }
