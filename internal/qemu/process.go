@@ -30,7 +30,7 @@ type process struct {
 	mu       sync.Mutex
 	pidfd    *os.File // nil once we let go
 	mon      Monitor
-	shutdown string // reason of the last SHUTDOWN event
+	shutdown string            // reason of the last SHUTDOWN event
 	cut      map[string]string // sockets of network cards without a network, and why
 }
 
