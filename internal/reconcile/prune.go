@@ -14,9 +14,9 @@ import (
 // keptOperations is how many ended operations are kept to be looked at; the audit log keeps all.
 const keptOperations = 1000
 
-// prune removes the oldest ended operations beyond those that are kept, and the marks of their
+// Prune removes the oldest ended operations beyond those that are kept, and the marks of their
 // idempotency keys.
-func (e *Engine) prune(ctx context.Context) error {
+func (e *Engine) Prune(ctx context.Context) error {
 	statuses, _, err := store.ListAll[operation.Status](ctx, e.Store, store.StatusesPrefix(KindOperation))
 	if err != nil {
 		return err
@@ -32,8 +32,18 @@ func (e *Engine) prune(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for group := range slices.Chunk(ended[:len(ended)-keptOperations], store.MaxOps/3) {
+		if err := e.remove(ctx, group, marks); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove removes ended operations with their marks, in one transaction.
+func (e *Engine) remove(ctx context.Context, ended []store.Object[operation.Status], marks map[string]string) error {
 	var txn store.Txn
-	for _, s := range ended[:len(ended)-keptOperations] {
+	for _, s := range ended {
 		ref, _, err := store.ParseStatus(s.Key)
 		if err != nil {
 			continue
@@ -43,11 +53,8 @@ func (e *Engine) prune(ctx context.Context) error {
 		if mark, ok := marks[spec]; ok {
 			txn.Then = append(txn.Then, store.DeleteOp(mark))
 		}
-		if len(txn.Then) > store.MaxOps-3 {
-			break // the rest goes next time
-		}
 	}
-	_, err = e.Store.Commit(ctx, txn)
+	_, err := e.Store.Commit(ctx, txn)
 	return fault.Wrap(err, "cannot remove old operations")
 }
 
@@ -70,7 +77,7 @@ func (e *Engine) housekeep(ctx context.Context, every time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := e.prune(ctx); err != nil && ctx.Err() == nil {
+			if err := e.Prune(ctx); err != nil && ctx.Err() == nil {
 				e.Log.Warn("housekeeping", "err", err)
 			}
 		}
