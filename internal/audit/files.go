@@ -157,7 +157,7 @@ func (l *Log) fail(err error) error {
 // damaged says that the files are not what we wrote.
 func (l *Log) damaged(how string, cause error) error {
 	e := fault.New(fault.Unreadable, "the audit log in %s is damaged: %s", l.dir, how).
-		Try("look at it with: hv audit verify; then move the folder away to begin a new log, and keep it")
+		Try("keep the folder for who is to look at it, and move it away to begin a new log")
 	if cause != nil {
 		return e.Because(cause)
 	}

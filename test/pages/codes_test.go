@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -46,7 +47,7 @@ func TestThePageOfCodesIsFresh(t *testing.T) {
 	path := filepath.Join(root, "docs", "codes.md")
 	want := page()
 	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil { //nolint:gosec // a page for everybody
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -66,14 +67,26 @@ var literal = regexp.MustCompile(`"(HV-[A-Z]+-[0-9]{3})"`)
 func inSources(t *testing.T) []string {
 	t.Helper()
 	found := map[string]bool{}
+	for _, path := range sources(t, ".go") {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range literal.FindAllSubmatch(text, -1) {
+			found[string(m[1])] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// sources are the product's own files that end so, without tests.
+func sources(t *testing.T, endings ...string) []string {
+	t.Helper()
+	var all []string
 	for _, dir := range []string{"client", "cmd", "internal", "model", "wire"} {
 		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-				return err
-			}
-			text, err := os.ReadFile(path) //nolint:gosec // our own sources
-			for _, m := range literal.FindAllSubmatch(text, -1) {
-				found[string(m[1])] = true
+			if err == nil && !d.IsDir() && slices.Contains(endings, filepath.Ext(path)) && !strings.HasSuffix(path, "_test.go") {
+				all = append(all, path)
 			}
 			return err
 		})
@@ -81,12 +94,7 @@ func inSources(t *testing.T) []string {
 			t.Fatal(err)
 		}
 	}
-	var codes []string
-	for c := range found {
-		codes = append(codes, c)
-	}
-	slices.Sort(codes)
-	return codes
+	return all
 }
 
 func page() string {

@@ -120,3 +120,25 @@ func TestWhatAPageSaysToTryWithoutADaemonCanBeTried(t *testing.T) {
 		t.Errorf("only %d commands were tried", tried)
 	}
 }
+
+// advised is a command of two words in a text of the product's.
+var advised = regexp.MustCompile(`\bhv ([a-z-]+) ([a-z-]+)`)
+
+func TestNoHintNamesACommandThatDoesNotExist(t *testing.T) {
+	tree := cli.Root(session.New(world(io.Discard, io.Discard, t.TempDir())))
+	for _, path := range sources(t, ".go", ".txt") {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range advised.FindAllStringSubmatch(string(text), -1) {
+			noun, rest, err := tree.Find(m[1:2])
+			if err != nil || len(rest) > 0 || !noun.HasSubCommands() || noun.Name() == "host" {
+				continue // "hv speaks to the daemon" is prose, and hv host needs no verb
+			}
+			if verb, rest, err := tree.Find(m[1:3]); err != nil || len(rest) > 0 || verb == noun {
+				t.Errorf("%s: %q: there is no such command", path, m[0])
+			}
+		}
+	}
+}

@@ -38,7 +38,7 @@ func documents(t *testing.T) []document {
 // block is a fenced piece of a page.
 type block struct{ language, text string }
 
-var fence = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
+var fence = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)\n```$")
 
 func (d document) blocks() []block {
 	var all []block

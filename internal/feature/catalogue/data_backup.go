@@ -4,7 +4,7 @@ var backupFeatures = []Feature{
 	{
 		ID: Snapshots, Name: "Snapshots", Category: CategoryBackup, Risk: Minimal,
 		On:        "snapshots and schedules for them",
-		Off:       "hv vm snapshot is refused",
+		Off:       "snapshots are refused",
 		ChangesIn: setup,
 	},
 	{
