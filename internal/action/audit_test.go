@@ -22,6 +22,7 @@ func closed(t *testing.T, d *desk) {
 	intents := map[int64]audit.Record{}
 	for _, r := range d.records(0) {
 		switch r.Phase {
+		case audit.Note:
 		case audit.Intent:
 			intents[r.Seq] = r
 		case audit.Outcome:

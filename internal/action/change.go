@@ -161,7 +161,7 @@ func (a *Actions) repeated(ctx context.Context, call Call, row Row, target opera
 		return Result{}, false, nil
 	}
 	key, kv, err := store.Get[string](ctx, a.Store, idempotencyKey(call))
-	if fault.KindOf(err) == fault.NotFound && err != nil {
+	if errors.Is(err, fault.NotFound) {
 		return Result{}, false, nil
 	}
 	if err != nil {

@@ -66,7 +66,7 @@ func (a *Actions) apply(ctx context.Context, call Call, decl config.Declaration,
 		if gone, err = a.declaredNoMore(ctx, decl); err != nil {
 			return err
 		}
-		c.notes = append(config.Check(decl, a.Facts()).Findings, a.clashes(ctx, decl)...)
+		c.notes = slices.Concat(config.Check(decl, a.Facts()).Findings, a.clashes(ctx, decl))
 		c.notes.Sort()
 		for _, d := range config.Diff(before.decl, decl) {
 			c.diff = append(c.diff, wire.Change{Path: d.Path, Kind: string(d.Kind), Old: d.Old, New: d.New})
@@ -211,7 +211,7 @@ func (a *Actions) wishVM(ctx context.Context, call Call, def vm.Definition) (Res
 // declared is the definition as it is to be stored: the UUID stays, and power where the declaration
 // says nothing of it is the owner's to switch.
 func declared(o vm.Object, def vm.Definition) vm.Definition {
-	def.Spec = def.Spec.Clone()
+	def.Spec = def.Clone()
 	if def.UUID == "" {
 		def.UUID = o.Spec.UUID
 	}

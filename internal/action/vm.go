@@ -43,7 +43,7 @@ func (a *Actions) createVM(ctx context.Context, call Call, row Row, project stri
 		if err := a.checkVM(ctx, c, def); err != nil {
 			return err
 		}
-		spec, err := a.withUUID(ctx, def.Spec.Clone())
+		spec, err := a.withUUID(ctx, def.Clone())
 		if err != nil {
 			return err
 		}
@@ -199,7 +199,7 @@ func (a *Actions) editVM(ctx context.Context, call Call, row Row, ref model.Ref,
 // edited is o with another definition.
 func edited(o vm.Object, def vm.Definition, origin model.Origin) (vm.Object, error) {
 	next := o
-	next.Spec, next.Labels, next.Origin = def.Spec.Clone(), def.Labels, origin
+	next.Spec, next.Labels, next.Origin = def.Clone(), def.Labels, origin
 	if next.Spec.UUID == "" {
 		next.Spec.UUID = o.Spec.UUID
 	}

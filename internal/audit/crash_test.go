@@ -40,7 +40,7 @@ func victim(dir string) {
 				if err != nil {
 					os.Exit(1)
 				}
-				_, _ = os.Stdout.WriteString(fmt.Sprintln(r.Seq))
+				_, _ = fmt.Fprintln(os.Stdout, r.Seq)
 			}
 		}()
 	}

@@ -63,7 +63,11 @@ func (l *Lines) Connect(ctx context.Context, ref model.Ref, scrollback int) (io.
 	if err != nil {
 		return nil, err
 	}
-	v := &viewer{follower: r.(*follower), lines: l, uuid: uuid, left: make(chan struct{})}
+	follow, ok := r.(*follower)
+	if !ok {
+		return nil, fault.New(fault.Internal, "a log that is followed is a %T", r)
+	}
+	v := &viewer{follower: follow, lines: l, uuid: uuid, left: make(chan struct{})}
 	if err := l.join(ctx, v, path); err != nil {
 		_ = v.follower.Close()
 		return nil, fault.New(fault.Unavailable, "cannot reach the console of vm %q", ref.Name).Because(err)

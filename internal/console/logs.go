@@ -195,7 +195,7 @@ func (l *Logs) cut(path string) (err error) {
 	}
 	for fl := range l.followers[path] {
 		fl.mu.Lock()
-		defer fl.mu.Unlock()
+		defer fl.mu.Unlock() //nolint:gocritic // all of them wait until the log was cut
 	}
 	from := info.Size() - MaxLog/2
 	end, err := shift(f, from, int64(len(cutNote)))

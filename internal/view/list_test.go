@@ -73,7 +73,7 @@ func FuzzSelector(f *testing.F) {
 	for _, seed := range []string{"a=b", "a!=b,c", "==", ",,", "a=b=c", "!="} {
 		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, s string) {
+	f.Fuzz(func(_ *testing.T, s string) {
 		sel, err := parseSelector(s)
 		if err == nil {
 			sel.matches(map[string]string{"a": "b"})

@@ -67,7 +67,7 @@ var turns = []struct {
 func TestThePageOfStatesIsMadeFromTheTable(t *testing.T) {
 	want := page()
 	if *update {
-		if err := os.WriteFile(statesPage, []byte(want), 0o644); err != nil { //nolint:gosec // a page for everybody
+		if err := os.WriteFile(statesPage, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

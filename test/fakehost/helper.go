@@ -43,6 +43,7 @@ type Helper struct {
 	options  map[string]fakeqemu.Options // by the VM's name
 	extra    map[string][]string
 	refuse   func(verb, vm string) error
+	lose     func(verb string) bool
 	launches int
 	uplinks  []privilege.Uplink
 }
@@ -79,6 +80,26 @@ func (h *Helper) Refuse(f func(verb, vm string) error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.refuse = f
+}
+
+// Lose has the answers of launches get lost where f says so, though they were done.
+func (h *Helper) Lose(f func(verb string) bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lose = f
+}
+
+// Living is how many QEMUs live.
+func (h *Helper) Living() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := 0
+	for _, g := range h.guests {
+		if g.alive() {
+			n++
+		}
+	}
+	return n
 }
 
 // Launches is how many QEMUs were started.
@@ -184,6 +205,12 @@ func (h *Helper) Launch(ctx context.Context, l privilege.Launch, files []*os.Fil
 	if err != nil {
 		return privilege.LaunchReply{}, nil, fault.New(fault.Internal, "cannot start the fake QEMU of %q", l.Name).Because(err)
 	}
+	h.mu.Lock()
+	lose := h.lose
+	h.mu.Unlock()
+	if lose != nil && lose(string(privilege.VerbLaunch)) {
+		return privilege.LaunchReply{}, nil, fault.New(fault.Unavailable, "hv-helper went away before it answered")
+	}
 	pidfd, err := open(g.run.PID)
 	if err != nil {
 		return privilege.LaunchReply{}, nil, err
@@ -213,7 +240,7 @@ func (h *Helper) start(l privilege.Launch, files []*os.File) (*guest, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer func() { _ = f.Close() }() // QEMU has its own
+		defer func() { _ = f.Close() }() //nolint:gocritic // QEMU has its own; all of them until it was started
 		names, given, sockets[name] = append(names, name), append(given, f), path
 	}
 	cmd := fakeqemu.Command(h.t, options, numbered(append(slices.Clone(l.Args), extra...), names)...)

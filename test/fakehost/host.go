@@ -172,6 +172,17 @@ func (h *Host) StartWith(points *Points) *Daemon {
 	return d
 }
 
+// Hand returns a hand on processes alone, that has just adopted what is there: no engine acts.
+func (h *Host) Hand() *qemu.Host {
+	h.t.Helper()
+	hand := qemu.New(qemu.Config{Helper: h.Helper, Dial: dial, Words: h.Logs.Words, Log: slog.New(slog.DiscardHandler), Poke: func(string) {}})
+	h.t.Cleanup(hand.Close)
+	if _, err := hand.Adopt(h.t.Context()); err != nil {
+		h.t.Fatal(err)
+	}
+	return hand
+}
+
 func (d *Daemon) told(who string, err error) {
 	if err != nil && !d.Points.Cut() {
 		d.t.Errorf("%s: %v", who, err)

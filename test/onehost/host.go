@@ -107,7 +107,7 @@ func New(t testing.TB) *Host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(parent, 0o755); err != nil {
+	if err := os.Chmod(parent, 0o755); err != nil { //nolint:gosec // hvd, who is somebody else, must pass
 		t.Fatal(err)
 	}
 	h := &Host{TB: t, State: filepath.Join(parent, "state"), Bin: filepath.Join(parent, "bin")}

@@ -29,7 +29,7 @@ func TestThePictureOfAFirstVMIsDrawnFromItsRecording(t *testing.T) {
 	lines := Cut(Read(string(recorded)), "unavailable ", 2, "5 unavailable", "…            (the others, each with its place in the file, its reason and the next step)")
 	svg := SVG(lines, columns, "A terminal: a configuration is checked, then a VM is created and started, and says on its console that it is up.")
 	if *update {
-		if err := os.WriteFile(drawing, []byte(svg), 0o644); err != nil { //nolint:gosec // a picture for everybody
+		if err := os.WriteFile(drawing, []byte(svg), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -66,7 +66,7 @@ func spans(l Line) string {
 			x := margin + float64(column+utf8.RuneCountInString(r.Text[:at[0]]))*charWidth
 			class := ""
 			if r.Style != "" {
-				class = fmt.Sprintf(` class="%s"`, r.Style)
+				class = ` class="` + string(r.Style) + `"`
 			}
 			fmt.Fprintf(&b, `<tspan x="%.1f"%s>%s</tspan>`, x, class, escaped(r.Text[at[0]:at[1]]))
 		}

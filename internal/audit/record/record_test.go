@@ -1,6 +1,7 @@
 package record_test
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"strings"
@@ -64,7 +65,7 @@ func FuzzDecode(f *testing.F) {
 		if got.Record != nil {
 			again, err = record.Encode(*got.Record)
 		}
-		if err != nil || string(again) != string(line) {
+		if err != nil || !bytes.Equal(again, line) {
 			t.Errorf("%q was read, %q is written (%v)", line, again, err)
 		}
 	})

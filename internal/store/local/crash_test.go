@@ -35,7 +35,7 @@ func victim(dir string) {
 				if err != nil {
 					os.Exit(1)
 				}
-				_, _ = os.Stdout.WriteString(fmt.Sprintf("%d %d\n", g, i))
+				_, _ = fmt.Fprintf(os.Stdout, "%d %d\n", g, i)
 			}
 		}()
 	}

@@ -15,13 +15,11 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 )
 
-func put(t testing.TB, s *Store, key, value string) int64 {
+func put(t testing.TB, s *Store, key, value string) {
 	t.Helper()
-	res, err := s.Commit(context.Background(), store.Txn{Then: []store.Op{store.PutOp(key, []byte(value), 0)}})
-	if err != nil {
+	if _, err := s.Commit(context.Background(), store.Txn{Then: []store.Op{store.PutOp(key, []byte(value), 0)}}); err != nil {
 		t.Fatal(err)
 	}
-	return res.Revision
 }
 
 func TestTheFilesAreForTheirOwnerOnly(t *testing.T) {

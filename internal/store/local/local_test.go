@@ -42,8 +42,12 @@ func TestThePromisesOfAStore(t *testing.T) {
 	storetest.Run(t, storetest.Backend{
 		Open: func(t testing.TB) store.Store { return open(t, filepath.Join(t.TempDir(), "store"), Options{}) },
 		Reopen: func(t testing.TB, s store.Store) store.Store {
-			dir := filepath.Dir(s.(*Store).path)
-			shut(t, s.(*Store))
+			old, ok := s.(*Store)
+			if !ok {
+				t.Fatalf("it is a %T", s)
+			}
+			dir := filepath.Dir(old.path)
+			shut(t, old)
 			return open(t, dir, Options{})
 		},
 		FakeTime: true,

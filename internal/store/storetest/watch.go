@@ -171,7 +171,7 @@ func compaction(t *testing.T, b Backend) {
 		}
 		s = b.Reopen(t, s)
 	}
-	c = s.(store.Compactor)
+	c, _ = s.(store.Compactor) // it was one before
 	must(0, c.Compact(t.Context(), 11))(t)
 	must(0, c.Compact(t.Context(), 2))(t) // long done
 	if err := c.Compact(t.Context(), 12); !errors.Is(err, fault.Invalid) {
