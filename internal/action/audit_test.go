@@ -113,7 +113,7 @@ func TestEveryChangeIsRecordedWithItsActorItsIntentAndItsOutcome(t *testing.T) {
 		})
 	}
 	t.Run("a console", func(t *testing.T) {
-		d.seen("web", vm.PowerStatus{State: vm.StateRunning})
+		d.seen(vm.PowerStatus{State: vm.StateRunning})
 		from := d.log.Size()
 		d.must(d.OpenConsole(t.Context(), member, ref("web")))
 		if _, outcome := last(t, d, from); outcome.Action != "vm.console" || outcome.Result != "done" {
@@ -126,7 +126,7 @@ func TestWhatCannotBeRecordedIsNotDone(t *testing.T) {
 	d := newDesk(t)
 	d.create("web")
 	d.volume("data")
-	d.seen("web", vm.PowerStatus{State: vm.StateRunning})
+	d.seen(vm.PowerStatus{State: vm.StateRunning})
 	d.paper.out.Store(true)
 	before := d.revision()
 	for name, ask := range map[string]func() error{

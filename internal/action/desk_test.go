@@ -125,8 +125,8 @@ func disk(device, volume string, readOnly bool) func(*vm.Definition) {
 	}
 }
 
-func nic(mac string) func(*vm.Definition) {
-	return func(def *vm.Definition) { def.NICs = map[string]vm.NIC{"lan": {MAC: mac}} }
+func nic() func(*vm.Definition) {
+	return func(def *vm.Definition) { def.NICs = map[string]vm.NIC{"lan": {MAC: "52:54:00:11:22:33"}} }
 }
 
 func powered(p vm.Power) func(*vm.Definition) { return func(def *vm.Definition) { def.Power = p } }
@@ -155,10 +155,10 @@ func (d *desk) has(key string) bool {
 	return err == nil
 }
 
-// seen writes what would have been seen of a VM.
-func (d *desk) seen(name string, st vm.PowerStatus) {
+// seen writes what would have been seen of the VM "web".
+func (d *desk) seen(st vm.PowerStatus) {
 	d.t.Helper()
-	op, err := store.PutJSON(store.StatusKey(vmRef(ref(name)), "power"), st, 0)
+	op, err := store.PutJSON(store.StatusKey(vmRef(ref("web")), "power"), st, 0)
 	d.must(err)
 	_, err = d.Store.Commit(d.t.Context(), store.Txn{Then: []store.Op{op}})
 	d.must(err)

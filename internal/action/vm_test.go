@@ -40,7 +40,7 @@ func TestAVMThatCannotBeIsRefusedWithTheThingTheCauseAndTheNextStep(t *testing.T
 			words: []string{`volume "data" is used by vm/first`, "HV-VOL-003", "read-only to both"}},
 		{name: "a disk in use, though it would only read", def: definition("web", disk("root", "data", true)), kind: fault.Conflict,
 			words: []string{`volume "data" is used by vm/first`}},
-		{name: "a MAC address of another", def: definition("web", nic(mac)), kind: fault.Conflict,
+		{name: "a MAC address of another", def: definition("web", nic()), kind: fault.Conflict,
 			words: []string{"mac " + mac + " belongs to vm/first", "HV-VM-027"}},
 		{name: "a UUID of another", def: definition("web", func(d *vm.Definition) { d.UUID = uuid }), kind: fault.Conflict,
 			words: []string{"uuid " + uuid + " belongs to vm/first"}},
@@ -51,7 +51,7 @@ func TestAVMThatCannotBeIsRefusedWithTheThingTheCauseAndTheNextStep(t *testing.T
 	}
 	d := newDesk(t)
 	d.volume("data")
-	d.create("first", disk("root", "data", false), nic(mac), func(def *vm.Definition) { def.UUID = uuid })
+	d.create("first", disk("root", "data", false), nic(), func(def *vm.Definition) { def.UUID = uuid })
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			before := d.revision()
@@ -101,7 +101,7 @@ func TestOfTwoThatRaceForOneThingExactlyOneWins(t *testing.T) {
 		"one name": {func(int) vm.Definition { return definition("web") }, "exists already"},
 		"one disk": {func(i int) vm.Definition { return definition(fmt.Sprintf("web-%d", i), disk("root", "data", false)) }, `volume "data" is used by vm/web-`},
 		"one MAC": {func(i int) vm.Definition {
-			return definition(fmt.Sprintf("web-%d", i), nic("52:54:00:11:22:33"))
+			return definition(fmt.Sprintf("web-%d", i), nic())
 		}, "belongs to vm/web-"},
 		"one UUID": {func(i int) vm.Definition {
 			return definition(fmt.Sprintf("web-%d", i), func(d *vm.Definition) { d.UUID = "6d3ce1b6-2a1e-4ad9-a13e-2a9f3f6d7a10" })
@@ -283,7 +283,7 @@ func TestAVMKeepsItsDiskWhileItMayWriteToIt(t *testing.T) {
 				d.volume("other")
 				d.create("web", disk("root", "data", false), s.def)
 				if s.seen != nil {
-					d.seen("web", *s.seen)
+					d.seen(*s.seen)
 				}
 				_, err := d.EditVM(t.Context(), member, ref("web"), []byte(patch))
 				if s.free {
@@ -297,13 +297,12 @@ func TestAVMKeepsItsDiskWhileItMayWriteToIt(t *testing.T) {
 }
 
 func TestWhatAnEditTakesAwayIsFreeForOthers(t *testing.T) {
-	const mac = "52:54:00:11:22:33"
 	d := newDesk(t)
 	d.volume("data")
-	d.create("web", disk("root", "data", false), nic(mac))
+	d.create("web", disk("root", "data", false), nic())
 	_, err := d.EditVM(t.Context(), member, ref("web"), []byte(`{"disks":null,"nics":null}`))
 	d.must(err)
-	d.create("db", disk("root", "data", false), nic(mac))
+	d.create("db", disk("root", "data", false), nic())
 	_, err = d.EditVM(t.Context(), member, ref("web"), []byte(`{"disks":{"root":{"volume":"data"}}}`))
 	told(t, err, fault.Conflict, "is used by vm/db")
 }
@@ -319,8 +318,8 @@ func TestManyMayReadOneVolume(t *testing.T) {
 
 func TestTwoProjectsDoNotShareAnAddress(t *testing.T) {
 	d := newDesk(t)
-	d.create("web", nic("52:54:00:11:22:33"))
-	_, err := d.CreateVM(t.Context(), member, "lab", definition("web", nic("52:54:00:11:22:33")))
+	d.create("web", nic())
+	_, err := d.CreateVM(t.Context(), member, "lab", definition("web", nic()))
 	told(t, err, fault.Conflict, "belongs to vm/web")
 	_, err = d.CreateVM(t.Context(), member, "No Project", definition("web"))
 	told(t, err, fault.Invalid, `project "No Project"`)
@@ -330,14 +329,14 @@ func TestAStopThatTheGuestIgnoredCanBeAskedAgain(t *testing.T) {
 	d := newDesk(t)
 	d.create("web", powered(vm.Off))
 	asked := &vm.StopAsked{PowerGeneration: 1, Deadline: noon.Add(1)}
-	d.seen("web", vm.PowerStatus{State: vm.StateStopping, StopAsked: asked})
+	d.seen(vm.PowerStatus{State: vm.StateStopping, StopAsked: asked})
 	_, err := d.PowerVM(t.Context(), member, VMStop, ref("web"), wire.VerbOptions{})
 	d.must(err)
 	if g := d.object("web").PowerGeneration; g != 1 {
 		t.Errorf("a stop while the guest has time is a new wish: generation %d", g)
 	}
 	asked.Deadline = noon
-	d.seen("web", vm.PowerStatus{State: vm.StateStopping, StopAsked: asked})
+	d.seen(vm.PowerStatus{State: vm.StateStopping, StopAsked: asked})
 	_, err = d.PowerVM(t.Context(), member, VMStop, ref("web"), wire.VerbOptions{})
 	d.must(err)
 	if g := d.object("web").PowerGeneration; g != 2 {
@@ -352,7 +351,7 @@ func TestAVerbThatIsNotLegalSaysWhatIs(t *testing.T) {
 	told(t, err, fault.Precondition, `cannot reboot vm "web": it is off`, "hv vm start web", "HV-VM-025")
 	_, err = d.PowerVM(t.Context(), member, VMStart, ref("nobody"), wire.VerbOptions{})
 	told(t, err, fault.NotFound, `there is no vm "nobody"`, "hv vm list")
-	d.seen("web", vm.PowerStatus{State: vm.StateRunning})
+	d.seen(vm.PowerStatus{State: vm.StateRunning})
 	_, err = d.DeleteVM(t.Context(), member, ref("web"), wire.VerbOptions{})
 	told(t, err, fault.Precondition, "hv vm stop web, or hv vm delete --force web")
 	_, err = d.DeleteVM(t.Context(), member, ref("web"), wire.VerbOptions{Force: true})
@@ -386,7 +385,7 @@ func TestACancelDoesNotPutBackWhatANewerWishHasChanged(t *testing.T) {
 	d.create("web")
 	start, err := d.PowerVM(t.Context(), member, VMStart, ref("web"), wire.VerbOptions{})
 	d.must(err)
-	d.seen("web", vm.PowerStatus{State: vm.StateRunning})
+	d.seen(vm.PowerStatus{State: vm.StateRunning})
 	_, err = d.PowerVM(t.Context(), member, VMPause, ref("web"), wire.VerbOptions{})
 	d.must(err)
 	_, err = d.CancelOperation(t.Context(), member, start.Operation.ID)

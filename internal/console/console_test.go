@@ -243,14 +243,13 @@ func TestALogIsReadFromItsEnd(t *testing.T) {
 }
 
 // numbered writes lines of 64 bytes, each with its number.
-func (g *guest) numbered(from, to int) string {
+func (g *guest) numbered(from, to int) {
 	g.t.Helper()
 	var b bytes.Buffer
 	for i := from; i < to; i++ {
 		fmt.Fprintf(&b, "%063d\n", i)
 	}
 	g.print(b.String())
-	return b.String()
 }
 
 const lines = MaxLog / 64

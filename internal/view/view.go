@@ -114,7 +114,7 @@ func (v *View) Run(ctx context.Context) error {
 	v.mu.RUnlock()
 	watch, err := v.Store.Watch(ctx, store.Root, from)
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // it was told to end
 	}
 	if err != nil {
 		return fault.Wrap(err, "cannot follow the store")
