@@ -26,12 +26,12 @@ func on(def *vm.Definition) { def.Power = vm.On }
 
 func paused(def *vm.Definition) { def.Power = vm.Paused }
 
-func disk(device, volume string) func(*vm.Definition) {
+func disk(volume string) func(*vm.Definition) {
 	return func(def *vm.Definition) {
 		if def.Disks == nil {
 			def.Disks = map[string]vm.Disk{}
 		}
-		def.Disks[device] = vm.Disk{Volume: volume}
+		def.Disks["root"] = vm.Disk{Volume: volume}
 	}
 }
 
@@ -67,7 +67,7 @@ func TestAVMBootsItsKernelFromItsOwnDisk(t *testing.T) {
 	d.BootFile("k", "kernel", storage.KernelFile)
 	d.BootFile("i", "initrd", storage.InitrdFile)
 	d.Done(d.Volume("data"))
-	d.Done(d.Create(fakehost.Tiny("web", on, disk("root", "data"), func(def *vm.Definition) {
+	d.Done(d.Create(fakehost.Tiny("web", on, disk("data"), func(def *vm.Definition) {
 		def.Boot = &vm.Boot{Kernel: "k", Initrd: "i", Cmdline: "console=ttyS0"}
 		def.NICs = map[string]vm.NIC{"lan": {}}
 	})))
@@ -317,7 +317,7 @@ func TestADeletedVMIsGoneWithAllThatItHeld(t *testing.T) {
 	h := fakehost.New(t)
 	d := h.Start()
 	d.Done(d.Volume("data"))
-	d.Done(d.Create(fakehost.Tiny("web", on, disk("root", "data"), func(def *vm.Definition) {
+	d.Done(d.Create(fakehost.Tiny("web", on, disk("data"), func(def *vm.Definition) {
 		def.NICs = map[string]vm.NIC{"lan": {MAC: "52:54:00:11:22:33"}}
 	})))
 	h.Guest("web", fakeqemu.Options{Guest: fakeqemu.Idle})
@@ -336,7 +336,7 @@ func TestADeletedVMIsGoneWithAllThatItHeld(t *testing.T) {
 	if _, err := d.View.Volume(t.Context(), fakehost.Ref("data")); err != nil {
 		t.Errorf("its volume went too: %v", err)
 	}
-	d.Done(d.Create(fakehost.Tiny("web", disk("root", "data")))) // all of it is free again
+	d.Done(d.Create(fakehost.Tiny("web", disk("data")))) // all of it is free again
 	d.Done(d.Delete("web", wire.VerbOptions{Volumes: true}))
 	d.Until("its volume to go", func() bool {
 		_, err := d.View.Volume(t.Context(), fakehost.Ref("data"))
@@ -494,7 +494,7 @@ func TestAnImportIsRecordedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Done(d.Create(fakehost.Tiny("web", on, disk("root", "data")))) // the engine has seen all of it
+	d.Done(d.Create(fakehost.Tiny("web", on, disk("data")))) // the engine has seen all of it
 	d.Stop()
 	once(t, h)
 }

@@ -32,7 +32,7 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
 	if err != nil {
 		return err
 	}
-	seen, err := e.observe(ctx, obj, last)
+	seen, last, err := e.observe(ctx, obj, last)
 	if err != nil {
 		return fault.Wrap(err, "cannot see vm %q", obj.Name) // what we cannot see we do not touch
 	}
@@ -59,22 +59,27 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
 	return run.finish(ctx, kv.ModRevision)
 }
 
-// observe finds out what is there of a VM. A strange process is ended first: no run of the VM has
-// begun with it, so that no wish is used up by its end.
-func (e *Engine) observe(ctx context.Context, obj vm.Object, last *vm.PowerStatus) (vm.Seen, error) {
+// observe finds out what is there of a VM. A strange process is ended first, and what was written
+// down of it forgotten: no run of the VM has begun with it, and no wish is used up by its end.
+func (e *Engine) observe(ctx context.Context, obj vm.Object, last *vm.PowerStatus) (vm.Seen, *vm.PowerStatus, error) {
 	uuid := obj.Spec.UUID
 	seen, err := e.Hypervisor.Observe(ctx, uuid)
 	if err != nil || !strange(seen, last) {
-		return seen, err
+		return seen, last, err
 	}
 	e.Log.Info("a process that nobody knows is ended and started anew", "vm", obj.Name, "pid", seen.Process.PID)
 	if err := e.Hypervisor.Kill(ctx, uuid); err != nil {
-		return seen, err
+		return seen, last, err
 	}
 	if err := e.Hypervisor.Cleanup(ctx, uuid); err != nil {
-		return seen, err
+		return seen, last, err
 	}
-	return e.Hypervisor.Observe(ctx, uuid)
+	if last != nil {
+		st := *last
+		st.Process, last = nil, &st
+	}
+	seen, err = e.Hypervisor.Observe(ctx, uuid)
+	return seen, last, err
 }
 
 // strange reports whether a process has not run its guest yet and nobody has written down what it was

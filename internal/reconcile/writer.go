@@ -103,9 +103,9 @@ func (w *writer) run(ctx context.Context) {
 		}
 		select {
 		case <-w.wake:
-			w.commit(ctx)
+			w.commit(context.WithoutCancel(ctx)) // begun is begun
 		case <-later:
-			w.commit(ctx)
+			w.commit(context.WithoutCancel(ctx))
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			w.commit(last)
