@@ -216,7 +216,7 @@ func TestAConsoleThatCannotBeSaysWhy(t *testing.T) {
 	if _, err := g.lines.Connect(t.Context(), model.Ref{Name: "web"}, 0); fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), `cannot reach the console of vm "web"`) {
 		t.Errorf("%v", err)
 	}
-	if _, err := g.lines.Read(t.Context(), model.Ref{Name: "web"}, "secrets", false, -1); fault.KindOf(err) != fault.NotFound || fault.HintOf(err) != "use serial or qemu" {
+	if _, err := g.lines.Read(t.Context(), model.Ref{Name: "web"}, "secrets", false, -1); fault.KindOf(err) != fault.NotFound || fault.HintOf(err) != "use serial, serial-previous or qemu" {
 		t.Errorf("%v", err)
 	}
 	if _, err := g.lines.Read(t.Context(), model.Ref{Name: "web"}, QEMU, false, -1); fault.KindOf(err) != fault.NotFound || fault.HintOf(err) != "it begins with the first start" {
@@ -340,4 +340,26 @@ func TestCuttingEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	g.logs.Run(ctx, 1<<40)
+}
+
+func TestEachRunHasALogOfItsOwnAndTheOneBeforeIsKept(t *testing.T) {
+	g := newGuest(t)
+	g.print("first run\n")
+	for _, run := range []string{"second run\n", "third run\n"} {
+		log, err := g.logs.Append(uuid, Serial)
+		g.must(err)
+		_, err = log.WriteString(run)
+		g.must(err)
+		g.must(log.Close())
+	}
+	for log, want := range map[string]string{Serial: "third run\n", Previous: "second run\n"} {
+		r, err := g.logs.Read(uuid, log, false, -1)
+		g.must(err)
+		got, err := io.ReadAll(r)
+		g.must(err)
+		if string(got) != want {
+			t.Errorf("%s holds %q, want %q", log, got, want)
+		}
+		g.must(r.Close())
+	}
 }

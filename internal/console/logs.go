@@ -57,6 +57,8 @@ func (l *Logs) Close() error { return l.root.Close() }
 const (
 	Serial = "serial" // what the guest printed on its serial console
 	QEMU   = "qemu"   // QEMU's stdout and stderr, of its last run
+
+	Previous = "serial-previous" // what the guest printed in the run before this one
 )
 
 var uuidShape = regexp.MustCompile(`^[0-9a-f-]{36}$`)
@@ -65,14 +67,15 @@ func (l *Logs) file(uuid, log string) (string, error) {
 	if !uuidShape.MatchString(uuid) {
 		return "", fault.New(fault.Internal, "%.80q is no UUID", uuid)
 	}
-	if log != Serial && log != QEMU {
-		return "", fault.New(fault.NotFound, "there is no log %.40q", log).Try("use serial or qemu")
+	if log != Serial && log != QEMU && log != Previous {
+		return "", fault.New(fault.NotFound, "there is no log %.40q", log).Try("use serial, serial-previous or qemu")
 	}
 	return filepath.Join(uuid, log+".log"), nil
 }
 
-// Append opens a log write-only, for appending: the one access mode that QEMU takes for it. QEMU's
-// own words begin anew with each run.
+// Append opens a log for a new run, write-only, for appending: the one access mode that QEMU takes for
+// it. What the guest printed in the run before becomes the previous log, so that a console shows the
+// run that there is; QEMU's own words begin anew.
 func (l *Logs) Append(uuid, log string) (*os.File, error) {
 	name, err := l.file(uuid, log)
 	if err != nil {
@@ -82,7 +85,12 @@ func (l *Logs) Append(uuid, log string) (*os.File, error) {
 		return nil, fault.New(fault.Unavailable, "cannot make the logs of %s", uuid).Because(err)
 	}
 	mode := os.O_WRONLY | os.O_APPEND | os.O_CREATE
-	if log == QEMU {
+	switch log {
+	case Serial:
+		if err := l.setAside(uuid); err != nil {
+			return nil, err
+		}
+	case QEMU:
 		mode |= os.O_TRUNC
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -93,6 +101,15 @@ func (l *Logs) Append(uuid, log string) (*os.File, error) {
 		return nil, fault.New(fault.Unavailable, "cannot open the %s log", log).Because(err)
 	}
 	return f, nil
+}
+
+// setAside makes the serial log that there is the previous one. Who follows it follows it to its end.
+func (l *Logs) setAside(uuid string) error {
+	err := l.root.Rename(filepath.Join(uuid, Serial+".log"), filepath.Join(uuid, Previous+".log"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.Unavailable, "cannot set the log of the last run aside").Because(err)
+	}
+	return nil
 }
 
 // rewind takes those who follow a log to its beginning.

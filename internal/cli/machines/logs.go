@@ -21,8 +21,9 @@ func logs(s *session.Session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs NAME",
 		Short: "Print what a VM's guest wrote to its serial console, or what QEMU said",
-		Long: `Prints what a VM's guest wrote to its serial console; --log qemu prints what QEMU complained about in its last
-run. On a terminal, what a guest could make the terminal obey is left away; into a file or a pipe goes every byte.`,
+		Long: `Prints what a VM's guest wrote to its serial console in this run, --log serial-previous in the run before;
+--log qemu prints what QEMU complained about in its last run. On a terminal, what a guest could make the terminal
+obey is left away; into a file or a pipe goes every byte.`,
 		Example:           "  hv vm logs first\n  hv vm logs first --tail 20 -f",
 		Args:              session.Exactly("NAME"),
 		ValidArgsFunction: s.Live(1, s.VMs),
@@ -47,10 +48,10 @@ run. On a terminal, what a guest could make the terminal obey is left away; into
 			return copyLog(cmd.Context(), s, r)
 		},
 	}
-	cmd.Flags().StringVar(&log, "log", "serial", "serial or qemu")
+	cmd.Flags().StringVar(&log, "log", "serial", "serial, serial-previous (of the run before) or qemu")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what is written")
 	cmd.Flags().IntVar(&tail, "tail", -1, "only the last so many lines (all when absent)")
-	session.Values(cmd, "log", "serial", "qemu")
+	session.Values(cmd, "log", "serial", "serial-previous", "qemu")
 	session.Values(cmd, "tail", "10", "100")
 	return cmd
 }
