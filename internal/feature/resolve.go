@@ -130,6 +130,6 @@ func unasked(effective []Effective) finding.List {
 	return finding.List{{
 		Code: codeNotAsked, Severity: finding.Advice, Subject: subject,
 		What: "not asked whether the host has " + sentence(names), Why: "no fact of the host speaks of it",
-		Remedy: "hv config check FILE --host self", Source: "reading the matrix: decision 2",
+		Remedy: "hv host -o json >facts.json on that host, then hv config check FILE --host facts.json", Source: "reading the matrix: decision 2",
 	}}
 }

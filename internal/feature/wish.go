@@ -168,7 +168,7 @@ func (w *wish) unknown(option, name, path string) finding.Finding {
 	return finding.Finding{
 		Code: codeUnknown, Severity: finding.Refused, Path: path, Subject: []string{catalogue.Quote(name), option},
 		What: fmt.Sprintf("there is no feature %s", catalogue.Quote(name)),
-		Why:  w.cat.Hint(name), Remedy: or(ways...), Source: "reading the matrix: feature ids",
+		Why:  "no feature has that id; " + w.cat.Hint(name), Remedy: or(ways...), Source: "reading the matrix: feature ids",
 	}
 }
 
