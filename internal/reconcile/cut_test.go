@@ -49,7 +49,7 @@ var scenarios = map[string]scenario{
 	"delete": {
 		before: func(d *fakehost.Daemon) {
 			d.Done(d.Volume("data"))
-			d.Done(d.Create(fakehost.Tiny("web", on, disk("data"))))
+			d.Done(d.Create(fakehost.Tiny("web", on, withData)))
 		},
 		ask: func(d *fakehost.Daemon) operation.Operation {
 			return d.Delete("web", wire.VerbOptions{Force: true, Volumes: true})

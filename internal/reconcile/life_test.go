@@ -26,14 +26,7 @@ func on(def *vm.Definition) { def.Power = vm.On }
 
 func paused(def *vm.Definition) { def.Power = vm.Paused }
 
-func disk(volume string) func(*vm.Definition) {
-	return func(def *vm.Definition) {
-		if def.Disks == nil {
-			def.Disks = map[string]vm.Disk{}
-		}
-		def.Disks["root"] = vm.Disk{Volume: volume}
-	}
-}
+func withData(def *vm.Definition) { def.Disks = map[string]vm.Disk{"root": {Volume: "data"}} }
 
 func TestAVMStartsAndStopsWhenItsGuestObeys(t *testing.T) {
 	d := fakehost.New(t).Start()
@@ -67,7 +60,7 @@ func TestAVMBootsItsKernelFromItsOwnDisk(t *testing.T) {
 	d.BootFile("k", "kernel", storage.KernelFile)
 	d.BootFile("i", "initrd", storage.InitrdFile)
 	d.Done(d.Volume("data"))
-	d.Done(d.Create(fakehost.Tiny("web", on, disk("data"), func(def *vm.Definition) {
+	d.Done(d.Create(fakehost.Tiny("web", on, withData, func(def *vm.Definition) {
 		def.Boot = &vm.Boot{Kernel: "k", Initrd: "i", Cmdline: "console=ttyS0"}
 		def.NICs = map[string]vm.NIC{"lan": {}}
 	})))
@@ -317,7 +310,7 @@ func TestADeletedVMIsGoneWithAllThatItHeld(t *testing.T) {
 	h := fakehost.New(t)
 	d := h.Start()
 	d.Done(d.Volume("data"))
-	d.Done(d.Create(fakehost.Tiny("web", on, disk("data"), func(def *vm.Definition) {
+	d.Done(d.Create(fakehost.Tiny("web", on, withData, func(def *vm.Definition) {
 		def.NICs = map[string]vm.NIC{"lan": {MAC: "52:54:00:11:22:33"}}
 	})))
 	h.Guest("web", fakeqemu.Options{Guest: fakeqemu.Idle})
@@ -336,7 +329,7 @@ func TestADeletedVMIsGoneWithAllThatItHeld(t *testing.T) {
 	if _, err := d.View.Volume(t.Context(), fakehost.Ref("data")); err != nil {
 		t.Errorf("its volume went too: %v", err)
 	}
-	d.Done(d.Create(fakehost.Tiny("web", disk("data")))) // all of it is free again
+	d.Done(d.Create(fakehost.Tiny("web", withData))) // all of it is free again
 	d.Done(d.Delete("web", wire.VerbOptions{Volumes: true}))
 	d.Until("its volume to go", func() bool {
 		_, err := d.View.Volume(t.Context(), fakehost.Ref("data"))
@@ -494,7 +487,7 @@ func TestAnImportIsRecordedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Done(d.Create(fakehost.Tiny("web", on, disk("data")))) // the engine has seen all of it
+	d.Done(d.Create(fakehost.Tiny("web", on, withData))) // the engine has seen all of it
 	d.Stop()
 	once(t, h)
 }
@@ -530,4 +523,19 @@ func TestFiftyVMsStartAtOnce(t *testing.T) {
 		t.Errorf("%d run, %v", hosts.Running, err)
 	}
 	once(t, h)
+}
+
+// The press of the button does not get through once: it is pressed again, not waited for.
+func TestAStopThatDidNotGetThroughIsAskedAgain(t *testing.T) {
+	h := fakehost.New(t)
+	h.Guest("web", fakeqemu.Options{Faults: []fakeqemu.Fault{{At: "system_powerdown", Do: fakeqemu.Half}}})
+	d := h.Start()
+	d.Done(d.Create(fakehost.Tiny("web", on)))
+	d.Verb("stop", "web")
+	p := vm.PowerStatus{}
+	d.Until("the failure to be told", func() bool { p = d.Power("web"); return p.Problem != nil })
+	if p.StopAsked != nil || p.State == vm.StateStopping {
+		t.Errorf("it counts as asked: %+v", p)
+	}
+	d.Done(d.Verb("kill", "web"))
 }

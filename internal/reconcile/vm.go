@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -138,6 +139,10 @@ func (e *Engine) gather(ctx context.Context, in *plan.VMInput) error {
 // forceful reports whether an operation asks to end QEMU without asking the guest.
 func forceful(op *operation.Operation) bool { return op.Params["force"] == "true" }
 
+func deletes(op *operation.Operation) bool {
+	return op.Action == "vm.delete" || op.Action == "volume.delete"
+}
+
 func reboots(op *operation.Operation) bool { return op.Action == "vm.reboot" }
 
 func asks(due []*operation.Operation, what func(*operation.Operation) bool) bool {
@@ -182,7 +187,8 @@ func (e *Engine) settle(ctx context.Context, obj vm.Object, due []*operation.Ope
 		switch {
 		case e.ops.cancelled(op):
 			cancelled = append(cancelled, op)
-		case obj.Deleted != nil && op.Action != "vm.delete", power(op) && op.AuditSeq != newest:
+		case obj.Deleted != nil && op.Action != "vm.delete", power(op) && op.AuditSeq != newest,
+			power(op) && op.Generation < obj.PowerGeneration: // an edit or an apply has wished anew
 			superseded = append(superseded, op)
 		default:
 			left = append(left, op)
@@ -211,11 +217,20 @@ func (e *Engine) refuseReboot(ctx context.Context, in plan.VMInput, due []*opera
 	return left
 }
 
-// retire ends what was still to happen to an object that does not exist.
+// retire ends what was still to happen to an object that does not exist. Its deletion has: who did it
+// was cut off before it could say so.
 func (e *Engine) retire(ctx context.Context, t operation.Target, orphans []*operation.Operation) {
 	e.mu.Lock()
 	delete(e.power, t)
 	e.mu.Unlock()
+	var deletions []*operation.Operation
+	orphans = slices.DeleteFunc(orphans, func(op *operation.Operation) bool {
+		if deletes(op) {
+			deletions = append(deletions, op)
+		}
+		return deletes(op)
+	})
+	e.ops.end(ctx, deletions, operation.Done, nil)
 	e.ops.end(ctx, orphans, operation.Failed,
 		problem(fault.New(fault.NotFound, "%s does not exist any more", t)))
 }
@@ -260,22 +275,36 @@ func (r *vmRun) finish(ctx context.Context, revision int64) error {
 		}
 		r.note(seen)
 	}
+	if r.plan.Overdue {
+		r.overdue(ctx)
+		return nil
+	}
 	r.mend()
 	switch {
 	case r.plan.Removed:
 		return r.remove(ctx, revision)
-	case r.plan.Overdue:
-		r.ops.end(ctx, r.due, operation.Failed, problem(
-			fault.New(fault.Unavailable, "the guest of vm %q did not power off within %d s", r.in.Wish.Name, r.in.Effective.StopTimeout).
-				Try("wait on, or hv vm kill %s", r.in.Wish.Name).WithCode("HV-VM-013")))
 	case r.plan.Reached:
 		r.observed(r.in.Wish.Generation)
 		lost, well := r.lost()
 		r.ops.end(ctx, lost, operation.Failed, r.why())
 		r.ops.end(ctx, well, operation.Done, nil)
 	}
-	if until := r.plan.Until; !until.IsZero() && !r.plan.Overdue {
+	if until := r.plan.Until; !until.IsZero() {
 		r.queue.after(r.target, until.Sub(r.Now())+time.Millisecond)
 	}
 	return nil
+}
+
+// overdue tells whoever waits, and whoever looks, that the guest has let its time pass. The wish
+// stands: a guest that powers off later has done what was wished.
+func (r *vmRun) overdue(ctx context.Context) {
+	late := fault.New(fault.Unavailable, "the guest of vm %q did not power off within %d s", r.in.Wish.Name, r.in.Effective.StopTimeout).
+		Try("wait on, or hv vm kill %s", r.in.Wish.Name).WithCode("HV-VM-013")
+	st := *r.status
+	if st.Problem == nil || st.Problem.Code != "HV-VM-013" {
+		st.Problem = r.trouble(late)
+		st.Problem.Retry = false
+		r.put(st)
+	}
+	r.ops.end(ctx, r.due, operation.Failed, problem(late))
 }

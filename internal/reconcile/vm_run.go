@@ -27,6 +27,7 @@ type vmRun struct {
 	plan   plan.Plan
 	due    []*operation.Operation
 	status *vm.PowerStatus // newest that was put; nil before the first
+	asked  bool            // the guest was asked to power off, by this run
 }
 
 // steps does what the plan says, in order, and stops at the first that fails.
@@ -69,7 +70,9 @@ func (r *vmRun) do(ctx context.Context, s plan.Step) error {
 	case plan.Pause:
 		return h.Pause(ctx, uuid)
 	case plan.PowerDown:
-		return h.PowerDown(ctx, uuid)
+		err := h.PowerDown(ctx, uuid)
+		r.asked = err == nil
+		return err
 	case plan.Reset:
 		return h.Reset(ctx, uuid)
 	case plan.Quit:
@@ -187,13 +190,13 @@ func (r *vmRun) next(seen vm.Seen) vm.PowerStatus {
 	} else if r.plan.Ended != nil {
 		st.Ended = r.plan.Ended
 	}
-	st.StopAsked = r.plan.StopAsked
+	st.StopAsked = r.stopAsked()
 	if seen.Process == nil || len(r.plan.Findings) > 0 {
 		st.Findings = r.plan.Findings // those of a start hold as long as its process
 	}
 	st.Findings = withCuts(st.Findings, r.in.Wish.Name, seen.Cut)
 	before := st.State
-	st.State = vm.StateOf(seen, st.StopAsked != nil)
+	st.State = vm.StateOf(seen, st.StopAsked != nil && r.in.Now.Before(st.StopAsked.Deadline))
 	st.Process, st.Pending, st.Reason = r.process(seen), nil, ""
 	if st.Process == nil {
 		st.Accelerator = ""
@@ -227,6 +230,19 @@ func withCuts(l finding.List, name string, cut map[string]string) finding.List {
 		})
 	}
 	return l
+}
+
+// stopAsked is for which wish the guest was asked to power off. That it is about to be asked is not
+// written down: who finds that after a crash would wait for an answer to what was never said.
+func (r *vmRun) stopAsked() *vm.StopAsked {
+	asks := slices.ContainsFunc(r.plan.Steps, func(s plan.Step) bool { return s.Kind == plan.PowerDown })
+	if !asks || r.asked {
+		return r.plan.StopAsked
+	}
+	if r.in.Last == nil {
+		return nil
+	}
+	return r.in.Last.StopAsked
 }
 
 // process is the living process, with what was written down about it and cannot be seen.

@@ -62,15 +62,17 @@ func writing(t *testing.T) (*disk, *writer, func()) {
 func TestTheNewestStatusOfEachKeyIsWritten(t *testing.T) {
 	d, w, stop := writing(t)
 	defer stop()
+	d.mu.Lock() // the disk is busy
 	for i := range 1000 {
 		w.put("/a", i)
 	}
+	d.mu.Unlock()
 	w.put("/b", "x")
 	w.drop("/b")
 	if err := w.flush(t.Context()); err != nil || d.has("/a") != "999" || d.has("/b") != "" {
 		t.Errorf("a is %q, b %q, %v", d.has("/a"), d.has("/b"), err)
 	}
-	if d.commits > 100 {
+	if d.commits > 2 {
 		t.Errorf("%d commits for one key", d.commits)
 	}
 }
