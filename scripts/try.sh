@@ -69,7 +69,7 @@ seen() { hv vm show "$vm" -o json 2>/dev/null | sed -n "s/.*\"$1\": *\"\{0,1\}\(
 # finish stops the daemons in order: hvd first, so that it can still tell the helper what it has to.
 finish() {
 	local status=$? pid='' asked=
-	trap '' INT TERM
+	trap '' INT TERM HUP
 	[[ -z $stopping ]] || return
 	stopping=yes
 	hv vm list -o name >/dev/null 2>&1 && asked=yes

@@ -38,7 +38,11 @@ func VM(in VMInput) (Plan, error) {
 	if in.Last != nil {
 		p.StopAsked = in.Last.StopAsked
 	}
-	return alive(in, p, wish)
+	p, err := alive(in, p, wish)
+	if in.Wish.Deleted != nil && p.Reached { // its process is: what is left of it goes with the next look
+		p.Reached, p.Until = false, in.Now
+	}
+	return p, err
 }
 
 // want is the power that is wished now: a wish that an end has used up is off.
@@ -195,18 +199,42 @@ func over(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 	return p, nil
 }
 
-// powerDown asks the guest once for each wish, and then waits until the deadline.
+// pressAgain is how long a guest gets to hear its power button: one that is still booting does not.
+const pressAgain = 10 * time.Second
+
+// powerDown asks the guest for each wish, again and again until the deadline.
 func powerDown(in VMInput, p Plan, before ...Step) (Plan, error) {
 	if last := in.Last; last != nil && last.StopAsked != nil && last.StopAsked.PowerGeneration == in.Wish.PowerGeneration {
-		p.Until = last.StopAsked.Deadline
-		p.Overdue = !in.Now.Before(p.Until)
-		return p, nil
+		return askAgain(in, p, *last.StopAsked), nil
 	}
 	p.Steps = append(p.Steps, before...)
 	p.Steps = append(p.Steps, Step{Kind: PowerDown, Name: "ask the guest to power off"})
-	p.Until = in.Now.Add(time.Duration(in.Effective.StopTimeout) * time.Second)
-	p.StopAsked = &vm.StopAsked{PowerGeneration: in.Wish.PowerGeneration, Deadline: p.Until}
+	deadline := in.Now.Add(time.Duration(in.Effective.StopTimeout) * time.Second)
+	p.StopAsked = &vm.StopAsked{PowerGeneration: in.Wish.PowerGeneration, Deadline: deadline, Again: in.Now.Add(pressAgain)}
+	p.Until = earlier(p.StopAsked.Again, deadline)
 	return p, nil
+}
+
+// askAgain presses the button of a guest that was asked already, when it is time for that.
+func askAgain(in VMInput, p Plan, asked vm.StopAsked) Plan {
+	if !in.Now.Before(asked.Deadline) {
+		p.Overdue = true
+		return p
+	}
+	if !in.Now.Before(asked.Again) {
+		p.Steps = append(p.Steps, Step{Kind: PowerDown, Name: "ask the guest again to power off"})
+		asked.Again = in.Now.Add(pressAgain)
+		p.StopAsked = &asked
+	}
+	p.Until = earlier(asked.Again, asked.Deadline)
+	return p
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // Accelerator decides what executes the guest, and says why where it is not KVM by right.

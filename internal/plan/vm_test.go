@@ -66,7 +66,7 @@ func deleted(in *VMInput) { in.Wish.Deleted = &noon }
 
 func asked(generation int64, deadline time.Time) func(*VMInput) {
 	return func(in *VMInput) {
-		in.Last.StopAsked = &vm.StopAsked{PowerGeneration: generation, Deadline: deadline}
+		in.Last.StopAsked = &vm.StopAsked{PowerGeneration: generation, Deadline: deadline, Again: deadline}
 	}
 }
 
@@ -152,6 +152,25 @@ func TestAnEndIsFoundOutOnce(t *testing.T) {
 func TestAGuestThatDoesNotPowerOffInTimeIsTold(t *testing.T) {
 	p, err := VM(input(with(runs("running"), wish(vm.Off), asked(3, noon))))
 	if err != nil || !p.Overdue || p.Reached || len(p.Steps) > 0 {
+		t.Errorf("%+v %v", p, err)
+	}
+}
+
+func TestAGuestThatWasStillBootingIsAskedAgain(t *testing.T) {
+	in := input(with(runs("running"), wish(vm.Off), asked(3, noon.Add(time.Minute))))
+	in.Last.StopAsked.Again = noon
+	p, err := VM(in)
+	if err != nil || kinds(p) != "powerdown" || p.Overdue || !p.Until.Equal(noon.Add(pressAgain)) || !p.StopAsked.Again.Equal(p.Until) {
+		t.Errorf("%+v %v", p, err)
+	}
+	if !p.StopAsked.Deadline.Equal(noon.Add(time.Minute)) {
+		t.Errorf("its time has become another: %v", p.StopAsked.Deadline)
+	}
+}
+
+func TestADeletedVMIsNotDeletedWhileItsProcessIsJustGone(t *testing.T) {
+	p, err := VM(input(with(runs("running"), deleted, func(in *VMInput) { in.Kill = true })))
+	if err != nil || kinds(p) != "kill cleanup" || p.Reached || p.Removed || !p.Until.Equal(noon) {
 		t.Errorf("%+v %v", p, err)
 	}
 }

@@ -45,10 +45,17 @@ func (o *ops) load(ctx context.Context, s store.Store, found func(operation.Targ
 		}
 	}
 	for _, w := range wishes {
-		if st := before[w.Value.ID]; !st.State.Ended() {
-			o.add(w.Value, taken(st))
-			found(w.Value.Target)
+		st, noted := before[w.Value.ID]
+		if st.State.Ended() {
+			continue
 		}
+		if !noted { // not begun, or ended and removed since the wishes were read
+			if _, still, err := store.Find[operation.Wish](ctx, s, w.Key); err != nil || !still {
+				continue
+			}
+		}
+		o.add(w.Value, taken(st))
+		found(w.Value.Target)
 	}
 	return nil
 }

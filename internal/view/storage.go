@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -67,9 +68,21 @@ func (v *View) wireVolume(ref model.Ref, e *volumeEntry) wire.Volume {
 	}
 }
 
-// Volumes lists the volumes of a project. What its file takes is told of each one alone, by Volume.
-func (v *View) Volumes(_ context.Context, project string, opt ListOptions) (wire.Page, error) {
-	return v.list(v.volRows, project, opt)
+// Volumes lists the volumes of a project, with what their files take now: that is asked for what the
+// page holds, and for no more.
+func (v *View) Volumes(ctx context.Context, project string, opt ListOptions) (wire.Page, error) {
+	p, err := v.list(v.volRows, project, opt)
+	for i, item := range p.Items {
+		var listed wire.Volume
+		if json.Unmarshal(item, &listed) != nil {
+			continue // told in the item
+		}
+		full, err := v.Volume(ctx, model.Ref{Project: listed.Metadata.Project, Name: listed.Metadata.Name})
+		if err == nil { // else it was deleted since the page was made
+			p.Items[i] = encode(full)
+		}
+	}
+	return p, err
 }
 
 // Volume returns one volume, with what its file takes now.
@@ -83,7 +96,7 @@ func (v *View) Volume(ctx context.Context, ref model.Ref) (wire.Volume, error) {
 	}
 	v.mu.RUnlock()
 	if vol.Name == "" {
-		return out, notFound("volume", ref.String(), "hv volume list")
+		return out, notFound("volume", ref.String(), "hv volume list").WithCode("HV-VOL-001")
 	}
 	if n, err := v.Allocated(ctx, vol); err == nil { // absent when unknown
 		out.Usage.Allocated = n
@@ -109,9 +122,40 @@ func (v *View) applyBootFile(ref model.Ref, ev store.Event, gone bool) error {
 	return nil
 }
 
-// BootFiles lists the kernels and initrds of a project.
+// BootFiles lists the kernels and initrds of a project, with the VMs that boot from them.
 func (v *View) BootFiles(_ context.Context, project string, opt ListOptions) (wire.Page, error) {
-	return v.list(v.bootRows, project, opt)
+	p, err := v.list(v.bootRows, project, opt)
+	if len(p.Items) == 0 {
+		return p, err
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	users := v.bootUsers()
+	for i, item := range p.Items {
+		var listed wire.BootFile
+		if json.Unmarshal(item, &listed) == nil {
+			listed.UsedBy = users[model.Ref{Project: listed.Metadata.Project, Name: listed.Metadata.Name}]
+			p.Items[i] = encode(listed)
+		}
+	}
+	return p, err
+}
+
+// bootUsers are the VMs that boot from each file, by name.
+func (v *View) bootUsers() map[model.Ref][]string {
+	users := map[model.Ref][]string{}
+	for ref, e := range v.vms {
+		if b := e.object.Spec.Boot; b != nil {
+			for _, name := range []string{b.Kernel, b.Initrd} {
+				file := model.Ref{Project: ref.Project, Name: name}
+				users[file] = append(users[file], "vm/"+ref.Name)
+			}
+		}
+	}
+	for _, l := range users {
+		slices.Sort(l)
+	}
+	return users
 }
 
 // BootFile returns one kernel or initrd, with the VMs that boot from it.
@@ -122,12 +166,7 @@ func (v *View) BootFile(_ context.Context, ref model.Ref) (wire.BootFile, error)
 	if !ok {
 		return wire.BootFile{}, notFound("boot file", ref.String(), "hv boot-file list")
 	}
-	out := wire.BootFile{Kind: "boot-file", Metadata: f.Metadata, Content: f.Kind, SHA256: f.SHA256, Size: f.Size}
-	for other, e := range v.vms {
-		if b := e.object.Spec.Boot; other.Project == ref.Project && b != nil && (b.Kernel == ref.Name || b.Initrd == ref.Name) {
-			out.UsedBy = append(out.UsedBy, "vm/"+other.Name)
-		}
-	}
-	slices.Sort(out.UsedBy)
-	return out, nil
+	return wire.BootFile{
+		Kind: "boot-file", Metadata: f.Metadata, Content: f.Kind, SHA256: f.SHA256, Size: f.Size, UsedBy: v.bootUsers()[ref],
+	}, nil
 }

@@ -231,6 +231,6 @@ func encode(item any) json.RawMessage {
 	return data
 }
 
-func notFound(what, name, list string) error {
+func notFound(what, name, list string) *fault.Error {
 	return fault.New(fault.NotFound, "there is no %s %q", what, name).Try("%s", list)
 }

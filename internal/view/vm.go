@@ -125,7 +125,7 @@ func (v *View) VM(_ context.Context, ref model.Ref) (wire.VM, error) {
 	}
 	v.mu.RUnlock()
 	if o.Name == "" {
-		return wire.VM{}, notFound("vm", ref.String(), "hv vm list")
+		return wire.VM{}, notFound("vm", ref.String(), "hv vm list").WithCode("HV-VM-021")
 	}
 	facts := v.Facts()
 	full, filled := vm.Effective(o.Spec, facts.Arch)

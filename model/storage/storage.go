@@ -107,8 +107,8 @@ func (c Claim) With(holder string, readOnly bool) (Claim, []string) {
 
 // VolumeUsage is what was seen of a volume.
 type VolumeUsage struct {
-	Allocated model.Bytes `json:"allocated"`
-	UsedBy    string      `json:"usedBy,omitempty"` // "vm/web"
+	Allocated model.Bytes `json:"allocated,omitempty"` // of its file; absent when unknown or nothing
+	UsedBy    string      `json:"usedBy,omitempty"`    // "vm/web"
 }
 
 // BootKind says what a boot file is.

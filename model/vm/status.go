@@ -85,6 +85,7 @@ type Pinned struct {
 type StopAsked struct {
 	PowerGeneration int64     `json:"powerGeneration"`
 	Deadline        time.Time `json:"deadline"`
+	Again           time.Time `json:"again"` // when its power button is pressed once more
 }
 
 // End says how a run of a VM ended.
