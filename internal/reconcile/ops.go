@@ -50,7 +50,11 @@ func (o *ops) load(ctx context.Context, s store.Store, found func(operation.Targ
 			continue
 		}
 		if !noted { // not begun, or ended and removed since the wishes were read
-			if _, still, err := store.Find[operation.Wish](ctx, s, w.Key); err != nil || !still {
+			_, still, err := store.Find[operation.Wish](ctx, s, w.Key)
+			if err != nil {
+				return err
+			}
+			if !still {
 				continue
 			}
 		}
