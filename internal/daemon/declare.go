@@ -13,14 +13,11 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 )
 
-// declare finishes an apply that was cut off, and applies the host's own file where there is one.
+// declare applies the host's own file where there is one, and else finishes an apply that was cut off.
 func (d *daemon) declare(ctx context.Context) error {
 	call := action.Call{Root: true, Actor: operation.Actor{UID: uint32(os.Getuid()), Name: "hvd", Via: "boot"}} // #nosec G115 -- a uid
-	if err := d.actions.Resume(ctx, call); err != nil {
-		return err
-	}
 	if d.actions.DeclaredBy == "" {
-		return nil
+		return d.actions.Resume(ctx, call)
 	}
 	decl, err := config.Read(ctx, os.DirFS(filepath.Dir(d.Declaration)), filepath.Base(d.Declaration))
 	if err != nil {
