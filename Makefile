@@ -14,7 +14,7 @@ VERSION := $(shell git -c safe.directory='*' describe --tags --always --dirty 2>
 STAMP := -s -w -X github.com/hyper-nixos/hyper-nixos/internal/version.Version=$(VERSION)
 BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(STAMP)'
 PROGRAMS := hv hvd hv-helper
-SCRIPTS := $(wildcard scripts/*.sh test/guest/files/*.sh) .ci/run
+SCRIPTS := $(wildcard scripts/*.sh test/guest/files/*.sh test/picture/*.sh) .ci/run
 
 # Tests against real QEMU need root for the helper; who is not root compiles as himself and runs by sudo.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,-exec 'sudo -E env PATH=$(PATH)')
@@ -64,8 +64,9 @@ e2e: build ## the tests against real QEMU, as root; one package at a time
 	HV_BIN=$(CURDIR)/bin $(E2E) -timeout 8m $(E2E_PACKAGES)
 
 .PHONY: bench
-bench: build ## the benchmarks against real QEMU, as root
-	HV_BIN=$(CURDIR)/bin $(E2E) -timeout 20m -run '^$$' -bench . $(E2E_PACKAGES)
+bench: build ## a start beside bare QEMU (BENCH_FLAGS=-write writes docs/benchmarks.md), and every Go benchmark
+	HV_BIN=$(CURDIR)/bin $(E2E) -timeout 20m -run '^$$' -bench . -benchtime 1x -v ./test/bench $(if $(BENCH_FLAGS),-args $(BENCH_FLAGS))
+	go test -run '^$$' -bench . ./internal/...
 
 .PHONY: fuzz-seeds
 fuzz-seeds: ## every fuzz target on its seeds alone

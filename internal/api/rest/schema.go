@@ -87,7 +87,9 @@ func (severityWord) Schema(huma.Registry) *huma.Schema {
 }
 
 // Schema tells the origins of an object.
-func (originWord) Schema(huma.Registry) *huma.Schema { return words(model.Declared, model.Manual, model.Released) }
+func (originWord) Schema(huma.Registry) *huma.Schema {
+	return words(model.Declared, model.Manual, model.Released)
+}
 
 func words[T ~string](all ...T) *huma.Schema {
 	s := &huma.Schema{Type: huma.TypeString}
