@@ -154,3 +154,22 @@ func TestAGuestThatPowersItselfOffStaysOffUntilItIsStarted(t *testing.T) {
 	must(t, h, "vm", "start", "self")
 	h.WaitState(t.Context(), "self", "running")
 }
+
+func TestAnAppliedDeclarationIsWaitedForAndWhatItNamesNoMoreIsStoppedAndKept(t *testing.T) {
+	h := bootable(t)
+	declared := func(names string) string {
+		return file(t, "host.nix", `{ lib, ... }: { hypervisor.vms = lib.genAttrs [ `+names+` ] (name: { memory = "64MiB"; power = "paused"; }); }`)
+	}
+	states := func() string { return must(t, h, "vm", "list") }
+	must(t, h, "config", "apply", "--yes", declared(`"one" "two"`))
+	if out := states(); strings.Count(out, "prelaunch") != 2 {
+		t.Errorf("apply has ended, and its VMs are not there:\n%s", out)
+	}
+	refused(t, h, 1, []string{"declaration"}, "vm", "delete", "--yes", "one")
+	must(t, h, "config", "apply", "--yes", declared(`"two"`))
+	if out := states(); strings.Count(out, "prelaunch") != 1 || strings.Count(out, "off") != 1 {
+		t.Errorf("what is declared no more is to be off and kept:\n%s", out)
+	}
+	must(t, h, "config", "apply", "--yes", declared(`"two"`)) // the same again changes nothing
+	must(t, h, "vm", "delete", "--yes", "one")
+}

@@ -137,13 +137,14 @@ func finish(ctx context.Context, s *session.Session, c *client.Client, file stri
 		fmt.Fprintf(s.Out, "operation %s (config.apply)\n", op.ID)
 		return nil
 	}
+	begun := follow.Applied(op) // only the answer names them
 	op, err := follow.Operation(ctx, s, c, op.ID)
 	if err != nil {
 		return fault.Wrap(err, "cannot apply %s", file)
 	}
 	worst := report.Done
 	if !s.NoWait {
-		for _, id := range follow.Applied(op) {
+		for _, id := range begun {
 			of, err := follow.Operation(ctx, s, c, id)
 			if err != nil {
 				if !follow.WentOn(err) {
