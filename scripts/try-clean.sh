@@ -12,14 +12,19 @@ if [[ ! -e $state && ! -e $own && ! -e $run ]]; then
 fi
 become_root "$@"
 
-# owners prints who holds a listening socket below the run folder: the VMs of this copy and no other's.
+# owners prints the processes of this copy's VMs: those that live and have a uid of a VM that has a record.
+# Records are root's. Whose a socket below the run folder is would be no proof: in /proc/net/unix anybody
+# can write a line, by a socket with a name of two lines.
 owners() {
-	local inode links
-	links=$(find /proc/[0-9]*/fd -lname 'socket:*' -printf '%p %l\n' 2>/dev/null || true)
-	while read -r _ _ _ _ _ _ inode path; do
-		[[ $path == "$run"/* ]] || continue
-		grep -F "socket:[$inode]" <<<"$links" | cut -d/ -f3 || true
-	done </proc/net/unix | sort -u
+	local record first pid uid
+	for record in "$run"/vm/*/record.json; do
+		first=$(sed -n 's/.*"uid":\([0-9]*\).*/\1/p' "$record" 2>/dev/null) || true
+		[[ -n $first ]] || continue
+		while read -r pid uid _; do
+			((uid >= first && uid < first + 4)) || continue
+			[[ -z $(readlink "/proc/$pid/exe" 2>/dev/null) ]] || echo "$pid" # a zombie has no program
+		done < <(grep -sH '^Uid:' /proc/[0-9]*/status | sed 's,^/proc/\([0-9]*\)/status:Uid:,\1,')
+	done
 }
 
 end_vms() {

@@ -8,7 +8,7 @@ bin=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/bin
 # What the scripts must remember: pids, logs, the accounts they made, the programs that run. It is root's and
 # beside the state folder, not in it: that one is hvd's, and what root runs or believes must not be.
 own=$state.run
-lock=/run/lock/hyper-nixos-try.lock
+lock=$own.lock # beside it too: where everybody may write, what root opens may be a link to something else
 vm=first
 
 say() { echo "$*"; }
@@ -28,11 +28,12 @@ become_root() {
 }
 
 # running NAME prints the pid of a daemon that a try.sh started, if it lives. The program behind the pid is
-# compared, because a pid is used again.
+# compared, because a pid is used again, after a restart of the host by an installed copy's daemon too.
 running() {
-	local pid
+	local pid exe
 	pid=$(cat "$own/$1.pid" 2>/dev/null) && [[ -n $pid ]] || return 1
-	[[ $(readlink "/proc/$pid/exe" 2>/dev/null) == */bin/"$1"* ]] || return 1
+	exe=$(readlink "/proc/$pid/exe" 2>/dev/null) || return 1
+	[[ ${exe% (deleted)} == "$(readlink -f "$own")/bin/$1" ]] || return 1
 	echo "$pid"
 }
 
@@ -40,9 +41,12 @@ running() {
 stop() {
 	local pid tries=0
 	pid=$(running "$1") || return 0
-	kill -TERM "$pid" 2>/dev/null
+	kill -TERM "$pid" 2>/dev/null || true # it may have ended this moment
 	while [[ -n $(running "$1") ]]; do
-		((++tries < 150)) || { echo "$1 does not stop within 15 s: killing it; see $own/$1.log" >&2 && kill -KILL "$pid"; }
+		if ((++tries >= 150)); then
+			echo "$1 does not stop within 15 s: killing it; see $own/$1.log" >&2
+			kill -KILL "$pid" 2>/dev/null || true
+		fi
 		sleep 0.1
 	done
 	rm -f "$own/$1.pid"

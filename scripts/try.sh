@@ -16,7 +16,7 @@ stopping=
 up=
 
 # A second make run would fight over the same daemons.
-install -d -m 755 "$own" "$own/bin" "${lock%/*}"
+install -d -m 755 "$own" "$own/bin"
 exec {locked}>"$lock"
 flock -n "$locked" || fail "make run is running already in another terminal (it holds $lock)"
 
