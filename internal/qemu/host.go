@@ -202,8 +202,7 @@ func (h *Host) Attach(ctx context.Context, uuid string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	v := m.Version().QEMU
-	return version(v.Major, v.Minor, v.Micro), nil
+	return m.Version().String(), nil
 }
 
 func (h *Host) living(uuid string) (*process, error) {

@@ -2,9 +2,7 @@ package qemu
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -27,11 +25,10 @@ type process struct {
 
 	dialing sync.Mutex // held while a conversation is begun, which takes seconds where nobody answers
 
-	mu       sync.Mutex
-	pidfd    *os.File // nil once we let go
-	mon      Monitor
-	shutdown string            // reason of the last SHUTDOWN event
-	cut      map[string]string // sockets of network cards without a network, and why
+	mu    sync.Mutex
+	pidfd *os.File // nil once we let go
+	mon   Monitor
+	cut   map[string]string // sockets of network cards without a network, and why
 }
 
 // watch follows the pidfd, which belongs to p from now on: readable means gone.
@@ -116,11 +113,7 @@ func (p *process) identity() vm.Process {
 // observe finds out what there is to see.
 func (p *process) observe(ctx context.Context) (vm.Seen, error) {
 	if p.dead() {
-		seen := vm.Seen{Leftover: true, Exit: p.exit(ctx), Words: p.host.Words(p.run.VM)}
-		p.mu.Lock()
-		seen.Last = p.shutdown
-		p.mu.Unlock()
-		return seen, nil
+		return vm.Seen{Leftover: true, Exit: p.exit(ctx), Words: p.host.Words(p.run.VM)}, nil
 	}
 	who := p.identity()
 	seen := vm.Seen{Process: &who, Cut: p.cuts()}
@@ -135,10 +128,7 @@ func (p *process) observe(ctx context.Context) (vm.Seen, error) {
 		seen.Silent = err.Error()
 		return seen, nil
 	}
-	seen.RunState = status
-	p.mu.Lock()
-	seen.Last = p.shutdown
-	p.mu.Unlock()
+	seen.RunState = status.State
 	return seen, nil
 }
 
@@ -156,22 +146,12 @@ func (p *process) exit(ctx context.Context) string {
 	return ""
 }
 
-func (p *process) status(ctx context.Context) (string, error) {
+func (p *process) status(ctx context.Context) (qmp.Status, error) {
 	m, err := p.monitor(ctx)
 	if err != nil {
-		return "", err
+		return qmp.Status{}, err
 	}
-	answer, err := m.Execute(ctx, qmp.Command{Name: "query-status"})
-	if err != nil {
-		return "", err
-	}
-	var st struct {
-		Status string `json:"status"`
-	}
-	if err := json.Unmarshal(answer, &st); err != nil {
-		return "", fault.New(fault.Internal, "query-status of vm %q cannot be read", p.run.Name).Because(err)
-	}
-	return st.Status, nil
+	return qmp.QueryStatus(ctx, m)
 }
 
 // talk returns the conversation with QEMU; nil where there is none any more.
@@ -242,24 +222,13 @@ func (p *process) follow(m Monitor) {
 	}
 }
 
+// heard asks for a look where an event may have changed what there is to see.
 func (p *process) heard(ev qmp.Event) {
 	switch ev.Name {
-	case "SHUTDOWN":
-		var data struct {
-			Reason string `json:"reason"`
-		}
-		_ = json.Unmarshal(ev.Data, &data) // without a reason it is a shutdown all the same
-		p.mu.Lock()
-		p.shutdown = data.Reason
-		p.mu.Unlock()
-	case "NETDEV_STREAM_DISCONNECTED":
-		p.unlinked(ev.Data)
-		return
-	case "STOP", "RESUME", "RESET", "GUEST_PANICKED", "POWERDOWN", "WATCHDOG", "BLOCK_IO_ERROR":
-	default:
-		return
+	case qmp.EventStreamDown:
+		p.unlinked(ev)
+	case qmp.EventShutdown, qmp.EventStop, qmp.EventResume, qmp.EventReset, qmp.EventGuestPanicked,
+		qmp.EventPowerdown, qmp.EventWatchdog, qmp.EventBlockIOError:
+		p.host.Poke(p.run.VM)
 	}
-	p.host.Poke(p.run.VM)
 }
-
-func version(major, minor, micro int) string { return fmt.Sprintf("%d.%d.%d", major, minor, micro) }

@@ -1,12 +1,12 @@
 package qemu
 
 import (
-	"encoding/json"
 	"maps"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
 )
 
 // How long to wait before a passt that died is replaced, and before it is tried again where that
@@ -17,15 +17,13 @@ const (
 )
 
 // unlinked takes up QEMU's word that the other end of a network card is gone.
-func (p *process) unlinked(data json.RawMessage) {
-	var dev struct {
-		ID string `json:"netdev-id"`
-	}
-	if json.Unmarshal(data, &dev) != nil {
+func (p *process) unlinked(ev qmp.Event) {
+	stream, err := qmp.Data[qmp.StreamEvent](ev)
+	if err != nil {
 		return
 	}
-	if _, ours := p.run.Sockets[dev.ID]; ours { // a network card's back end is called as its socket
-		p.mend(dev.ID, "its passt has ended", uplinkAfter)
+	if _, ours := p.run.Sockets[stream.Netdev]; ours { // a network card's back end is called as its socket
+		p.mend(stream.Netdev, "its passt has ended", uplinkAfter)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
 )
 
@@ -17,25 +18,26 @@ const dying = 100 * time.Millisecond
 
 // Continue lets a VM's vCPUs run.
 func (h *Host) Continue(ctx context.Context, uuid string) error {
-	return h.execute(ctx, uuid, "cont")
+	return h.tell(ctx, uuid, qmp.Cont)
 }
 
 // Pause stops a VM's vCPUs.
 func (h *Host) Pause(ctx context.Context, uuid string) error {
-	return h.execute(ctx, uuid, "stop")
+	return h.tell(ctx, uuid, qmp.Stop)
 }
 
 // PowerDown presses a VM's power button; whether the guest heeds it is the guest's affair.
 func (h *Host) PowerDown(ctx context.Context, uuid string) error {
-	return h.execute(ctx, uuid, "system_powerdown")
+	return h.tell(ctx, uuid, qmp.SystemPowerdown)
 }
 
 // Reset presses a VM's reset button.
 func (h *Host) Reset(ctx context.Context, uuid string) error {
-	return h.execute(ctx, uuid, "system_reset")
+	return h.tell(ctx, uuid, qmp.SystemReset)
 }
 
-func (h *Host) execute(ctx context.Context, uuid, command string) error {
+// tell gives a living VM's QEMU one command.
+func (h *Host) tell(ctx context.Context, uuid string, command func(context.Context, qmp.Executor) error) error {
 	p, err := h.living(uuid)
 	if err != nil {
 		return err
@@ -44,8 +46,7 @@ func (h *Host) execute(ctx context.Context, uuid, command string) error {
 	if err != nil {
 		return err
 	}
-	_, err = m.Execute(ctx, qmp.Command{Name: command})
-	return err
+	return command(ctx, m)
 }
 
 // Quit ends QEMU by its monitor, and by a signal if that does not end it.
@@ -54,7 +55,7 @@ func (h *Host) Quit(ctx context.Context, uuid string) error {
 	if p == nil || p.dead() {
 		return nil
 	}
-	if err := h.execute(ctx, uuid, "quit"); err == nil && p.await(ctx, goneWithin) == nil {
+	if err := h.tell(ctx, uuid, qmp.Quit); err == nil && p.await(ctx, goneWithin) == nil {
 		return nil
 	}
 	return h.Kill(ctx, uuid)
@@ -66,7 +67,7 @@ func (h *Host) Kill(ctx context.Context, uuid string) error {
 	if p == nil || p.dead() {
 		return nil
 	}
-	if err := h.Helper.Kill(ctx, uuid, "KILL"); err != nil && !p.dead() {
+	if err := h.Helper.Kill(ctx, uuid, privilege.SignalKill); err != nil && !p.dead() {
 		return err
 	}
 	return p.await(ctx, goneWithin)

@@ -13,8 +13,6 @@ type Seen struct {
 	Leftover bool
 	// Exit is how a process that is gone ended, where its parent could still tell.
 	Exit string
-	// Last is the reason of the last SHUTDOWN event: "guest-shutdown", "host-qmp-quit", …
-	Last string
 	// Words are the last lines of QEMU's stderr, at most 2 KiB.
 	Words string
 	// Cut are the network cards that have no network now, by name, and why.

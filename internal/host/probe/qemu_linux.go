@@ -47,8 +47,7 @@ func askWithin(ctx context.Context, limit time.Duration, arch, path string) host
 		q.Why = fmt.Sprintf("%s cannot be asked: %v", path, err)
 		return q
 	}
-	v := said.version.QEMU
-	q.Version, q.Package = fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Micro), said.version.Package
+	q.Version, q.Package = said.version.String(), said.version.Package
 	q.Machines = machines(said.machines)
 	if !said.version.AtLeast(oldestMajor, oldestMinor) {
 		q.Why = fmt.Sprintf("QEMU %s is older than %d.%d", q.Version, oldestMajor, oldestMinor)

@@ -11,6 +11,7 @@ package qmp
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"time"
 )
@@ -51,6 +52,10 @@ type Version struct {
 		Micro int `json:"micro"`
 	} `json:"qemu"`
 	Package string `json:"package"` // the distribution's own version; may be empty
+}
+
+func (v Version) String() string {
+	return fmt.Sprintf("%d.%d.%d", v.QEMU.Major, v.QEMU.Minor, v.QEMU.Micro)
 }
 
 // AtLeast reports whether v is major.minor or newer.

@@ -112,7 +112,7 @@ func pipe(t *testing.T) (net.Conn, *os.File) {
 
 func write(t *testing.T, file string, v qmp.Version, raw json.RawMessage) {
 	recording, err := json.Marshal(map[string]any{
-		"version": fmt.Sprintf("%d.%d.%d", v.QEMU.Major, v.QEMU.Minor, v.QEMU.Micro),
+		"version": v.String(),
 		"package": v.Package, "schema": raw,
 	})
 	if err != nil {
