@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -42,7 +43,7 @@ func newGuest(t *testing.T) *guest {
 	g.must(err)
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	g.path = filepath.Join(folder, "serial0")
-	g.logs, err = OpenLogs(filepath.Join(folder, "logs"))
+	g.logs, err = OpenLogs(filepath.Join(folder, "logs"), slog.New(slog.DiscardHandler))
 	g.must(err)
 	g.sock, err = net.Listen("unix", g.path)
 	g.must(err)

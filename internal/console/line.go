@@ -59,15 +59,11 @@ func (l *Lines) Connect(ctx context.Context, ref model.Ref, scrollback int) (io.
 	if err != nil {
 		return nil, fault.Wrap(err, "vm %q has no console now", ref.Name)
 	}
-	r, err := l.logs.Read(uuid, Serial, true, max(scrollback, 0))
+	screen, err := l.logs.follow(uuid, Serial, max(scrollback, 0))
 	if err != nil {
 		return nil, err
 	}
-	follow, ok := r.(*follower)
-	if !ok {
-		return nil, fault.New(fault.Internal, "a log that is followed is a %T", r)
-	}
-	v := &viewer{follower: follow, lines: l, uuid: uuid, left: make(chan struct{})}
+	v := &viewer{follower: screen, lines: l, uuid: uuid, left: make(chan struct{})}
 	if err := l.join(ctx, v, path); err != nil {
 		_ = v.follower.Close()
 		return nil, fault.New(fault.Unavailable, "cannot reach the console of vm %q", ref.Name).Because(err)
@@ -75,7 +71,7 @@ func (l *Lines) Connect(ctx context.Context, ref model.Ref, scrollback int) (io.
 	return v, nil
 }
 
-// Read implements Connect's promise of a log's reader for the API: by the VM's name.
+// Read is Logs.Read for a VM by its name.
 func (l *Lines) Read(ctx context.Context, ref model.Ref, log string, follow bool, tail int) (io.ReadCloser, error) {
 	uuid, err := l.find(ctx, ref)
 	if err != nil {

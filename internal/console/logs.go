@@ -34,12 +34,13 @@ type Logs struct {
 	root *os.Root
 	log  *slog.Logger
 
-	mu        sync.Mutex // held while a log is opened to be read, or cut
+	mu        sync.Mutex // held while a log is opened to be read, begun anew, or cut
 	followers map[string]map[*follower]bool
 }
 
-// OpenLogs opens the logs in the folder at path, making it where it is missing.
-func OpenLogs(path string) (*Logs, error) {
+// OpenLogs opens the logs in the folder at path, making it where it is missing. What goes wrong where
+// nobody waits is told to log.
+func OpenLogs(path string, log *slog.Logger) (*Logs, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fault.New(fault.Unavailable, "cannot make the folder of logs").Because(err)
 	}
@@ -47,7 +48,7 @@ func OpenLogs(path string) (*Logs, error) {
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "cannot open the folder of logs").Because(err)
 	}
-	return &Logs{root: root, log: slog.Default(), followers: map[string]map[*follower]bool{}}, nil
+	return &Logs{root: root, log: log, followers: map[string]map[*follower]bool{}}, nil
 }
 
 // Close closes the folder.
@@ -63,24 +64,28 @@ const (
 
 var uuidShape = regexp.MustCompile(`^[0-9a-f-]{36}$`)
 
-func (l *Logs) file(uuid, log string) (string, error) {
+// logName is the path of a log below the folder of all.
+func logName(uuid, log string) string { return filepath.Join(uuid, log+".log") }
+
+// check refuses what is no VM or no log of one.
+func check(uuid, log string) error {
 	if !uuidShape.MatchString(uuid) {
-		return "", fault.New(fault.Internal, "%.80q is no UUID", uuid)
+		return fault.New(fault.Internal, "%.80q is no UUID", uuid)
 	}
 	if log != Serial && log != QEMU && log != Previous {
-		return "", fault.New(fault.NotFound, "there is no log %.40q", log).Try("use serial, serial-previous or qemu")
+		return fault.New(fault.NotFound, "there is no log %.40q", log).Try("use serial, serial-previous or qemu")
 	}
-	return filepath.Join(uuid, log+".log"), nil
+	return nil
 }
 
 // Append opens a log for a new run, write-only, for appending: the one access mode that QEMU takes for
 // it. What the guest printed in the run before becomes the previous log, so that a console shows the
 // run that there is; QEMU's own words begin anew.
 func (l *Logs) Append(uuid, log string) (*os.File, error) {
-	name, err := l.file(uuid, log)
-	if err != nil {
+	if err := check(uuid, log); err != nil {
 		return nil, err
 	}
+	name := logName(uuid, log)
 	if err := l.root.Mkdir(uuid, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fault.New(fault.Unavailable, "cannot make the logs of %s", uuid).Because(err)
 	}
@@ -105,7 +110,7 @@ func (l *Logs) Append(uuid, log string) (*os.File, error) {
 
 // setAside makes the serial log that there is the previous one. Who follows it follows it to its end.
 func (l *Logs) setAside(uuid string) error {
-	err := l.root.Rename(filepath.Join(uuid, Serial+".log"), filepath.Join(uuid, Previous+".log"))
+	err := l.root.Rename(logName(uuid, Serial), logName(uuid, Previous))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fault.New(fault.Unavailable, "cannot set the log of the last run aside").Because(err)
 	}
@@ -137,11 +142,10 @@ const maxWords = 2 << 10
 
 // Words returns the last lines that QEMU wrote, at most 2 KiB, without control characters.
 func (l *Logs) Words(uuid string) string {
-	name, err := l.file(uuid, QEMU)
-	if err != nil {
+	if check(uuid, QEMU) != nil {
 		return ""
 	}
-	f, err := l.root.Open(name)
+	f, err := l.root.Open(logName(uuid, QEMU))
 	if err != nil {
 		return ""
 	}

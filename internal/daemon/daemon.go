@@ -23,7 +23,6 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
 	"github.com/hyper-nixos/hyper-nixos/internal/console"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
-	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/internal/host/probe"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu"
@@ -50,7 +49,7 @@ type Options struct {
 
 // Run serves until ctx ends. VMs go on without it.
 func Run(ctx context.Context, opt Options) (err error) {
-	helper := privilege.Dial(filepath.Join(privilege.RunFolder(opt.State), "helper.sock"))
+	helper := privilege.Dial(filepath.Join(privilege.RunFolder(opt.State), privilege.HelperSocket))
 	defer helper.Close()
 
 	kept, err := keep(opt)
@@ -99,7 +98,7 @@ func keep(opt Options) (k *kept, err error) {
 	if k.boots, err = boot.Open(in("boot")); err != nil {
 		return k, err
 	}
-	k.logs, err = console.OpenLogs(in("logs"))
+	k.logs, err = console.OpenLogs(in("logs"), opt.Log)
 	return k, err
 }
 
@@ -158,8 +157,7 @@ func (d *daemon) wire(ctx context.Context) {
 	})
 	d.view = view.New(view.Config{
 		Store: d.store, Audit: d.audit, Facts: d.facts.known, Allocated: d.volumes.Allocated,
-		Features: func(ctx context.Context) (feature.Resolution, int64, error) { return d.actions.Resolution(ctx) },
-		Now:      now, Version: d.Version, Started: d.started, DeclaredBy: declared, Log: d.Log,
+		Features: d.actions.Resolution, Now: now, Version: d.Version, Started: d.started, DeclaredBy: declared, Log: d.Log,
 	})
 	d.lines = console.NewLines(d.logs, d.uuid, d.vms.Socket)
 }

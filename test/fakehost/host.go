@@ -68,7 +68,7 @@ func New(t testing.TB) *Host {
 	must(t, err)
 	h.Boots, err = boot.Open(in("boot"))
 	must(t, err)
-	h.Logs, err = console.OpenLogs(in("logs"))
+	h.Logs, err = console.OpenLogs(in("logs"), slog.New(slog.DiscardHandler))
 	must(t, err)
 	t.Cleanup(func() {
 		h.close()
