@@ -161,7 +161,7 @@ func (h *Helper) settle(g *guest, waiting []*unborn) {
 // whyDown says how a passt ended: what it said last, and its exit status.
 func (h *Helper) whyDown(g *guest, socket string, l *link) string {
 	if l.alive() || l.why != "" {
-		return l.why
+		return cutWhy(l.why)
 	}
 	why := "passt has ended"
 	if l.process != nil {
@@ -172,7 +172,11 @@ func (h *Helper) whyDown(g *guest, socket string, l *link) string {
 	if said := lastWords(h.folder.ReadLog(g.vm, logName(socket))); said != "" {
 		why += ": " + said
 	}
-	return why
+	return cutWhy(why)
+}
+
+func cutWhy(why string) string {
+	return strings.ToValidUTF8(why[:min(len(why), maxWhyUplink)], "")
 }
 
 // lastWords returns the last line of a passt's log that is about the network.

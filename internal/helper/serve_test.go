@@ -337,3 +337,67 @@ func TestPasstsLastWordsAreAboutTheNetwork(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestAListOfVMsThatHaveMuchToTellComesInParts(t *testing.T) {
+	o := options(t)
+	own, err := owners(o.HVDUser, o.Group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := run.Open(o.RunPath, own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Eight network cards are what a VM may have; on a host without a route none of them has a passt.
+	r := run.Record{Name: "web", BootID: "an earlier one", UID: uid.First, Sockets: map[string]string{"qmp": "qmp.sock", "serial0": "serial0.sock"}}
+	for i := range 8 {
+		socket := fmt.Sprintf("net-%058d%d", 0, i)
+		r.Sockets[socket] = run.SocketFile(socket)
+		r.Uplinks = append(r.Uplinks, run.Uplink{Socket: socket, Why: "passt: exit status 1: " + strings.Repeat("no route ", 30)})
+	}
+	const many = 2 * pageOfVMs
+	for i := range many {
+		r.VM = fmt.Sprintf("0b8ff1a6-6c2e-4a9e-9a53-%012x", i)
+		if err := errors.Join(folder.MakeVM(r.VM), folder.Write(r)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	folder.Close()
+
+	list, err := serving(t, o).List(t.Context())
+	if err != nil || len(list.VMs) != many {
+		t.Fatalf("%d VMs of %d, %v", len(list.VMs), many, err)
+	}
+}
+
+func TestAHelperEndsThoughItsClientDoesNotListen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := packet.Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{helper: &Helper{log: &syncLog{}}, hvd: uint32(os.Getuid()), root: uint32(os.Getuid())}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.serve(ctx, l) }()
+	conn, err := packet.Dial(path, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }() // nothing of it was read
+	for err == nil {                    // until neither side can send any more
+		err = errors.Join(conn.SetDeadline(time.Now().Add(200*time.Millisecond)), conn.Send([]byte(`{"verb":"none"}`), nil))
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	cancel()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("it waits for its client for ever")
+	}
+}

@@ -18,6 +18,10 @@ import (
 // maxConnections bounds what hvd can make us hold; it has about ten.
 const maxConnections = 64
 
+// listening is how long hvd may leave answers unread before we give its connection up: the helper must be
+// able to end whatever hvd does.
+const listening = 2 * time.Second
+
 // server answers connections, each by itself, one request after the other.
 type server struct {
 	helper    *Helper
@@ -115,6 +119,7 @@ func (s *server) converse(conn *packet.Conn) {
 			answer, reply, err = s.answer(buf[:n], files)
 		}
 		packet.CloseAll(files)
+		_ = conn.SetSendDeadline(time.Now().Add(listening)) // a connection that has ended needs none
 		err = conn.Send(pack(answer, err), reply)
 		packet.CloseAll(reply)
 		if err != nil {

@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,8 +16,15 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/version"
 )
 
-// pageOfVMs is how many VMs one answer of list holds: each takes about 500 bytes, 1.5 KiB at most.
-const pageOfVMs = 64
+// What one answer of list holds: a VM with one network card takes about 500 bytes, but one with many cards
+// and none of their passts alive tens of KiB. The rest of a message is for one VM more than fits, and for
+// the quotes that encoding adds.
+const (
+	pageOfVMs    = 64
+	pageBytes    = privilege.MaxMessage / 4
+	strayBytes   = privilege.MaxMessage / 8
+	maxWhyUplink = 512 // bytes of why one passt does not live
+)
 
 // do does one request that the door has let in. The files are the server's to close, those that it
 // returns too.
@@ -97,23 +105,36 @@ func (h *Helper) hello() privilege.HelloReply {
 func (h *Helper) list(after string) privilege.ListReply {
 	r := privilege.ListReply{VMs: []privilege.Running{}}
 	if after == "" {
-		r.Strays = h.strays
+		r.Strays = withinBytes(h.strays, strayBytes)
 	}
+	size := 0
 	for _, g := range h.guests.list() {
 		if g.vm <= after {
 			continue
 		}
-		if len(r.VMs) == pageOfVMs {
-			r.Next = r.VMs[pageOfVMs-1].VM
+		if len(r.VMs) == pageOfVMs || size > pageBytes {
+			r.Next = r.VMs[len(r.VMs)-1].VM
 			return r
 		}
 		g.mu.Lock()
 		if g.record.VM != "" {
-			r.VMs = append(r.VMs, h.describe(g))
+			vm := h.describe(g)
+			data, _ := json.Marshal(vm) // strings and numbers always encode
+			r.VMs, size = append(r.VMs, vm), size+len(data)
 		}
 		g.mu.Unlock()
 	}
 	return r
+}
+
+// withinBytes returns as many of lines as fit, and how many are left out.
+func withinBytes(lines []string, most int) []string {
+	for i, line := range lines {
+		if most -= len(line); most < 0 {
+			return append(slices.Clone(lines[:i]), fmt.Sprintf("%d more, see hv-helper's log", len(lines)-i))
+		}
+	}
+	return lines
 }
 
 func (h *Helper) attach(vm string) (*os.File, error) {

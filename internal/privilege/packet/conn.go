@@ -141,6 +141,9 @@ func (c *Conn) Peer() (Peer, error) {
 // SetDeadline ends Send and Recv at t with os.ErrDeadlineExceeded; the zero time lifts it.
 func (c *Conn) SetDeadline(t time.Time) error { return c.file.SetDeadline(t) }
 
+// SetSendDeadline ends Send at t with os.ErrDeadlineExceeded; the zero time lifts it.
+func (c *Conn) SetSendDeadline(t time.Time) error { return c.file.SetWriteDeadline(t) }
+
 // Drain lets what is being answered be sent, and ends Recv from now on.
 func (c *Conn) Drain() error { return c.file.SetReadDeadline(time.Unix(1, 0)) }
 
