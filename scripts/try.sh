@@ -106,8 +106,9 @@ declaration() {
 	hv config apply --yes -q examples/home-lab.nix # its findings were just shown
 }
 
+# grep reads to the end: with -q it would go at the first match, and hv, cut off while it writes, would fail the pipe.
 has() { # NOUN NAME
-	hv "$1" list -o name | grep -qxE "(.*/)?$2"
+	hv "$1" list -o name | grep -xE "(.*/)?$2" >/dev/null
 }
 
 # machine makes what examples/first-vm.nix names, as far as it is missing.
