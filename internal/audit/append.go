@@ -8,11 +8,8 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 )
 
-// A batch ends when it holds this many records or bytes.
-const (
-	batchRecords = 256
-	batchBytes   = 1 << 20
-)
+// batchRecords is how many records one batch holds at most.
+const batchRecords = 256
 
 // entry is a record on its way to the disk.
 type entry struct {

@@ -20,9 +20,6 @@ const (
 	YAML = tree.YAML
 )
 
-// FormatOf returns the format of a file by the end of its name: .nix, .json, .yaml or .yml.
-func FormatOf(name string) (Format, bool) { return tree.FormatOf(name) }
-
 // Problem is one thing that keeps a file from being read.
 type Problem = tree.Problem
 

@@ -37,7 +37,6 @@ type shape struct {
 	note   note
 	fields []field // of an object, in the order of the Go type
 	elem   *shape  // of a map or list
-	typ    reflect.Type
 }
 
 // field is one key of an object.
@@ -95,7 +94,7 @@ func derive(path string, t reflect.Type) *shape {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	s := &shape{path: path, note: notes()[path], typ: t}
+	s := &shape{path: path, note: notes()[path]}
 	if reflect.PointerTo(t).Implements(unmarshaler) {
 		if t.Kind() != reflect.Int64 {
 			panic(fmt.Sprintf("config cannot read a %s at %s", t, path)) // met by every test; never at run time

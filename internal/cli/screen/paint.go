@@ -8,7 +8,6 @@ const (
 	Red    Paint = "31"
 	Green  Paint = "32"
 	Yellow Paint = "33"
-	Cyan   Paint = "36"
 	Dim    Paint = "2"
 	Bold   Paint = "1"
 )

@@ -35,16 +35,6 @@ func (s *Session) Some(noun string) cobra.PositionalArgs {
 	}
 }
 
-// AtMost wants no more than n arguments.
-func AtMost(n int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) > n {
-			return misused(cmd, "%q is one argument too many", args[n])
-		}
-		return nil
-	}
-}
-
 func misused(cmd *cobra.Command, format string, args ...any) error {
 	return report.Usage(strings.TrimSpace(cmd.UseLine())+", or "+cmd.CommandPath()+" --help", "%s: %s", cmd.CommandPath(), fmt.Sprintf(format, args...))
 }

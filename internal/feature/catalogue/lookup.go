@@ -108,9 +108,6 @@ func (c *Catalogue) Set(name SetName) []Feature {
 	return out
 }
 
-// Sets returns the specification's sets, lowest first, each with what it adds.
-func (c *Catalogue) Sets() []Ceiling { return slices.Clone(c.sets) }
-
 // MaxRisk returns the features at or below a level, in the catalogue's order.
 func (c *Catalogue) MaxRisk(r Risk) []Feature {
 	return slices.DeleteFunc(c.All(), func(f Feature) bool { return f.Risk.Over(r) })

@@ -27,11 +27,6 @@ const (
 
 var scopes = []Scope{OnHost, OnVM, OnOperation}
 
-// Scopes returns the names of all scopes, widest first.
-func Scopes() []string {
-	return []string{string(OnHost), string(OnVM), string(OnOperation)}
-}
-
 // Relation is how two features get on. It is written once; both directions are derived.
 type Relation struct {
 	A, B   ID
