@@ -3,6 +3,7 @@ package action
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -191,16 +192,16 @@ func (a *Actions) wishVM(ctx context.Context, call Call, def vm.Definition) (Res
 	call.IfMatch, call.IdempotencyKey, call.Actor.Via = 0, "", "apply"
 	o, _, err := a.vm(ctx, ref)
 	if fault.KindOf(err) == fault.NotFound {
-		return a.createVM(ctx, call, VMCreate, ref.Project, def, model.Declared)
+		return a.createVM(ctx, call, ref.Project, def, model.Declared)
 	}
 	if err != nil {
 		return Result{}, err
 	}
 	want := declared(o, def)
-	if len(vm.Diff(o.Spec, want.Spec)) == 0 && sameLabels(o.Labels, want.Labels) && o.Origin == model.Declared {
+	if len(vm.Diff(o.Spec, want.Spec)) == 0 && maps.Equal(o.Labels, want.Labels) && o.Origin == model.Declared {
 		return Result{}, nil
 	}
-	return a.editVM(ctx, call, VMEdit, ref, func(o vm.Object) (vm.Definition, model.Origin, error) {
+	return a.editVM(ctx, call, ref, func(o vm.Object) (vm.Definition, model.Origin, error) {
 		if o.Origin == model.Manual { // made by hand while the declaration was being applied
 			return vm.Definition{}, "", fault.New(fault.Conflict, "vm %q exists already and was made by hand", o.Name).WithCode("HV-CFG-002")
 		}
@@ -219,18 +220,6 @@ func declared(o vm.Object, def vm.Definition) vm.Definition {
 		def.Power = o.Spec.Power
 	}
 	return def
-}
-
-func sameLabels(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for k, v := range a {
-		if w, ok := b[k]; !ok || v != w {
-			return false
-		}
-	}
-	return true
 }
 
 // unwishVM stops a VM that is declared no more. From now on it is its owner's to edit, to delete, and

@@ -15,7 +15,7 @@ import (
 func (a *Actions) rehearse(ctx context.Context, c *change, o vm.Object, st vm.PowerStatus) error {
 	in := plan.VMInput{
 		Wish: o, Last: &st, Facts: a.Facts(), Now: a.Now(),
-		Seen: vm.Seen{Process: st.Process, RunState: runState(st.State), Silent: st.Reason},
+		Seen: vm.Seen{Process: st.Process, RunState: st.State.RunState(), Silent: st.Reason},
 		Kill: c.wish.Params["force"] == "true", Reboot: c.row.name == VMReboot.name,
 	}
 	in.Effective, _ = vm.Effective(o.Spec, in.Facts.Arch)
@@ -40,21 +40,4 @@ func (a *Actions) rehearse(ctx context.Context, c *change, o vm.Object, st vm.Po
 		c.plan = append(c.plan, step)
 	}
 	return err
-}
-
-// runState is QEMU's word for a state that was seen: the inverse of vm.StateOf.
-func runState(s vm.State) string {
-	switch s {
-	case vm.StateOff, vm.StateCrashed, vm.StateUnknown:
-		return ""
-	case vm.StateStarting, vm.StatePrelaunch:
-		return "prelaunch"
-	case vm.StateRunning, vm.StateStopping:
-		return "running"
-	case vm.StateShutdown:
-		return "shutdown"
-	case vm.StatePaused:
-		return "paused"
-	}
-	return ""
 }

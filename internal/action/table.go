@@ -1,6 +1,7 @@
 package action
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -12,7 +13,7 @@ type Access string
 // The access classes. The API's socket lets nobody else in.
 const (
 	Member Access = "member" // the group hypervisor, and root
-	Root   Access = "root"   //
+	Root   Access = "root"   // root alone
 )
 
 // Wish says what kind of wish an action is.
@@ -58,7 +59,7 @@ func (r Row) DryRun() bool { return r.dryRun }
 // Wish is what kind of wish it is.
 func (r Row) Wish() Wish { return r.wish }
 
-// Method and Path are its route.
+// Method is the method of its route.
 func (r Row) Method() string { return r.method }
 
 // Path is its route below the server's root.
@@ -128,15 +129,7 @@ func row(name string, access Access, feature string, hardened, dryRun bool, wish
 // Table returns every action, by name.
 func Table() []Row {
 	out := slices.Clone(table)
-	slices.SortFunc(out, func(a, b Row) int {
-		switch {
-		case a.name < b.name:
-			return -1
-		case a.name > b.name:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(out, func(a, b Row) int { return cmp.Compare(a.name, b.name) })
 	return out
 }
 

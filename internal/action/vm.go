@@ -34,12 +34,12 @@ func vmRef(r model.Ref) store.Ref {
 
 // CreateVM wishes for a VM that does not exist.
 func (a *Actions) CreateVM(ctx context.Context, call Call, project string, def vm.Definition) (Result, error) {
-	return a.createVM(ctx, call, VMCreate, project, def, model.Manual)
+	return a.createVM(ctx, call, project, def, model.Manual)
 }
 
-func (a *Actions) createVM(ctx context.Context, call Call, row Row, project string, def vm.Definition, origin model.Origin) (Result, error) {
+func (a *Actions) createVM(ctx context.Context, call Call, project string, def vm.Definition, origin model.Origin) (Result, error) {
 	target := vmTarget(model.Ref{Project: project, Name: def.Name})
-	return a.do(ctx, call, row, target, func(c *change) error {
+	return a.do(ctx, call, VMCreate, target, func(c *change) error {
 		if err := a.checkVM(ctx, c, def); err != nil {
 			return err
 		}
@@ -142,7 +142,7 @@ func uuid(b []byte) string {
 
 // EditVM changes a VM by a merge patch (RFC 7386) of its definition: labels and spec.
 func (a *Actions) EditVM(ctx context.Context, call Call, ref model.Ref, patch json.RawMessage) (Result, error) {
-	return a.editVM(ctx, call, VMEdit, ref, func(o vm.Object) (vm.Definition, model.Origin, error) {
+	return a.editVM(ctx, call, ref, func(o vm.Object) (vm.Definition, model.Origin, error) {
 		if o.Origin == model.Declared {
 			return vm.Definition{}, "", declaredOnly("edited", o.Name)
 		}
@@ -159,9 +159,9 @@ func declaredOnly(what, name string) error {
 		Try("edit the declaration, then hv config apply FILE").WithCode("HV-VM-023")
 }
 
-func (a *Actions) editVM(ctx context.Context, call Call, row Row, ref model.Ref, edit func(vm.Object) (vm.Definition, model.Origin, error)) (Result, error) {
+func (a *Actions) editVM(ctx context.Context, call Call, ref model.Ref, edit func(vm.Object) (vm.Definition, model.Origin, error)) (Result, error) {
 	target := vmTarget(ref)
-	return a.do(ctx, call, row, target, func(c *change) error {
+	return a.do(ctx, call, VMEdit, target, func(c *change) error {
 		o, kv, err := a.vm(ctx, target.Ref)
 		if err != nil {
 			return err

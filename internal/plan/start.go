@@ -113,7 +113,7 @@ func source(in VMInput, f machine.File) File {
 	switch f.Kind {
 	case machine.DiskFile:
 		v := in.Volumes[f.Device]
-		out.Source, out.Volume, out.Pool, out.Format = FromVolume, v.File, v.Spec.Pool, v.Spec.Format
+		out.Source, out.Volume, out.Pool = FromVolume, v.File, v.Spec.Pool
 	case machine.KernelFile, machine.InitrdFile:
 		out.Source, out.SHA256 = FromBoot, in.BootFiles[f.Object].SHA256
 	case machine.SerialLog:

@@ -63,14 +63,13 @@ const (
 
 // File is one open file that a launch hands over.
 type File struct {
-	Name     string         `json:"name"` // the token in the command line
-	Source   Source         `json:"source"`
-	Volume   string         `json:"volume,omitempty"` // the volume's file in its pool
-	Pool     string         `json:"pool,omitempty"`
-	ReadOnly bool           `json:"readOnly,omitempty"`
-	SHA256   string         `json:"sha256,omitempty"` // of a boot file
-	Log      string         `json:"log,omitempty"`    // "serial" | "stderr"
-	Format   storage.Format `json:"format,omitempty"`
+	Name     string `json:"name"` // the token in the command line
+	Source   Source `json:"source"`
+	Volume   string `json:"volume,omitempty"` // the volume's file in its pool
+	Pool     string `json:"pool,omitempty"`
+	ReadOnly bool   `json:"readOnly,omitempty"`
+	SHA256   string `json:"sha256,omitempty"` // of a boot file
+	Log      string `json:"log,omitempty"`    // "serial" | "qemu"
 }
 
 // Plan is what is to be done about one object now.

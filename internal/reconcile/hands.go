@@ -48,7 +48,7 @@ type BootFiles interface {
 
 // Logs is the hand that holds VMs' logs.
 type Logs interface {
-	// Append opens a log ("serial", "stderr") write-only, for appending.
+	// Append opens a log ("serial", "qemu") of a new run write-only, for appending.
 	Append(uuid, log string) (*os.File, error)
 	Remove(uuid string) error
 }

@@ -40,7 +40,7 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
 	due := e.settle(ctx, obj, e.ops.of(t, obj.Generation))
 	in := plan.VMInput{
 		Wish: obj, Last: last, Seen: seen, Facts: e.Facts(), Now: e.Now(),
-		Kill: asks(due, forceful) || obj.Deleted != nil, Reboot: asks(due, reboots),
+		Kill: slices.ContainsFunc(due, forceful) || obj.Deleted != nil, Reboot: slices.ContainsFunc(due, reboots),
 	}
 	in.Effective, _ = vm.Effective(obj.Spec, in.Facts.Arch)
 	in.Effective.StopTimeout = patience(due, in.Effective.StopTimeout)
@@ -144,15 +144,6 @@ func deletes(op *operation.Operation) bool {
 }
 
 func reboots(op *operation.Operation) bool { return op.Action == "vm.reboot" }
-
-func asks(due []*operation.Operation, what func(*operation.Operation) bool) bool {
-	for _, op := range due {
-		if what(op) {
-			return true
-		}
-	}
-	return false
-}
 
 // power reports whether an operation wishes a state of power: of those only the newest counts.
 func power(op *operation.Operation) bool {

@@ -1,4 +1,4 @@
-// Package storage holds the words for what VMs keep: pools, volumes, boot files.
+// Package storage holds the words for what VMs keep: volumes and boot files.
 //
 // What does not live here: how a backend stores them (internal/storage/*). A spec names a volume or
 // a boot file, never a path.
@@ -12,22 +12,8 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model"
 )
 
-// Kind names a backend.
-type Kind string
-
-// Dir keeps volumes as files in one folder of hvd's.
-const Dir Kind = "dir"
-
 // DefaultPool is the pool of a volume that names none.
 const DefaultPool = "default"
-
-// Pool is a place for volumes.
-type Pool struct {
-	Name     string      `json:"name"`
-	Kind     Kind        `json:"kind"`
-	Capacity model.Bytes `json:"capacity,omitempty"` // of the file system it stands on
-	Free     model.Bytes `json:"free,omitempty"`
-}
 
 // Format is a disk image format. It is always named, never guessed from content.
 type Format string

@@ -41,3 +41,20 @@ func StateOf(s Seen, stopping bool) State {
 	}
 	return StatePaused // paused, io-error, watchdog, suspended, save-vm, …: its vCPUs do not run
 }
+
+// RunState is the word of QEMU that StateOf reads as s, with a guest that is asked to power off where
+// s is stopping; empty where there is no QEMU to say one.
+func (s State) RunState() string {
+	switch s {
+	case StateStarting, StatePrelaunch:
+		return "prelaunch"
+	case StateRunning, StateStopping:
+		return "running"
+	case StatePaused:
+		return "paused"
+	case StateShutdown:
+		return "shutdown"
+	case StateOff, StateCrashed, StateUnknown:
+	}
+	return ""
+}

@@ -6,6 +6,8 @@
 package vm
 
 import (
+	"maps"
+
 	"github.com/hyper-nixos/hyper-nixos/model"
 )
 
@@ -114,31 +116,15 @@ const (
 
 // Clone returns a deep copy.
 func (s Spec) Clone() Spec {
-	if s.Boot != nil {
-		b := *s.Boot
-		s.Boot = &b
-	}
-	s.Disks = cloneMap(s.Disks)
-	s.NICs = cloneMap(s.NICs)
-	s.Serial, s.RNG = cloneBool(s.Serial), cloneBool(s.RNG)
+	s.Disks, s.NICs = maps.Clone(s.Disks), maps.Clone(s.NICs)
+	s.Boot, s.Serial, s.RNG = clone(s.Boot), clone(s.Serial), clone(s.RNG)
 	return s
 }
 
-func cloneMap[V any](m map[string]V) map[string]V {
-	if m == nil {
+func clone[T any](p *T) *T {
+	if p == nil {
 		return nil
 	}
-	out := make(map[string]V, len(m))
-	for k, v := range m {
-		out[k] = v
-	}
-	return out
-}
-
-func cloneBool(b *bool) *bool {
-	if b == nil {
-		return nil
-	}
-	v := *b
+	v := *p
 	return &v
 }

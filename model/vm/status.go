@@ -24,7 +24,7 @@ const (
 	StateOff       State = "off"       // no process
 	StateStarting  State = "starting"  // a process, not under our control yet
 	StatePrelaunch State = "prelaunch" // under our control, no guest instruction run yet
-	StateRunning   State = "running"   //
+	StateRunning   State = "running"   // its vCPUs run
 	StatePaused    State = "paused"    // its vCPUs are stopped
 	StateStopping  State = "stopping"  // asked to power itself off, or being ended
 	StateShutdown  State = "shutdown"  // the guest has powered off, QEMU waits to be ended
@@ -98,7 +98,7 @@ const (
 	EndGuest      End = "guest"       // the guest powered itself off
 	EndPanic      End = "panic"       // the guest's kernel panicked
 	EndQEMU       End = "qemu"        // QEMU died or was killed by somebody else
-	EndHostReboot End = "host-reboot" //
+	EndHostReboot End = "host-reboot" // the host went down with it
 )
 
 // Ended is the end of one run.
