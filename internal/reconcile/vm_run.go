@@ -37,7 +37,7 @@ func (r *vmRun) steps(ctx context.Context) error {
 	}
 	r.ops.begin(r.due, r.plan)
 	if r.plan.Ended != nil { // what ended, and why, cannot be found out again once its traces are gone
-		if err := r.writer.flush(ctx); err != nil {
+		if err := r.writer.flush(ctx, powerKey(r.target)); err != nil {
 			return err
 		}
 	}
@@ -63,7 +63,7 @@ func (r *vmRun) do(ctx context.Context, s plan.Step) error {
 		return r.attach(ctx)
 	case plan.Continue:
 		// What the guest comes to rely on is durable before it runs.
-		if err := r.writer.flush(ctx); err != nil {
+		if err := r.writer.flush(ctx, powerKey(r.target)); err != nil {
 			return err
 		}
 		return h.Continue(ctx, uuid)
@@ -327,7 +327,7 @@ func (r *vmRun) remove(ctx context.Context, revision int64) error {
 		}
 	}
 	r.writer.drop(powerKey(r.target))
-	if err := r.writer.flush(ctx); err != nil {
+	if err := r.writer.flush(ctx, powerKey(r.target)); err != nil {
 		return err
 	}
 	if _, err := r.Store.Commit(ctx, txn); err != nil {

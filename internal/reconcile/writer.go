@@ -21,9 +21,15 @@ type writer struct {
 	mu      sync.Mutex
 	pending map[string]store.Op
 	order   []string
-	waiting []chan error // told by the next commit that takes everything
+	waiting []waiting // told by the next commit that takes everything
 	retry   bool         // something could not be written
 	wake    chan struct{}
+}
+
+// waiting is one who needs to know that what was put is durable.
+type waiting struct {
+	keys []string
+	done chan error
 }
 
 func newWriter(s store.Committer, log *slog.Logger) *writer {
@@ -72,11 +78,12 @@ func (w *writer) drop(key string) {
 	delete(w.pending, key)
 }
 
-// flush returns when everything that was put before is durable.
-func (w *writer) flush(ctx context.Context) error {
+// flush returns when everything that was put before is durable. Of values that the store refuses for what
+// they are, those under the keys named count: the others are somebody else's.
+func (w *writer) flush(ctx context.Context, keys ...string) error {
 	done := make(chan error, 1)
 	w.mu.Lock()
-	w.waiting = append(w.waiting, done)
+	w.waiting = append(w.waiting, waiting{keys, done})
 	w.signal()
 	w.mu.Unlock()
 	select {
@@ -125,11 +132,12 @@ func (w *writer) failed() bool {
 // commit writes everything that is pending, in transactions of bounded size.
 func (w *writer) commit(ctx context.Context) {
 	w.mu.Lock()
-	order, pending, waiting := w.order, w.pending, w.waiting
+	order, pending, flushes := w.order, w.pending, w.waiting
 	w.order, w.pending, w.waiting, w.retry = nil, map[string]store.Op{}, nil, false
 	w.mu.Unlock()
 
 	var failed error
+	refused := map[string]error{}
 	for len(order) > 0 {
 		n, bytes := 0, 0
 		var ops []store.Op
@@ -144,13 +152,33 @@ func (w *writer) commit(ctx context.Context) {
 		if len(ops) == 0 {
 			continue
 		}
-		if _, err := w.store.Commit(ctx, store.Txn{Then: ops}); err != nil {
-			w.log.Error("cannot write what was seen", "keys", len(ops), "err", err)
-			failed = errors.Join(failed, err)
-			w.keep(ops, err)
+		failed = errors.Join(failed, w.write(ctx, ops, refused))
+	}
+	for _, f := range flushes {
+		err := failed
+		for _, key := range f.keys {
+			err = errors.Join(err, refused[key])
 		}
+		f.done <- err
 	}
-	for _, done := range waiting {
-		done <- failed
+}
+
+// write commits ops. One that can never be written, because it is out of bounds, takes no other with it,
+// since those are of other objects; it is noted in refused.
+func (w *writer) write(ctx context.Context, ops []store.Op, refused map[string]error) error {
+	_, err := w.store.Commit(ctx, store.Txn{Then: ops})
+	if fault.KindOf(err) == fault.Invalid && len(ops) > 1 {
+		half := len(ops) / 2
+		return errors.Join(w.write(ctx, ops[:half], refused), w.write(ctx, ops[half:], refused))
 	}
+	if err == nil {
+		return nil
+	}
+	w.log.Error("cannot write what was seen", "keys", len(ops), "first", ops[0].Key, "err", err)
+	if fault.KindOf(err) == fault.Invalid {
+		refused[ops[0].Key] = err
+		return nil
+	}
+	w.keep(ops, err)
+	return err
 }

@@ -169,3 +169,18 @@ func TestTriesComeLaterAndLater(t *testing.T) {
 		last = d
 	}
 }
+
+func TestAStatusThatCanNeverBeWrittenTakesNoOtherWithIt(t *testing.T) {
+	d, w, stop := writing(t)
+	defer stop()
+	w.put("/a", 1)
+	w.put("/poison", strings.Repeat("x", store.MaxValue+1))
+	w.put("/b", 1)
+	if err := w.flush(t.Context()); err != nil || d.has("/a") != "1" || d.has("/b") != "1" {
+		t.Errorf("a is %q, b %q, %v", d.has("/a"), d.has("/b"), err)
+	}
+	w.put("/poison", strings.Repeat("x", store.MaxValue+1))
+	if err := w.flush(t.Context(), "/poison"); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("who waits for it hears %v", err)
+	}
+}

@@ -96,7 +96,7 @@ func (m *Monitor) Negotiate(ctx context.Context) error {
 		return err
 	}
 	if !strings.EqualFold(uuid, m.o.UUID) {
-		return fault.New(fault.Conflict, "%s: the QEMU that answers has UUID %s, not %s: it is another VM's", m.o.name(), uuid, m.o.UUID)
+		return fault.New(fault.Conflict, "%s: the QEMU that answers has UUID %.40q, not %s: it is another VM's", m.o.name(), uuid, m.o.UUID)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -93,6 +94,20 @@ func (n *nesting) step(b byte) (over bool, err error) {
 	return n.depth == 0, nil
 }
 
+// maxWords bounds each text of QEMU's that goes on to people: into statuses, logs, terminals.
+const maxWords = 2 << 10
+
+// plain is a text of QEMU's as people may see it: one whose guest has taken it over says what it likes.
+func plain(s string) string {
+	s = strings.ToValidUTF8(s[:min(len(s), maxWords)], "")
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 {
+			return -1
+		}
+		return r
+	}, s)
+}
+
 // message is anything QEMU sends. Exactly one of greeting, answer (Return or Error) and event.
 type message struct {
 	QMP       *Greeting       `json:"QMP"`
@@ -125,7 +140,10 @@ func (d *decoder) decode() (message, error) {
 		return m, err
 	}
 	if err := json.Unmarshal(raw, &m); err != nil {
-		return m, fmt.Errorf("not a message: %w", err)
+		return m, fmt.Errorf("not a message: %s", plain(err.Error())) // it may quote what it read
+	}
+	if m.Error != nil {
+		m.Error.Class, m.Error.Desc = plain(m.Error.Class), plain(m.Error.Desc)
 	}
 	if m.QMP == nil && m.Return == nil && m.Error == nil && m.Event == "" {
 		return m, fmt.Errorf("neither greeting, answer nor event: %.80q", raw)

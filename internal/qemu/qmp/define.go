@@ -44,7 +44,7 @@ func (c call[A, R]) do(ctx context.Context, on Executor, args A, files ...*os.Fi
 		return r, err
 	}
 	if err := json.Unmarshal(raw, &r); err != nil {
-		return r, fault.New(fault.Internal, "QEMU's answer to %s is not what its schema says", c.name).Because(err)
+		return r, fault.New(fault.Internal, "QEMU's answer to %s is not what its schema says: %s", c.name, plain(err.Error()))
 	}
 	return r, nil
 }

@@ -2,6 +2,7 @@ package qmp
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -52,5 +53,15 @@ func TestALockedImageComesWithAHint(t *testing.T) {
 	p.refuse(p.hear(), ClassGeneric, `Failed to get "write" lock`)
 	if r := <-out; fault.HintOf(r.err) == "" {
 		t.Error("no hint")
+	}
+}
+
+func TestARefusalOfAQEMUThatCannotBeTrustedIsBoundedAndHarmless(t *testing.T) {
+	client, p := ready(t, Options{})
+	out := execute(t.Context(), client, Command{Name: "cont"})
+	long := `\u001b]0;root\u0007` + strings.Repeat("x", 2<<20)
+	p.say(`{"error": {"class": "%s", "desc": "%s"}, "id": %q}`, long, long, p.hear().ID)
+	if text := (<-out).err.Error(); !strings.Contains(text, "refused") || len(text) > 8<<10 || strings.ContainsAny(text, "\x1b\x07") {
+		t.Errorf("%d bytes: %.80q", len(text), text)
 	}
 }
