@@ -70,8 +70,10 @@ type Config struct {
 	Audit     Auditor
 	Volumes   Volumes
 	BootFiles BootFiles
-	Facts     func() host.Facts
-	Now       func() time.Time
+	// MakeRoom gives up what is kept for a full disk, and reports whether there was anything; nil for none.
+	MakeRoom func() bool
+	Facts    func() host.Facts
+	Now      func() time.Time
 	// Random returns n random bytes.
 	Random func(n int) []byte
 	// DeclaredBy is the host's own file that is its declaration; empty where `hv config apply` is

@@ -65,7 +65,11 @@ func (a *Actions) do(ctx context.Context, call Call, row Row, target operation.T
 		a.refused(ctx, call, row, target, err)
 		return Result{}, err
 	}
-	receipt, err := a.Audit.Append(ctx, record(call, row, target, c.wish, audit.Intent))
+	var receipt audit.Receipt
+	err = a.insist(row, func() (err error) {
+		receipt, err = a.Audit.Append(ctx, record(call, row, target, c.wish, audit.Intent))
+		return err
+	})
 	if err != nil {
 		return Result{}, fault.Wrap(err, "nothing is done that the audit log cannot record")
 	}
@@ -108,7 +112,11 @@ func (a *Actions) commit(ctx context.Context, c *change, seq int64, build func(*
 		if err := a.addOperation(c); err != nil {
 			return Result{}, err
 		}
-		done, err := a.Store.Commit(ctx, c.txn)
+		var done store.Result
+		err := a.insist(c.row, func() (err error) {
+			done, err = a.Store.Commit(ctx, c.txn)
+			return err
+		})
 		if err == nil {
 			op := operation.Operation{Wish: c.wish, Status: operation.Status{State: operation.Pending, Findings: c.notes}}
 			if c.status != nil {

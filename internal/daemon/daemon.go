@@ -30,6 +30,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/reconcile"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/boot"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/reserve"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
 	"github.com/hyper-nixos/hyper-nixos/internal/view"
@@ -133,6 +134,7 @@ type daemon struct {
 
 	vms     *qemu.Host
 	engine  *reconcile.Engine
+	reserve *reserve.Reserve
 	actions *action.Actions
 	view    *view.View
 	lines   *console.Lines
@@ -144,11 +146,13 @@ func (d *daemon) wire(ctx context.Context) {
 		Poke: func(uuid string) { d.engine.Poke(uuid) },
 	})
 	declared := ""
-	if _, err := os.Stat(d.Declaration); d.Declaration != "" && err == nil {
+	// One that is there and cannot be looked at stands all the same: it is told, not passed over.
+	if _, err := os.Stat(d.Declaration); d.Declaration != "" && !errors.Is(err, os.ErrNotExist) {
 		declared = d.Declaration
 	}
+	d.reserve = reserve.New(filepath.Join(d.State, "reserve"), reserve.Size)
 	d.actions = action.New(action.Config{
-		Store: d.store, Audit: d.audit, Volumes: d.volumes, BootFiles: d.boots,
+		Store: d.store, Audit: d.audit, Volumes: d.volumes, BootFiles: d.boots, MakeRoom: d.reserve.Give,
 		Facts: d.facts.known, Now: now, Random: random, DeclaredBy: declared, Log: d.Log,
 	})
 	d.engine = reconcile.New(reconcile.Config{
@@ -192,6 +196,10 @@ func (d *daemon) serve(ctx context.Context) error {
 	g.Go(func() error { return d.view.Run(ctx) })
 	g.Go(func() error { return d.engine.Run(ctx) })
 	g.Go(func() error { d.logs.Run(ctx, 30*time.Second); return nil })
+	g.Go(func() error {
+		d.reserve.Run(ctx, 30*time.Second, func(err error) { d.Log.Warn("no reserve for a full disk", "err", err) })
+		return nil
+	})
 	g.Go(func() error {
 		if err := d.declare(ctx); err != nil {
 			d.Log.Error("the declaration is not applied", "err", err, "hint", fault.HintOf(err))

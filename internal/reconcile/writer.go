@@ -22,7 +22,7 @@ type writer struct {
 	pending map[string]store.Op
 	order   []string
 	waiting []waiting // told by the next commit that takes everything
-	retry   bool         // something could not be written
+	retry   bool      // something could not be written
 	wake    chan struct{}
 }
 
