@@ -18,7 +18,7 @@ var floors = []floor{
 	{1, "internal/osfault model internal/nixlang internal/qemu/qmp internal/privilege"},
 	{2, "internal/feature internal/phase internal/policy internal/store internal/audit wire"},
 	{3, "internal/rule internal/config client"},
-	{4, "internal/qemu/machine"},
+	{4, "internal/qemu/machine internal/storage/folder"},
 	{5, "internal/plan internal/host/probe " + hands},
 	{6, "internal/action internal/view internal/reconcile web"},
 	{7, "internal/api/rest internal/api/graphql internal/cli"},

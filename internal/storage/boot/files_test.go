@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/folder"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 )
 
@@ -56,7 +57,7 @@ func TestAKernelIsKeptByItsContentAndOpenedSealed(t *testing.T) {
 
 func TestABadImportLeavesNothing(t *testing.T) {
 	path := t.TempDir()
-	if err := os.WriteFile(path+"/"+partial+"left", nil, 0o600); err != nil {
+	if err := os.WriteFile(path+"/"+folder.Partial+"left", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	f, err := Open(path)

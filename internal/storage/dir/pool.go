@@ -9,10 +9,10 @@ package dir
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -20,54 +20,29 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/osfault"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/folder"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 )
 
 // Pool is one folder of volumes.
 type Pool struct {
-	name string
-	path string
-	root *os.Root // nothing outside of the folder is reached through it
+	name   string
+	folder *folder.Folder
 }
-
-// partial ends the names of files that are still being made.
-const partial = ".part"
 
 // Open opens the pool in the folder at path, making it where it is missing, and takes away what an
 // earlier daemon had begun to make.
 func Open(name, path string) (*Pool, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, fault.New(fault.Unavailable, "cannot make the folder of pool %q", name).Because(err)
-	}
-	root, err := os.OpenRoot(path)
+	f, err := folder.Open(path, fmt.Sprintf("pool %q", name))
 	if err != nil {
-		return nil, fault.New(fault.Unavailable, "cannot open the folder of pool %q", name).Because(err)
+		return nil, err
 	}
-	p := &Pool{name: name, path: path, root: root}
-	if err := p.sweep(); err != nil {
-		return nil, errors.Join(err, p.Close())
-	}
-	return p, nil
+	return &Pool{name: name, folder: f}, nil
 }
 
 // Close closes the folder; open volumes stay open.
-func (p *Pool) Close() error { return p.root.Close() }
-
-func (p *Pool) sweep() error {
-	entries, err := fs.ReadDir(p.root.FS(), ".")
-	if err != nil {
-		return fault.New(fault.Unavailable, "cannot read the folder of pool %q", p.name).Because(err)
-	}
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), partial) {
-			if err := p.root.Remove(e.Name()); err != nil {
-				return fault.New(fault.Unavailable, "cannot remove what an import has left in pool %q", p.name).Because(err)
-			}
-		}
-	}
-	return nil
-}
+func (p *Pool) Close() error { return p.folder.Close() }
 
 var fileName = regexp.MustCompile(`^[0-9a-f-]{36}\.(raw|qcow2)$`)
 
@@ -87,7 +62,7 @@ func (p *Pool) Exists(_ context.Context, pool, file string) (bool, error) {
 	if err := p.check(pool, file); err != nil {
 		return false, err
 	}
-	_, err := p.root.Lstat(file)
+	_, err := p.folder.Lstat(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -99,23 +74,15 @@ func (p *Pool) Create(ctx context.Context, v storage.Volume) error {
 	if there, err := p.Exists(ctx, v.Spec.Pool, v.File); there || err != nil {
 		return err
 	}
-	tmp := v.File + partial
-	f, err := p.root.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return osfault.File(err, "cannot make the file of volume %q", v.Name)
-	}
-	if err := errors.Join(p.fill(ctx, f, tmp, v), f.Sync(), f.Close()); err != nil {
-		_ = p.root.Remove(tmp) // swept at the next start if not now
-		return osfault.File(err, "cannot make the file of volume %q", v.Name)
-	}
-	return p.publish(tmp, v.File)
+	err := p.folder.Make(func(f *os.File) (string, error) { return v.File, fill(ctx, f, v) })
+	return osfault.File(err, "cannot make the file of volume %q", v.Name)
 }
 
-func (p *Pool) fill(ctx context.Context, f *os.File, name string, v storage.Volume) error {
+func fill(ctx context.Context, f *os.File, v storage.Volume) error {
 	if v.Spec.Format == storage.Raw {
 		return f.Truncate(int64(v.Spec.Size))
 	}
-	cmd := exec.CommandContext(ctx, "qemu-img", "create", "-q", "-f", "qcow2", filepath.Join(p.path, name), strconv.FormatInt(int64(v.Spec.Size), 10)) // #nosec G204 -- names of our own making
+	cmd := exec.CommandContext(ctx, "qemu-img", "create", "-q", "-f", "qcow2", f.Name(), strconv.FormatInt(int64(v.Spec.Size), 10)) // #nosec G204 -- names of our own making
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {
 		return fault.New(fault.Unavailable, "qemu-img is missing").Try("apt-get install qemu-utils")
@@ -126,32 +93,15 @@ func (p *Pool) fill(ctx context.Context, f *os.File, name string, v storage.Volu
 	return nil
 }
 
-// publish gives a finished file its name, durably.
-func (p *Pool) publish(tmp, file string) error {
-	if err := p.root.Rename(tmp, file); err != nil {
-		return osfault.File(err, "cannot name %s in pool %q", file, p.name)
-	}
-	return p.sync()
-}
-
-// sync makes the folder's entries durable.
-func (p *Pool) sync() error {
-	d, err := p.root.Open(".")
-	if err != nil {
-		return osfault.File(err, "cannot open the folder of pool %q", p.name)
-	}
-	return osfault.File(errors.Join(d.Sync(), d.Close()), "cannot write the folder of pool %q", p.name)
-}
-
 // Delete removes a volume's file; one that is gone is no error.
 func (p *Pool) Delete(_ context.Context, v storage.Volume) error {
 	if err := p.check(v.Spec.Pool, v.File); err != nil {
 		return err
 	}
-	if err := p.root.Remove(v.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := p.folder.Remove(v.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return osfault.File(err, "cannot delete the file of volume %q", v.Name)
 	}
-	return p.sync()
+	return osfault.File(p.folder.Sync(), "cannot write the folder of pool %q", p.name)
 }
 
 // Open opens a volume's file anew, as an open file description of its own: QEMU's image locks belong
@@ -164,7 +114,7 @@ func (p *Pool) Open(_ context.Context, pool, file string, readOnly bool) (*os.Fi
 	if readOnly {
 		mode = os.O_RDONLY
 	}
-	f, err := p.root.OpenFile(file, mode, 0)
+	f, err := p.folder.OpenFile(file, mode, 0)
 	return f, osfault.File(err, "cannot open %s in pool %q", file, p.name)
 }
 
@@ -173,7 +123,7 @@ func (p *Pool) Allocated(_ context.Context, v storage.Volume) (model.Bytes, erro
 	if err := p.check(v.Spec.Pool, v.File); err != nil {
 		return 0, err
 	}
-	info, err := p.root.Lstat(v.File)
+	info, err := p.folder.Lstat(v.File)
 	if err != nil {
 		return 0, osfault.File(err, "cannot measure volume %q", v.Name)
 	}

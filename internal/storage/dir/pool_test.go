@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/folder"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 )
@@ -94,7 +95,7 @@ func TestAnImportIsThereWholeOrNotAtAll(t *testing.T) {
 
 func TestWhatAnEarlierDaemonHadBegunIsSwept(t *testing.T) {
 	path := t.TempDir()
-	left := filepath.Join(path, storage.VolumeFile(uid, storage.Raw)+partial)
+	left := filepath.Join(path, storage.VolumeFile(uid, storage.Raw)+folder.Partial)
 	if err := os.WriteFile(left, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
