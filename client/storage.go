@@ -34,7 +34,7 @@ func (c *Client) CreateVolume(ctx context.Context, project string, body wire.Cre
 type Progress func(sent, total model.Bytes)
 
 // ImportVolume makes a volume of size bytes of r: an image of body.Format; body.Size is not read.
-// There is no dry run of an import. progress may be nil.
+// A dry run sends nothing of r. progress may be nil.
 func (c *Client) ImportVolume(ctx context.Context, project string, body wire.CreateVolume, size model.Bytes, r io.Reader, progress Progress, ch Change) (Result, error) {
 	req := volumeRequest(http.MethodPut, model.Ref{Project: project, Name: body.Name}, "content")
 	req.query.text("format", string(body.Format))
@@ -64,7 +64,7 @@ func (c *Client) VolumePage(ctx context.Context, project string, opt ListOptions
 }
 
 // ImportBootFile stores size bytes of r as a kernel or an initrd; a name that exists gets the new
-// content. There is no dry run of an import. progress may be nil.
+// content. A dry run sends nothing of r. progress may be nil.
 func (c *Client) ImportBootFile(ctx context.Context, ref model.Ref, kind storage.BootKind, size model.Bytes, r io.Reader, progress Progress, ch Change) (Result, error) {
 	req := bootFileRequest(http.MethodPut, ref, "content")
 	req.query.text("kind", string(kind))

@@ -22,12 +22,15 @@ func bootFileKey(r model.Ref) string {
 }
 
 // ImportBootFile stores size bytes of r as a kernel or an initrd. A name that exists gets the new
-// content; a VM that runs keeps what it was started with.
+// content; a VM that runs keeps what it was started with. A dry run reads none of r.
 func (a *Actions) ImportBootFile(ctx context.Context, call Call, ref model.Ref, kind storage.BootKind, size model.Bytes, r io.Reader) (Result, error) {
 	target := bootFileTarget(ref)
 	if err := a.mayImport(ctx, call, target, kind, size); err != nil {
 		a.refused(ctx, call, BootFileImport, target, err)
 		return Result{}, err
+	}
+	if call.DryRun {
+		return a.do(ctx, call, BootFileImport, target, func(c *change) error { return a.foretell(ctx, c, kind, size) })
 	}
 	a.arriving.begin()
 	defer a.arriving.end(func(sha string) { a.dropContent(context.WithoutCancel(ctx), sha) })
@@ -65,6 +68,19 @@ func (a *Actions) ImportBootFile(ctx context.Context, call Call, ref model.Ref, 
 		a.arriving.doom(replaced)
 	}
 	return res, err
+}
+
+// foretell says what an import of a boot file would do.
+func (a *Actions) foretell(ctx context.Context, c *change, kind storage.BootKind, size model.Bytes) error {
+	old, found, err := store.Find[storage.BootFile](ctx, a.Store, bootFileKey(c.wish.Target.Ref))
+	if err != nil {
+		return err
+	}
+	c.step("store %s as a boot file (%s)", size, kind)
+	if found {
+		c.step("put it in the place of boot file %s (%s, %s)", old.Name, old.Kind, old.Size)
+	}
+	return nil
 }
 
 func (a *Actions) mayImport(ctx context.Context, call Call, t operation.Target, kind storage.BootKind, size model.Bytes) error {

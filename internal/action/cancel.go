@@ -44,6 +44,7 @@ func (a *Actions) CancelOperation(ctx context.Context, call Call, id string) (Re
 		if err := a.putBack(ctx, c, wish); err != nil {
 			return err
 		}
+		c.step("end operation %s (%s %s)", wish.ID, wish.Action, wish.Target.Name)
 		wish.CancelAsked = true
 		now := a.Now()
 		c.status = &operation.Status{State: operation.Done, Ended: &now}
@@ -61,6 +62,7 @@ func (a *Actions) putBack(ctx context.Context, c *change, wish operation.Wish) e
 	if o.PowerGeneration != wish.Generation || string(o.Spec.Power) == wish.Before {
 		return nil
 	}
+	c.step("wish vm %s %s again", o.Name, wish.Before)
 	o.Spec.Power = vm.Power(wish.Before)
 	o.Generation++
 	o.PowerGeneration = o.Generation

@@ -93,19 +93,19 @@ var (
 	VMLogs    = row("vm.logs", Member, core, true, false, Read, "GET", vmPath+"/logs/{log}", "read a VM's logs")
 
 	VolumeCreate = row("volume.create", Member, core, false, true, Level, "POST", project+"/volumes", "create an empty volume")
-	VolumeImport = row("volume.import", Member, core, false, false, Edge, "PUT", project+"/volumes/{name}/content", "import a volume's content")
+	VolumeImport = row("volume.import", Member, core, false, true, Edge, "PUT", project+"/volumes/{name}/content", "import a volume's content")
 	VolumeDelete = row("volume.delete", Member, core, false, true, Level, "DELETE", project+"/volumes/{name}", "delete a volume and what is on it")
 	VolumeList   = row("volume.list", Member, core, true, false, Read, "GET", project+"/volumes", "list volumes")
 	VolumeShow   = row("volume.show", Member, core, true, false, Read, "GET", project+"/volumes/{name}", "show a volume")
 
-	BootFileImport = row("boot-file.import", Member, core, false, false, Edge, "PUT", project+"/boot-files/{name}/content", "import a kernel or an initrd")
+	BootFileImport = row("boot-file.import", Member, core, false, true, Edge, "PUT", project+"/boot-files/{name}/content", "import a kernel or an initrd")
 	BootFileDelete = row("boot-file.delete", Member, core, false, true, Level, "DELETE", project+"/boot-files/{name}", "delete a kernel or an initrd")
 	BootFileShow   = row("boot-file.show", Member, core, true, false, Read, "GET", project+"/boot-files/{name}", "show a kernel or an initrd")
 	BootFileList   = row("boot-file.list", Member, core, true, false, Read, "GET", project+"/boot-files", "list kernels and initrds")
 
 	OperationList   = row("operation.list", Member, core, true, false, Read, "GET", "/v1/operations", "list operations")
 	OperationShow   = row("operation.show", Member, core, true, false, Read, "GET", "/v1/operations/{id}", "show an operation")
-	OperationCancel = row("operation.cancel", Member, core, true, false, Edge, "POST", "/v1/operations/{id}/actions/cancel", "cancel an operation")
+	OperationCancel = row("operation.cancel", Member, core, true, true, Edge, "POST", "/v1/operations/{id}/actions/cancel", "cancel an operation")
 
 	ConfigApply = row("config.apply", Root, core, false, true, Level, "PUT", "/v1/config", "apply a declaration")
 	ConfigShow  = row("config.show", Member, core, true, false, Read, "GET", "/v1/config", "show the declaration")

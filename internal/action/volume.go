@@ -84,7 +84,8 @@ func (a *Actions) newVolume(ctx context.Context, c *change, body wire.CreateVolu
 }
 
 // ImportVolume makes a volume of size bytes of r, which are an image of the format that body names.
-// The content is durable before the volume exists; if anything fails there is no volume.
+// The content is durable before the volume exists; if anything fails there is no volume. A dry run
+// reads none of it.
 func (a *Actions) ImportVolume(ctx context.Context, call Call, project string, body wire.CreateVolume, size model.Bytes, r io.Reader) (Result, error) {
 	target := volumeTarget(model.Ref{Project: project, Name: body.Name})
 	if err := a.Authorize(ctx, call, VolumeImport); err != nil { // before a byte is read
@@ -98,6 +99,10 @@ func (a *Actions) ImportVolume(ctx context.Context, call Call, project string, b
 			v, err := a.newVolume(ctx, c, body)
 			if err != nil {
 				return err
+			}
+			if call.DryRun {
+				c.step("store %s as a %s volume", size, v.Spec.Format)
+				return nil
 			}
 			v.SHA256, v.Spec.Size, err = a.Volumes.Receive(ctx, v.Spec.Pool, v.File, v.Spec.Format, size, r)
 			if err != nil {

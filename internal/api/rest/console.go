@@ -30,7 +30,7 @@ type consoleInput struct {
 
 type logInput struct {
 	Named
-	Log    string `path:"log" enum:"serial,qemu" doc:"what the guest wrote to its serial line, or what QEMU complained about"`
+	Log    string `path:"log" enum:"serial,serial-previous,qemu" doc:"what the guest wrote to its serial line, in this run or in the one before, or what QEMU complained about"`
 	Tail   int    `query:"tail" minimum:"-1" default:"-1" doc:"the last so many bytes; -1 for all there is"`
 	Follow bool   `query:"follow" doc:"go on with what is written from then on"`
 }

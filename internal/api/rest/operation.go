@@ -26,7 +26,7 @@ func (s *server) routeOperations() {
 	})
 	change(s, action.OperationCancel, func(ctx context.Context, in *struct {
 		ByID
-		Once
+		Making
 	}) (action.Result, error) {
 		return s.Actions.CancelOperation(ctx, in.call(ctx), in.ID)
 	})

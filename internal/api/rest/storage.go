@@ -23,7 +23,7 @@ type createVolume struct {
 
 type importVolume struct {
 	Named
-	Once
+	Making
 	Format  string `query:"format" doc:"raw or qcow2; raw when absent, never guessed"`
 	Pool    string `query:"pool"`
 	Labels  string `query:"labels" maxLength:"8192" doc:"tier=web,env=test"`
@@ -32,7 +32,7 @@ type importVolume struct {
 
 type importBootFile struct {
 	Named
-	Once
+	Making
 	Kind    string `query:"kind" required:"true" doc:"kernel or initrd"`
 	Content upload
 }

@@ -324,6 +324,9 @@ func TestLogsAreReadAndFollowed(t *testing.T) {
 	}
 	_, err := h.Logs(t.Context(), ref("web"), "qemu", client.LogOptions{})
 	refusal(t, err, fault.NotFound, "no qemu log yet")
+	before, err := h.Logs(t.Context(), ref("web"), "serial-previous", client.LogOptions{})
+	h.must(err)
+	_ = before.Close()
 
 	r, err := h.Logs(t.Context(), ref("web"), "serial", client.LogOptions{Follow: true})
 	h.must(err)

@@ -196,6 +196,6 @@ leaves nothing half done.`,
 			return change.Run(cmd.Context(), s, all...)
 		},
 	}
-	cmd.Flags().BoolVar(&s.NoWait, "no-wait", false, "do not wait until they have ended")
+	s.Mutates(cmd)
 	return cmd
 }

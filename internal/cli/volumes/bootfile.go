@@ -63,7 +63,7 @@ gets the new content; a VM that runs keeps what it was started with. The same co
 	}
 	cmd.Flags().StringVar(&kind, "kind", "", "kernel or initrd")
 	session.Values(cmd, "kind", string(storage.KernelFile), string(storage.InitrdFile))
-	waits(s, cmd)
+	s.Mutates(cmd)
 	return cmd
 }
 

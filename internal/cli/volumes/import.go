@@ -59,13 +59,8 @@ A volume that holds the same content already is left as it is.`,
 		},
 	}
 	shape(cmd, &format, &pool, &labels)
-	waits(s, cmd)
+	s.Mutates(cmd)
 	return cmd
-}
-
-// waits gives an import its flags: there is nothing to plan, so there is no dry run of one.
-func waits(s *session.Session, cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&s.NoWait, "no-wait", false, "do not wait for the operation, only say its ID")
 }
 
 // second completes the second argument with files.
