@@ -64,9 +64,6 @@ func New(o Options) *Client {
 // Close lets go of idle connections. Streams that are open stay open.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
-// Address is the other end, as errors call it.
-func (c *Client) Address() string { return c.options.Address }
-
 // Change is how a change is asked for. The zero value asks for it plainly.
 type Change struct {
 	DryRun bool // answer what would be done, and do nothing

@@ -1,6 +1,6 @@
 // Package action is the only way in which anything changes: one typed method per change, each
-// through the same gate (may you? is the feature on? does the phase allow it? do the rules?), each
-// audited before and after, each durable as one store transaction before it is acknowledged.
+// through the same gate (may you? is the feature on?) and held against the rules, each audited before
+// and after, each durable as one store transaction before it is acknowledged.
 //
 // What lives here: the action table, the gate, the writing of wishes. What does not: reading
 // (package view), decoding and encoding (api/*), and making wishes come true (package reconcile).
@@ -109,5 +109,5 @@ var (
 	configTarget = operation.Target{Kind: "config", Ref: model.Ref{Project: store.HostWide, Name: "current"}}
 )
 
-// ConfigKey is the key of the standing declaration, a config.Applied.
-func ConfigKey() string { return store.SpecKey(configRef) }
+// configKey is the key of the standing declaration, a config.Applied.
+func configKey() string { return store.SpecKey(configRef) }

@@ -78,7 +78,7 @@ func (a *Actions) apply(ctx context.Context, call Call, decl config.Declaration,
 		}
 		now := a.Now()
 		c.status = &operation.Status{State: operation.Done, Ended: &now, Findings: c.notes}
-		c.require(store.ModRevision(ConfigKey(), kv.ModRevision))
+		c.require(store.ModRevision(configKey(), kv.ModRevision))
 		if applied = before.Applied; slices.Equal(applied.Declaration, encoded) {
 			c.wish.Generation = applied.Generation
 			return nil // it stands; what has moved away from it since is wished back
@@ -88,7 +88,7 @@ func (a *Actions) apply(ctx context.Context, call Call, decl config.Declaration,
 			applied.Source = a.DeclaredBy
 		}
 		c.wish.Generation = applied.Generation
-		return c.put(ConfigKey(), applied)
+		return c.put(configKey(), applied)
 	})
 	if err != nil || call.DryRun || res.repeated {
 		return res, err
@@ -109,7 +109,7 @@ type standing struct {
 }
 
 func (a *Actions) standing(ctx context.Context) (standing, store.KV, error) {
-	got, kv, err := store.Get[config.Applied](ctx, a.Store, ConfigKey())
+	got, kv, err := store.Get[config.Applied](ctx, a.Store, configKey())
 	if err != nil && fault.KindOf(err) == fault.NotFound {
 		return standing{}, kv, nil
 	}
@@ -250,7 +250,7 @@ func (a *Actions) completed(ctx context.Context, applied config.Applied) error {
 		return nil
 	}
 	applied.Complete = true
-	op, err := store.PutJSON(ConfigKey(), applied, 0)
+	op, err := store.PutJSON(configKey(), applied, 0)
 	if err == nil {
 		_, err = a.Store.Commit(ctx, store.Txn{Then: []store.Op{op}})
 	}

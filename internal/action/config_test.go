@@ -146,7 +146,7 @@ func TestAnApplyThatWasCutOffIsFinishedByTheNextStart(t *testing.T) {
 	d.must(err)
 	applied := stands.Applied
 	applied.Generation, applied.Declaration, applied.Complete = 2, decl, false
-	op, err := store.PutJSON(ConfigKey(), applied, 0)
+	op, err := store.PutJSON(configKey(), applied, 0)
 	d.must(err)
 	_, err = d.Store.Commit(t.Context(), store.Txn{Then: []store.Op{op}})
 	d.must(err)
@@ -176,7 +176,7 @@ func TestAVMThatACutOffApplyForgotIsStoppedByTheNext(t *testing.T) {
 	stands, _, err := d.standing(t.Context())
 	d.must(err)
 	stands.Declaration, stands.Complete = d.declare(`{}`), false
-	op, err := store.PutJSON(ConfigKey(), stands.Applied, 0)
+	op, err := store.PutJSON(configKey(), stands.Applied, 0)
 	d.must(err)
 	_, err = d.Store.Commit(t.Context(), store.Txn{Then: []store.Op{op}})
 	d.must(err)
@@ -216,7 +216,7 @@ func TestADeclarationIsMatchedWithTheRevisionThatWasSeen(t *testing.T) {
 	stale.IfMatch = 1 << 40
 	_, err := d.ApplyConfig(t.Context(), stale, d.declare(`{}`))
 	told(t, err, fault.Precondition, "has changed since revision")
-	if !strings.Contains(ConfigKey(), "config") {
-		t.Error(ConfigKey())
+	if !strings.Contains(configKey(), "config") {
+		t.Error(configKey())
 	}
 }

@@ -48,7 +48,7 @@ func (a *Actions) Authorize(ctx context.Context, call Call, r Row) error {
 // revision. Without a declaration it is that of the defaults.
 func (a *Actions) Resolution(ctx context.Context) (feature.Resolution, int64, error) {
 	var decl config.Declaration
-	kv, err := a.Store.Get(ctx, ConfigKey())
+	kv, err := a.Store.Get(ctx, configKey())
 	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return feature.Resolution{}, 0, err
 	}

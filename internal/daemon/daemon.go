@@ -233,7 +233,7 @@ func (d *daemon) listen(ctx context.Context) (net.Listener, error) {
 func (d *daemon) uuid(ctx context.Context, ref model.Ref) (string, error) {
 	o, _, err := store.Get[vm.Object](ctx, d.store, store.SpecKey(store.Ref{Kind: "vm", Project: ref.Project, Name: ref.Name}))
 	if fault.KindOf(err) == fault.NotFound {
-		return "", fault.New(fault.NotFound, "there is no vm %q", ref.String()).Try("hv vm list")
+		return "", fault.New(fault.NotFound, "there is no vm %q", ref.String()).Try("hv vm list").WithCode("HV-VM-021")
 	}
 	return o.Spec.UUID, err
 }

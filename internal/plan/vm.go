@@ -139,7 +139,7 @@ func alive(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 		return p, fault.New(fault.Unavailable, "vm %q runs as process %d and cannot be asked: %s", in.Wish.Name, in.Seen.Process.PID, in.Seen.Silent).
 			Try("hv vm kill %s ends it", in.Wish.Name).WithCode("HV-VM-010")
 	case "shutdown", "guest-panicked", "internal-error":
-		return over(in, p, wish)
+		return over(in, p, wish), nil
 	case "prelaunch":
 		switch wish {
 		case vm.Off:
@@ -151,14 +151,14 @@ func alive(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 		p.Reached = true
 		return p, nil
 	case "running":
-		return running(in, p, wish)
+		return running(in, p, wish), nil
 	}
 	switch wish { // its vCPUs are stopped
 	case vm.On:
 		p.Steps = []Step{{Kind: Continue, Name: "let it run"}}
 		p.Reached = true
 	case vm.Off:
-		return powerDown(in, p, Step{Kind: Continue, Name: "let it run, so that it can power itself off"})
+		return powerDown(in, p, Step{Kind: Continue, Name: "let it run, so that it can power itself off"}), nil
 	default:
 		p.Reached = true
 	}
@@ -166,7 +166,7 @@ func alive(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 }
 
 // running plans for a VM whose vCPUs run.
-func running(in VMInput, p Plan, wish vm.Power) (Plan, error) {
+func running(in VMInput, p Plan, wish vm.Power) Plan {
 	switch wish {
 	case vm.Off:
 		return powerDown(in, p)
@@ -177,7 +177,7 @@ func running(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 	if p.StopAsked != nil { // the wish before this one was to power off, and the guest may be at it
 		if in.Now.Before(p.StopAsked.Deadline) {
 			p.Until = p.StopAsked.Deadline
-			return p, nil
+			return p
 		}
 		p.StopAsked = nil
 	}
@@ -185,34 +185,34 @@ func running(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 		p.Steps = append(p.Steps, Step{Kind: Reset, Name: "reset it"})
 	}
 	p.Reached = true
-	return p, nil
+	return p
 }
 
 // over plans for a QEMU whose guest has ended: the process goes, and if the wish is newer than the
 // end, the next look starts it again.
-func over(in VMInput, p Plan, wish vm.Power) (Plan, error) {
+func over(in VMInput, p Plan, wish vm.Power) Plan {
 	p.Steps = []Step{{Kind: Quit, Name: "end QEMU"}, {Kind: Cleanup, Name: "take away what it has left"}}
 	p.Reached = wish == vm.Off
 	if !p.Reached {
 		p.Until = in.Now
 	}
-	return p, nil
+	return p
 }
 
 // pressAgain is how long a guest gets to hear its power button: one that is still booting does not.
 const pressAgain = 10 * time.Second
 
 // powerDown asks the guest for each wish, again and again until the deadline.
-func powerDown(in VMInput, p Plan, before ...Step) (Plan, error) {
+func powerDown(in VMInput, p Plan, before ...Step) Plan {
 	if last := in.Last; last != nil && last.StopAsked != nil && last.StopAsked.PowerGeneration == in.Wish.PowerGeneration {
-		return askAgain(in, p, *last.StopAsked), nil
+		return askAgain(in, p, *last.StopAsked)
 	}
 	p.Steps = append(p.Steps, before...)
 	p.Steps = append(p.Steps, Step{Kind: PowerDown, Name: "ask the guest to power off"})
 	deadline := in.Now.Add(time.Duration(in.Effective.StopTimeout) * time.Second)
 	p.StopAsked = &vm.StopAsked{PowerGeneration: in.Wish.PowerGeneration, Deadline: deadline, Again: in.Now.Add(pressAgain)}
 	p.Until = earlier(p.StopAsked.Again, deadline)
-	return p, nil
+	return p
 }
 
 // askAgain presses the button of a guest that was asked already, when it is time for that.
