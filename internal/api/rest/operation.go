@@ -10,7 +10,7 @@ import (
 
 // ByID names an operation.
 type ByID struct {
-	ID string `path:"id" pattern:"^[0-9a-f]{1,16}$" patternDescription:"up to 16 hex digits" doc:"the ID, or a beginning of it that only it has"`
+	ID string `path:"id" minLength:"1" maxLength:"64" doc:"the ID (16 hex digits), or a beginning of it that only it has"`
 }
 
 type oneOperation struct{ Body operation.Operation }

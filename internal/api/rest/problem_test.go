@@ -94,7 +94,7 @@ func TestWhatDoesNotFitIsToldAllAtOnce(t *testing.T) {
 		"unknown parameters":                {"GET", vms + "?limt=3&x=1", ``, nil, 422, wire.CodeInvalid, 2, "unknown query parameter"},
 		"limits out of range":               {"GET", vms + "?limit=1001&from=-1", ``, nil, 422, wire.CodeInvalid, 2, "1000"},
 		"a project that is no name":         {"GET", "/v1/projects/a%2Fb/vms", ``, nil, 422, wire.CodeInvalid, 1, "path.project"},
-		"an ID that is none":                {"GET", "/v1/operations/xyz", ``, nil, 422, wire.CodeInvalid, 1, "path.id"},
+		"an ID that is too long":            {"GET", "/v1/operations/" + strings.Repeat("a", 65), ``, nil, 422, wire.CodeInvalid, 1, "id"},
 		"a patch that is none":              {"PATCH", vms + "/a", `[`, nil, 404, "", 0, "there is no vm"},
 		"a log that is none":                {"GET", vms + "/a/logs/kernel", ``, nil, 422, wire.CodeInvalid, 1, "serial"},
 		"too large":                         {"POST", vms, `{"name":"` + strings.Repeat("a", maxBody) + `"}`, nil, 413, wire.CodeTooLarge, 0, "too large"},
@@ -256,6 +256,11 @@ func TestImportsAreStreamedAndBounded(t *testing.T) {
 	_, err = h.ImportBootFile(ctx, ref("x"), "kernel", 513*model.MiB, zeros{}, // refused before a byte is sent
 		func(sent, _ model.Bytes) { t.Errorf("%s were sent", sent) }, client.Change{})
 	refusal(t, err, fault.Invalid, "512MiB")
+	dry, err := h.ImportVolume(ctx, "", wire.CreateVolume{Name: "more"}, size, zeros{},
+		func(sent, _ model.Bytes) { t.Errorf("a dry run sent %s", sent) }, client.Change{DryRun: true})
+	if h.must(err); len(dry.Preview.Plan) == 0 {
+		t.Errorf("%+v", dry)
+	}
 	_, err = h.ImportVolume(ctx, "", wire.CreateVolume{Name: "q", VolumeSpec: v.Spec}, 0, strings.NewReader(""), nil, client.Change{})
 	if err == nil {
 		t.Error("an empty volume was imported")

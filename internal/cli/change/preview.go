@@ -3,6 +3,7 @@ package change
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/client"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
@@ -65,12 +66,25 @@ func (c Change) plan(s *session.Session, p wire.Preview) {
 	report.Findings(s.Err, p.Findings)
 }
 
-// Plan prints the steps of a plan, numbered, each with its details.
+// Plan prints the steps of a plan, numbered, each with its details. Those are a command's arguments: an
+// option and its value share a line.
 func Plan(s screen.Screen, steps []wire.PlanStep) {
 	for i, step := range steps {
 		fmt.Fprintf(s, "%3d. %s\n", i+1, screen.Safe(step.Name))
-		for _, d := range step.Detail {
-			fmt.Fprintf(s, "       %s\n", screen.Safe(d))
+		for d := range step.Detail {
+			before := "\n       "
+			switch {
+			case d == 0:
+				before = "       "
+			case isOption(step.Detail[d-1]) && !isOption(step.Detail[d]):
+				before = " "
+			}
+			fmt.Fprint(s, before+screen.Safe(step.Detail[d]))
+		}
+		if len(step.Detail) > 0 {
+			fmt.Fprintln(s)
 		}
 	}
 }
+
+func isOption(arg string) bool { return strings.HasPrefix(arg, "-") }

@@ -73,9 +73,11 @@ func TestPicturesSayWhatIsDoneAndForHowLong(t *testing.T) {
 	begun := time.Now()
 	done := operation.Step{Name: "make room", State: operation.Done, Started: &begun}
 	for want, o := range map[string]operation.Operation{
-		"3.0 s":                 {},
-		"vm/web: pending 3.0 s": op(operation.Pending),
-		"vm/web: launch 3.0 s":  op(operation.Running, done, operation.Step{Name: "launch", State: operation.Running}),
+		"3.0 s":                                   {},
+		"vm/web: waiting for its turn 3.0 s":      op(operation.Pending),
+		"vm/web: running 3.0 s":                   op(operation.Running),
+		"vm/web: waiting (done: make room) 3.0 s": op(operation.Running, done),
+		"vm/web: launch 3.0 s":                    op(operation.Running, done, operation.Step{Name: "launch", State: operation.Running}),
 		"vm/web: copy [###########...........] 50 %": op(operation.Running, operation.Step{
 			Name: "copy", State: operation.Running, Progress: &operation.Progress{Done: 5, Total: 10, Unit: "bytes"},
 		}),

@@ -65,6 +65,12 @@ func describe(op operation.Operation, took time.Duration) string {
 		return output.Took(took)
 	}
 	text := subject(op) + ": " + string(op.State)
+	switch n := len(op.Steps); {
+	case op.State == operation.Pending:
+		text = subject(op) + ": waiting for its turn"
+	case n > 0: // the steps that are known are done; the guest has its time
+		text = subject(op) + ": waiting (done: " + screen.Safe(op.Steps[n-1].Name) + ")"
+	}
 	for _, step := range op.Steps {
 		if step.State.Ended() {
 			continue

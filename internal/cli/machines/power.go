@@ -22,7 +22,7 @@ type verb struct {
 var verbs = []verb{
 	{vm.VerbStart, "started", "Start VMs", `Starts VMs, and waits until their vCPUs run.
 
-A VM whose guest powered itself off, or that crashed, is started anew. One that is paused goes on with resume.`},
+A VM whose guest powered itself off, or that crashed, is started anew. One that is paused goes on.`},
 	{vm.VerbStop, "stopped", "Ask guests to power off", `Asks the guests of VMs to power off, as their power button does, and waits until they have.
 
 A guest gets the time that its spec says (stopTimeout, 60 s when absent) or --grace. One that has not powered off by

@@ -63,7 +63,10 @@ func (s *Session) Findings(l finding.List) {
 // Table prints t, or what to do next where it is empty.
 func (s *Session) Table(t *output.Table, empty string) error {
 	if len(t.Rows) == 0 {
-		s.Notice(empty)
+		if s.Selector != "" {
+			empty = "nothing has labels that match " + s.Selector
+		}
+		s.Notice("%s", empty)
 		return nil
 	}
 	return t.Write(s.Out, s.Output == output.Wide)

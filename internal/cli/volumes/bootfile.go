@@ -2,6 +2,7 @@ package volumes
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,7 +42,11 @@ gets the new content; a VM that runs keeps what it was started with. The same co
 		ValidArgsFunction: second,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if kind != string(storage.KernelFile) && kind != string(storage.InitrdFile) {
-				return report.Usage("--kind kernel, or --kind initrd", "--kind %q: say what the file is", kind)
+				what := "--kind is missing: say what the file is"
+				if kind != "" {
+					what = fmt.Sprintf("--kind %q: there is no such value", kind)
+				}
+				return report.Usage("--kind kernel, or --kind initrd", "%s", what)
 			}
 			from, err := open(args[1])
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/change"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/follow"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
@@ -30,7 +32,8 @@ func importVolume(s *session.Session) *cobra.Command {
 		Short: "Make a volume of a disk image",
 		Long: `Makes a volume of a disk image. The file is read here, with your rights, and streamed to the host.
 
---format says what the file is: raw, or qcow2. It is never guessed from its content, which a guest may have written.
+--format says what the file is: raw, or qcow2. It is never guessed from its content, which a guest may have written:
+a file that begins like another format is refused until --format is given.
 A volume that holds the same content already is left as it is.`,
 		Example:           "  hv volume import web-root ./debian.qcow2 --format qcow2",
 		Args:              session.Exactly("NAME", "FILE"),
@@ -45,6 +48,11 @@ A volume that holds the same content already is left as it is.`,
 				return err
 			}
 			defer from.close()
+			if !cmd.Flags().Changed("format") {
+				if err := from.plainly(); err != nil {
+					return err
+				}
+			}
 			c, err := s.Client()
 			if err != nil {
 				return err
@@ -100,6 +108,30 @@ func open(path string) (*source, error) {
 		return nil, fault.New(fault.Unreadable, "cannot import %s", path).Because(err)
 	}
 	return &source{path, f, model.Bytes(info.Size())}, nil
+}
+
+// begins are the first bytes of images that are no raw ones, and what to do with such a file.
+var begins = []struct{ magic, what, try string }{
+	{"QFI\xfb", "a qcow2 image", "--format qcow2"},
+	{"KDMV", "a VMDK image", "qemu-img convert -O qcow2 OLD NEW, then --format qcow2"},
+	{"vhdxfile", "a VHDX image", "qemu-img convert -O qcow2 OLD NEW, then --format qcow2"},
+	{"<<< Oracle VM VirtualBox", "a VDI image", "qemu-img convert -O qcow2 OLD NEW, then --format qcow2"},
+}
+
+// plainly refuses a file that nobody called raw and that begins like something else. It is a question to the
+// user, no guess: with --format the file is what that says.
+func (f *source) plainly() error {
+	head := make([]byte, 32)
+	n, err := f.file.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fault.New(fault.Unreadable, "cannot read %s", f.path).Because(err)
+	}
+	for _, b := range begins {
+		if strings.HasPrefix(string(head[:n]), b.magic) {
+			return report.Usage(b.try+"; or --format raw, to keep its bytes as they are", "%s begins like %s, and --format does not say what it is", f.path, b.what)
+		}
+	}
+	return nil
 }
 
 func (f *source) close() { _ = f.file.Close() }

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
 )
@@ -42,6 +43,27 @@ func TestOnlyRegularFilesAreImported(t *testing.T) {
 		const sum = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 		if f.size != 3 || f.is("another") || !f.is(sum) || !f.is(sum) { // twice: it is read again from its beginning
 			t.Errorf("%s: %d bytes", path, f.size)
+		}
+	}
+}
+
+func TestAnImageIsNotTakenForRawUnlessThatIsSaid(t *testing.T) {
+	for text, says := range map[string]string{
+		"QFI\xfb and more": "begins like a qcow2 image", "KDMV": "a VMDK image", "vhdxfile": "a VHDX image", "\x00\x00": "", "QFI": "",
+		"<<< Oracle VM VirtualBox Disk Image >>>": "a VDI image", strings.Repeat("x", 100): "",
+	} {
+		path := filepath.Join(t.TempDir(), "image")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(f.close)
+		err = f.plainly()
+		if (err == nil) != (says == "") || err != nil && (!strings.Contains(err.Error(), says) || report.CodeOf(err) != report.Misused) {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }

@@ -50,8 +50,11 @@ func create(s *session.Session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if body.Size, err = model.ParseBytes(size); err != nil || size == "" {
-				return report.Usage("--size 10GiB", "--size %q: say how large the volume is to be", size)
+			if size == "" {
+				return report.Usage("--size 10GiB", "--size is missing: say how large the volume is to be")
+			}
+			if body.Size, err = model.ParseBytes(size); err != nil {
+				return report.Usage("--size 10GiB", "--size: %v", err)
 			}
 			return change.Run(cmd.Context(), s, change.Change{Noun: "volume", Name: args[0], Verb: "create", Past: "created",
 				Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
