@@ -78,9 +78,6 @@ func described(row action.Row) string {
 	if row.Access() == action.Root {
 		who = "Only root may."
 	}
-	if row.Wish() != action.Read && !row.Hardened() {
-		who += " Not in the hardened phase."
-	}
 	return who
 }
 

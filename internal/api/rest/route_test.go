@@ -78,7 +78,8 @@ func TestTheListOfActionsIsThatOfTheTable(t *testing.T) {
 Made from the action table by ` + "`go test ./internal/api/rest -update`" + `.
 
 Everything that can be asked of a daemon, by any way. *Who*: members are the users in the group
-` + "`hypervisor`" + `. *Hardened*: allowed in the hardened phase. *Dry run*: its plan can be asked for. *Wish*:
+` + "`hypervisor`" + `. *Hardened*: to be allowed in the hardened phase, which
+this build does not have yet. *Dry run*: its plan can be asked for. *Wish*:
 a level wish stays true until a newer one takes its place, an edge wish happens once, a read changes
 nothing.
 
