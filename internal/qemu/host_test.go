@@ -3,11 +3,14 @@
 package qemu_test
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -166,6 +169,34 @@ func TestWhileAMonitorIsDialledTheProcessCanBeSeenToDie(t *testing.T) {
 		t.Errorf("%+v", end.Error)
 	}
 	d.State("web", vm.StateCrashed)
+}
+
+// A QEMU that hangs must not hold up who ends it, nor the workers that other VMs wait for.
+func TestAQEMUThatHangsIsSilentSoon(t *testing.T) {
+	d, uuid := started(t)
+	d.Stop() // nobody else looks
+	h := d.Hand()
+	if seen, err := h.Observe(t.Context(), uuid); err != nil || seen.RunState != "running" {
+		t.Fatalf("%+v, %v", seen, err)
+	}
+	if err := syscall.Kill(d.PID("web"), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for state := byte(0); state != 'T'; { // it takes a moment
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", d.PID("web")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		state = stat[bytes.LastIndexByte(stat, ')')+2]
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if seen, err := h.Observe(ctx, uuid); err != nil || seen.Silent == "" || seen.Process == nil {
+		t.Errorf("%+v, %v", seen, err)
+	}
+	if err := h.Kill(ctx, uuid); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestAnOverflowOfEventsIsALookAndNoLoss(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -146,12 +147,20 @@ func (p *process) exit(ctx context.Context) string {
 	return ""
 }
 
+// statusWithin is how long a QEMU may take to say its run state, which takes it a millisecond. Every look
+// begins with it, a look that is to end a QEMU that hangs too, and there are few workers for all VMs.
+const statusWithin = 5 * time.Second
+
+var errSilent = errors.New("QEMU is silent")
+
 func (p *process) status(ctx context.Context) (qmp.Status, error) {
 	m, err := p.monitor(ctx)
 	if err != nil {
 		return qmp.Status{}, err
 	}
-	return qmp.QueryStatus(ctx, m)
+	short, cancel := context.WithTimeoutCause(ctx, statusWithin, errSilent)
+	defer cancel()
+	return qmp.QueryStatus(short, m)
 }
 
 // maxReason is more than any ShutdownCause (qapi/run-state.json) has. It goes into statuses.
