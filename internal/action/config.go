@@ -148,10 +148,17 @@ func (a *Actions) clashes(ctx context.Context, decl config.Declaration) finding.
 func planVMs(c *change, before, after config.Declaration, gone []string) {
 	c.step("make this declaration the one that stands")
 	for _, name := range after.Names() {
-		if _, was := before.VMs[name]; was {
-			c.step("vm %s: as declared", name)
-		} else {
+		old, was := before.VMs[name]
+		now := after.VMs[name]
+		switch edited := vm.Diff(old.Spec, now.Spec); {
+		case !was:
 			c.step("vm %s: create", name)
+		case len(edited) > 0:
+			c.step("vm %s: edit %s", name, strings.Join(edited, ", "))
+		case !maps.Equal(old.Labels, now.Labels):
+			c.step("vm %s: edit labels", name)
+		default:
+			c.step("vm %s: stays as it is declared", name)
 		}
 	}
 	for _, name := range gone {

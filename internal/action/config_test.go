@@ -123,6 +123,25 @@ func TestADeclarationThatCannotBeIsRefusedWhole(t *testing.T) {
 	}
 }
 
+func TestADryApplySaysWhatBecomesOfEachVM(t *testing.T) {
+	d := newDesk(t)
+	d.apply(`"kept":{` + small + `},"grown":{` + small + `},"told":{` + small + `},"gone":{` + small + `}`)
+	dry := root
+	dry.DryRun = true
+	res, err := d.ApplyConfig(t.Context(), dry, d.declare(`{"hypervisor":{"vms":{"kept":{`+small+`},"new":{`+small+`},
+		"grown":{`+small+`,"cpus":2},"told":{`+small+`,"labels":{"a":"b"}}}}}`))
+	d.must(err)
+	var got []string
+	for _, s := range res.Preview.Plan {
+		got = append(got, s.Name)
+	}
+	want := "make this declaration the one that stands; vm grown: edit cpus; vm kept: stays as it is declared; vm new: create; " +
+		"vm told: edit labels; vm gone: stop; it and its volumes are kept"
+	if strings.Join(got, "; ") != want {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestOfTwoAppliesAtOnceOneIsRefusedAndSaysSo(t *testing.T) {
 	d := newDesk(t)
 	d.applying.Lock() // the first one is at work

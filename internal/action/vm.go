@@ -96,7 +96,7 @@ func (a *Actions) lost(ctx context.Context, project string, def vm.Definition) f
 		if err != nil && fault.KindOf(err) == fault.NotFound {
 			found = append(found, finding.Finding{
 				Code: "HV-VM-017", Severity: finding.Refused, Subject: []string{kind + "/" + name},
-				What: fmt.Sprintf("%s: there is no %s %q", path, kind, name), Path: config.VMPath(def.Name) + "." + path, Remedy: remedy,
+				What: fmt.Sprintf("vm %q: %s: there is no %s %q", def.Name, path, kind, name), Path: config.VMPath(def.Name) + "." + path, Remedy: remedy,
 			})
 		}
 	}

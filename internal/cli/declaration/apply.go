@@ -17,6 +17,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
@@ -113,17 +114,21 @@ func tellPreview(s *session.Session, p wire.Preview) {
 func changeLine(s screen.Screen, c wire.Change) string {
 	switch c.Kind {
 	case "added":
-		return s.Paint(screen.Green, "+ "+screen.Safe(c.Path)+" = "+short(c.New))
+		return s.Paint(screen.Green, "+ "+screen.Safe(c.Path)+" = "+short(c.Path, c.New))
 	case "removed":
-		return s.Paint(screen.Red, "- "+screen.Safe(c.Path)+" = "+short(c.Old))
+		return s.Paint(screen.Red, "- "+screen.Safe(c.Path)+" = "+short(c.Path, c.Old))
 	}
-	return s.Paint(screen.Yellow, "~ "+screen.Safe(c.Path)+": "+short(c.Old)+" → "+short(c.New))
+	return s.Paint(screen.Yellow, "~ "+screen.Safe(c.Path)+": "+short(c.Path, c.Old)+" → "+short(c.Path, c.New))
 }
 
 // maxValue is the most of a value that a line of a change shows, in characters.
 const maxValue = 100
 
-func short(v any) string {
+// short is a value in a line: memory as a size, whatever else as JSON, cut.
+func short(path string, v any) string {
+	if n, ok := v.(float64); ok && strings.HasSuffix(path, ".memory") {
+		return model.Bytes(n).String()
+	}
 	text, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Sprint(v)
