@@ -102,7 +102,7 @@ func (s *Stream) wants(ev wire.Event) bool {
 
 // event is what one change of the store tells the world; ok is false for what concerns nobody.
 func (v *View) event(ev store.Event) (out wire.Event, ok bool) {
-	out = wire.Event{SpecVersion: "1.0", Source: v.Facts().Name, Time: v.Now().UTC()}
+	out = wire.Event{SpecVersion: "1.0", Source: v.Facts().Name, Time: moment(ev, v.Now().UTC())}
 	if ref, writer, err := store.ParseStatus(ev.KV.Key); err == nil {
 		return v.statusEvent(out, ref, writer, ev)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
@@ -55,6 +56,23 @@ func TestEventsTellWhatHappened(t *testing.T) {
 			t.Errorf("%+v", ev)
 		}
 		last = ev.Revision
+	}
+}
+
+func TestAnEventThatIsReadLateTellsWhenItHappened(t *testing.T) {
+	d := newDesk(t)
+	d.run()
+	created, ended := noon.Add(-2*time.Hour), noon.Add(-time.Hour)
+	done := operation.Status{State: operation.Done, Steps: []operation.Step{{Name: "launch", Started: &created, Ended: &ended}}}
+	d.commit(put(t, store.SpecKey(ref("operation", "a1")), operation.Wish{ID: "a1", Created: created}))
+	d.commit(put(t, store.StatusKey(ref("operation", "a1"), "reconcile"), done))
+	d.commit(put(t, store.SpecKey(ref("operation", "a1")), operation.Wish{ID: "a1", Created: created, CancelAsked: true}))
+	s, err := d.Events(t.Context(), 1, nil, "")
+	d.must(err)
+	for i, want := range []time.Time{created, ended, noon} { // what says nothing of its time happened when it is told
+		if ev := d.next(s); !ev.Time.Equal(want) {
+			t.Errorf("event %d (%s) was at %s, not %s", i, ev.Type, ev.Time, want)
+		}
 	}
 }
 
