@@ -163,9 +163,6 @@ func (p *process) status(ctx context.Context) (qmp.Status, error) {
 	return qmp.QueryStatus(short, m)
 }
 
-// maxReason is more than any ShutdownCause (qapi/run-state.json) has. It goes into statuses.
-const maxReason = 64
-
 // talk returns the conversation with QEMU; nil where there is none any more.
 func (p *process) talk() Monitor {
 	p.mu.Lock()
