@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -32,6 +33,7 @@ type guest struct {
 	path  string
 	sock  net.Listener
 	log   *os.File
+	gone  chan struct{} // closed by the end of QEMU's process
 }
 
 func newGuest(t *testing.T) *guest {
@@ -39,7 +41,7 @@ func newGuest(t *testing.T) *guest {
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 	folder, err := os.MkdirTemp("", "hv")
-	g := &guest{t: t}
+	g := &guest{t: t, gone: make(chan struct{})}
 	g.must(err)
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	g.path = filepath.Join(folder, "serial0")
@@ -56,7 +58,8 @@ func newGuest(t *testing.T) *guest {
 			}
 			return uuid, nil
 		},
-		func(string, string) (string, error) { return g.path, nil })
+		func(string, string) (string, error) { return g.path, nil },
+		func(string) <-chan struct{} { return g.gone })
 	t.Cleanup(func() {
 		_ = g.sock.Close()
 		g.lines.Close()
@@ -120,35 +123,46 @@ func TestTwoViewersSeeTheSameFromAsFarBackAsTheyLike(t *testing.T) {
 	}
 }
 
-func TestWhatViewersTypeReachesTheGuestOverOneConnection(t *testing.T) {
+func TestWhatViewersTypeReachesTheGuestAndThenTheLineIsFree(t *testing.T) {
 	g := newGuest(t)
 	a, b := g.view(0), g.view(0)
-	line := g.accept()
-	for _, v := range []io.Writer{a, b} {
-		_, err := v.Write([]byte("ls\n"))
+	for i, v := range []io.Writer{a, b, a} {
+		text := fmt.Sprintf("ls %d\n", i)
+		_, err := v.Write([]byte(text))
 		g.must(err)
-		g.reads(line, "ls\n")
+		line := g.accept() // QEMU serves one client at a time
+		g.reads(line, text)
+		if n, err := line.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			t.Errorf("nobody types, and the line is held: %d, %v", n, err)
+		}
 	}
-	_ = a.Close()
-	_, err := b.Write([]byte("exit\n"))
-	g.must(err)
-	g.reads(line, "exit\n")
-	_ = b.Close()
-	if n, err := line.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-		t.Errorf("the last viewer has left, and the line is held: %d, %v", n, err)
+}
+
+func TestWhoOnlyLooksHoldsNoLine(t *testing.T) {
+	g := newGuest(t)
+	v := g.view(0)
+	g.print("ready\n")
+	g.reads(v, "ready\n")
+	sock, ok := g.sock.(*net.UnixListener)
+	if !ok {
+		t.Fatalf("the line is a %T", g.sock)
 	}
-	again := g.view(0)
-	next := g.accept()
-	_, err = again.Write([]byte("x"))
-	g.must(err)
-	g.reads(next, "x")
+	g.must(sock.SetDeadline(time.Now()))
+	if c, err := g.sock.Accept(); err == nil {
+		t.Errorf("%v is connected", c.RemoteAddr())
+	}
 }
 
 func TestAViewerThatDoesNotReadHoldsUpNobody(t *testing.T) {
 	g := newGuest(t)
 	g.view(0) // never read
 	busy := g.view(0)
+	typed, err := busy.Write([]byte("seq 1000000\n"))
+	g.must(err)
 	line := g.accept()
+	if typed == 0 {
+		t.Fatal("nothing was typed")
+	}
 	text := strings.Repeat("x", 1<<20)
 	for range 4 {
 		g.print(text)
@@ -161,8 +175,7 @@ func TestAViewerThatDoesNotReadHoldsUpNobody(t *testing.T) {
 func TestAGuestThatDoesNotReadHoldsUpWhoTypesUntilTheyLeave(t *testing.T) {
 	g := newGuest(t)
 	typing, other := g.view(0), g.view(0)
-	g.accept() // and never reads
-	var typed sync.WaitGroup
+	var typed sync.WaitGroup // the line is never accepted, and what is typed never read
 	typed.Go(func() {
 		for {
 			if _, err := typing.Write(make([]byte, 1<<16)); err != nil {
@@ -182,9 +195,8 @@ func TestAGuestThatDoesNotReadHoldsUpWhoTypesUntilTheyLeave(t *testing.T) {
 func TestAConsoleEndsWithItsProcessAndTellsTheRest(t *testing.T) {
 	g := newGuest(t)
 	v := g.view(0)
-	line := g.accept()
 	g.print("reboot: Power down\n")
-	_ = line.Close()
+	close(g.gone)
 	rest, err := io.ReadAll(v)
 	if err != nil || string(rest) != "reboot: Power down\n" {
 		t.Errorf("read %q, %v", rest, err)

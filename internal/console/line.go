@@ -7,8 +7,11 @@ import (
 	"context"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
@@ -19,23 +22,28 @@ type Lines struct {
 	logs   *Logs
 	find   func(ctx context.Context, ref model.Ref) (uuid string, err error)
 	socket func(uuid, name string) (path string, err error)
+	gone   func(uuid string) <-chan struct{}
 
 	mu   sync.Mutex
 	open map[string]*line
 	wg   sync.WaitGroup
 }
 
-// NewLines returns the lines of VMs whose UUIDs find finds and whose sockets socket names.
-func NewLines(logs *Logs, find func(context.Context, model.Ref) (string, error), socket func(uuid, name string) (string, error)) *Lines {
-	return &Lines{logs: logs, find: find, socket: socket, open: map[string]*line{}}
+// NewLines returns the lines of VMs whose UUIDs find finds, whose sockets socket names and whose
+// processes have ended when what gone returns is closed.
+func NewLines(logs *Logs, find func(context.Context, model.Ref) (string, error), socket func(uuid, name string) (string, error), gone func(uuid string) <-chan struct{}) *Lines {
+	return &Lines{logs: logs, find: find, socket: socket, gone: gone, open: map[string]*line{}}
 }
 
-// line is one connection to a VM's serial line. QEMU takes one client at a time, so viewers share it.
+// line is what viewers of one VM's serial line share. QEMU takes one client at a time, and writes into
+// the log a second time what it could not send to a client at once: so there is a connection only
+// while something is typed, and who only looks has none.
 type line struct {
-	conn    net.Conn
+	path    string
 	viewers map[*viewer]bool
 	typed   chan []byte
-	ended   chan struct{} // closed when QEMU's end is
+	ended   chan struct{} // closed when it is over, for whatever reason
+	stop    context.CancelFunc
 }
 
 // viewer is one who looks, and may type.
@@ -59,15 +67,15 @@ func (l *Lines) Connect(ctx context.Context, ref model.Ref, scrollback int) (io.
 	if err != nil {
 		return nil, fault.Wrap(err, "vm %q has no console now", ref.Name)
 	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, fault.New(fault.Unavailable, "cannot reach the console of vm %q", ref.Name).Because(err)
+	}
 	screen, err := l.logs.follow(uuid, Serial, max(scrollback, 0))
 	if err != nil {
 		return nil, err
 	}
 	v := &viewer{follower: screen, lines: l, uuid: uuid, left: make(chan struct{})}
-	if err := l.join(ctx, v, path); err != nil {
-		_ = v.follower.Close()
-		return nil, fault.New(fault.Unavailable, "cannot reach the console of vm %q", ref.Name).Because(err)
-	}
+	l.join(v, path)
 	return v, nil
 }
 
@@ -80,34 +88,44 @@ func (l *Lines) Read(ctx context.Context, ref model.Ref, log string, follow bool
 	return l.logs.Read(uuid, log, follow, tail)
 }
 
-func (l *Lines) join(ctx context.Context, v *viewer, path string) error {
+func (l *Lines) join(v *viewer, path string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ln := l.open[v.uuid]
 	if ln == nil {
-		d := net.Dialer{Timeout: 5 * time.Second}
-		conn, err := d.DialContext(ctx, "unix", path)
-		if err != nil {
-			return err
-		}
-		ln = &line{conn: conn, viewers: map[*viewer]bool{}, typed: make(chan []byte), ended: make(chan struct{})}
+		ctx, stop := context.WithCancel(context.Background())
+		ln = &line{path: path, viewers: map[*viewer]bool{}, typed: make(chan []byte), ended: make(chan struct{}), stop: stop}
 		l.open[v.uuid] = ln
-		l.wg.Go(func() { l.drain(v.uuid, ln) })
-		l.wg.Go(ln.send)
+		gone := l.gone(v.uuid)
+		l.wg.Go(func() { l.serve(ctx, v.uuid, ln, gone) })
 	}
 	v.line = ln
 	ln.viewers[v] = true
-	return nil
 }
 
-// drain takes what QEMU sends, which the log has too, so that the guest never waits for a reader.
-// Its end is the end of the process: viewers read the rest of the log and end.
-func (l *Lines) drain(uuid string, ln *line) {
-	_, _ = io.Copy(io.Discard, ln.conn) // it ends when either side closes, and that is no error
+// serve passes on what viewers type until the last has left or the process has ended; then viewers
+// read the rest of the log and end.
+func (l *Lines) serve(ctx context.Context, uuid string, ln *line, gone <-chan struct{}) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l.wg.Go(func() {
+		select {
+		case <-gone:
+			cancel() // also what is being typed
+		case <-ctx.Done():
+		}
+	})
+	for open := true; open; {
+		select {
+		case p := <-ln.typed:
+			open = ln.send(ctx, p) == nil
+		case <-ctx.Done():
+			open = false
+		}
+	}
 	close(ln.ended)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_ = ln.conn.Close()
 	if l.open[uuid] == ln {
 		delete(l.open, uuid)
 	}
@@ -116,18 +134,72 @@ func (l *Lines) drain(uuid string, ln *line) {
 	}
 }
 
-// send passes on what viewers type. A guest that does not read holds it up, and nothing else.
-func (ln *line) send() {
-	for {
+// dialFor is how long QEMU gets to take us as its client.
+const dialFor = 5 * time.Second
+
+// send types p, and what comes while it does, on a connection of its own. What QEMU sends meanwhile
+// the log has too: it is thrown away, so that the guest never waits for a reader.
+func (ln *line) send(ctx context.Context, p []byte) error {
+	d := net.Dialer{Timeout: dialFor}
+	conn, err := d.DialContext(ctx, "unix", ln.path)
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	var drain sync.WaitGroup
+	drain.Go(func() { _, _ = io.Copy(io.Discard, conn) }) // it ends when either side closes
+	defer drain.Wait()
+	defer func() { _ = conn.Close() }()
+	for p != nil {
+		if _, err := conn.Write(p); err != nil {
+			return err
+		}
 		select {
-		case p := <-ln.typed:
-			if _, err := ln.conn.Write(p); err != nil {
-				return // it has ended, and drain tells everybody
+		case p = <-ln.typed:
+		default:
+			if p, err = ln.taken(ctx, conn); err != nil {
+				return err
 			}
-		case <-ln.ended:
-			return
 		}
 	}
+	return nil
+}
+
+// taken waits until QEMU has read everything, for a guest takes its time, or until more is typed. No
+// event tells it: the kernel is asked how much is left (SIOCOUTQ of unix(7)), less often each time.
+func (ln *line) taken(ctx context.Context, conn net.Conn) ([]byte, error) {
+	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
+		if left, err := unsent(conn); err != nil || left == 0 {
+			return nil, err
+		}
+		t := time.NewTimer(wait)
+		select {
+		case p := <-ln.typed:
+			t.Stop()
+			return p, nil
+		case <-ctx.Done():
+			t.Stop()
+			return nil, context.Cause(ctx)
+		case <-t.C:
+		}
+	}
+}
+
+// unsent is how much the other end has not read yet, in the kernel's own measure; 0 is nothing.
+func unsent(conn net.Conn) (int, error) {
+	u, ok := conn.(*net.UnixConn)
+	if !ok {
+		return 0, fault.New(fault.Internal, "a serial line is a %T", conn)
+	}
+	raw, err := u.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	if bad := raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) }); bad != nil {
+		return 0, bad
+	}
+	return n, err
 }
 
 // Write types. It waits while the guest does not read, until the viewer leaves.
@@ -149,7 +221,7 @@ func (v *viewer) Close() error {
 		v.lines.mu.Lock()
 		delete(v.line.viewers, v)
 		if len(v.line.viewers) == 0 {
-			_ = v.line.conn.Close() // drain notes the rest
+			v.line.stop()
 			if v.lines.open[v.uuid] == v.line {
 				delete(v.lines.open, v.uuid)
 			}
@@ -163,7 +235,7 @@ func (v *viewer) Close() error {
 func (l *Lines) Close() {
 	l.mu.Lock()
 	for _, ln := range l.open {
-		_ = ln.conn.Close()
+		ln.stop()
 	}
 	l.mu.Unlock()
 	l.wg.Wait()

@@ -163,7 +163,7 @@ func (d *daemon) wire(ctx context.Context) {
 		Store: d.store, Audit: d.audit, Facts: d.facts.known, Allocated: d.volumes.Allocated,
 		Features: d.actions.Resolution, Now: now, Version: d.Version, Started: d.started, DeclaredBy: declared, Log: d.Log,
 	})
-	d.lines = console.NewLines(d.logs, d.uuid, d.vms.Socket)
+	d.lines = console.NewLines(d.logs, d.uuid, d.vms.Socket, d.vms.Gone)
 }
 
 // close lets go of what runs on.

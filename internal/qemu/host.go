@@ -257,3 +257,13 @@ func (h *Host) Socket(uuid, name string) (string, error) {
 	}
 	return filepath.Join(h.RunFolder, path), nil
 }
+
+// Gone returns what is closed when a VM's process ends; closed already where there is none.
+func (h *Host) Gone(uuid string) <-chan struct{} {
+	if p := h.find(uuid); p != nil && p.gone != nil {
+		return p.gone
+	}
+	ended := make(chan struct{})
+	close(ended)
+	return ended
+}

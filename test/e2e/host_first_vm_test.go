@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -172,4 +173,23 @@ func TestAnAppliedDeclarationIsWaitedForAndWhatItNamesNoMoreIsStoppedAndKept(t *
 	}
 	must(t, h, "config", "apply", "--yes", declared(`"two"`)) // the same again changes nothing
 	must(t, h, "vm", "delete", "--yes", "one")
+}
+
+func TestWhatAGuestPrintsWhileSomebodyTypesIsInItsLogOnce(t *testing.T) {
+	h := bootable(t)
+	must(t, h, "vm", "create", "-f", file(t, "vm.nix", `{ name = "talk"; memory = "256MiB"; boot = { kernel = "tiny-kernel"; initrd = "tiny-initrd"; cmdline = "console=ttyS0 quiet panic=-1"; }; }`))
+	must(t, h, "vm", "start", "talk")
+	must(t, h, "vm", "console", "talk", "--until", "guest: ready", "--timeout", "2m")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if _, errs, code := h.HV(ctx, strings.NewReader("seq 10000 13000; poweroff\n"), "vm", "console", "talk"); code != 0 {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	var want strings.Builder
+	for i := 10000; i <= 13000; i++ {
+		fmt.Fprintf(&want, "%d\r\n", i)
+	}
+	if out := must(t, h, "vm", "logs", "talk"); !strings.Contains(out, want.String()) {
+		t.Errorf("the log does not have each line once, in order:\n%.2000s", out)
+	}
 }

@@ -161,7 +161,7 @@ func (h *Host) StartWith(points *Points) *Daemon {
 		Store: h.Store, Audit: h.Audit, Facts: h.known, Allocated: h.Volumes.Allocated, Now: h.now, Started: h.now(), Log: log,
 		Features: func(ctx context.Context) (feature.Resolution, int64, error) { return d.Actions.Resolution(ctx) },
 	})
-	d.Lines = console.NewLines(h.Logs, d.uuid, d.VMs.Socket)
+	d.Lines = console.NewLines(h.Logs, d.uuid, d.VMs.Socket, d.VMs.Gone)
 	must(h.t, d.View.Load(ctx))
 	if _, err := d.VMs.Adopt(ctx); err != nil {
 		h.t.Fatal(err)
