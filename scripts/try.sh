@@ -127,7 +127,7 @@ machine() {
 	fi
 	hv vm start "$vm"
 	say "-- its console, until the guest is up"
-	timeout --foreground 180 "$bin/hv" vm console "$vm" --until 'guest: ready' </dev/null ||
+	timeout --foreground 180 "$bin/hv" vm console "$vm" --until 'guest: ready .*\)' </dev/null ||
 		fail "the guest of VM $vm did not come up within 3 minutes: hv vm logs $vm"
 	say "--"
 }

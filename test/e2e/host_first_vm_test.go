@@ -80,7 +80,7 @@ func TestADeclaredHostRunsItsFirstVM(t *testing.T) {
 	must(t, h, "volume", "create", "first-data", "--size", "64MiB")
 	must(t, h, "vm", "create", "-f", "../../examples/first-vm.nix")
 	must(t, h, "vm", "start", "first")
-	console := must(t, h, "vm", "console", "first", "--until", "guest: ready", "--timeout", "2m")
+	console := must(t, h, "vm", "console", "first", "--until", `guest: ready .*\)`, "--timeout", "2m")
 	if !strings.Contains(console, "guest: disk vda 67108864") || strings.Contains(console, "address none") {
 		t.Errorf("the guest does not see its disk and its network:\n%s", console)
 	}
