@@ -19,7 +19,11 @@ func (a *Actions) rehearse(ctx context.Context, c *change, o vm.Object, st vm.Po
 		Kill: c.wish.Params["force"] == "true", Reboot: c.row.name == VMReboot.name,
 	}
 	in.Effective, _ = vm.Effective(o.Spec, in.Facts.Arch)
-	err := in.Gather(
+	var err error
+	if in.Features, _, err = a.Resolution(ctx); err != nil {
+		return err
+	}
+	err = in.Gather(
 		func(name string) (storage.Volume, bool, error) {
 			return store.Find[storage.Volume](ctx, a.Store, volumeKey(o.Project, name))
 		},

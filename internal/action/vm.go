@@ -71,7 +71,11 @@ func (a *Actions) createVM(ctx context.Context, call Call, project string, def v
 
 // checkVM holds a definition against itself, the host and what exists.
 func (a *Actions) checkVM(ctx context.Context, c *change, def vm.Definition) error {
-	found := config.CheckVMs([]vm.Definition{def}, nil, a.Facts())
+	features, _, err := a.Resolution(ctx)
+	if err != nil {
+		return err
+	}
+	found := config.CheckVMs([]vm.Definition{def}, nil, a.Facts(), features)
 	found = append(found, a.lost(ctx, c.wish.Target.Project, def)...)
 	found.Sort()
 	c.notes = found

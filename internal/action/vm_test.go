@@ -409,7 +409,7 @@ func TestAnEditThatCannotBeIsRefused(t *testing.T) {
 		`{"cpus":5}`: {`cannot change vm "web"`, "asks for 5 vCPUs"},
 		`{"uuid":"6d3ce1b6-2a1e-4ad9-a13e-2a9f3f6d7a10"}`: {"for ever", "leave uuid out"},
 		`{"name":"db"}`:     {`vm "web" cannot be renamed`},
-		`{"cpu":2}`:         {"cpu", "cpus"},
+		`{"cpuz":2}`:        {"cpu", "cpus"},
 		`{"CPUs":2}`:        {"CPUs"},
 		`{"cpus":"two"}`:    {"cpus"},
 		`{"hypervisor":{}}`: {"whole declaration"},

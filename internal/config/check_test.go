@@ -47,7 +47,7 @@ func TestAVMIsHeldAgainstItsHost(t *testing.T) {
 		"no QEMU":                    {vm.Spec{}, noQEMU, "HV-VM-015 hypervisor.vms.web.arch"},
 		"malformed is told, no more": {vm.Spec{CPUs: 9999, Memory: model.TiB}, aHost(), "HV-VM-001 hypervisor.vms.web.cpus"},
 	} {
-		got := CheckVMs([]vm.Definition{{Name: "web", Spec: c.spec}}, nil, c.facts)
+		got := CheckVMs([]vm.Definition{{Name: "web", Spec: c.spec}}, nil, c.facts, feature.Resolution{})
 		if diff := cmp.Diff(c.want, codes(got)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
@@ -74,7 +74,7 @@ func TestTwoVMsDoNotTakeOneThing(t *testing.T) {
 		"each has its own":          {[]vm.Definition{disk("a", "v", false), disk("b", "w", false)}, ""},
 		"one name twice":            {[]vm.Definition{{Name: "a"}, {Name: "a"}}, "HV-VM-009 hypervisor.vms.a.name"},
 	} {
-		if diff := cmp.Diff(c.want, codes(CheckVMs(c.vms, nil, aHost()))); diff != "" {
+		if diff := cmp.Diff(c.want, codes(CheckVMs(c.vms, nil, aHost(), feature.Resolution{}))); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
@@ -85,10 +85,10 @@ func TestVMsThatAreOffWantNoMemory(t *testing.T) {
 		s := vm.Spec{Memory: 6 * model.GiB, Power: p}
 		return []vm.Definition{{Name: "a", Spec: s}, {Name: "b", Spec: s}}
 	}
-	if got := codes(CheckVMs(two(vm.Off), nil, aHost())); got != "" {
+	if got := codes(CheckVMs(two(vm.Off), nil, aHost(), feature.Resolution{})); got != "" {
 		t.Error(got)
 	}
-	got := CheckVMs(two(vm.Paused), nil, aHost())
+	got := CheckVMs(two(vm.Paused), nil, aHost(), feature.Resolution{})
 	if codes(got) != "HV-VM-008 hypervisor.vms" || got.Refuses() || strings.Join(got[0].Subject, " ") != "vm/a vm/b" {
 		t.Error(got)
 	}
@@ -98,7 +98,7 @@ func TestAWellFormedVMIsNeverCalledMalformed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := drawVM(t)
 		d.Name = "web"
-		for _, f := range CheckVMs([]vm.Definition{d}, nil, host.Facts{}) {
+		for _, f := range CheckVMs([]vm.Definition{d}, nil, host.Facts{}, feature.Resolution{}) {
 			if !strings.Contains(f.What, "already") { // drawn twice by chance
 				t.Fatalf("%+v", f)
 			}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
@@ -21,13 +22,15 @@ const (
 	CodeVMName    = "HV-VM-009" // two VMs with one name
 	CodeVMKVM     = "HV-VM-011" // accelerator kvm where KVM does not work
 	CodeVMQEMU    = "HV-VM-015" // no usable QEMU for the architecture
+	CodeVMCPU     = "HV-VM-041" // a CPU model or flag that cannot be shown here
+	CodeVMNested  = "HV-VM-042" // nested virtualization where its feature is off
 )
 
-// CheckVMs holds VMs against each other and against a host of which f is known. sources gives the
+// CheckVMs holds VMs against each other and against a host of which f is known and on has those features. sources gives the
 // findings their places; their paths begin with VMPath. What exists already is not looked at: that
 // no other VM holds a name, a volume or an address is for the store to know.
-func CheckVMs(all []vm.Definition, sources SourceMap, f host.Facts) finding.List {
-	c := vmCheck{facts: f}
+func CheckVMs(all []vm.Definition, sources SourceMap, f host.Facts, on feature.Resolution) finding.List {
+	c := vmCheck{facts: f, features: on}
 	for _, d := range all {
 		c.one(d)
 	}
@@ -39,8 +42,9 @@ func CheckVMs(all []vm.Definition, sources SourceMap, f host.Facts) finding.List
 }
 
 type vmCheck struct {
-	facts host.Facts
-	found finding.List
+	facts    host.Facts
+	features feature.Resolution
+	found    finding.List
 }
 
 // say notes a finding about the VM of that name, at a path below it.
@@ -64,6 +68,7 @@ func (c *vmCheck) one(d vm.Definition) {
 	c.size(d.Name, spec)
 	c.accelerator(d.Name, spec)
 	c.machine(d.Name, spec)
+	c.cpu(d.Name, spec)
 }
 
 func (c *vmCheck) size(name string, s vm.Spec) {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"os"
 	"strings"
 	"testing"
@@ -35,7 +36,7 @@ func TestTheFormsOfOneVMAreEqual(t *testing.T) {
 		if d := cmp.Diff([]vm.Definition{theFirstVM()}, got); d != "" {
 			t.Errorf("%s: %s", name, d)
 		}
-		if found := CheckVMs(got, sources, aHost()); len(found) > 0 {
+		if found := CheckVMs(got, sources, aHost(), feature.Resolution{}); len(found) > 0 {
 			t.Errorf("%s: %v", name, found)
 		}
 		at := sources.At("hypervisor.vms.first.disks.data.volume")

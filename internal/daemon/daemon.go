@@ -157,7 +157,7 @@ func (d *daemon) wire(ctx context.Context) {
 	})
 	d.engine = reconcile.New(reconcile.Config{
 		Store: d.store, Hypervisor: d.vms, Volumes: d.volumes, BootFiles: d.boots, Logs: d.logs,
-		Facts: d.facts.now(ctx), Now: now, Outcome: d.actions.Ended, Log: d.Log,
+		Facts: d.facts.now(ctx), Features: d.actions.Resolution, Now: now, Outcome: d.actions.Ended, Log: d.Log,
 	})
 	d.view = view.New(view.Config{
 		Store: d.store, Audit: d.audit, Facts: d.facts.known, Allocated: d.volumes.Allocated,

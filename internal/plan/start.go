@@ -22,7 +22,13 @@ func startVM(in VMInput) (*Start, finding.List, error) {
 	if err := files(in); err != nil {
 		return nil, findings, err
 	}
-	m, err := machine.Build(machineInput(in, accel))
+	nested, err := nestedFlag(in, accel)
+	if err != nil {
+		return nil, findings, err
+	}
+	mi := machineInput(in, accel)
+	mi.Nested = nested
+	m, err := machine.Build(mi)
 	if err != nil {
 		return nil, findings, err
 	}

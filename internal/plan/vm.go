@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
@@ -22,6 +23,9 @@ type VMInput struct {
 
 	Volumes   map[string]storage.Volume   // by disk device name; a missing one is absent
 	BootFiles map[string]storage.BootFile // by name
+
+	// Features are those that the host's declaration comes to; none is on in a zero one.
+	Features feature.Resolution
 
 	Kill   bool // somebody asked to end it without asking the guest
 	Reboot bool // somebody asked for a reset

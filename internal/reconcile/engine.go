@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
@@ -29,7 +30,9 @@ type Config struct {
 	BootFiles  BootFiles
 	Logs       Logs
 	Facts      func() host.Facts
-	Now        func() time.Time
+	// Features is what the host's declaration comes to, and its revision.
+	Features func(context.Context) (feature.Resolution, int64, error)
+	Now      func() time.Time
 	// Outcome is told of every operation that ended: the audit log's other half.
 	Outcome func(context.Context, operation.Operation)
 	Log     *slog.Logger

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/internal/plan"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
@@ -44,6 +45,7 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
 	}
 	in.Effective, _ = vm.Effective(obj.Spec, in.Facts.Arch)
 	in.Effective.StopTimeout = patience(due, in.Effective.StopTimeout)
+	in.Features = e.features(ctx, in.Effective)
 	if err := e.gather(ctx, &in); err != nil {
 		return err
 	}
@@ -58,6 +60,19 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
 		return run.failed(ctx, impossible)
 	}
 	return run.finish(ctx, kv.ModRevision)
+}
+
+// features is what the host's declaration comes to, for a VM that needs to know. A declaration that cannot be read
+// keeps no VM from being stopped: it counts as one with every feature off.
+func (e *Engine) features(ctx context.Context, spec vm.Spec) feature.Resolution {
+	if !spec.NestedVirtualization {
+		return feature.Resolution{}
+	}
+	res, _, err := e.Features(ctx)
+	if err != nil {
+		e.Log.Error("the host's features cannot be told", "err", err)
+	}
+	return res
 }
 
 // observe finds out what is there of a VM. A strange process is ended first, and what was written

@@ -115,7 +115,7 @@ func (v *View) list(t *table, project string, opt ListOptions) (wire.Page, error
 }
 
 // VM returns one VM in full. Its Metadata.Revision is what If-Match compares with.
-func (v *View) VM(_ context.Context, ref model.Ref) (wire.VM, error) {
+func (v *View) VM(ctx context.Context, ref model.Ref) (wire.VM, error) {
 	v.mu.RLock()
 	e := v.vms[ref]
 	var o vm.Object
@@ -128,10 +128,14 @@ func (v *View) VM(_ context.Context, ref model.Ref) (wire.VM, error) {
 		return wire.VM{}, notFound("vm", ref.String(), "hv vm list").WithCode("HV-VM-021")
 	}
 	facts := v.Facts()
+	features, _, err := v.Config.Features(ctx)
+	if err != nil {
+		return wire.VM{}, err
+	}
 	full, filled := vm.Effective(o.Spec, facts.Arch)
 	out := wire.VM{
 		Kind: "vm", Metadata: o.Metadata, Spec: o.Spec, Effective: full, Defaults: filled, Status: vm.Status{Power: power},
-		Findings: config.CheckVMs([]vm.Definition{{Name: o.Name, Labels: o.Labels, Spec: o.Spec}}, nil, facts),
+		Findings: config.CheckVMs([]vm.Definition{{Name: o.Name, Labels: o.Labels, Spec: o.Spec}}, nil, facts, features),
 	}
 	return out, nil
 }

@@ -67,6 +67,15 @@ type QEMU struct {
 	Key      string    `json:"key,omitempty"` // device, inode, size, mtime of the file that was asked
 	Why      string    `json:"why,omitempty"` // it is not usable
 	Machines []Machine `json:"machines,omitempty"`
+
+	CPUs     []CPUModel `json:"cpuModels,omitempty"` // absent: not asked
+	CPUFlags []string   `json:"cpuFlags,omitempty"`  // every flag it knows, sorted; absent: not asked
+}
+
+// CPUModel is a CPU that a QEMU can show to a guest.
+type CPUModel struct {
+	Name  string   `json:"name"`
+	Lacks []string `json:"lacks,omitempty"` // flags of it that cannot be emulated; what KVM lacks is another matter
 }
 
 // Machine is one machine type.
@@ -74,6 +83,16 @@ type Machine struct {
 	Name  string `json:"name"`            // pc-q35-7.2
 	Alias string `json:"alias,omitempty"` // q35
 	CPUs  int    `json:"cpus,omitempty"`  // most vCPUs it takes
+}
+
+// CPU returns the CPU model of that name.
+func (q *QEMU) CPU(name string) (CPUModel, bool) {
+	for _, m := range q.CPUs {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return CPUModel{}, false
 }
 
 // Cgroup is the host's control groups.

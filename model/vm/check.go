@@ -34,6 +34,7 @@ func Check(d Definition) []Problem {
 		c.err("labels", err)
 	}
 	c.scalars(d.Spec)
+	c.cpu(d.Spec)
 	c.boot(d.Spec)
 	c.disks(d.Disks)
 	c.nics(d.NICs)

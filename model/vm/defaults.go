@@ -18,7 +18,7 @@ func Effective(s Spec, arch string) (Spec, []string) {
 		}
 	}
 	set("power", out.Power == "", func() { out.Power = Off })
-	set("cpus", out.CPUs == 0, func() { out.CPUs = DefaultCPUs })
+	processor(&out, set)
 	set("memory", out.Memory == 0, func() { out.Memory = DefaultMemory })
 	set("arch", out.Arch == "", func() { out.Arch = arch })
 	set("machine", out.Machine == "", func() { out.Machine = defaultMachine(out.Arch) })

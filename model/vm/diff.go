@@ -10,9 +10,11 @@ import (
 var live = []string{"power", "description", "autostart", "stopTimeout"}
 
 // NeedRestart returns the JSON paths, sorted, in which running differs from wish and that take
-// effect at the next start only. Both have their defaults filled in.
+// effect at the next start only. Both have their defaults filled in; running those of the build that
+// started it, so what has come since is filled in here.
 func NeedRestart(running, wish Spec) []string {
 	var out []string
+	running, _ = Effective(running, running.Arch)
 	for _, path := range Diff(running, wish) {
 		if !slices.Contains(live, path) {
 			out = append(out, path)

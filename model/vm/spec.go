@@ -55,6 +55,7 @@ type Spec struct {
 	UUID        string      `json:"uuid,omitempty"`        // of the guest's SMBIOS; made when absent, never changed after
 	Power       Power       `json:"power,omitempty"`       // on | off | paused
 	CPUs        int         `json:"cpus,omitempty"`        // vCPUs
+	CPU         *CPU        `json:"cpu,omitempty"`         // model, flags, topology
 	Memory      model.Bytes `json:"memory,omitempty"`      // a multiple of 1 MiB
 	Arch        string      `json:"arch,omitempty"`        // x86_64 | aarch64; the host's when absent
 	Machine     string      `json:"machine,omitempty"`     // q35 | pc | virt: the family; its version is pinned at first start
@@ -64,6 +65,8 @@ type Spec struct {
 
 	Disks map[string]Disk `json:"disks,omitempty"` // by device name, such as "root"
 	NICs  map[string]NIC  `json:"nics,omitempty"`  // by device name, such as "lan"
+
+	NestedVirtualization bool `json:"nestedVirtualization,omitempty"` // the guest may run VMs; the feature of that name must be on
 
 	Serial    *bool `json:"serial,omitempty"`    // a serial console; on when absent
 	RNG       *bool `json:"rng,omitempty"`       // a virtio random number generator; on when absent
@@ -118,6 +121,7 @@ const (
 func (s Spec) Clone() Spec {
 	s.Disks, s.NICs = maps.Clone(s.Disks), maps.Clone(s.NICs)
 	s.Boot, s.Serial, s.RNG = clone(s.Boot), clone(s.Serial), clone(s.RNG)
+	s.CPU = s.CPU.clone()
 	return s
 }
 

@@ -35,7 +35,7 @@ func TestWhatIsNotWrittenIsFilledInAndSaid(t *testing.T) {
 	if n := got.NICs["lan"]; n.Network != UserNetwork || n.MAC != MAC(given.UUID, "lan") {
 		t.Errorf("nic is %+v", n)
 	}
-	want := []string{"power", "cpus", "arch", "machine", "accelerator", "firmware", "serial", "rng", "stopTimeout", "nics.lan.network", "nics.lan.mac"}
+	want := []string{"power", "cpus", "cpu.model", "arch", "machine", "accelerator", "firmware", "serial", "rng", "stopTimeout", "nics.lan.network", "nics.lan.mac"}
 	if d := cmp.Diff(want, filled); d != "" {
 		t.Error(d)
 	}

@@ -150,7 +150,7 @@ func (h *Host) StartWith(points *Points) *Daemon {
 	})
 	d.Engine = reconcile.New(reconcile.Config{
 		Store: &cutStore{h.Store, points}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: h.Volumes, BootFiles: h.Boots, Logs: h.Logs,
-		Facts: h.known, Now: h.now, Log: log,
+		Facts: h.known, Features: d.Actions.Resolution, Now: h.now, Log: log,
 		Outcome: func(ctx context.Context, op operation.Operation) {
 			if points.pass("outcome") == nil {
 				d.Actions.Ended(ctx, op)

@@ -95,6 +95,7 @@ var machine = Family{"MACH", "What keeps a VM's machine from being built. From 1
 	{"HV-MACH-004", "a kernel command line that cannot be passed on", "the message says what is in it"},
 	{"HV-MACH-005", "more disks and network cards than the machine has slots", "fewer, or machine q35"},
 	{"HV-MACH-006", "more vCPUs than the machine takes", "the number is named"},
+	{"HV-MACH-007", "a CPU model or flag that this QEMU has not, or cannot show the guest", "the message names it; `hv host -o json` lists what there is"},
 	{"HV-MACH-101", "there is no usable QEMU for the architecture", "install it"},
 	{"HV-MACH-102", "QEMU does not have the machine type", "a newer QEMU, or another machine family: the guest then sees other hardware"},
 }}

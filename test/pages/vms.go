@@ -26,4 +26,6 @@ var vms = Family{"VM", "VMs: what a declaration or a file asks for (001 to 009, 
 	{"HV-VM-025", "not in this state", "[vm-states.md](vm-states.md) has which verb goes in which; the next step is named"},
 	{"HV-VM-026", "the VM has no serial line, so no console", "take `serial = false` out of its spec"},
 	{"HV-VM-027", "a UUID or MAC address that belongs to another VM", "leave it out and one is made"},
+	{"HV-VM-041", "a CPU model or flag that the guest cannot be shown on this host", "the message names it; see [run-vms.md](run-vms.md#cpu-model-flags-layout)"},
+	{"HV-VM-042", "a guest is to run VMs itself, and the feature nestedVirtualization is off", "turn it on in the declaration, or take `nestedVirtualization` out of the VM"},
 }}

@@ -81,12 +81,13 @@ type definition struct {
 	disks, nics, labels      []string
 	start                    bool
 	machine, accel, describe string
+	hardware                 hardware
 }
 
 // shaping are the flags that describe a VM: with a file there is nothing for them to do.
-var shaping = []string{
+var shaping = append([]string{
 	"cpus", "memory", "disk", "nic", "kernel", "initrd", "cmdline", "machine", "accelerator", "label", "description", "autostart",
-}
+}, hardwareFlags...)
 
 func (f *definition) bind(s *session.Session, cmd *cobra.Command) {
 	fl := cmd.Flags()
@@ -100,6 +101,7 @@ func (f *definition) bind(s *session.Session, cmd *cobra.Command) {
 	fl.StringVar(&f.cmdline, "cmdline", "", "and this command line")
 	fl.StringVar(&f.machine, "machine", "", "machine family: q35, pc, virt")
 	fl.StringVar(&f.accel, "accelerator", "", "auto, kvm or tcg")
+	f.hardware.bind(cmd)
 	fl.StringArrayVar(&f.labels, "label", nil, "a label: KEY=VALUE")
 	fl.StringVar(&f.describe, "description", "", "a description")
 	fl.BoolVar(&f.spec.Autostart, "autostart", false, "start again after a host reboot, if it was on")
@@ -172,6 +174,9 @@ func (f *definition) described(name string) (vm.Definition, error) {
 		if err := add(&def.NICs, "--nic", device, vm.NIC{Network: network}); err != nil {
 			return def, err
 		}
+	}
+	if err := f.hardware.describe(&def.Spec); err != nil {
+		return def, err
 	}
 	var err error
 	def.Labels, err = session.Labels(f.labels)

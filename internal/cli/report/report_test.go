@@ -23,7 +23,7 @@ func TestErrorsNameTheThingTheCauseAndTheNextStep(t *testing.T) {
 		{Code: "HV-A-1", Severity: finding.Refused, What: "no", Why: "reasons", Remedy: "ask", Position: finding.Position{File: "a.nix", Line: 3, Column: 7}},
 		{Code: "HV-A-2", Severity: finding.Refused, What: "never"},
 	}}
-	_, unreadable := config.ReadString(t.Context(), config.YAML, "a.yaml", "hypervisor:\n  vms:\n    web: {cpu: 1}\n")
+	_, unreadable := config.ReadString(t.Context(), config.YAML, "a.yaml", "hypervisor:\n  vms:\n    web: {cpuz: 1}\n")
 	for _, c := range []struct {
 		name string
 		err  error
@@ -57,8 +57,8 @@ func TestErrorsNameTheThingTheCauseAndTheNextStep(t *testing.T) {
 		}},
 		{"file", unreadable, []string{
 			`error: cannot read a.yaml`,
-			`  a.yaml:3:11: hypervisor.vms.web.cpu: there is no such key  HV-DECL-002`,
-			`      3 |     web: {cpu: 1}`,
+			`  a.yaml:3:11: hypervisor.vms.web.cpuz: there is no such key  HV-DECL-002`,
+			`      3 |     web: {cpuz: 1}`,
 			`        |           ^`,
 		}},
 		{"told", Told(Refused), nil},

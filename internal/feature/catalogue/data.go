@@ -30,6 +30,6 @@ var notInBuild = []ID{
 	Encryption, MicroSegmentation, ThreatDetection, BehavioralAnalysis, Forensics,
 	ThreatIntelligence, MLAnalysis, AutomatedResponse,
 	WebDashboard, API, PublicBridge,
-	LiveMigration, GPUPassthrough, DevicePassthrough, SRIOV, NestedVirtualization,
+	LiveMigration, GPUPassthrough, DevicePassthrough, SRIOV,
 	DevEnvironments, Containers, VMImport,
 }

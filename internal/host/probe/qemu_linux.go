@@ -49,6 +49,7 @@ func askWithin(ctx context.Context, limit time.Duration, arch, path string) host
 	}
 	q.Version, q.Package = said.version.String(), said.version.Package
 	q.Machines = machines(said.machines)
+	q.CPUs, q.CPUFlags = cpuModels(said.cpus), cpuFlags(said.max)
 	if !said.version.AtLeast(oldestMajor, oldestMinor) {
 		q.Why = fmt.Sprintf("QEMU %s is older than %d.%d", q.Version, oldestMajor, oldestMinor)
 	}
@@ -59,6 +60,8 @@ func askWithin(ctx context.Context, limit time.Duration, arch, path string) host
 type answers struct {
 	version  qmp.Version
 	machines []qmp.MachineType
+	cpus     []qmp.CPUModel
+	max      qmp.CPUExpansion
 }
 
 // ask starts the program and asks it. Its monitor is one end of a socket pair that it inherits: there is no path
@@ -76,8 +79,13 @@ func ask(ctx context.Context, path string) (said answers, err error) {
 		return said, err
 	}
 	said.version = greeting.Version
-	said.machines, err = qmp.QueryMachines(ctx, client)
-	return said, err
+	if said.machines, err = qmp.QueryMachines(ctx, client); err != nil {
+		return said, err
+	}
+	// Not every architecture's QEMU answers these: what it does not say counts as not asked.
+	said.cpus, _ = qmp.QueryCPUModels(ctx, client)
+	said.max, _ = qmp.ExpandCPUModel(ctx, client, "max")
+	return said, ctx.Err()
 }
 
 // machines is what a VM may be, in an order that does not change with every start of QEMU. "none" is what is

@@ -19,6 +19,7 @@ type board struct {
 	serial      bool
 	bios        bool
 	kvm         bool
+	nested      bool // EL2, on aarch64
 }
 
 // familyOf returns the family of a versioned machine type, empty for one that is none of ours.
@@ -38,6 +39,9 @@ func (b board) part() part {
 	o := []string{"type", b.machineType, "dump-guest-core", "off"}
 	if b.family == familyVirt {
 		o = append(o, "gic-version", b.gic())
+		if b.nested {
+			o = append(o, "virtualization", "on")
+		}
 	} else {
 		o = append(o, "vmport", "off")
 	}

@@ -20,6 +20,7 @@ const (
 	CodeToken    = "HV-MACH-004" // a kernel command line holds text that is ours
 	CodeSlots    = "HV-MACH-005" // more devices than the machine has slots
 	CodeCPUs     = "HV-MACH-006" // more vCPUs than the machine takes
+	CodeCPUModel = "HV-MACH-007" // a CPU model or flag that cannot be shown here
 	CodeQEMU     = "HV-MACH-101" // no usable QEMU for this architecture
 	CodeType     = "HV-MACH-102" // QEMU has no such machine type
 )
@@ -72,8 +73,9 @@ func lay(in Input) (board, map[string]int, finding.List) {
 	}
 	checkBoot(f, in.Spec)
 	checkVolumes(f, in)
+	checkCPU(f, in)
 	pinned := pinnedFor(in)
-	b := board{family: in.Spec.Machine, serial: on(in.Spec.Serial), bios: in.Spec.Firmware == vm.BIOS, kvm: in.Accel == vm.KVM}
+	b := board{family: in.Spec.Machine, serial: on(in.Spec.Serial), bios: in.Spec.Firmware == vm.BIOS, kvm: in.Accel == vm.KVM, nested: in.Nested != ""}
 	b.machineType = chooseType(f, in, pinned.MachineType)
 	slots := assignSlots(in.Spec, pinned.Slots)
 	for _, device := range slotted(in.Spec) {

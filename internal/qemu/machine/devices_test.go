@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -35,7 +34,9 @@ func TestEachDeviceAddsWhatItNeedsAndNoMore(t *testing.T) {
 		"panic on x86":   {panicNotifier(familyQ35), part{args: []string{"-device", `{"driver":"pvpanic","id":"panic"}`}}},
 		"panic on arm64": {panicNotifier(familyVirt), part{args: []string{"-device", `{"driver":"pvpanic-pci","id":"panic","bus":"pcie.0","addr":"1e"}`}}},
 		"memory":         {memory(1536 * model.MiB), part{args: []string{"-m", "size=1536M"}}},
-		"cpus":           {cpus(3), part{args: []string{"-smp", "cpus=3,sockets=1,cores=3,threads=1"}}},
+		"cpus":           {topology(vm.Spec{CPUs: 3}), part{args: []string{"-smp", "cpus=3,sockets=1,cores=3,threads=1"}}},
+		"threads": {topology(vm.Spec{CPUs: 8, CPU: &vm.CPU{Sockets: 2, Threads: 2}}),
+			part{args: []string{"-smp", "cpus=8,sockets=2,cores=2,threads=2"}}},
 		"kernel alone": {kernel(vm.Boot{Kernel: "k"}), part{args: []string{"-kernel", "/proc/self/fd/{fd:kernel}"},
 			files: []File{{Name: "kernel", Kind: KernelFile, Object: "k", Access: ReadOnly}}}},
 		"kernel, initrd and command line": {kernel(vm.Boot{Kernel: "k", Initrd: "i", Cmdline: "a=1,b -x"}), part{
@@ -50,23 +51,6 @@ func TestEachDeviceAddsWhatItNeedsAndNoMore(t *testing.T) {
 	}
 }
 
-func TestAGuestMayNotRunVMsAndSeesTheCPUThatSuitsItsAccelerator(t *testing.T) {
-	for _, c := range []struct {
-		accel  vm.Accelerator
-		family string
-		want   string
-	}{
-		{vm.KVM, familyQ35, "-accel kvm -cpu host,vmx=off,svm=off"},
-		{vm.KVM, familyVirt, "-accel kvm -cpu host"},
-		{vm.TCG, familyPC, "-accel tcg,tb-size=256 -cpu max,svm=off,xlevel=0x80000008"},
-		{vm.TCG, familyVirt, "-accel tcg,tb-size=256 -cpu cortex-a72"},
-	} {
-		if got := strings.Join(accelerator(c.accel, c.family).args, " "); got != c.want {
-			t.Errorf("%s on %s: %s", c.accel, c.family, got)
-		}
-	}
-}
-
 func TestABoardHasOnlyWhatItsGuestNeeds(t *testing.T) {
 	for _, c := range []struct {
 		board board
@@ -76,6 +60,7 @@ func TestABoardHasOnlyWhatItsGuestNeeds(t *testing.T) {
 		{board{family: familyPC, machineType: "pc-i440fx-7.2", bios: true, serial: true}, "type=pc-i440fx-7.2,dump-guest-core=off,vmport=off,graphics=off"},
 		{board{family: familyVirt, machineType: "virt-7.2", serial: true}, "type=virt-7.2,dump-guest-core=off,gic-version=3"},
 		{board{family: familyVirt, machineType: "virt-7.2", kvm: true}, "type=virt-7.2,dump-guest-core=off,gic-version=host"},
+		{board{family: familyVirt, machineType: "virt-7.2", nested: true}, "type=virt-7.2,dump-guest-core=off,gic-version=3,virtualization=on"},
 	} {
 		if got := c.board.part().args[1]; got != c.want {
 			t.Errorf("%+v: %s", c.board, got)

@@ -25,6 +25,7 @@ type Input struct {
 	Pinned *vm.Pinned     // from the first start on; nil before it
 	QEMU   host.QEMU      // the one that will run it: of the spec's architecture
 	Accel  vm.Accelerator // resolved: kvm or tcg, never auto
+	Nested CPUFlag        // what a guest that may run VMs is shown; empty: it may not
 
 	Volumes   map[string]Volume // by name of the disk device
 	BootBytes model.Bytes       // size of kernel and initrd together; QEMU keeps a copy of them
@@ -104,7 +105,7 @@ func Build(in Input) (Machine, error) {
 	if len(found) > 0 {
 		return Machine{}, refusal(in.Name, found)
 	}
-	parts := []part{identity(in.Name, in.Spec), b.part(), accelerator(in.Accel, b.family), memory(in.Spec.Memory), cpus(in.Spec.CPUs),
+	parts := []part{identity(in.Name, in.Spec), b.part(), accelerator(in.Accel), cpu(in, b.family), memory(in.Spec.Memory), topology(in.Spec),
 		stderr(), monitor(), b.rootPorts(slots)}
 	if on(in.Spec.Serial) {
 		parts = append(parts, serial())

@@ -218,7 +218,26 @@ func listen(t *testing.T, path string) *os.File {
 // ask executes a command without arguments and returns what it returns, where that is an object.
 func (q *qemu) ask(command string) map[string]any {
 	q.t.Helper()
-	if _, err := q.conn.Write([]byte(`{"execute":"` + command + `"}` + "\n")); err != nil {
+	object, _ := q.execute(command, nil).(map[string]any)
+	return object
+}
+
+// get asks for a property of an object.
+func (q *qemu) get(path, property string) any {
+	q.t.Helper()
+	return q.execute("qom-get", map[string]any{"path": path, "property": property})
+}
+
+func (q *qemu) execute(command string, arguments map[string]any) any {
+	q.t.Helper()
+	said, err := json.Marshal(map[string]any{"execute": command, "arguments": arguments})
+	if arguments == nil {
+		said, err = json.Marshal(map[string]any{"execute": command})
+	}
+	if err == nil {
+		_, err = q.conn.Write(append(said, '\n'))
+	}
+	if err != nil {
 		q.t.Fatal(err)
 	}
 	for {
@@ -235,8 +254,7 @@ func (q *qemu) ask(command string) map[string]any {
 			q.t.Fatalf("%s: %v: %s", command, err, line)
 		}
 		if reply.Event == "" {
-			object, _ := reply.Return.(map[string]any)
-			return object
+			return reply.Return
 		}
 	}
 }

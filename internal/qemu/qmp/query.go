@@ -23,6 +23,23 @@ type CPUModel struct {
 	Unavailable []string `json:"unavailable-features,omitempty"` // what the host lacks for it
 }
 
+// CPUExpansion is a CPU model with all its properties, by name.
+type CPUExpansion struct {
+	Model struct {
+		Name  string          `json:"name"`
+		Props json.RawMessage `json:"props,omitempty"` // an object
+	} `json:"model"`
+}
+
+type cpuModelArgs struct {
+	Type  string        `json:"type"` // static | full
+	Model namedCPUModel `json:"model"`
+}
+
+type namedCPUModel struct {
+	Name string `json:"name"`
+}
+
 // CPU is one vCPU.
 type CPU struct {
 	Index    int    `json:"cpu-index"`
@@ -57,6 +74,7 @@ type CommandInfo struct {
 var (
 	queryMachines   = define[none, []MachineType]("query-machines")
 	queryCPUModels  = define[none, []CPUModel]("query-cpu-definitions")
+	expandCPUModel  = define[cpuModelArgs, CPUExpansion]("query-cpu-model-expansion")
 	queryCPUs       = define[none, []CPU]("query-cpus-fast")
 	queryChardevs   = define[none, []Chardev]("query-chardev")
 	queryBlockNodes = define[blockNodesArgs, []BlockNode]("query-named-block-nodes")
@@ -76,6 +94,11 @@ func QueryMachines(ctx context.Context, on Executor) ([]MachineType, error) {
 // QueryCPUModels lists the CPU models under the accelerator in use.
 func QueryCPUModels(ctx context.Context, on Executor) ([]CPUModel, error) {
 	return queryCPUModels.do(ctx, on, none{})
+}
+
+// ExpandCPUModel lists all properties of a CPU model, and their values under the accelerator in use.
+func ExpandCPUModel(ctx context.Context, on Executor, name string) (CPUExpansion, error) {
+	return expandCPUModel.do(ctx, on, cpuModelArgs{Type: "full", Model: namedCPUModel{name}})
 }
 
 // QueryCPUs lists the vCPUs, without interrupting them.

@@ -1,0 +1,76 @@
+package machines
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// hardware is what the flags say of the VM's board and its devices beside disks and network cards.
+type hardware struct {
+	cpu, topology string
+	nested        bool
+}
+
+// hardwareFlags are their names.
+var hardwareFlags = []string{"cpu", "topology", "nested"}
+
+func (h *hardware) bind(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVar(&h.cpu, "cpu", "", "CPU model and flags: host, max, or a name of QEMU's; ,+FLAG shows one, ,-FLAG hides one")
+	fl.StringVar(&h.topology, "topology", "", "vCPUs as SOCKETSxCORESxTHREADS, such as 1x4x2")
+	fl.BoolVar(&h.nested, "nested", false, "let the guest run VMs; the host's feature nestedVirtualization must be on")
+	session.Values(cmd, "cpu", vm.CPUAuto, vm.CPUHost, vm.CPUMax)
+	session.Values(cmd, "topology", "1x2x1", "1x4x1", "1x4x2", "2x4x1")
+}
+
+// describe writes the flags into the spec.
+func (h *hardware) describe(s *vm.Spec) error {
+	s.NestedVirtualization = h.nested
+	return h.processor(s)
+}
+
+func (h *hardware) processor(s *vm.Spec) error {
+	if h.cpu == "" && h.topology == "" {
+		return nil
+	}
+	s.CPU = &vm.CPU{}
+	model, flags, _ := strings.Cut(h.cpu, ",")
+	s.CPU.Model = model
+	for flag := range strings.SplitSeq(flags, ",") {
+		name, shown := strings.CutPrefix(flag, "+")
+		hidden := false
+		if !shown {
+			name, hidden = strings.CutPrefix(flag, "-")
+		}
+		switch {
+		case flag == "":
+			continue
+		case !shown && !hidden:
+			return report.Usage("--cpu "+vm.CPUMax+",+avx2,-hle", "--cpu: %q is no flag: +NAME shows one, -NAME hides one", flag)
+		case s.CPU.Features == nil:
+			s.CPU.Features = map[string]bool{}
+		}
+		s.CPU.Features[name] = shown
+	}
+	if h.topology == "" {
+		return nil
+	}
+	parts := strings.Split(h.topology, "x")
+	if len(parts) != 3 {
+		return report.Usage("--topology 1x4x2", "--topology %q is not SOCKETSxCORESxTHREADS", h.topology)
+	}
+	for i, to := range []*int{&s.CPU.Sockets, &s.CPU.Cores, &s.CPU.Threads} {
+		n, err := strconv.Atoi(parts[i])
+		if err != nil || n < 1 {
+			return report.Usage("--topology 1x4x2", "--topology %q: %q is no whole number from 1", h.topology, parts[i])
+		}
+		*to = n
+	}
+	return nil
+}
