@@ -12,6 +12,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/machines"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/stores"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/topics"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/volumes"
 	"github.com/hyper-nixos/hyper-nixos/internal/nearest"
@@ -38,7 +39,7 @@ is applied (hv config check) needs no daemon.`,
 	s.Bind(root)
 	root.AddCommand(
 		machines.Command(s), volumes.Command(s), volumes.BootFiles(s), declaration.Command(s), hosts.Features(s), hosts.Command(s),
-		history.Operations(s), history.Events(s), history.Audit(s), hosts.Version(s), completion(s),
+		history.Operations(s), history.Events(s), history.Audit(s), stores.Command(s), hosts.Version(s), completion(s),
 	)
 	root.AddCommand(topics.Commands()...)
 	root.InitDefaultHelpCmd()

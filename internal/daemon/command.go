@@ -24,8 +24,15 @@ const (
 	Declaration = "/etc/hyper-nixos/declaration.json"
 )
 
+// ExitUnusable is what hvd exits with when its store or its audit log is damaged, or was written by a newer
+// version: EX_DATAERR of sysexits(3). Whoever starts it again does so in vain.
+const ExitUnusable = 65
+
 // Command runs hvd with these arguments until it is told to end, and returns its exit code.
 func Command(args []string) int {
+	if len(args) > 0 && args[0] == "store" {
+		return upkeep(context.Background(), args[1:], os.Stdout)
+	}
 	f := flag.NewFlagSet("hvd", flag.ContinueOnError)
 	opt := Options{Version: version.String()}
 	f.StringVar(&opt.State, "state", Installed, "folder that holds everything that stays")
@@ -60,6 +67,9 @@ func Command(args []string) int {
 	defer stop()
 	if err := Run(ctx, opt); err != nil {
 		say(os.Stderr, err)
+		if unusable(err) {
+			return ExitUnusable
+		}
 		return 1
 	}
 	return 0
@@ -67,7 +77,11 @@ func Command(args []string) int {
 
 // say tells an error as every program of ours does: the thing, the cause, the next step.
 func say(w io.Writer, err error) {
-	_, _ = fmt.Fprintln(w, "error:", err)
+	code := ""
+	if c := fault.CodeOf(err); c != "" {
+		code = "  " + c
+	}
+	_, _ = fmt.Fprintf(w, "error: %v%s\n", err, code)
 	if hint := fault.HintOf(err); hint != "" {
 		_, _ = fmt.Fprintln(w, "  try:", hint)
 	}

@@ -33,6 +33,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/reserve"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
+	"github.com/hyper-nixos/hyper-nixos/internal/store/snapshot"
 	"github.com/hyper-nixos/hyper-nixos/internal/view"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
@@ -87,7 +88,7 @@ func keep(opt Options) (k *kept, err error) {
 		}
 	}()
 	in := func(name string) string { return filepath.Join(opt.State, name) }
-	if k.store, err = local.Open(in("store"), local.Options{}); err != nil {
+	if k.store, err = local.Open(in(storeFolder), local.Options{Snapshots: in(snapshotFolder)}); err != nil {
 		return k, err
 	}
 	if k.audit, err = audit.Open(in("audit"), audit.Options{}); err != nil {
@@ -196,6 +197,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	g.Go(func() error { return d.view.Run(ctx) })
 	g.Go(func() error { return d.engine.Run(ctx) })
 	g.Go(func() error { d.logs.Run(ctx, 30*time.Second); return nil })
+	g.Go(func() error { d.store.KeepSnapshots(ctx, snapshot.Hourly, d.Log); return nil })
 	g.Go(func() error {
 		d.reserve.Run(ctx, 30*time.Second, func(err error) { d.Log.Warn("no reserve for a full disk", "err", err) })
 		return nil

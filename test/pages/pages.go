@@ -20,7 +20,7 @@ type Family struct {
 
 // Families are all codes but those of features, which are documented where they are made. A code that is in
 // no source, or in a source and not here, fails a test.
-var Families = []Family{api, reach, chosen, rights, declaring, applying, hosts, vms, volumes, machine}
+var Families = []Family{api, reach, chosen, rights, declaring, applying, hosts, vms, volumes, machine, keeping}
 
 var api = Family{"API", "What went wrong between a program and the daemon.", []Code{
 	{"HV-API-001", "a parameter or a body does not fit its schema", "the problem names the field; docs/declaration.schema.json and the OpenAPI description have its shape"},
@@ -98,4 +98,12 @@ var machine = Family{"MACH", "What keeps a VM's machine from being built. From 1
 	{"HV-MACH-007", "a CPU model or flag that this QEMU has not, or cannot show the guest", "the message names it; `hv host -o json` lists what there is"},
 	{"HV-MACH-101", "there is no usable QEMU for the architecture", "install it"},
 	{"HV-MACH-102", "QEMU does not have the machine type", "a newer QEMU, or another machine family: the guest then sees other hardware"},
+}}
+
+var keeping = Family{"STORE", "The store, which holds what is wished on a host; see [store-and-audit.md](store-and-audit.md).", []Code{
+	{"HV-STORE-001", "the store is damaged, or lost: hvd does not start, and touches nothing", "`sudo hv store check`, then `sudo hv store restore`"},
+	{"HV-STORE-002", "a newer version of the program wrote the store: hvd does not start, and touches nothing", "run the newer version, or go back to a snapshot of this one's"},
+	{"HV-STORE-003", "another process has the store open", "stop hvd first: VMs run on"},
+	{"HV-STORE-004", "no room for the store, or for a snapshot of it", "free some space on that disk"},
+	{"HV-STORE-005", "a snapshot that does not exist, or is damaged", "`sudo hv store list`"},
 }}

@@ -48,3 +48,13 @@ func Files(extensions ...string) cobra.CompletionFunc {
 		return extensions, cobra.ShellCompDirectiveFilterFileExt
 	}
 }
+
+// FolderFlag completes a flag with the names of folders.
+func FolderFlag(cmd *cobra.Command, flag string) {
+	folders := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	}
+	if err := cmd.RegisterFlagCompletionFunc(flag, folders); err != nil {
+		panic("cli: " + err.Error()) // a flag that does not exist: every test that builds the commands sees it
+	}
+}

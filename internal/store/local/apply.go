@@ -204,7 +204,7 @@ type writeStmts struct {
 	liveID, live, livePrefix, liveLease      *sql.Stmt
 	supersede, insert                        *sql.Stmt
 	lease, insertLease, deleteLease, setMeta *sql.Stmt
-	compact                                  *sql.Stmt
+	compact, forgetMeta                      *sql.Stmt
 	prepared                                 []*sql.Stmt
 }
 
@@ -227,6 +227,7 @@ func (w *writeStmts) prepare(ctx context.Context, c *sql.Conn) error {
 		{&w.insertLease, "INSERT INTO lease (id, ttl) VALUES (?, ?)"},
 		{&w.deleteLease, "DELETE FROM lease WHERE id = ?"},
 		{&w.setMeta, "UPDATE meta SET value = ? WHERE name = ?"},
+		{&w.forgetMeta, "DELETE FROM meta WHERE name = ?"},
 		{&w.compact, `DELETE FROM history WHERE id IN (SELECT id FROM history
 			WHERE superseded <= ? AND superseded < 9223372036854775807 LIMIT ?) RETURNING length(value)`},
 	} {

@@ -3,7 +3,7 @@
 // What lives here: the file with its lock, its schema and its history; the one writer, which lets
 // commits that wait together share one transaction and one fsync; readers on connections of their
 // own; watches, fed from memory and, when they lag, from the file; leases. What does not: the
-// meaning of any key, snapshots and their restoring.
+// meaning of any key, which snapshots are kept (store/snapshot), asking before one is put back (cli).
 //
 // Every version of a value is a row that knows the revision that made it and the one that
 // superseded it, so a list can be true at an older revision and a watch can begin there, after a
@@ -32,6 +32,8 @@ type Options struct {
 	History      int64 // revisions that are kept to go back to; 10,000 if 0
 	HistoryBytes int64 // bytes of overwritten and deleted values that are kept at most; 64 MiB if 0
 	MaxBytes     int64 // size of the file at most; 2 GiB if 0
+	// Snapshots is the folder in which snapshots of the store are kept; empty for none.
+	Snapshots string
 }
 
 func (o Options) withDefaults() Options {
@@ -56,6 +58,9 @@ type Store struct {
 	opt  Options
 	lock *dirLock
 
+	migrations []migration // those of the package, but in tests of them
+	restored   int64       // when a snapshot was put back that nobody has taken note of, in seconds; 0 for never
+
 	readers *sql.DB
 	read    readStmts
 	writer  *writer
@@ -78,7 +83,9 @@ var (
 // Open opens the store in the folder dir and makes it, folder and all, if there is none. It is
 // refused with fault.Conflict while another process has it open, with fault.Precondition when it
 // was written by a newer version, with fault.Unreadable when it is damaged.
-func Open(dir string, opt Options) (_ *Store, err error) {
+func Open(dir string, opt Options) (*Store, error) { return openWith(dir, opt, migrations) }
+
+func openWith(dir string, opt Options, steps []migration) (_ *Store, err error) {
 	if err := ownFolder(dir); err != nil {
 		return nil, err
 	}
@@ -88,7 +95,7 @@ func Open(dir string, opt Options) (_ *Store, err error) {
 	}
 	s := &Store{
 		path: filepath.Join(dir, fileName), opt: opt.withDefaults(), lock: lock,
-		queue: make(chan *request), closing: make(chan struct{}),
+		queue: make(chan *request), closing: make(chan struct{}), migrations: steps,
 	}
 	defer func() {
 		if err != nil {
@@ -96,6 +103,13 @@ func Open(dir string, opt Options) (_ *Store, err error) {
 		}
 	}()
 	if err := s.ensureFile(); err != nil {
+		return nil, err
+	}
+	found, err := inspect(context.Background(), s.path, s.known())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.migrate(context.Background(), found.schema); err != nil {
 		return nil, err
 	}
 	if err := s.connect(); err != nil {

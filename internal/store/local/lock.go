@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -24,13 +25,13 @@ func lockDir(dir string) (*dirLock, error) {
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "cannot lock the store").Because(err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := patiently(f); err != nil {
 		defer f.Close()
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, fault.New(fault.Unavailable, "cannot lock %s", path).Because(err)
 		}
 		return nil, fault.New(fault.Conflict, "the store in %s is in use by %s", dir, holder(f)).
-			Try("stop that one first, or give this one a state folder of its own")
+			Try("stop that one first, or give this one a state folder of its own").WithCode(CodeInUse)
 	}
 	l := &dirLock{f}
 	if err := l.sign(); err != nil {
@@ -38,6 +39,17 @@ func lockDir(dir string) (*dirLock, error) {
 		return nil, fault.New(fault.Unavailable, "cannot write %s", path).Because(err)
 	}
 	return l, nil
+}
+
+// patiently takes the lock. Who only looks whether it is held (user) has it for microseconds: that is waited out.
+func patiently(f *os.File) error {
+	for tries := 0; ; tries++ {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || tries == 5 {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // sign writes who we are into the file, for the one who is kept out.

@@ -1,20 +1,13 @@
 package local
 
 import (
-	"context"
-	"database/sql"
 	"errors"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 )
-
-// schemaVersion grows by one with every change of ddl; an older file is then migrated by the one
-// step from its version, a newer one is refused.
-const schemaVersion = 1
 
 // revBits is how many low bits of a row's id number the changes within one revision. The ids of a
 // revision's rows are thus its revision and their order; 2^43 revisions fit.
@@ -26,6 +19,8 @@ const live = math.MaxInt64
 // ddl makes an empty store. A row of history is a value of a key from revision id>>20 until
 // revision superseded. A delete is a row that was superseded by its own revision: it holds at no
 // revision, and is there for those who watch.
+//
+// The form of a new file is the newest: whoever changes it adds the step from the one before (migrate.go).
 const ddl = `
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES ('schema', 1), ('compacted', 0), ('last_lease', 0);
@@ -47,16 +42,19 @@ CREATE TABLE lease (id INTEGER PRIMARY KEY, ttl INTEGER NOT NULL) STRICT;
 // ensureFile makes the file if there is none. It is made under another name and renamed when it is
 // whole, so that an empty store.db is never a store that was just begun: it is one that was lost.
 func (s *Store) ensureFile() error {
+	if _, err := os.Stat(filepath.Join(filepath.Dir(s.path), restoring)); err == nil {
+		return s.damaged(errors.New("putting a snapshot back was cut off"))
+	}
 	if _, err := os.Stat(s.path); err == nil {
 		return s.fail(os.Chmod(s.path, 0o600))
 	}
 	if _, err := os.Stat(s.path + "-wal"); err == nil {
 		return s.damaged(errors.New("the file is missing while its write-ahead log is there"))
 	}
-	if err := s.makeFile(s.path + ".new"); err != nil {
-		return fault.Wrap(s.fail(err), "cannot make the store")
+	if s.opt.Snapshots != "" && s.newestSnapshot() != nil {
+		return s.damaged(errors.New("the file is missing while there are snapshots of it"))
 	}
-	return nil
+	return fault.Wrap(s.fail(s.makeFile(s.path+".new")), "cannot make the store")
 }
 
 func (s *Store) makeFile(path string) error {
@@ -95,31 +93,4 @@ func syncDir(dir string) error {
 	}
 	defer d.Close()
 	return d.Sync()
-}
-
-// checkFile refuses a file that is not ours, newer than we are, or damaged.
-func (s *Store) checkFile(ctx context.Context, c *sql.Conn) error {
-	var found, version int64
-	err := c.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name IN ('meta', 'history', 'lease')").Scan(&found)
-	if err != nil {
-		return s.fail(err)
-	}
-	if found != 3 {
-		return s.damaged(errors.New("it holds no store"))
-	}
-	if err := c.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'schema'").Scan(&version); err != nil {
-		return s.damaged(err)
-	}
-	if version > schemaVersion {
-		return fault.New(fault.Precondition, "the store %s was written by a newer version of this program (schema %d, known here: %d)",
-			s.path, version, schemaVersion).Try("run the newer version, or restore a snapshot of the store that this one made")
-	}
-	var verdict string
-	if err := c.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
-		return s.fail(err)
-	}
-	if verdict != "ok" {
-		return s.damaged(fmt.Errorf("%s", verdict))
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -65,6 +66,8 @@ type writer struct {
 	dead   int64 // bytes of superseded values in the file, about
 	broken error // after the file failed in a way that leaves its state unknown
 	swept  int64 // nothing superseded up to here is left in the file
+
+	kept atomic.Int64 // dead, for whoever asks beside the writer
 }
 
 func openWriter(s *Store) (*writer, error) {
@@ -75,9 +78,6 @@ func openWriter(s *Store) (*writer, error) {
 	var err error
 	if w.conn, err = w.db.Conn(ctx); err != nil {
 		return nil, s.fail(err)
-	}
-	if err := s.checkFile(ctx, w.conn); err != nil {
-		return nil, err
 	}
 	if err := w.load(ctx); err != nil {
 		return nil, s.fail(err)
@@ -90,10 +90,12 @@ func openWriter(s *Store) (*writer, error) {
 func (w *writer) load(ctx context.Context) error {
 	var floor, newest sql.NullInt64
 	err := w.conn.QueryRowContext(ctx, `SELECT (SELECT value FROM meta WHERE name = 'compacted'), (SELECT max(id) FROM history),
-		(SELECT coalesce(sum(length(value)), 0) FROM history WHERE superseded < 9223372036854775807)`).Scan(&floor, &newest, &w.dead)
+		(SELECT coalesce(sum(length(value)), 0) FROM history WHERE superseded < 9223372036854775807),
+		(SELECT coalesce(max(value), 0) FROM meta WHERE name = 'restored')`).Scan(&floor, &newest, &w.dead, &w.s.restored)
 	if err != nil {
 		return err
 	}
+	w.kept.Store(w.dead)
 	w.swept = floor.Int64 // a sweep that a crash cut short goes on with the next one
 	w.rev = max(newest.Int64>>revBits, floor.Int64)
 	w.s.hub = newHub(w.rev, floor.Int64)
@@ -163,6 +165,7 @@ func (w *writer) attempt(group []*request) error {
 		return err
 	}
 	w.dead += dead
+	w.kept.Store(w.dead)
 	if len(batches) > 0 {
 		w.rev = batches[len(batches)-1].Revision
 		w.s.hub.publish(batches)

@@ -1,0 +1,12 @@
+package wire
+
+import "github.com/hyper-nixos/hyper-nixos/model/upkeep"
+
+// Upkeep is what `hvd store VERB` answers to hv: one of these.
+type Upkeep struct {
+	Check     *upkeep.Check     `json:"check,omitempty"`
+	Snapshots []upkeep.Snapshot `json:"snapshots,omitempty"`
+	Snapshot  *upkeep.Snapshot  `json:"snapshot,omitempty"`
+	Restore   *upkeep.Restore   `json:"restore,omitempty"`
+	Problem   *Problem          `json:"problem,omitempty"` // why it was not done
+}
