@@ -48,6 +48,7 @@ type Result struct {
 // Auditor keeps the record of every change. *audit.Log is one.
 type Auditor interface {
 	Append(ctx context.Context, r audit.Record) (audit.Receipt, error)
+	Read(ctx context.Context, after int64, limit int, filter audit.Filter) (audit.Page, error)
 }
 
 // Volumes receives the content of volumes, durably, before anything names it.
@@ -56,12 +57,18 @@ type Volumes interface {
 	// names another file is refused), and returns their digest and the virtual size.
 	Receive(ctx context.Context, pool, file string, format storage.Format, size model.Bytes, r io.Reader) (sha256 string, virtual model.Bytes, err error)
 	Delete(ctx context.Context, v storage.Volume) error
+	// Settle says that there is a volume of what was received; Unsettled are the files of which nobody has.
+	Settle(ctx context.Context, v storage.Volume) error
+	Unsettled(ctx context.Context) ([]storage.Volume, error)
 }
 
 // BootFiles receives kernels and initrds and keeps them by content.
 type BootFiles interface {
 	Receive(ctx context.Context, size model.Bytes, r io.Reader) (sha256 string, n model.Bytes, err error)
 	Remove(ctx context.Context, sha256 string) error
+	// Settle says that a boot file names the content; Unsettled is that of which nobody has.
+	Settle(sha256 string) error
+	Unsettled() ([]string, error)
 }
 
 // Config is what actions are made of.

@@ -66,8 +66,17 @@ func (a *Actions) ImportBootFile(ctx context.Context, call Call, ref model.Ref, 
 		a.arriving.doom(sha)
 	case replaced != sha:
 		a.arriving.doom(replaced)
+		a.settle(sha)
+	default:
+		a.settle(sha)
 	}
 	return res, err
+}
+
+func (a *Actions) settle(sha string) {
+	if err := a.BootFiles.Settle(sha); err != nil { // the next start does
+		a.Log.Warn("an import is not settled yet", "sha256", sha, "err", err)
+	}
 }
 
 // foretell says what an import of a boot file would do.
@@ -156,6 +165,7 @@ func (a *Actions) dropContent(ctx context.Context, sha string) {
 	files, _, err := store.ListAll[storage.BootFile](ctx, a.Store, store.SpecPrefix("boot-file"))
 	for _, f := range files {
 		if f.Value.SHA256 == sha {
+			a.settle(sha)
 			return
 		}
 	}

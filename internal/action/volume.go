@@ -124,6 +124,10 @@ func (a *Actions) ImportVolume(ctx context.Context, call Call, project string, b
 		if gone := a.Volumes.Delete(context.WithoutCancel(ctx), *made); gone != nil {
 			a.Log.Error("an import that failed left a file", "file", made.File, "err", gone)
 		}
+	} else if made != nil {
+		if err := a.Volumes.Settle(ctx, *made); err != nil { // the next start does
+			a.Log.Warn("an import is not settled yet", "file", made.File, "err", err)
+		}
 	}
 	return res, err
 }

@@ -158,7 +158,7 @@ func (d *daemon) wire(ctx context.Context) {
 	})
 	d.engine = reconcile.New(reconcile.Config{
 		Store: d.store, Hypervisor: d.vms, Volumes: d.volumes, BootFiles: d.boots, Logs: d.logs,
-		Facts: d.facts.now(ctx), Features: d.actions.Resolution, Now: now, Outcome: d.actions.Ended, Log: d.Log,
+		Facts: d.facts.now(ctx), Features: d.actions.Resolution, Now: now, Outcome: d.actions.Ended, Recorded: d.actions.Recorded, Log: d.Log,
 	})
 	d.view = view.New(view.Config{
 		Store: d.store, Audit: d.audit, Facts: d.facts.known, Allocated: d.volumes.Allocated,
@@ -181,6 +181,9 @@ func (d *daemon) close() {
 func (d *daemon) serve(ctx context.Context) error {
 	if err := d.view.Load(ctx); err != nil {
 		return err
+	}
+	if err := d.actions.Sweep(ctx); err != nil { // it wastes room, and keeps nobody from his VMs
+		d.Log.Error("cannot tidy up", "err", err)
 	}
 	alive, err := d.vms.Adopt(ctx)
 	if err != nil {

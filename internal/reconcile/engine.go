@@ -35,7 +35,9 @@ type Config struct {
 	Now      func() time.Time
 	// Outcome is told of every operation that ended: the audit log's other half.
 	Outcome func(context.Context, operation.Operation)
-	Log     *slog.Logger
+	// Recorded returns how those of operations ended that Outcome was told of before, by ID.
+	Recorded func(context.Context, []operation.Operation) (map[string]operation.Status, error)
+	Log      *slog.Logger
 	// Workers is how many objects are worked on at once; 8 when 0.
 	Workers int
 }
@@ -61,11 +63,14 @@ func New(c Config) *Engine {
 	if c.Outcome == nil {
 		c.Outcome = func(context.Context, operation.Operation) {}
 	}
+	if c.Recorded == nil {
+		c.Recorded = func(context.Context, []operation.Operation) (map[string]operation.Status, error) { return nil, nil }
+	}
 	e := &Engine{
 		Config: c, queue: newQueue[operation.Target](), writer: newWriter(c.Store, c.Log),
 		names: map[string]model.Ref{}, power: map[operation.Target]*vm.PowerStatus{}, tries: map[operation.Target]int{},
 	}
-	e.ops = newOps(e.writer, c.Now, c.Outcome)
+	e.ops = newOps(e.writer, c)
 	return e
 }
 

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hyper-nixos/hyper-nixos/internal/audit"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
@@ -489,23 +488,7 @@ func TestAnImportIsRecordedOnce(t *testing.T) {
 	}
 	d.Done(d.Create(fakehost.Tiny("web", on, withData))) // the engine has seen all of it
 	d.Stop()
-	once(t, h)
-}
-
-// once checks that every intent has at most one outcome.
-func once(t *testing.T, h *fakehost.Host) {
-	t.Helper()
-	page, err := h.Audit.Read(t.Context(), 0, 0, audit.Filter{Phase: audit.Outcome})
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := map[int64]bool{}
-	for _, r := range page.Records {
-		if seen[r.Intent] {
-			t.Errorf("a second outcome: %+v", r)
-		}
-		seen[r.Intent] = true
-	}
+	h.OneOutcome()
 }
 
 func TestFiftyVMsStartAtOnce(t *testing.T) {
@@ -522,7 +505,7 @@ func TestFiftyVMsStartAtOnce(t *testing.T) {
 	if hosts, err := d.View.Host(t.Context()); err != nil || hosts.Running != many {
 		t.Errorf("%d run, %v", hosts.Running, err)
 	}
-	once(t, h)
+	h.OneOutcome()
 }
 
 // The press of the button does not get through once: it is pressed again, not waited for.

@@ -15,16 +15,17 @@ import (
 
 // ops are the operations under way, by their targets. Each ends exactly once.
 type ops struct {
-	writer  *writer
-	now     func() time.Time
-	outcome func(context.Context, operation.Operation)
+	writer   *writer
+	now      func() time.Time
+	outcome  func(context.Context, operation.Operation)
+	recorded func(context.Context, []operation.Operation) (map[string]operation.Status, error)
 
 	mu   sync.Mutex
 	live map[operation.Target][]*operation.Operation // oldest first
 }
 
-func newOps(w *writer, now func() time.Time, outcome func(context.Context, operation.Operation)) *ops {
-	return &ops{writer: w, now: now, outcome: outcome, live: map[operation.Target][]*operation.Operation{}}
+func newOps(w *writer, c Config) *ops {
+	return &ops{writer: w, now: c.Now, outcome: c.Outcome, recorded: c.Recorded, live: map[operation.Target][]*operation.Operation{}}
 }
 
 // load takes up what had not ended when the daemon before this one did.
@@ -44,6 +45,7 @@ func (o *ops) load(ctx context.Context, s store.Store, found func(operation.Targ
 			before[ref.Name] = st.Value
 		}
 	}
+	var left []operation.Operation
 	for _, w := range wishes {
 		st, noted := before[w.Value.ID]
 		if st.State.Ended() {
@@ -58,8 +60,29 @@ func (o *ops) load(ctx context.Context, s store.Store, found func(operation.Targ
 				continue
 			}
 		}
-		o.add(w.Value, taken(st))
-		found(w.Value.Target)
+		left = append(left, operation.Operation{Wish: w.Value, Status: st})
+	}
+	return o.takeOver(ctx, left, found)
+}
+
+// takeOver takes up what an earlier daemon has left. What that has recorded the outcome of, and was cut off
+// before it could write it into the status, has ended so: an outcome is recorded once.
+func (o *ops) takeOver(ctx context.Context, left []operation.Operation, found func(operation.Target)) error {
+	if len(left) == 0 {
+		return nil
+	}
+	recorded, err := o.recorded(ctx, left)
+	if err != nil {
+		return err
+	}
+	for _, op := range left {
+		if end, ok := recorded[op.ID]; ok {
+			end.Steps, end.Findings = taken(op.Status).Steps, op.Findings
+			o.writer.put(statusKey(&op), end)
+			continue
+		}
+		o.add(op.Wish, taken(op.Status))
+		found(op.Target)
 	}
 	return nil
 }

@@ -4,11 +4,15 @@ package fakehost
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/action"
+	"github.com/hyper-nixos/hyper-nixos/internal/audit"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
@@ -188,4 +192,80 @@ func (d *Daemon) Gone(name string) {
 		_, err := d.View.VM(d.t.Context(), Ref(name))
 		return fault.KindOf(err) == fault.NotFound && err != nil
 	})
+}
+
+// Look asks for a look at a VM, or at nothing where it does not exist.
+func (d *Daemon) Look(name string) {
+	if v, err := d.View.VM(d.t.Context(), Ref(name)); err == nil {
+		d.Engine.Poke(v.Spec.UUID)
+	}
+}
+
+// Finished returns what is closed when an operation has ended, or the test has.
+func (d *Daemon) Finished(op operation.Operation) <-chan struct{} {
+	done := make(chan struct{})
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	d.t.Cleanup(cancel)
+	go func() {
+		defer close(done)
+		for {
+			seen := d.View.Revision()
+			now, err := d.View.Operation(ctx, op.ID)
+			if err == nil && now.State.Ended() {
+				return
+			}
+			if d.View.Await(ctx, seen+1) != nil {
+				return
+			}
+		}
+	}()
+	return done
+}
+
+// Tidy wants nothing to be left of what is not there: each folder of sockets is of a QEMU that lives, and no
+// volume's file is without its volume.
+func (h *Host) Tidy() {
+	h.t.Helper()
+	ctx := context.Background()
+	vms, _, err := store.ListAll[vm.Object](ctx, h.Store, store.SpecPrefix("vm"))
+	must(h.t, err)
+	names := map[string]string{}
+	for _, o := range vms {
+		names[o.Value.Spec.UUID] = o.Value.Name
+	}
+	for uuid, folder := range h.folders() {
+		if names[uuid] == "" {
+			h.t.Errorf("%s is left of VM %s, which does not exist", folder, uuid)
+		}
+	}
+	volumes, _, err := store.ListAll[storage.Volume](ctx, h.Store, store.SpecPrefix("volume"))
+	must(h.t, err)
+	files := map[string]bool{}
+	for _, v := range volumes {
+		files[v.Value.File] = true
+	}
+	left, err := os.ReadDir(filepath.Join(h.dir, "pool"))
+	must(h.t, err)
+	for _, f := range left {
+		if !files[f.Name()] {
+			h.t.Errorf("the file %s is of no volume", f.Name())
+		}
+	}
+}
+
+// OneOutcome wants every intent in the audit log to have at most one outcome.
+func (h *Host) OneOutcome() {
+	h.t.Helper()
+	seen := map[int64]bool{}
+	for after, more := int64(0), true; more; {
+		page, err := h.Audit.Read(context.Background(), after, 0, audit.Filter{Phase: audit.Outcome})
+		must(h.t, err)
+		for _, r := range page.Records {
+			if seen[r.Intent] {
+				h.t.Errorf("a second outcome: %+v", r)
+			}
+			seen[r.Intent] = true
+		}
+		after, more = page.Next, page.More
+	}
 }

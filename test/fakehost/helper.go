@@ -404,3 +404,14 @@ func (h *Helper) close() {
 		<-g.exited
 	}
 }
+
+// folders are the folders of sockets that are there, by the VM's UUID.
+func (h *Helper) folders() map[string]string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := map[string]string{}
+	for uuid, g := range h.guests {
+		out[uuid] = filepath.Dir(g.run.Sockets["qmp"])
+	}
+	return out
+}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/action"
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
@@ -30,7 +31,6 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/view"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
-	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
@@ -55,7 +55,7 @@ func New(t testing.TB) *Host {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
-	folder, err := os.MkdirTemp("", "hv")
+	folder, err := os.MkdirTemp(memory(), "hv")
 	must(t, err)
 	t.Cleanup(func() { must(t, os.RemoveAll(folder)) })
 	h := &Host{t: t, Helper: newHelper(t, folder)}
@@ -80,6 +80,16 @@ func New(t testing.TB) *Host {
 		QEMU: &host.QEMU{Path: "/usr/bin/qemu-system-x86_64", Arch: "x86_64", Version: "7.2.22", Machines: []host.Machine{{Name: "pc-q35-7.2", Alias: "q35", CPUs: 288}}},
 	}
 	return h
+}
+
+// memory is a folder in memory where there is one: a crash of the daemon alone loses nothing of what it has
+// written, so nothing here has to wait for a disk. What a commit promises of a disk is tested with the store.
+func memory() string {
+	const shm = "/dev/shm"
+	if unix.Access(shm, unix.W_OK) == nil {
+		return shm
+	}
+	return ""
 }
 
 func must(t testing.TB, err error) {
@@ -136,26 +146,31 @@ func (h *Host) Start() *Daemon { return h.StartWith(&Points{}) }
 // StartWith begins a daemon whose points are counted, and which may be cut off at one of them.
 func (h *Host) StartWith(points *Points) *Daemon {
 	h.t.Helper()
+	d, err := h.Boot(points, &Points{})
+	must(h.t, err)
+	return d
+}
+
+// Boot begins a daemon that may be cut off at one of points, beside an hv-helper that may be cut off at one
+// of helper's. An error says that it was cut off before it served.
+func (h *Host) Boot(points, helper *Points) (*Daemon, error) {
+	h.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &Daemon{Host: h, Points: points, cancel: cancel}
 	log := slog.New(slog.NewTextHandler(h.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	if points.At > 0 { // it is cut off on purpose
+	if points.At > 0 || helper.At > 0 { // it is cut off on purpose
 		log = slog.New(slog.DiscardHandler)
 	}
 	d.VMs = qemu.New(qemu.Config{
-		Helper: h.Helper, Dial: dial, Words: h.Logs.Words, Log: log, Poke: func(uuid string) { d.Engine.Poke(uuid) },
+		Helper: &cutHelper{h.Helper, helper}, Dial: dial, Words: h.Logs.Words, Log: log, Poke: func(uuid string) { d.Engine.Poke(uuid) },
 	})
+	volumes := &cutVolumes{h.Volumes, points}
 	d.Actions = action.New(action.Config{
-		Store: h.Store, Audit: h.Audit, Volumes: h.Volumes, BootFiles: h.Boots, Facts: h.known, Now: h.now, Random: random, Log: log,
+		Store: &cutStore{h.Store, points, "wish"}, Audit: &cutAudit{h.Audit, points}, Volumes: volumes, BootFiles: h.Boots, Facts: h.known, Now: h.now, Random: random, Log: log,
 	})
 	d.Engine = reconcile.New(reconcile.Config{
-		Store: &cutStore{h.Store, points}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: h.Volumes, BootFiles: h.Boots, Logs: h.Logs,
-		Facts: h.known, Features: d.Actions.Resolution, Now: h.now, Log: log,
-		Outcome: func(ctx context.Context, op operation.Operation) {
-			if points.pass("outcome") == nil {
-				d.Actions.Ended(ctx, op)
-			}
-		},
+		Store: &cutStore{h.Store, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, BootFiles: h.Boots, Logs: &cutLogs{h.Logs, points},
+		Facts: h.known, Features: d.Actions.Resolution, Now: h.now, Log: log, Outcome: d.Actions.Ended, Recorded: d.Actions.Recorded,
 	})
 	d.View = view.New(view.Config{
 		Store: h.Store, Audit: h.Audit, Facts: h.known, Allocated: h.Volumes.Allocated, Now: h.now, Started: h.now(), Log: log,
@@ -163,13 +178,15 @@ func (h *Host) StartWith(points *Points) *Daemon {
 	})
 	d.Lines = console.NewLines(h.Logs, d.uuid, d.VMs.Socket, d.VMs.Gone)
 	must(h.t, d.View.Load(ctx))
+	must(h.t, d.Actions.Sweep(ctx))
+	h.t.Cleanup(d.Stop)
 	if _, err := d.VMs.Adopt(ctx); err != nil {
-		h.t.Fatal(err)
+		d.Stop()
+		return nil, err
 	}
 	d.wg.Go(func() { d.told("view", d.View.Run(ctx)) })
 	d.wg.Go(func() { d.told("engine", d.Engine.Run(ctx)) })
-	h.t.Cleanup(d.Stop)
-	return d
+	return d, nil
 }
 
 // Hand returns a hand on processes alone, that has just adopted what is there: no engine acts.

@@ -3,27 +3,23 @@
 package fakehost
 
 import (
-	"context"
-	"os"
+	"strings"
 	"sync"
-
-	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
-	"github.com/hyper-nixos/hyper-nixos/internal/qemu"
-	"github.com/hyper-nixos/hyper-nixos/internal/store"
-	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
-	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
-// Points are the places between which a daemon does something that lasts: before and after each step
-// of its hands, and each commit of its engine. At is the one (from 1) at which it is cut off: from
-// there on nothing that it does has any effect, as after kill -9. 0 for never.
+// Points are the places between which a daemon, or hv-helper, does something that lasts: before and after
+// each step of its hands, each commit, each record of the audit log. At is the one (from 1) at which it is
+// cut off: from there on nothing that it does has any effect, as after kill -9. 0 for never. Where Of is
+// set only points of that name count: "after launch".
 type Points struct {
 	At int
+	Of string
 
-	mu    sync.Mutex
-	names []string
-	cut   bool
-	ended chan struct{}
+	mu     sync.Mutex
+	names  []string
+	passed int // of those that count
+	cut    bool
+	ended  chan struct{}
 }
 
 // Names are the points that were passed.
@@ -33,11 +29,35 @@ func (p *Points) Names() []string {
 	return p.names
 }
 
+// Last is the point that was passed last, or at which the daemon was cut off.
+func (p *Points) Last() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.names) == 0 {
+		return "the start"
+	}
+	return p.names[len(p.names)-1]
+}
+
 // Cut reports whether the daemon was cut off.
 func (p *Points) Cut() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.cut
+}
+
+// Now cuts the daemon off between two points, if it was not.
+func (p *Points) Now() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.end()
+}
+
+// Revive begins the next life of what was cut off: points are counted, and none cuts it off.
+func (p *Points) Revive() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.At, p.cut, p.ended = 0, false, nil
 }
 
 // Ended is closed when the daemon was cut off.
@@ -53,6 +73,16 @@ func (p *Points) Ended() <-chan struct{} {
 	return p.ended
 }
 
+func (p *Points) end() {
+	if p.cut {
+		return
+	}
+	p.cut = true
+	if p.ended != nil {
+		close(p.ended)
+	}
+}
+
 func (p *Points) pass(name string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -60,13 +90,13 @@ func (p *Points) pass(name string) error {
 		return errCut
 	}
 	p.names = append(p.names, name)
-	if len(p.names) != p.At {
+	if p.Of == "" || p.Of == name {
+		p.passed++
+	}
+	if p.At == 0 || p.passed != p.At {
 		return nil
 	}
-	p.cut = true
-	if p.ended != nil {
-		close(p.ended)
-	}
+	p.end()
 	return errCut
 }
 
@@ -81,64 +111,16 @@ func (p *Points) around(name string, f func() error) error {
 	return p.pass("after " + name)
 }
 
-// cutStore is the engine's store.
-type cutStore struct {
-	*local.Store
-	points *Points
-}
-
-func (s *cutStore) Commit(ctx context.Context, txn store.Txn) (res store.Result, err error) {
-	err = s.points.around("commit", func() error {
-		res, err = s.Store.Commit(ctx, txn)
-		return err
-	})
-	return res, err
-}
-
-// cutHypervisor is the engine's hand on processes.
-type cutHypervisor struct {
-	*qemu.Host
-	points *Points
-}
-
-func (h *cutHypervisor) Launch(ctx context.Context, l privilege.Launch, files []*os.File) (p vm.Process, err error) {
-	err = h.points.around("launch", func() error { p, err = h.Host.Launch(ctx, l, files); return err })
-	return p, err
-}
-
-func (h *cutHypervisor) Attach(ctx context.Context, uuid string) (v string, err error) {
-	err = h.points.around("attach", func() error { v, err = h.Host.Attach(ctx, uuid); return err })
-	return v, err
-}
-
-func (h *cutHypervisor) Continue(ctx context.Context, uuid string) error {
-	return h.points.around("continue", func() error { return h.Host.Continue(ctx, uuid) })
-}
-
-func (h *cutHypervisor) Pause(ctx context.Context, uuid string) error {
-	return h.points.around("pause", func() error { return h.Host.Pause(ctx, uuid) })
-}
-
-func (h *cutHypervisor) PowerDown(ctx context.Context, uuid string) error {
-	return h.points.around("power down", func() error { return h.Host.PowerDown(ctx, uuid) })
-}
-
-func (h *cutHypervisor) Reset(ctx context.Context, uuid string) error {
-	return h.points.around("reset", func() error { return h.Host.Reset(ctx, uuid) })
-}
-
-func (h *cutHypervisor) Quit(ctx context.Context, uuid string) error {
-	return h.points.around("quit", func() error { return h.Host.Quit(ctx, uuid) })
-}
-
-func (h *cutHypervisor) Kill(ctx context.Context, uuid string) error {
-	return h.points.around("kill", func() error { return h.Host.Kill(ctx, uuid) })
-}
-
-func (h *cutHypervisor) Cleanup(ctx context.Context, uuid string) error {
-	return h.points.around("cleanup", func() error { return h.Host.Cleanup(ctx, uuid) })
-}
-
-func (h *cutHypervisor) Forget(ctx context.Context, uuid string) error {
-	return h.points.around("forget", func() error { return h.Host.Forget(ctx, uuid) })
+// Around are the names of what was begun and what was done between points: "launch" was begun where "before
+// launch" was passed.
+func (p *Points) Around() (begun, done map[string]bool) {
+	begun, done = map[string]bool{}, map[string]bool{}
+	for _, name := range p.Names() {
+		if what, ok := strings.CutPrefix(name, "before "); ok {
+			begun[what] = true
+		} else if what, ok := strings.CutPrefix(name, "after "); ok {
+			done[what] = true
+		}
+	}
+	return begun, done
 }

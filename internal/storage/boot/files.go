@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -39,12 +40,13 @@ func Open(path string) (*Files, error) {
 // Close closes the folder.
 func (f *Files) Close() error { return f.folder.Close() }
 
-// Receive stores size bytes of r and returns their digest. What is there already is kept.
+// Receive stores size bytes of r and returns their digest. What is there already is kept. It is among
+// Unsettled until Settle or Remove.
 func (f *Files) Receive(ctx context.Context, size model.Bytes, r io.Reader) (sum string, n model.Bytes, err error) {
 	if size <= 0 || size > storage.MaxBootFile {
 		return "", 0, fault.New(fault.Invalid, "a boot file of %s is not between 1B and %s", size, storage.MaxBootFile)
 	}
-	err = f.folder.Make(func(file *os.File) (string, error) {
+	err = f.folder.Arrive(func(file *os.File) (string, error) {
 		sum, err = folder.Receive(ctx, file, size, r)
 		return sum, err
 	})
@@ -93,5 +95,17 @@ func (f *Files) Remove(_ context.Context, sha string) error {
 	if err := f.folder.Remove(sha); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return osfault.File(err, "cannot remove a boot file")
 	}
-	return nil
+	return f.Settle(sha)
+}
+
+// Settle says that a boot file names this content.
+func (f *Files) Settle(sha string) error {
+	return osfault.File(f.folder.Settle(sha), "cannot settle a boot file")
+}
+
+// Unsettled are the digests of what was received and of which nobody has said that a boot file names it.
+func (f *Files) Unsettled() ([]string, error) {
+	names, err := f.folder.Unsettled()
+	names = slices.DeleteFunc(names, func(n string) bool { return !digest.MatchString(n) })
+	return names, osfault.File(err, "cannot read the folder of boot files")
 }

@@ -101,6 +101,9 @@ func (p *Pool) Delete(_ context.Context, v storage.Volume) error {
 	if err := p.folder.Remove(v.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return osfault.File(err, "cannot delete the file of volume %q", v.Name)
 	}
+	if err := p.folder.Settle(v.File); err != nil {
+		return osfault.File(err, "cannot delete the mark of volume %q", v.Name)
+	}
 	return osfault.File(p.folder.Sync(), "cannot write the folder of pool %q", p.name)
 }
 

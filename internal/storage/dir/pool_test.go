@@ -165,6 +165,28 @@ func TestAnImageThatNamesAnotherFileIsRefused(t *testing.T) {
 	}
 }
 
+func TestWhatWasReceivedIsUnsettledUntilAVolumeNamesItOrItIsDeleted(t *testing.T) {
+	p, path := pool(t)
+	v := storage.Volume{Spec: storage.VolumeSpec{Pool: "default"}, File: storage.VolumeFile(uid, storage.Raw)}
+	for name, end := range map[string]func(context.Context, storage.Volume) error{"settled": p.Settle, "deleted": p.Delete} {
+		if _, _, err := p.Receive(t.Context(), "default", v.File, storage.Raw, 512, bytes.NewReader(make([]byte, 512))); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := p.Unsettled(t.Context()); err != nil || len(left) != 1 || left[0].File != v.File {
+			t.Errorf("before it is %s: %+v, %v", name, left, err)
+		}
+		if err := end(t.Context(), v); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := p.Unsettled(t.Context()); err != nil || len(left) != 0 {
+			t.Errorf("%s, and %+v is unsettled, %v", name, left, err)
+		}
+	}
+	if left, _ := os.ReadDir(path); len(left) > 1 {
+		t.Errorf("left %v", left)
+	}
+}
+
 func FuzzQCOW2(f *testing.F) {
 	f.Add(header(func([]byte) {}))
 	f.Add([]byte("QFI\xfb"))

@@ -15,7 +15,8 @@ import (
 )
 
 // Receive stores size bytes of r as a volume's file, and returns their digest and the virtual size
-// of the image. The file has its name only when all of it is there, is of the format and is durable.
+// of the image. The file has its name only when all of it is there, is of the format and is durable; it
+// is among Unsettled until Settle or Delete.
 // A raw image is padded with zeros to a multiple of 512 bytes.
 func (p *Pool) Receive(ctx context.Context, pool, file string, format storage.Format, size model.Bytes, r io.Reader) (string, model.Bytes, error) {
 	if err := p.check(pool, file); err != nil {
@@ -26,7 +27,7 @@ func (p *Pool) Receive(ctx context.Context, pool, file string, format storage.Fo
 	}
 	var sum string
 	var virtual model.Bytes
-	err := p.folder.Make(func(f *os.File) (_ string, err error) {
+	err := p.folder.Arrive(func(f *os.File) (_ string, err error) {
 		if sum, err = folder.Receive(ctx, f, size, r); err == nil {
 			virtual, err = shape(f, format, size)
 		}
@@ -45,4 +46,29 @@ func shape(f *os.File, format storage.Format, size model.Bytes) (model.Bytes, er
 	}
 	virtual := (size + 511) / 512 * 512
 	return virtual, f.Truncate(int64(virtual))
+}
+
+// Settle says that a volume names a file that was received.
+func (p *Pool) Settle(_ context.Context, v storage.Volume) error {
+	if err := p.check(v.Spec.Pool, v.File); err != nil {
+		return err
+	}
+	return osfault.File(p.folder.Settle(v.File), "cannot settle %s in pool %q", v.File, p.name)
+}
+
+// Unsettled are the files that were received and of which nobody has said that a volume names them, each as a
+// volume that has nothing else.
+func (p *Pool) Unsettled(_ context.Context) ([]storage.Volume, error) {
+	names, err := p.folder.Unsettled()
+	if err != nil {
+		return nil, osfault.File(err, "cannot read the folder of pool %q", p.name)
+	}
+	var out []storage.Volume
+	for _, name := range names {
+		v := storage.Volume{Spec: storage.VolumeSpec{Pool: p.name}, File: name}
+		if p.check(p.name, name) == nil {
+			out = append(out, v)
+		}
+	}
+	return out, nil
 }

@@ -55,6 +55,45 @@ func (f *Folder) sweep() error {
 	return err
 }
 
+// arriving ends the names of marks: an empty file beside one that was received and may have no object yet.
+const arriving = ".arriving"
+
+// Arrive makes a file as Make does, and marks it before it has its name: until Settle, whoever comes after a
+// crash finds it among Unsettled and decides.
+func (f *Folder) Arrive(write func(*os.File) (name string, err error)) error {
+	return f.Make(func(file *os.File) (string, error) {
+		name, err := write(file)
+		if err != nil {
+			return name, err
+		}
+		mark, err := f.OpenFile(name+arriving, os.O_WRONLY|os.O_CREATE, 0o600)
+		if err != nil {
+			return name, err
+		}
+		return name, errors.Join(mark.Close(), f.Sync())
+	})
+}
+
+// Settle takes the mark of a file away: it has its object, or is gone. No mark is no error.
+func (f *Folder) Settle(name string) error {
+	if err := f.Remove(name + arriving); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Unsettled are the names of the files that were marked and not settled.
+func (f *Folder) Unsettled() ([]string, error) {
+	entries, err := fs.ReadDir(f.FS(), ".")
+	var out []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), arriving); ok {
+			out = append(out, name)
+		}
+	}
+	return out, err
+}
+
 // Make makes a file, 0600, and is done when it is durable. write fills it and says what it is to be
 // called; a file of that name gives way. Where write fails nothing new is in the folder.
 func (f *Folder) Make(write func(*os.File) (name string, err error)) error {

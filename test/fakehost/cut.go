@@ -1,0 +1,181 @@
+//go:build linux
+
+package fakehost
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/audit"
+	"github.com/hyper-nixos/hyper-nixos/internal/console"
+	"github.com/hyper-nixos/hyper-nixos/internal/plan"
+	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// step does one step of a plan between two points, which are named after its kind.
+func (p *Points) step(kind plan.Kind, f func() error) error { return p.around(string(kind), f) }
+
+// cutStore is a store whose commits are between points: "commit" are the engine's, "wish" are action's.
+type cutStore struct {
+	*local.Store
+	points *Points
+	name   string
+}
+
+func (s *cutStore) Commit(ctx context.Context, txn store.Txn) (res store.Result, err error) {
+	err = s.points.around(s.name, func() error {
+		res, err = s.Store.Commit(ctx, txn)
+		return err
+	})
+	return res, err
+}
+
+// cutAudit is the audit log: "intent" and "outcome" of each action.
+type cutAudit struct {
+	*audit.Log
+	points *Points
+}
+
+func (a *cutAudit) Append(ctx context.Context, r audit.Record) (res audit.Receipt, err error) {
+	err = a.points.around(string(r.Phase), func() error {
+		res, err = a.Log.Append(ctx, r)
+		return err
+	})
+	return res, err
+}
+
+// cutHypervisor is the engine's hand on processes.
+type cutHypervisor struct {
+	*qemu.Host
+	points *Points
+}
+
+func (h *cutHypervisor) Launch(ctx context.Context, l privilege.Launch, files []*os.File) (p vm.Process, err error) {
+	err = h.points.step(plan.Launch, func() error { p, err = h.Host.Launch(ctx, l, files); return err })
+	return p, err
+}
+
+func (h *cutHypervisor) Attach(ctx context.Context, uuid string) (v string, err error) {
+	err = h.points.step(plan.Attach, func() error { v, err = h.Host.Attach(ctx, uuid); return err })
+	return v, err
+}
+
+func (h *cutHypervisor) Continue(ctx context.Context, uuid string) error {
+	return h.points.step(plan.Continue, func() error { return h.Host.Continue(ctx, uuid) })
+}
+
+func (h *cutHypervisor) Pause(ctx context.Context, uuid string) error {
+	return h.points.step(plan.Pause, func() error { return h.Host.Pause(ctx, uuid) })
+}
+
+func (h *cutHypervisor) PowerDown(ctx context.Context, uuid string) error {
+	return h.points.step(plan.PowerDown, func() error { return h.Host.PowerDown(ctx, uuid) })
+}
+
+func (h *cutHypervisor) Reset(ctx context.Context, uuid string) error {
+	return h.points.step(plan.Reset, func() error { return h.Host.Reset(ctx, uuid) })
+}
+
+func (h *cutHypervisor) Quit(ctx context.Context, uuid string) error {
+	return h.points.step(plan.Quit, func() error { return h.Host.Quit(ctx, uuid) })
+}
+
+func (h *cutHypervisor) Kill(ctx context.Context, uuid string) error {
+	return h.points.step(plan.Kill, func() error { return h.Host.Kill(ctx, uuid) })
+}
+
+func (h *cutHypervisor) Cleanup(ctx context.Context, uuid string) error {
+	return h.points.step(plan.Cleanup, func() error { return h.Host.Cleanup(ctx, uuid) })
+}
+
+func (h *cutHypervisor) Forget(ctx context.Context, uuid string) error {
+	return h.points.step(plan.Forget, func() error { return h.Host.Forget(ctx, uuid) })
+}
+
+// cutVolumes is the pool of volumes.
+type cutVolumes struct {
+	*dir.Pool
+	points *Points
+}
+
+func (v *cutVolumes) Create(ctx context.Context, vol storage.Volume) error {
+	return v.points.step(plan.CreateVolume, func() error { return v.Pool.Create(ctx, vol) })
+}
+
+func (v *cutVolumes) Delete(ctx context.Context, vol storage.Volume) error {
+	return v.points.step(plan.DeleteVolume, func() error { return v.Pool.Delete(ctx, vol) })
+}
+
+func (v *cutVolumes) Receive(ctx context.Context, pool, file string, format storage.Format, size model.Bytes, r io.Reader) (sum string, virtual model.Bytes, err error) {
+	err = v.points.around("receive volume", func() error {
+		sum, virtual, err = v.Pool.Receive(ctx, pool, file, format, size, r)
+		return err
+	})
+	return sum, virtual, err
+}
+
+// cutLogs are VMs' logs.
+type cutLogs struct {
+	*console.Logs
+	points *Points
+}
+
+func (l *cutLogs) Remove(uuid string) error {
+	return l.points.around("remove logs", func() error { return l.Logs.Remove(uuid) })
+}
+
+// cutHelper is the way to hv-helper: before a verb is asked, and after it was done and before it is answered.
+// The helper that stays away is told by Unavailable, as a socket that nobody serves.
+type cutHelper struct {
+	*Helper
+	points *Points
+}
+
+func (h *cutHelper) Launch(ctx context.Context, l privilege.Launch, files []*os.File) (r privilege.LaunchReply, f *os.File, err error) {
+	err = h.points.around("helper's launch", func() error { r, f, err = h.Helper.Launch(ctx, l, files); return err })
+	return r, unless(err, f), err
+}
+
+func (h *cutHelper) List(ctx context.Context) (r privilege.ListReply, err error) {
+	err = h.points.around("helper's list", func() error { r, err = h.Helper.List(ctx); return err })
+	return r, err
+}
+
+func (h *cutHelper) Attach(ctx context.Context, vm string) (f *os.File, err error) {
+	err = h.points.around("helper's attach", func() error { f, err = h.Helper.Attach(ctx, vm); return err })
+	return unless(err, f), err
+}
+
+func (h *cutHelper) Kill(ctx context.Context, vm, signal string) error {
+	return h.points.around("helper's kill", func() error { return h.Helper.Kill(ctx, vm, signal) })
+}
+
+func (h *cutHelper) Cleanup(ctx context.Context, vm string) error {
+	return h.points.around("helper's cleanup", func() error { return h.Helper.Cleanup(ctx, vm) })
+}
+
+func (h *cutHelper) Forget(ctx context.Context, vm string) error {
+	return h.points.around("helper's forget", func() error { return h.Helper.Forget(ctx, vm) })
+}
+
+func (h *cutHelper) Uplink(ctx context.Context, u privilege.Uplink) error {
+	return h.points.around("helper's uplink", func() error { return h.Helper.Uplink(ctx, u) })
+}
+
+// unless returns f, or closes it where the answer that it came with was lost.
+func unless(err error, f *os.File) *os.File {
+	if err != nil && f != nil {
+		_ = errors.Join(err, f.Close())
+		return nil
+	}
+	return f
+}
