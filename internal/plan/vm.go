@@ -77,7 +77,7 @@ func end(in VMInput) *vm.Ended {
 	if in.Last.Ended != nil && in.Last.Ended.Run == run {
 		return nil
 	}
-	e := &vm.Ended{At: in.Now, PowerGeneration: in.Wish.PowerGeneration, Detail: in.Seen.Words, Run: run}
+	e := &vm.Ended{At: in.Now, PowerGeneration: usedUp(in), Detail: in.Seen.Words, Run: run}
 	asked := in.Last.StopAsked
 	switch {
 	case in.Seen.RunState == "guest-panicked":
@@ -85,7 +85,7 @@ func end(in VMInput) *vm.Ended {
 	case in.Last.Process.BootID != in.Facts.BootID && dead:
 		e.How = vm.EndHostReboot
 		if in.Effective.Autostart {
-			e.PowerGeneration = in.Wish.PowerGeneration - 1 // the wish stays
+			e.PowerGeneration = min(e.PowerGeneration, in.Wish.PowerGeneration-1) // the wish stays
 		}
 	case asked != nil:
 		e.How, e.PowerGeneration = vm.EndStopped, asked.PowerGeneration
@@ -100,6 +100,15 @@ func end(in VMInput) *vm.Ended {
 		}
 	}
 	return e
+}
+
+// usedUp is the newest wish that the process which has ended was for. One that came later stands: nobody
+// has acted on it, whatever ended the process before.
+func usedUp(in VMInput) int64 {
+	if in.Last.Process.Wish == 0 { // an earlier build has started it
+		return in.Wish.PowerGeneration
+	}
+	return min(in.Wish.PowerGeneration, max(in.Last.Process.Wish, in.Last.ObservedGeneration))
 }
 
 // gone plans for a VM that has no process.

@@ -76,6 +76,14 @@ func ended(how vm.End, generation int64) func(*VMInput) {
 	}
 }
 
+// served says for which wish the process of the last run was.
+func served(generation int64) func(*VMInput) {
+	return func(in *VMInput) {
+		p := *in.Last.Process
+		p.Wish, in.Last.Process = generation, &p
+	}
+}
+
 func kinds(p Plan) string {
 	var out []string
 	for _, s := range p.Steps {
@@ -113,6 +121,9 @@ func TestWhatIsDoneAboutAVM(t *testing.T) {
 		"a start after a stop starts once it is off":            {with(runs("shutdown"), asked(2, later)), "quit cleanup", false, vm.EndStopped},
 		"a panicked guest is put away":                          {runs("guest-panicked"), "quit cleanup", true, vm.EndPanic},
 		"a QEMU that died is not started again by itself":       {died, "cleanup", true, vm.EndQEMU},
+		"whatever ends it before a newer wish was acted on":     {with(died, served(2)), "cleanup launch attach continue", true, vm.EndQEMU},
+		"uses up the wishes that were":                          {with(died, served(3)), "cleanup", true, vm.EndQEMU},
+		"those that were reached too":                           {with(died, served(2), func(in *VMInput) { in.Last.ObservedGeneration = 3 }), "cleanup", true, vm.EndQEMU},
 		"a guest that powered off stays off":                    {ended(vm.EndGuest, 3), "", true, ""},
 		"until somebody wishes anew":                            {ended(vm.EndGuest, 2), "launch attach continue", true, ""},
 		"a host that rebooted takes VMs with it":                {with(died, func(in *VMInput) { in.Facts.BootID = "boot-2" }), "cleanup", true, vm.EndHostReboot},

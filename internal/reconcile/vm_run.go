@@ -62,7 +62,8 @@ func (r *vmRun) do(ctx context.Context, s plan.Step) error {
 	case plan.Attach:
 		return r.attach(ctx)
 	case plan.Continue:
-		// What the guest comes to rely on is durable before it runs.
+		// What the guest comes to rely on is durable before it runs, and for which wish it does.
+		r.serves()
 		if err := r.writer.flush(ctx, powerKey(r.target)); err != nil {
 			return err
 		}
@@ -107,7 +108,7 @@ func (r *vmRun) launch(ctx context.Context, start *plan.Start) (err error) {
 	if err != nil {
 		return err
 	}
-	process.Started = &start.Spec
+	process.Started, process.Wish = &start.Spec, r.in.Wish.PowerGeneration
 	st := r.next(vm.Seen{Process: &process})
 	st.State, st.Pinned, st.Accelerator = vm.StateStarting, &start.Pinned, start.Accelerator
 	st.StopAsked, st.Problem = nil, nil
@@ -232,6 +233,17 @@ func withCuts(l finding.List, name string, cut map[string]string) finding.List {
 	return l
 }
 
+// serves notes that the process is for the wish of now: whatever ends it uses that up.
+func (r *vmRun) serves() {
+	st := *r.status
+	if st.Process == nil || st.Process.Wish == 0 {
+		return
+	}
+	p := *st.Process
+	p.Wish, st.Process = r.in.Wish.PowerGeneration, &p
+	r.put(st)
+}
+
 // stopAsked is for which wish the guest was asked to power off. That it is about to be asked is not
 // written down: who finds that after a crash would wait for an answer to what was never said.
 func (r *vmRun) stopAsked() *vm.StopAsked {
@@ -252,7 +264,7 @@ func (r *vmRun) process(seen vm.Seen) *vm.Process {
 	}
 	p := *seen.Process
 	if r.status != nil && r.status.Process != nil && r.status.Process.PID == p.PID && r.status.Process.StartTime == p.StartTime {
-		p.Started, p.QEMU = r.status.Process.Started, r.status.Process.QEMU
+		p.Started, p.QEMU, p.Wish = r.status.Process.Started, r.status.Process.QEMU, r.status.Process.Wish
 	}
 	return &p
 }

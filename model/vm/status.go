@@ -71,6 +71,8 @@ type Process struct {
 	UID       uint32 `json:"uid"`
 	QEMU      string `json:"qemu,omitempty"` // version, as QEMU says it
 
+	// Wish is the power generation for which it was started, or let run last.
+	Wish int64 `json:"wish,omitempty"`
 	// Started is the spec that this process was started with, defaults filled in.
 	Started *Spec `json:"started,omitempty"`
 }

@@ -45,6 +45,7 @@ type Helper struct {
 	refuse   func(verb, vm string) error
 	lose     func(verb string) bool
 	launches int
+	doubles  int
 	uplinks  []privilege.Uplink
 }
 
@@ -107,6 +108,13 @@ func (h *Helper) Launches() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.launches
+}
+
+// Doubles is how often a QEMU was asked for beside one of the same VM that lives.
+func (h *Helper) Doubles() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.doubles
 }
 
 // Uplinks are the passts that were asked for after a start.
@@ -199,6 +207,9 @@ func (h *Helper) Launch(ctx context.Context, l privilege.Launch, files []*os.Fil
 		return privilege.LaunchReply{}, nil, err
 	}
 	if old := h.find(l.VM); old != nil && old.alive() {
+		h.mu.Lock()
+		h.doubles++
+		h.mu.Unlock()
 		return privilege.LaunchReply{}, nil, fault.New(fault.Conflict, "vm %q runs already", l.Name)
 	}
 	g, err := h.start(l, files)
