@@ -33,9 +33,9 @@ type scenario struct {
 	after  func(*testing.T, *fakehost.Daemon)
 }
 
-func verb(row action.Row, opt ...wire.VerbOptions) func(context.Context, *fakehost.Daemon) (action.Result, error) {
+func verb(row action.Row) func(context.Context, *fakehost.Daemon) (action.Result, error) {
 	return func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {
-		return d.Actions.PowerVM(ctx, fakehost.Member, row, fakehost.Ref("web"), append(opt, wire.VerbOptions{})[0])
+		return d.Actions.PowerVM(ctx, fakehost.Member, row, fakehost.Ref("web"), wire.VerbOptions{})
 	}
 }
 
