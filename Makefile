@@ -110,10 +110,15 @@ lint: ## golangci-lint over everything, tests and e2e tests included
 shellcheck:
 	shellcheck $(SCRIPTS)
 
-.PHONY: clients
-clients: ## hv for the systems that have no daemon
-	GOOS=freebsd GOARCH=amd64 $(BUILD) -o /dev/null ./cmd/hv
-	GOOS=darwin GOARCH=arm64 $(BUILD) -o /dev/null ./cmd/hv
+CLIENTS := $(foreach os,darwin freebsd,$(foreach arch,amd64 arm64,client/$(os)/$(arch)))
+# What of ours hv is made of there: vet looks only at what it is named.
+OURS = $(shell GOOS=$(1) GOARCH=$(2) go list -deps -f '{{if .Module}}{{if .Module.Main}}{{.ImportPath}}{{end}}{{end}}' ./cmd/hv)
+
+.PHONY: clients $(CLIENTS)
+clients: $(CLIENTS) ## hv, built and vetted for the systems that have no daemon
+$(CLIENTS):
+	GOOS=$(word 2,$(subst /, ,$@)) GOARCH=$(word 3,$(subst /, ,$@)) go vet $(call OURS,$(word 2,$(subst /, ,$@)),$(word 3,$(subst /, ,$@)))
+	GOOS=$(word 2,$(subst /, ,$@)) GOARCH=$(word 3,$(subst /, ,$@)) $(BUILD) -o /dev/null ./cmd/hv
 
 CROSS := $(foreach arch,amd64 arm64,$(foreach p,$(PROGRAMS),linux/$(arch)/$(p)) darwin/$(arch)/hv freebsd/$(arch)/hv)
 

@@ -34,6 +34,8 @@ type Options struct {
 	// Patience is how long Events and WaitOperation try to come back when the daemon is gone;
 	// DefaultPatience when 0.
 	Patience time.Duration
+	// Hangup, where there is one, is called by Close: what Dial has begun ends there.
+	Hangup func()
 }
 
 // Client speaks to one daemon. It may be used by many goroutines at once.
@@ -61,8 +63,13 @@ func New(o Options) *Client {
 	return c
 }
 
-// Close lets go of idle connections. Streams that are open stay open.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+// Close lets go of idle connections. Streams that are open stay open, save over SSH.
+func (c *Client) Close() {
+	c.transport.CloseIdleConnections()
+	if c.options.Hangup != nil {
+		c.options.Hangup()
+	}
+}
 
 // Change is how a change is asked for. The zero value asks for it plainly.
 type Change struct {

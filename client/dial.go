@@ -19,6 +19,10 @@ func Unix(path string) *Client {
 	}})
 }
 
+// Connect opens one connection to the daemon that listens on a unix socket, for who only passes on what is
+// said there. Its errors are told as a client tells them.
+func Connect(ctx context.Context, path string) (net.Conn, error) { return Unix(path).dial(ctx) }
+
 func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	conn, err := c.options.Dial(ctx)
 	if err == nil {

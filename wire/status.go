@@ -29,6 +29,10 @@ const (
 	CodeNoEntry   = "HV-NET-002" // something listens, and does not let this user in
 	CodeCutOff    = "HV-NET-003" // the connection broke while a request was under way
 	CodeStrangers = "HV-NET-004" // something listens that does not speak this API
+	CodeNoSSH     = "HV-NET-005" // a host over SSH, and no ssh here
+	CodeNoHost    = "HV-NET-006" // ssh does not reach the host
+	CodeNoLogin   = "HV-NET-007" // ssh is not let in, or does not trust who answers
+	CodeNoProxy   = "HV-NET-008" // ssh is let in, and there is no hv
 )
 
 // ConsoleProtocol is the name in Upgrade by which a connection becomes a VM's serial line.

@@ -39,7 +39,7 @@ is applied (hv config check) needs no daemon.`,
 	s.Bind(root)
 	root.AddCommand(
 		machines.Command(s), volumes.Command(s), volumes.BootFiles(s), declaration.Command(s), hosts.Features(s), hosts.Command(s),
-		history.Operations(s), history.Events(s), history.Audit(s), stores.Command(s), hosts.Version(s), completion(s),
+		history.Operations(s), history.Events(s), history.Audit(s), stores.Command(s), hosts.Version(s), hosts.Proxy(s), completion(s),
 	)
 	root.AddCommand(topics.Commands()...)
 	root.InitDefaultHelpCmd()

@@ -49,6 +49,11 @@ func TestScripts(t *testing.T) {
 				_ = os.RemoveAll(dir)
 			})
 			furnish(f)
+			program, err := exec.LookPath("hv") // as testscript.Main has put it into PATH
+			if err != nil {
+				return err
+			}
+			env.Setenv("HV", program)
 			env.Setenv("HV_HOST", "unix://"+socket)
 			env.Setenv("EXAMPLES", examples)
 			env.Setenv("TZ", "UTC")

@@ -43,11 +43,15 @@ var reach = Family{"NET", "What went wrong before anybody answered.", []Code{
 	{"HV-NET-002", "the socket does not let this user in", "join the group `hypervisor`, then log in again"},
 	{"HV-NET-003", "the connection broke while a request was under way; what was asked may have been done", "`hv operation list`"},
 	{"HV-NET-004", "something listens that does not speak this API", "look at what `HV_HOST` names"},
+	{"HV-NET-005", "a host over SSH, and no `ssh` on this machine", "`apt-get install openssh-client`"},
+	{"HV-NET-006", "`ssh` does not reach the host", "the message is ssh's own; try `ssh HOST true`"},
+	{"HV-NET-007", "`ssh` is not let in, or does not know the host's key", "`ssh HOST true` must work first"},
+	{"HV-NET-008", "`ssh` is let in, and finds no `hv` there", "install the product there, `hv` in the PATH that ssh has"},
 }}
 
 var chosen = Family{"CLI", "Which daemon `hv` is to speak to.", []Code{
 	{"HV-CLI-001", "several daemons run on this host, and none was named", "`export HV_HOST=unix://…`: they are listed"},
-	{"HV-CLI-002", "`HV_HOST` names no way to a host that this build knows", "`export HV_HOST=unix:///path/of/api.sock`"},
+	{"HV-CLI-002", "`HV_HOST` names no way to a host", "`export HV_HOST=unix:///path/of/api.sock`, or `ssh://user@host`"},
 }}
 
 var rights = Family{"AUTH", "What may not be done.", []Code{

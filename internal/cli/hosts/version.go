@@ -13,7 +13,11 @@ import (
 )
 
 // patience is how long the daemon may take to say its version: without one there is still ours to tell.
-const patience = 2 * time.Second
+// Over SSH a person may have to type a password.
+const (
+	patience       = 2 * time.Second
+	remotePatience = time.Minute
+)
 
 // Version returns `hv version`.
 func Version(s *session.Session) *cobra.Command {
@@ -24,7 +28,11 @@ func Version(s *session.Session) *cobra.Command {
 		Example: "  hv version",
 		Args:    session.Exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, cancel := context.WithTimeout(cmd.Context(), patience)
+			limit := patience
+			if s.Remote() {
+				limit = remotePatience
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), limit)
 			defer cancel()
 			daemon, err := daemonVersion(ctx, s)
 			if s.Output.ForPrograms() {

@@ -1,4 +1,4 @@
-// Package reach finds the daemon's socket: the one that HV_HOST names, or the one of this host.
+// Package reach finds the daemon: the one that HV_HOST names, or the one of this host.
 //
 // What lives here: where to knock. What does not: what is said there (client).
 package reach
@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/hyper-nixos/hyper-nixos/client"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
@@ -35,9 +36,37 @@ const (
 // installed is the state folder of the installed copy.
 const installed = "/var/lib/hyper-nixos"
 
-// Socket returns the path of the daemon's socket. named is the value of HV_HOST; root is the host's root
-// folder, "/" but in tests. The error is fault.Unavailable where no daemon is to be found, and
-// fault.Invalid where the choice is not clear.
+// Daemon returns a client of the daemon that named names, on this host or on another. The errors are
+// those of Socket.
+func Daemon(named, root string, batch bool) (*client.Client, error) {
+	if !Remote(named) {
+		path, err := Socket(named, root)
+		if err != nil {
+			return nil, err
+		}
+		return client.Unix(path), nil
+	}
+	to, err := client.ParseSSH(named)
+	if err != nil {
+		return nil, fault.Wrap(coded(err), "%s", Variable)
+	}
+	to.Batch = batch
+	return client.Remote(to), nil
+}
+
+// Remote reports whether named names a daemon of another host.
+func Remote(named string) bool { return strings.HasPrefix(named, "ssh://") }
+
+func coded(err error) error {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f.WithCode(CodeNoWay)
+	}
+	return err
+}
+
+// Socket returns the path of the socket of a daemon on this host. named is the value of HV_HOST; root is
+// the host's root folder, "/" but in tests. The error is fault.Unavailable where no daemon is to be found,
+// and fault.Invalid where the choice is not clear.
 func Socket(named, root string) (string, error) {
 	if named != "" {
 		return parse(named)
@@ -65,8 +94,8 @@ func parse(named string) (string, error) {
 	scheme, rest, ok := strings.Cut(named, "://")
 	switch {
 	case ok && scheme == "ssh":
-		return "", fault.New(fault.Unavailable, "%s=%s: hosts over SSH are not in this build", Variable, named).
-			Try("ssh %s hv …", strings.TrimSuffix(rest, "/")).WithCode(CodeNoWay)
+		return "", fault.New(fault.Invalid, "%s names another host, and a daemon of this one is wanted", Variable).
+			Try("unset %s", Variable).WithCode(CodeNoWay)
 	case ok && scheme != "unix":
 		return "", fault.New(fault.Invalid, "%s=%s: there is no way %q to a host", Variable, named, scheme).
 			Try("export %s=unix:///path/of/api.sock", Variable).WithCode(CodeNoWay)

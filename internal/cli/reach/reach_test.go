@@ -65,7 +65,7 @@ func TestAnUnclearOrMissingDaemonIsExplained(t *testing.T) {
 	}{
 		{"several", "", several, fault.Invalid, first + ", " + second, "export HV_HOST=unix://" + first},
 		{"none", "", t.TempDir(), fault.Unavailable, "no daemon runs on this host", "make run"},
-		{"ssh", "ssh://root@box", several, fault.Unavailable, "not in this build", "ssh root@box hv"},
+		{"another host", "ssh://root@box", several, fault.Invalid, "names another host", "unset HV_HOST"},
 		{"unknown way", "http://box", several, fault.Invalid, `no way "http"`, "unix://"},
 		{"relative", "run/api.sock", several, fault.Invalid, "no absolute path", "unix://"},
 	} {

@@ -87,7 +87,7 @@ func CodeOf(err error) Code {
 		return Interrupted
 	case errors.Is(err, ErrTimeUp), errors.Is(err, context.DeadlineExceeded):
 		return TimeUp
-	case fault.CodeOf(err) == wire.CodeNoDaemon, fault.CodeOf(err) == wire.CodeNoEntry:
+	case unreached(err):
 		return NoDaemon
 	case unreadable(err):
 		return Misused
@@ -95,6 +95,15 @@ func CodeOf(err error) Code {
 		return Missing
 	}
 	return Refused
+}
+
+// unreached reports whether no daemon was spoken to, whatever stands between it and us.
+func unreached(err error) bool {
+	switch fault.CodeOf(err) {
+	case wire.CodeNoDaemon, wire.CodeNoEntry, wire.CodeNoSSH, wire.CodeNoHost, wire.CodeNoLogin, wire.CodeNoProxy:
+		return true
+	}
+	return false
 }
 
 // unreadable reports whether err is about a file of the user's that does not say what it should: the

@@ -27,7 +27,7 @@ func (s *Session) Live(limit int, list Lister) cobra.CompletionFunc {
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 		defer cancel()
-		c, err := s.Client()
+		c, err := s.clientThat(true) // no shell asks for a password on Tab
 		if err != nil {
 			return nil, none
 		}

@@ -9,16 +9,27 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model"
 )
 
-// Client is the way to the daemon; the first use finds its socket, nothing is sent yet.
-func (s *Session) Client() (*client.Client, error) {
+// Client is the way to the daemon; the first use finds it, nothing is sent yet.
+func (s *Session) Client() (*client.Client, error) { return s.clientThat(false) }
+
+// clientThat is Client; one in batch asks nobody for a password.
+func (s *Session) clientThat(batch bool) (_ *client.Client, err error) {
 	if s.client == nil {
-		path, err := reach.Socket(s.Env(reach.Variable), s.Root)
-		if err != nil {
-			return nil, err
-		}
-		s.client = client.Unix(path)
+		s.client, err = reach.Daemon(s.Env(reach.Variable), s.Root, batch)
 	}
-	return s.client, nil
+	return s.client, err
+}
+
+// Remote reports whether the daemon is on another host: the way there may take time, or ask for a password.
+func (s *Session) Remote() bool { return reach.Remote(s.Env(reach.Variable)) }
+
+// Socket is the path of the socket of a daemon on this host: the one at path, or where that is empty
+// the one that a call without a name would take.
+func (s *Session) Socket(path string) (string, error) {
+	if path == "" {
+		path = s.Env(reach.Variable)
+	}
+	return reach.Socket(path, s.Root)
 }
 
 // Ref names something in the project that the flags name.
