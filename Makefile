@@ -14,7 +14,7 @@ VERSION := $(shell git -c safe.directory='*' describe --tags --always --dirty 2>
 STAMP := -s -w -X github.com/hyper-nixos/hyper-nixos/internal/version.Version=$(VERSION)
 BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(STAMP)'
 PROGRAMS := hv hvd hv-helper
-SCRIPTS := $(wildcard scripts/*.sh test/guest/files/*.sh test/picture/*.sh) .ci/run
+SCRIPTS := $(wildcard scripts/*.sh test/guest/files/*.sh test/picture/*.sh packaging/*.sh packaging/debian/p*) .ci/run
 
 # Tests against real QEMU need root for the helper; who is not root compiles as himself and runs by sudo.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,-exec 'sudo -E env PATH=$(PATH)')
@@ -126,3 +126,10 @@ CROSS := $(foreach arch,amd64 arm64,$(foreach p,$(PROGRAMS),linux/$(arch)/$(p)) 
 cross: $(CROSS) ## all programs for linux, hv for darwin and freebsd, amd64 and arm64, into dist/
 $(CROSS):
 	GOOS=$(word 1,$(subst /, ,$@)) GOARCH=$(word 2,$(subst /, ,$@)) $(BUILD) -o dist/$@ ./cmd/$(notdir $@)
+
+# The machine's own unless another is asked for: make deb DEB_ARCH=arm64.
+DEB_ARCH ?= $(shell dpkg --print-architecture 2>/dev/null || echo amd64)
+
+.PHONY: deb
+deb: $(addprefix linux/$(DEB_ARCH)/,$(PROGRAMS)) ## a package for Debian, into dist/; prints its path (DEB_ARCH=arm64: for another machine)
+	@packaging/deb.sh $(DEB_ARCH)
