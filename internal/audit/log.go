@@ -24,6 +24,8 @@ package audit
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -118,6 +120,10 @@ func Open(dir string, opt Options) (_ *Log, err error) {
 		return nil, l.fail(err)
 	}
 	if err := os.Chmod(dir, 0o700); err != nil { // #nosec G302 -- a folder needs its x
+		return nil, l.fail(err)
+	}
+	// What is in a folder whose name is lost is lost.
+	if err := syncDir(filepath.Dir(dir)); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return nil, l.fail(err)
 	}
 	if l.lock, err = lockFile(filepath.Join(dir, record.LockFile)); err != nil {

@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(smallDiskDir); dir != "" {
 		os.Exit(onSmallDisk(dir))
 	}
+	if dir := os.Getenv(poweredDir); dir != "" {
+		os.Exit(powered(dir))
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -28,7 +28,7 @@ type torn struct {
 
 // recover finds the end of the log, cuts off what was never acknowledged, and refuses what does not
 // fit the signatures. It reads the last segment and trusts the stored hashes when their root is the
-// signed one; otherwise it reads everything.
+// signed one and its records fit; otherwise it reads everything.
 func (l *Log) recover() (*torn, error) {
 	least, err := l.openHead()
 	if err != nil {
@@ -37,7 +37,7 @@ func (l *Log) recover() (*torn, error) {
 	if l.segments, err = l.listSegments(); err != nil {
 		return nil, l.fail(err)
 	}
-	end, cut, err := l.findEnd()
+	end, cut, err := l.findEnd(least.Size)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,11 @@ func (l *Log) recover() (*torn, error) {
 		}
 	}
 	if err := l.checkLast(); err != nil {
-		return nil, err
+		// After a power cut a hash inside of the tree may be lost while its root is right: the records
+		// decide, held against the signed root.
+		if l.rebuild(end) != nil {
+			return nil, err
+		}
 	}
 	if cut != nil {
 		if err := l.cutOff(*cut); err != nil {
@@ -100,7 +104,7 @@ func (l *Log) listSegments() ([]int64, error) {
 
 // findEnd returns the last signed head among the records, and what stands behind it. A segment
 // without a head was begun by a batch that was not acknowledged: then the end is in the one before.
-func (l *Log) findEnd() (record.Head, *torn, error) {
+func (l *Log) findEnd(least int64) (record.Head, *torn, error) {
 	var cut *torn
 	for len(l.segments) > 0 {
 		first := l.segments[len(l.segments)-1]
@@ -109,7 +113,7 @@ func (l *Log) findEnd() (record.Head, *torn, error) {
 		if err != nil {
 			return record.Head{}, nil, l.fail(err)
 		}
-		head, length, err := l.lastHead(first, content)
+		head, length, err := l.lastHead(first, content, least)
 		if err != nil {
 			return record.Head{}, nil, l.damaged("segment "+name, err)
 		}
@@ -132,9 +136,9 @@ func (l *Log) findEnd() (record.Head, *torn, error) {
 }
 
 // lastHead returns the last head in a segment, and the bytes up to its end; 0 if there is none.
-// What follows it must look like a write that a crash cut short: records, then part of a line; or a
-// hole, which some file systems leave.
-func (l *Log) lastHead(first int64, content []byte) (head record.Head, length int64, err error) {
+// What follows it must look like a write that a crash cut short: records, then part of a line; or
+// holes, of which a power cut leaves some.
+func (l *Log) lastHead(first int64, content []byte, least int64) (head record.Head, length int64, err error) {
 	seq, at := first, 0
 	for {
 		line, rest, whole := bytes.Cut(content[at:], []byte("\n"))
@@ -158,7 +162,7 @@ func (l *Log) lastHead(first int64, content []byte) (head record.Head, length in
 			}
 		}
 		if err != nil {
-			if bytes.IndexByte(content[length:], 0) >= 0 && !l.headAfter(content[next:]) {
+			if bytes.IndexByte(content[length:], 0) >= 0 && l.unfinished(content[next:], least) {
 				return head, length, nil
 			}
 			return head, length, fmt.Errorf("at byte %d: %w", at, err)
@@ -167,16 +171,21 @@ func (l *Log) lastHead(first int64, content []byte) (head record.Head, length in
 	}
 }
 
-// headAfter reports whether a head that we signed stands somewhere in content.
-func (l *Log) headAfter(content []byte) bool {
+// unfinished reports whether what stands behind a hole may be the rest of the one write that was under way:
+// no head that we signed is in it, or only the one at its very end. That one was not acknowledged then, so the
+// newest head, least, is older.
+func (l *Log) unfinished(content []byte, least int64) bool {
 	for line := range bytes.Lines(content) {
-		if parsed, err := record.Decode(bytes.TrimSuffix(line, []byte("\n"))); err == nil && parsed.Record == nil {
-			if _, err := record.OpenHead(parsed.Head, l.pub); err == nil {
-				return true
-			}
+		content = content[len(line):]
+		parsed, err := record.Decode(bytes.TrimSuffix(line, []byte("\n")))
+		if err != nil || parsed.Record != nil {
+			continue
+		}
+		if head, err := record.OpenHead(parsed.Head, l.pub); err == nil {
+			return len(content) == 0 && head.Size > least
 		}
 	}
-	return false
+	return true
 }
 
 // rebuild computes the hashes of the tree from all segments.

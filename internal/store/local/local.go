@@ -15,6 +15,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -125,6 +126,11 @@ func ownFolder(dir string) error {
 	err := os.MkdirAll(dir, 0o700)
 	if err == nil {
 		err = os.Chmod(dir, 0o700) // #nosec G302 -- a folder needs its x
+	}
+	if err == nil { // what is in a folder whose name is lost is lost
+		if err = syncDir(filepath.Dir(dir)); errors.Is(err, fs.ErrPermission) {
+			err = nil // it was made by somebody else
+		}
 	}
 	if err != nil {
 		return fault.New(fault.Unavailable, "cannot make the folder of the store").Because(err)
