@@ -169,7 +169,7 @@ func (e *Engine) load(ctx context.Context) (int64, error) {
 	if err := e.loadVolumes(ctx); err != nil {
 		return 0, err
 	}
-	return rev, e.ops.load(ctx, e.Store, func(t operation.Target) { e.queue.add(t) })
+	return rev, e.ops.load(ctx, e.Store, rev, func(t operation.Target) { e.queue.add(t) })
 }
 
 func target(kind string, m model.Metadata) operation.Target {
@@ -224,7 +224,7 @@ func (e *Engine) takeUp(ev store.Event) {
 		return
 	}
 	if ev.Prev == nil {
-		e.ops.add(wish, operation.Status{State: operation.Pending})
+		e.ops.follow(wish)
 	} else {
 		e.ops.hear(wish)
 	}

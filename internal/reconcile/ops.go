@@ -22,14 +22,16 @@ type ops struct {
 
 	mu   sync.Mutex
 	live map[operation.Target][]*operation.Operation // oldest first
+	met  map[string]bool                             // IDs that load has met and whoever follows meets again
 }
 
 func newOps(w *writer, c Config) *ops {
-	return &ops{writer: w, now: c.Now, outcome: c.Outcome, recorded: c.Recorded, live: map[operation.Target][]*operation.Operation{}}
+	return &ops{writer: w, now: c.Now, outcome: c.Outcome, recorded: c.Recorded, live: map[operation.Target][]*operation.Operation{}, met: map[string]bool{}}
 }
 
-// load takes up what had not ended when the daemon before this one did.
-func (o *ops) load(ctx context.Context, s store.Store, found func(operation.Target)) error {
+// load takes up what had not ended when the daemon before this one did. What is wished while that is read,
+// after revision, is met again by whoever follows from there: it may have ended by then.
+func (o *ops) load(ctx context.Context, s store.Store, revision int64, found func(operation.Target)) error {
 	wishes, _, err := store.ListAll[operation.Wish](ctx, s, store.SpecPrefix(KindOperation))
 	if err != nil {
 		return err
@@ -47,6 +49,9 @@ func (o *ops) load(ctx context.Context, s store.Store, found func(operation.Targ
 	}
 	var left []operation.Operation
 	for _, w := range wishes {
+		if w.ModRevision > revision {
+			o.met[w.Value.ID] = true
+		}
 		st, noted := before[w.Value.ID]
 		if st.State.Ended() {
 			continue
@@ -106,6 +111,19 @@ func (o *ops) add(w operation.Wish, st operation.Status) {
 	list := append(slices.Clone(o.live[w.Target]), &operation.Operation{Wish: w, Status: st})
 	slices.SortFunc(list, func(a, b *operation.Operation) int { return cmp.Compare(a.AuditSeq, b.AuditSeq) })
 	o.live[w.Target] = list
+}
+
+// follow begins to follow an operation that was just wished, unless load has met it.
+func (o *ops) follow(w operation.Wish) {
+	o.mu.Lock()
+	met := o.met[w.ID]
+	delete(o.met, w.ID)
+	o.mu.Unlock()
+	if met {
+		o.hear(w)
+		return
+	}
+	o.add(w, operation.Status{State: operation.Pending})
 }
 
 // hear notes that an operation which is followed is to be cancelled, and reports whether it is.

@@ -31,6 +31,13 @@ func TestAKernelIsKeptByItsContentAndOpenedSealed(t *testing.T) {
 			t.Fatalf("%s %d %v", sum, n, err)
 		}
 	}
+	sha := hex.EncodeToString(want[:])
+	if left, err := f.Unsettled(); err != nil || len(left) != 1 || left[0] != sha {
+		t.Errorf("before a boot file names it: %v, %v", left, err)
+	}
+	if err := f.Settle(sha); err != nil {
+		t.Error(err)
+	}
 	if left, _ := os.ReadDir(path); len(left) != 1 {
 		t.Errorf("the folder holds %v", left)
 	}
