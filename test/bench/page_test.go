@@ -44,25 +44,44 @@ func table(bare, ours []time.Duration, parts []shares) string {
 	return t.String()
 }
 
-func writePage(b *testing.B, report string) {
+// sections are those of the page, in its order.
+var sections = []string{"start", "fifty", "define", "scale", "running", "idle", "command"}
+
+const pageHead = `# Benchmarks
+
+Both sides of a comparison were measured in one run, in turns where that was possible; ratios count, milliseconds are of the
+machine that each section names. Made by: ` + "`sudo make bench BENCH_FLAGS=-write`" + `
+`
+
+// publish logs a section, and with -write puts it into docs/benchmarks.md in the place of the one that
+// is there.
+func publish(b *testing.B, key, text string) {
 	b.Helper()
-	page := fmt.Sprintf(`# Benchmarks
-
-Figures of one run each, both sides in turns; ratios count, milliseconds are of the machine below.
-Made by: %s
-
-## A paused start beside bare QEMU
-
-A q35 guest of 16 MiB, paused, without devices. Both sides run the same command line, taken from a VM of
-ours; ours adds the API, the audit log, the store, namespaces, jail, uid and seccomp. %d starts of each.
-
-%s
-Machine: %s, %d-core %s, TCG. Written %s.
-`, "`sudo make bench` with `BENCH_FLAGS=-write`", runs, report, kernel(), cpus(), cpuModel(), time.Now().UTC().Format(time.DateOnly))
-	if err := os.WriteFile("../../docs/benchmarks.md", []byte(page), 0o644); err != nil {
-		b.Fatal(err)
+	text = fmt.Sprintf("%s\nMachine: %s, %d-core %s, TCG. Written %s.\n", text, kernel(), cpus(), cpuModel(), time.Now().UTC().Format(time.DateOnly))
+	b.Log("\n" + text)
+	if !*write {
+		return
 	}
+	const page = "../../docs/benchmarks.md"
+	old, err := os.ReadFile(page)
+	must(b, err)
+	out := pageHead
+	for _, s := range sections {
+		body := text
+		if s != key {
+			_, rest, found := strings.Cut(string(old), mark(s))
+			if !found {
+				continue
+			}
+			body, _, _ = strings.Cut(rest, "\n<!-- ")
+			body = strings.TrimSpace(body) + "\n"
+		}
+		out += "\n" + mark(s) + "\n" + body
+	}
+	must(b, os.WriteFile(page, []byte(out), 0o644)) //nolint:gosec // a page
 }
+
+func mark(section string) string { return "<!-- section " + section + " -->" }
 
 func kernel() string {
 	data, _ := os.ReadFile("/proc/sys/kernel/osrelease")

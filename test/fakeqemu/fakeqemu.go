@@ -9,7 +9,6 @@
 package fakeqemu
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -105,7 +104,7 @@ func New(o Options) (*QEMU, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := schema.Read(bytes.NewReader(r.Answers["query-qmp-schema"]))
+	s, err := r.describe()
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"sync"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp/schema"
 )
 
 // Recording is what one real QEMU said.
@@ -18,6 +20,8 @@ type Recording struct {
 	Devices     []string                   // device models, sorted
 	Transcripts []Transcript
 	Failures    []Failure
+
+	describe func() (*schema.Schema, error) // its query-qmp-schema, read once
 }
 
 // Failure is a start that failed.
@@ -67,6 +71,9 @@ func recorded(version string) (*Recording, error) {
 	if err := json.Unmarshal(raw, r); err != nil {
 		return nil, err
 	}
+	r.describe = sync.OnceValues(func() (*schema.Schema, error) {
+		return schema.Read(bytes.NewReader(r.Answers["query-qmp-schema"]))
+	})
 	recordings.read[version] = r
 	return r, nil
 }

@@ -67,8 +67,9 @@ func (l *Log) String() string {
 	return l.text.String()
 }
 
-// programs are built once, as they ship, unless HV_BIN names a folder that has them.
-var programs = sync.OnceValues(func() (string, error) {
+// Programs is the folder of hv, hvd and hv-helper: built once, as they ship, unless HV_BIN names one that
+// has them.
+var Programs = sync.OnceValues(func() (string, error) {
 	if bin := os.Getenv("HV_BIN"); bin != "" {
 		return bin, nil
 	}
@@ -99,7 +100,7 @@ func New(t testing.TB) *Host {
 			t.Skipf("%v; scripts/deps.sh test", err)
 		}
 	}
-	built, err := programs()
+	built, err := Programs()
 	if err != nil {
 		t.Fatal(err)
 	}
