@@ -2,11 +2,7 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
-
-	"github.com/hyper-nixos/hyper-nixos/internal/fault"
-	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
 // page asks for one page of a list and decodes its items.
@@ -14,18 +10,20 @@ func page[T any](ctx context.Context, c *Client, r *request, opt ListOptions) (P
 	for k, v := range opt.query() {
 		r.query[k] = v
 	}
-	p, err := call[wire.Page](ctx, c, r)
+	// The items are decoded with the page, not after it: ten thousand of them are read once.
+	p, err := call[struct {
+		Items    []T    `json:"items"`
+		Next     string `json:"next"`
+		Revision int64  `json:"revision"`
+		Total    int    `json:"total"`
+	}](ctx, c, r)
 	if err != nil {
 		return Page[T]{}, err
 	}
-	out := Page[T]{Items: make([]T, len(p.Items)), Next: p.Next, Revision: p.Revision, Total: p.Total}
-	for i, item := range p.Items {
-		if err := json.Unmarshal(item, &out.Items[i]); err != nil {
-			return Page[T]{}, fault.New(fault.Unreadable, "an item of the list is not in the words of this API").Because(err).
-				WithCode(wire.CodeStrangers).Try("use a client of the daemon's release: hv version")
-		}
+	if p.Items == nil {
+		p.Items = []T{}
 	}
-	return out, nil
+	return Page[T](p), nil
 }
 
 // each goes through the items of all pages. An error is the last thing it yields.

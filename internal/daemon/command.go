@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -57,6 +58,9 @@ func Command(args []string) int {
 	opt.State = abs
 	if opt.Declaration == "" && opt.State == Installed {
 		opt.Declaration = Declaration
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // it waits for most of its life: memory that VMs could have counts more than its CPU
 	}
 	opt.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	opt.Ready = func() {

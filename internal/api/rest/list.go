@@ -52,7 +52,7 @@ func list[I, T any](s *server, row action.Row, subject func(*I) string, of func(
 			if err != nil {
 				return nil, err
 			}
-			return &huma.StreamResponse{Body: func(hc huma.Context) { s.writeJSON(hc, p) }}, nil
+			return &huma.StreamResponse{Body: func(hc huma.Context) { s.writePage(hc, p) }}, nil
 		}
 		if l.Selector != "" || l.Filter != "" || l.Cursor != "" {
 			return nil, fault.New(fault.Invalid, "a stream of changes has no selector, filter or cursor").WithCode(wire.CodeInvalid).
@@ -64,10 +64,33 @@ func list[I, T any](s *server, row action.Row, subject func(*I) string, of func(
 		content(http.StatusOK, "", eventStream, schemaOf[wire.Event](s)))
 }
 
-func (s *server) writeJSON(hc huma.Context, v any) {
+// writePage writes a page around its items, which are JSON already: package json would read each of
+// them again.
+func (s *server) writePage(hc huma.Context, p wire.Page) {
+	rest, err := json.Marshal(struct {
+		Next     string `json:"next,omitempty"`
+		Revision int64  `json:"revision"`
+		Total    int    `json:"total"`
+	}{p.Next, p.Revision, p.Total})
+	if err != nil {
+		s.Log.Error("a page cannot be written", "request", requestID(hc.Context()), "err", err)
+		return
+	}
+	size := len(rest) + 16
+	for _, item := range p.Items {
+		size += len(item) + 1
+	}
+	out := append(make([]byte, 0, size), `{"items":[`...)
+	for i, item := range p.Items {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, item...)
+	}
+	out = append(append(append(out, `],`...), rest[1:]...), '\n')
 	hc.SetHeader("Content-Type", "application/json")
 	hc.SetStatus(http.StatusOK)
-	if err := json.NewEncoder(hc.BodyWriter()).Encode(v); err != nil {
+	if _, err := hc.BodyWriter().Write(out); err != nil {
 		s.Log.Debug("an answer was not read", "request", requestID(hc.Context()), "err", err)
 	}
 }

@@ -22,13 +22,20 @@ type decoder struct {
 	buf []byte
 }
 
+// idle is what a decoder holds while nothing comes: there is one for each VM that runs. An event and
+// most answers fit; the few that are larger cost a read for each piece.
+const idle = 1 << 10
+
 func newDecoder(r io.Reader, limit int) *decoder {
-	return &decoder{r: bufio.NewReaderSize(r, 16<<10), max: limit}
+	return &decoder{r: bufio.NewReaderSize(r, idle), max: limit}
 }
 
 // next returns the bytes of one object, valid until the next call. A clean end between two objects
 // is io.EOF, an end inside one io.ErrUnexpectedEOF.
 func (d *decoder) next() ([]byte, error) {
+	if cap(d.buf) > 4*idle {
+		d.buf = nil // of an answer that is rarely asked for
+	}
 	d.buf = d.buf[:0]
 	if err := d.open(); err != nil {
 		return nil, err
