@@ -16,13 +16,15 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/topics"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/volumes"
 	"github.com/hyper-nixos/hyper-nixos/internal/nearest"
+	"github.com/hyper-nixos/hyper-nixos/internal/version"
 )
 
 // Root returns the tree of commands.
 func Root(s *session.Session) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "hv",
-		Short: "Declare a host's features and risk, run its VMs",
+		Use:     "hv",
+		Version: version.String(),
+		Short:   "Declare a host's features and risk, run its VMs",
 		Long: `Declares what a host offers and how much risk that may be, and runs its VMs.
 
 hv speaks to the daemon of this host, or to the one that HV_HOST names. What is asked of a declaration before it
@@ -35,6 +37,8 @@ is applied (hv config check) needs no daemon.`,
 	}
 	root.SetFlagErrorFunc(misused)
 	root.SetHelpTemplate(helpTemplate)
+	root.SetVersionTemplate("hv {{.Version}}\n")
+	root.Flags().Bool("version", false, "print hv's version and exit")
 	root.SetUsageTemplate(usageTemplate)
 	s.Bind(root)
 	root.AddCommand(

@@ -154,7 +154,15 @@ var monitorFD = regexp.MustCompile(`^socket,id=qmp,fd=(\d+),`)
 
 // bareStart starts the same command line without any of us, and measures from exec to the answer of
 // query-status.
-func bareStart(b *testing.B, argv []string) time.Duration {
+func bareStart(b *testing.B, argv []string) (took time.Duration) {
+	b.Helper()
+	begin := time.Now()
+	bareRun(b, argv, func() { took = time.Since(begin) })
+	return took
+}
+
+// bareRun starts it and calls answered when it has; then it is ended.
+func bareRun(b *testing.B, argv []string, answered func()) {
 	b.Helper()
 	dir := b.TempDir()
 	path := filepath.Join(dir, "qmp")
@@ -175,7 +183,6 @@ func bareStart(b *testing.B, argv []string) time.Duration {
 		}
 	}
 	cmd.Stderr = os.Stderr
-	begin := time.Now()
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
@@ -188,7 +195,7 @@ func bareStart(b *testing.B, argv []string) time.Duration {
 	if _, err := m.Execute(b.Context(), qmp.Command{Name: "query-status"}); err != nil {
 		b.Fatal(err)
 	}
-	return time.Since(begin)
+	answered()
 }
 
 func median(d []time.Duration) time.Duration {

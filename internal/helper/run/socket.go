@@ -13,8 +13,12 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege/packet"
 )
 
-// backlog is how many connections wait for QEMU or hvd to accept them.
-const backlog = 16
+// How many connections wait to be accepted: by QEMU, which has one client, and by hvd, whose clients may all
+// come at once. Who finds the queue full is refused at once, as if there were no daemon (EAGAIN, unix(7)).
+const (
+	backlog = 16
+	crowd   = unix.SOMAXCONN
+)
 
 // maxSocket keeps a socket's path within sun_path (unix(7)): "/run/hv/01234567/vm/", a UUID and "/" take
 // 57 of its 107 bytes.
@@ -43,7 +47,7 @@ func (f *Folder) ListenVM(uuid, name string) (*os.File, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	return listen(path, f.owners.HVD, f.owners.HVDGroup, 0o600)
+	return listen(path, f.owners.HVD, f.owners.HVDGroup, 0o600, backlog)
 }
 
 // ListenHelper makes the helper's own socket in the place of one that an earlier helper has left.
@@ -77,7 +81,7 @@ func (f *Folder) ListenAPI(name string) (*os.File, error) {
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	file, err := listen(fresh, f.owners.Root, f.owners.APIGroup, 0o660)
+	file, err := listen(fresh, f.owners.Root, f.owners.APIGroup, 0o660, crowd)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +134,7 @@ func connect(path string) (int, error) {
 
 // listen makes a stream socket whose file has its owner and mode before anybody can connect: the file is
 // born with the socket's own mode, and listening begins last.
-func listen(path string, uid, gid int, mode uint32) (*os.File, error) {
+func listen(path string, uid, gid int, mode uint32, queue int) (*os.File, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -140,7 +144,7 @@ func listen(path string, uid, gid int, mode uint32) (*os.File, error) {
 		func() error { return unix.Bind(fd, &unix.SockaddrUnix{Name: path}) },
 		func() error { return unix.Lchown(path, uid, gid) },
 		func() error { return unix.Chmod(path, mode) },
-		func() error { return unix.Listen(fd, backlog) },
+		func() error { return unix.Listen(fd, queue) },
 	} {
 		if err := step(); err != nil {
 			_ = unix.Close(fd)
