@@ -59,6 +59,9 @@ func (a *Actions) putBack(ctx context.Context, c *change, wish operation.Wish) e
 	if err != nil {
 		return err
 	}
+	if wish.TargetUID != "" && wish.TargetUID != o.UID {
+		return fault.New(fault.Precondition, "vm %q of operation %s does not exist any more: another has its name", o.Name, wish.ID)
+	}
 	if o.PowerGeneration != wish.Generation || string(o.Spec.Power) == wish.Before {
 		return nil
 	}

@@ -245,7 +245,7 @@ func (a *Actions) unwishVM(ctx context.Context, call Call, name string) (Result,
 		if o.Spec.Power != vm.Off {
 			o.Spec.Power, o.PowerGeneration = vm.Off, o.Generation
 		}
-		c.wish.Generation = o.Generation
+		c.wish.TargetUID, c.wish.Generation = o.UID, o.Generation
 		c.require(store.ModRevision(kv.Key, kv.ModRevision))
 		return c.put(kv.Key, o)
 	})

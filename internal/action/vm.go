@@ -60,7 +60,7 @@ func (a *Actions) createVM(ctx context.Context, call Call, project string, def v
 			Spec: spec, PowerGeneration: 1,
 		}
 		c.require(store.Absent(key))
-		c.wish.Generation = 1
+		c.wish.TargetUID, c.wish.Generation = o.UID, 1
 		c.step("create vm %s", def.Name)
 		if err := a.claim(ctx, c, vm.Object{}, o); err != nil {
 			return err
@@ -194,7 +194,7 @@ func (a *Actions) editVM(ctx context.Context, call Call, ref model.Ref, edit fun
 		if err := a.claim(ctx, c, o, next); err != nil {
 			return err
 		}
-		c.wish.Generation = next.Generation
+		c.wish.TargetUID, c.wish.Generation = next.UID, next.Generation
 		c.require(store.ModRevision(kv.Key, kv.ModRevision))
 		return c.put(kv.Key, next)
 	})
@@ -269,7 +269,7 @@ func (a *Actions) DeleteVM(ctx context.Context, call Call, ref model.Ref, opt wi
 		}
 		now := c.wish.Created
 		o.Deleted, o.Generation = &now, o.Generation+1
-		c.wish.Generation = o.Generation
+		c.wish.TargetUID, c.wish.Generation = o.UID, o.Generation
 		c.step("delete vm %s", o.Name)
 		if opt.Volumes {
 			if err := a.deleteVolumesOf(ctx, c, o); err != nil {
@@ -324,7 +324,7 @@ func (a *Actions) PowerVM(ctx context.Context, call Call, row Row, ref model.Ref
 		c.params(v.verb, opt)
 		c.step("%s vm %s", v.verb, o.Name)
 		c.wish.Before = string(cmp.Or(o.Spec.Power, vm.Off))
-		c.wish.Generation = o.Generation
+		c.wish.TargetUID, c.wish.Generation = o.UID, o.Generation
 		if v.verb != vm.VerbReboot && (verdict != vm.Done || o.Spec.Power != v.power) { // something new is wished
 			o.Spec.Power = v.power
 			o.Generation++

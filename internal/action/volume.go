@@ -45,7 +45,7 @@ func (a *Actions) CreateVolume(ctx context.Context, call Call, project string, b
 		if err != nil {
 			return err
 		}
-		c.wish.Generation = 1
+		c.wish.TargetUID, c.wish.Generation = v.UID, 1
 		c.step("make an empty %s volume of %s", v.Spec.Format, v.Spec.Size)
 		c.require(store.Absent(volumeKey(target.Project, v.Name)))
 		return c.put(volumeKey(target.Project, v.Name), v)
@@ -154,7 +154,7 @@ func (a *Actions) DeleteVolume(ctx context.Context, call Call, ref model.Ref) (R
 		}
 		c.require(store.Absent(claimKey))
 		c.step("delete volume %s (%s) and what is on it", v.Name, v.Spec.Size)
-		c.wish.Generation = v.Generation + 1
+		c.wish.TargetUID, c.wish.Generation = v.UID, v.Generation+1
 		return putDeleted(c, kv, v)
 	})
 }

@@ -24,12 +24,16 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
 	orphans := e.ops.all(t) // asked before: those that come later have an object
 	obj, kv, err := store.Get[vm.Object](ctx, e.Store, specKey(t))
 	if missing(err) {
+		e.mu.Lock()
+		delete(e.power, t)
+		e.mu.Unlock()
 		e.retire(ctx, t, orphans)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
+	e.retire(ctx, t, others(orphans, obj.UID))
 	last, err := e.lastPower(ctx, t)
 	if err != nil {
 		return err
@@ -226,9 +230,6 @@ func (e *Engine) refuseReboot(ctx context.Context, in plan.VMInput, due []*opera
 // retire ends what was still to happen to an object that does not exist. Its deletion has: who did it
 // was cut off before it could say so.
 func (e *Engine) retire(ctx context.Context, t operation.Target, orphans []*operation.Operation) {
-	e.mu.Lock()
-	delete(e.power, t)
-	e.mu.Unlock()
 	var deletions []*operation.Operation
 	orphans = slices.DeleteFunc(orphans, func(op *operation.Operation) bool {
 		if deletes(op) {
@@ -239,6 +240,11 @@ func (e *Engine) retire(ctx context.Context, t operation.Target, orphans []*oper
 	e.ops.end(ctx, deletions, operation.Done, nil)
 	e.ops.end(ctx, orphans, operation.Failed,
 		problem(fault.New(fault.NotFound, "%s does not exist any more", t)))
+}
+
+// others are the operations that were asked of an object which had this one's name before it.
+func others(list []*operation.Operation, uid string) []*operation.Operation {
+	return slices.DeleteFunc(slices.Clone(list), func(op *operation.Operation) bool { return op.TargetUID == "" || op.TargetUID == uid })
 }
 
 // lost parts those who still waited for a run from the others, where that run has broken down: what

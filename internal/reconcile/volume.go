@@ -31,6 +31,7 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 	if err != nil {
 		return err
 	}
+	e.retire(ctx, t, others(orphans, v.UID))
 	due := e.ops.of(t, v.Generation)
 	in, was, err := e.seeVolume(ctx, t, v)
 	if err != nil {

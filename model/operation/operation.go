@@ -56,6 +56,8 @@ type Wish struct {
 	Actor   Actor     `json:"actor"`
 	Created time.Time `json:"created"`
 
+	// TargetUID is the UID of the object that is meant: another may come to have its name.
+	TargetUID string `json:"targetUID,omitempty"`
 	// Generation is the generation of the target's spec that this operation waits for.
 	Generation int64 `json:"generation,omitempty"`
 	// Params are the action's own, without secrets: {"force": "true"}.

@@ -146,7 +146,11 @@ func (h *Host) Start() *Daemon { return h.StartWith(&Points{}) }
 // StartWith begins a daemon whose points are counted, and which may be cut off at one of them.
 func (h *Host) StartWith(points *Points) *Daemon {
 	h.t.Helper()
-	d, err := h.Boot(points, &Points{})
+	log := slog.New(slog.NewTextHandler(h.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if points.At > 0 { // it is cut off on purpose
+		log = slog.New(slog.DiscardHandler)
+	}
+	d, err := h.boot(points, &Points{}, log)
 	must(h.t, err)
 	return d
 }
@@ -154,13 +158,13 @@ func (h *Host) StartWith(points *Points) *Daemon {
 // Boot begins a daemon that may be cut off at one of points, beside an hv-helper that may be cut off at one
 // of helper's. An error says that it was cut off before it served.
 func (h *Host) Boot(points, helper *Points) (*Daemon, error) {
+	return h.boot(points, helper, slog.New(slog.DiscardHandler))
+}
+
+func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 	h.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &Daemon{Host: h, Points: points, cancel: cancel}
-	log := slog.New(slog.NewTextHandler(h.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	if points.At > 0 || helper.At > 0 { // it is cut off on purpose
-		log = slog.New(slog.DiscardHandler)
-	}
 	d.VMs = qemu.New(qemu.Config{
 		Helper: &cutHelper{h.Helper, helper}, Dial: dial, Words: h.Logs.Words, Log: log, Poke: func(uuid string) { d.Engine.Poke(uuid) },
 	})
