@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/helper/run"
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/uid"
 )
 
@@ -42,6 +43,24 @@ func (i *ids) claim(vm string) (uint32, error) {
 		return 0, fault.New(fault.Exhausted, "no uid for VM %s", vm).Because(err)
 	}
 	return first, nil
+}
+
+// reserve claims a VM's uids and writes the record that says so. What another helper on this host claims it
+// looks up in records, ours in its, so no two of them do that at once.
+func (h *Helper) reserve(g *guest, r run.Record) (first uint32, err error) {
+	release, err := h.folder.AloneOnHost()
+	if err != nil {
+		return 0, err
+	}
+	defer release()
+	if r.UID, err = h.ids.claim(r.VM); err != nil {
+		return 0, err
+	}
+	if err := h.folder.MakeVM(r.VM); err != nil {
+		return 0, err
+	}
+	g.setRecord(r)
+	return r.UID, h.folder.Write(r)
 }
 
 // free gives a VM's block back.

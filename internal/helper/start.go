@@ -110,16 +110,12 @@ func (h *Helper) prepare(g *guest, l *privilege.Launch, files []*os.File) (*star
 	if err := h.clear(g); err != nil { // of its last run
 		return s, err
 	}
-	first, err := h.ids.claim(l.VM)
+	first, err := h.reserve(g, run.Record{
+		VM: l.VM, Name: l.Name, BootID: h.boot, Program: programs[name].path, Sockets: map[string]string{},
+	})
 	if err != nil {
 		return s, err
 	}
-	if err := h.folder.MakeVM(l.VM); err != nil {
-		return s, err
-	}
-	g.setRecord(run.Record{
-		VM: l.VM, Name: l.Name, BootID: h.boot, UID: first, Program: programs[name].path, Sockets: map[string]string{},
-	})
 	s.birth = launch.Birth{Verb: launch.ShimVerb, Namespaces: true}
 	for i, n := range l.Files {
 		if n == privilege.StderrFile {
