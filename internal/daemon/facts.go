@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -32,6 +33,10 @@ func (f *facts) ask(ctx context.Context) error {
 	}
 	seen := probe.Self(ctx, os.DirFS("/"))
 	seen.Cgroup = &host.Cgroup{Mode: hello.Cgroup.Mode, Controllers: hello.Cgroup.Controllers, Enforced: hello.Cgroup.Enforced, Why: hello.Cgroup.Why}
+	seen.Landlock = &host.Verdict{OK: hello.Landlock > 0, Why: fmt.Sprintf("version %d", hello.Landlock)}
+	if !seen.Landlock.OK {
+		seen.Landlock.Why = "this kernel has none"
+	}
 	kvm, err := f.helper.KVM(ctx)
 	if err != nil {
 		return fault.Wrap(err, "cannot find out whether KVM works")

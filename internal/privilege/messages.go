@@ -72,6 +72,7 @@ type HelloReply struct {
 	Cgroup     Cgroup    `json:"cgroup"`
 	Programs   []Program `json:"programs"` // QEMU per arch, passt: what may be launched
 	FirstUID   uint32    `json:"firstUID"`
+	Landlock   int       `json:"landlock"`             // its version in this kernel; 0: none
 	Compromise []string  `json:"compromise,omitempty"` // isolation that this host lacks, in words
 }
 

@@ -236,12 +236,8 @@ func (p *process) heard(ev qmp.Event) {
 	switch ev.Name {
 	case qmp.EventStreamDown:
 		p.unlinked(ev)
-	case qmp.EventWatchdog:
-		expired, _ := qmp.Data[qmp.WatchdogEvent](ev) // one that cannot be read is an expiry all the same
-		p.host.Log.Warn("a guest did not pet its watchdog in time", "vm", p.run.Name, "action", expired.Action)
-		p.host.Poke(p.run.VM)
 	case qmp.EventShutdown, qmp.EventStop, qmp.EventResume, qmp.EventReset, qmp.EventGuestPanicked,
-		qmp.EventPowerdown, qmp.EventBlockIOError:
+		qmp.EventPowerdown, qmp.EventWatchdog, qmp.EventBlockIOError:
 		p.host.Poke(p.run.VM)
 	}
 }

@@ -213,9 +213,6 @@ func (r *vmRun) next(seen vm.Seen) vm.PowerStatus {
 	if st.State == vm.StateUnknown {
 		st.Reason = seen.Silent
 	}
-	if seen.RunState == "watchdog" {
-		st.Reason = "its guest did not pet its watchdog in time"
-	}
 	if st.State != before {
 		st.Since = r.Now()
 	}

@@ -47,6 +47,10 @@ func hostFindings(f host.Facts) finding.List {
 	if f.Passt != nil && !f.Passt.OK() {
 		say("HV-HOST-004", "network cards with user networking have no network", f.Passt.Why, "apt-get install passt")
 	}
+	if f.Landlock != nil && !f.Landlock.OK {
+		say("HV-HOST-005", "a VM's process is held by its namespaces and seccomp alone", "no landlock: "+f.Landlock.Why,
+			"a kernel with CONFIG_SECURITY_LANDLOCK, and landlock in its parameter lsm=")
+	}
 	return l
 }
 

@@ -12,10 +12,10 @@ import (
 func TestWhatLimitsAHostIsToldWithItsRemedy(t *testing.T) {
 	limited := host.Facts{
 		Arch: "x86_64", KVM: &host.Verdict{Why: "no vmx"}, QEMU: &host.QEMU{Why: "5.2 is too old"},
-		Cgroup: &host.Cgroup{Why: "hybrid"}, Passt: &host.Tool{Why: "not found"},
+		Cgroup: &host.Cgroup{Why: "hybrid"}, Passt: &host.Tool{Why: "not found"}, Landlock: &host.Verdict{Why: "this kernel has none"},
 	}
 	found := hostFindings(limited)
-	if len(found) != 4 {
+	if len(found) != 5 {
 		t.Fatalf("%+v", found)
 	}
 	for _, f := range found {

@@ -32,6 +32,8 @@ type Facts struct {
 	NFT    *Tool    `json:"nft,omitempty"`       // absent: not asked
 	Cgroup *Cgroup  `json:"cgroup,omitempty"`    // absent: not asked
 	IOMMU  *Verdict `json:"iommu,omitempty"`     // absent: not asked
+	// Landlock holds a VM's process a second time, beside its namespaces; absent: not asked.
+	Landlock *Verdict `json:"landlock,omitempty"`
 }
 
 // CPU is what the host's processor says of itself.

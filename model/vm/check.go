@@ -35,7 +35,6 @@ func Check(d Definition) []Problem {
 	}
 	c.scalars(d.Spec)
 	c.cpu(d.Spec)
-	c.watchdog(d.Watchdog)
 	c.boot(d.Spec)
 	c.disks(d.Disks)
 	c.nics(d.NICs)

@@ -27,9 +27,6 @@ func Effective(s Spec, arch string) (Spec, []string) {
 	set("serial", out.Serial == nil, func() { out.Serial = yes() })
 	set("rng", out.RNG == nil, func() { out.RNG = yes() })
 	set("stopTimeout", out.StopTimeout == 0, func() { out.StopTimeout = DefaultStopTimeout })
-	if out.Watchdog != nil {
-		set("watchdog.onExpiry", out.Watchdog.OnExpiry == "", func() { out.Watchdog.OnExpiry = ExpiryReset })
-	}
 	bootOrder(&out, set)
 	for _, name := range sortedKeys(out.NICs) {
 		nic := out.NICs[name]

@@ -66,8 +66,6 @@ type Spec struct {
 	Disks map[string]Disk `json:"disks,omitempty"` // by device name, such as "root"
 	NICs  map[string]NIC  `json:"nics,omitempty"`  // by device name, such as "lan"
 
-	Watchdog *Watchdog `json:"watchdog,omitempty"` // none when absent
-
 	NestedVirtualization bool `json:"nestedVirtualization,omitempty"` // the guest may run VMs; the feature of that name must be on
 
 	Serial    *bool `json:"serial,omitempty"`    // a serial console; on when absent
@@ -123,7 +121,7 @@ const (
 func (s Spec) Clone() Spec {
 	s.Disks, s.NICs = maps.Clone(s.Disks), maps.Clone(s.NICs)
 	s.Boot, s.Serial, s.RNG = clone(s.Boot), clone(s.Serial), clone(s.RNG)
-	s.CPU, s.Watchdog = s.CPU.clone(), clone(s.Watchdog)
+	s.CPU = s.CPU.clone()
 	return s
 }
 

@@ -82,6 +82,7 @@ var hosts = Family{"HOST", "What limits a host. `hv host` lists them.", []Code{
 	{"HV-HOST-002", "there is no usable QEMU", "install it; 7.2 is the oldest that is used"},
 	{"HV-HOST-003", "limits of memory, CPU and processes are not enforced", "boot with `systemd.unified_cgroup_hierarchy=1`"},
 	{"HV-HOST-004", "passt is missing: network cards have no network", "`apt-get install passt`"},
+	{"HV-HOST-005", "the kernel has no landlock: a VM's process is held by its namespaces and seccomp alone", "a kernel with `CONFIG_SECURITY_LANDLOCK`, and landlock in its parameter `lsm=`"},
 }}
 
 var volumes = Family{"VOL", "Volumes.", []Code{

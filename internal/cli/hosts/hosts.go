@@ -83,6 +83,7 @@ func printHost(s *session.Session, h wire.Host) error {
 		out.Add("cgroups", either(c.Enforced, c.Mode+", limits hold", c.Mode+", limits do not hold: "+c.Why))
 	}
 	out.Add("IOMMU", verdict(f.IOMMU))
+	out.Add("landlock", verdict(f.Landlock))
 	if err := out.Write(s.Out); err != nil {
 		return err
 	}

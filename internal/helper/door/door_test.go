@@ -3,12 +3,15 @@ package door
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
@@ -48,9 +51,10 @@ func regular(t testing.TB, n int) []*os.File {
 	return files
 }
 
-func TestEveryVerbIsLetInAsWhatItIs(t *testing.T) {
+// samples are a good request of each verb.
+func samples() map[privilege.Verb]any {
 	launch := good()
-	for verb, want := range map[privilege.Verb]any{
+	return map[privilege.Verb]any{
 		privilege.VerbHello: nil, privilege.VerbListen: nil, privilege.VerbKVM: nil,
 		privilege.VerbLaunch:  &launch,
 		privilege.VerbList:    &privilege.List{After: vm},
@@ -61,7 +65,25 @@ func TestEveryVerbIsLetInAsWhatItIs(t *testing.T) {
 		privilege.VerbKill:    &privilege.Kill{VM: vm, Signal: privilege.SignalTerm},
 		privilege.VerbUplink:  &privilege.Uplink{VM: vm, Socket: "net-lan"},
 		privilege.VerbUsage:   &privilege.Usage{VMs: []string{vm}, PSS: true},
-	} {
+	}
+}
+
+// maxVerbs is how many things a helper may be asked that is small enough to be read.
+const maxVerbs = 25
+
+func TestTheVerbsAreFewAndEachHasItsCheck(t *testing.T) {
+	if len(bodies) > maxVerbs {
+		t.Errorf("%d verbs; at most %d", len(bodies), maxVerbs)
+	}
+	for verb := range bodies {
+		if _, ok := samples()[verb]; !ok {
+			t.Errorf("verb %s has no sample: it is neither tested nor fuzzed", verb)
+		}
+	}
+}
+
+func TestEveryVerbIsLetInAsWhatItIs(t *testing.T) {
+	for verb, want := range samples() {
 		var files []*os.File
 		if verb == privilege.VerbLaunch {
 			files = regular(t, 2)
@@ -198,14 +220,7 @@ func TestTokensBecomeTheNumbersThatFilesHave(t *testing.T) {
 }
 
 func FuzzRequest(f *testing.F) {
-	launch := good()
-	for verb, body := range map[privilege.Verb]any{
-		privilege.VerbHello: nil, privilege.VerbListen: nil, privilege.VerbKVM: nil, privilege.VerbLaunch: launch,
-		privilege.VerbList: privilege.List{After: vm}, privilege.VerbAttach: privilege.ByVM{VM: vm}, privilege.VerbCleanup: privilege.ByVM{VM: vm},
-		privilege.VerbForget: privilege.ByVM{VM: vm}, privilege.VerbThreads: privilege.ByVM{VM: vm},
-		privilege.VerbKill: privilege.Kill{VM: vm, Signal: "KILL"}, privilege.VerbUplink: privilege.Uplink{VM: vm, Socket: "net-lan"},
-		privilege.VerbUsage: privilege.Usage{VMs: []string{vm}},
-	} {
+	for verb, body := range samples() {
 		f.Add(message(f, verb, body), 0)
 		f.Add(message(f, verb, body), 2)
 	}
@@ -253,4 +268,129 @@ func FuzzRequest(f *testing.F) {
 			t.Errorf("not the same again: %v\n%s\n%s", err, again, third)
 		}
 	})
+}
+
+// FuzzBody fuzzes each verb's own body: what does not fit into an envelope is never made.
+func FuzzBody(f *testing.F) {
+	verbs := slices.Sorted(maps.Keys(bodies))
+	for verb, body := range samples() {
+		data, err := json.Marshal(body)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(uint8(slices.Index(verbs, verb)), data)
+	}
+	for _, text := range hostile {
+		for i := range verbs {
+			data, err := json.Marshal(map[string]any{"vm": text, "socket": text, "signal": text, "after": text, "vms": []string{text}, "name": text})
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(uint8(i), data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint8, data []byte) {
+		verb := verbs[int(which)%len(verbs)]
+		head, err := json.Marshal(verb)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, body, err := Let(slices.Concat([]byte(`{"verb":`), head, []byte(`,"body":`), data, []byte("}")), nil)
+		if err != nil {
+			if k := fault.KindOf(err); k != fault.Invalid && k != fault.Unreadable {
+				t.Fatalf("%s: %v is %v", verb, err, k)
+			}
+			return
+		}
+		if again, err := json.Marshal(body); err != nil || bytes.ContainsAny(again, "\x00") {
+			t.Fatalf("%s: %v %q", verb, err, again)
+		}
+	})
+}
+
+// hostile are texts that would be another file, another option or another process to a helper that
+// believed them.
+var hostile = []string{
+	"", ".", "..", "/", "../../etc/shadow", "/etc/shadow", "/proc/self/mem", "/proc/1/root", "a/b", "a\x00b", "a\nb", "-a", "--sandbox", "{fd:qmp}",
+	"$(reboot)", "`reboot`", "%s%n", "1", "-1", "0", "\u202e", "\xff", strings.Repeat("a", 5000), strings.ToUpper(vm), vm + " ", vm + "/..", "helper", "api",
+}
+
+// No field that is a word is ever taken as a path, an option, or another's name.
+func TestHostileWordsComeThroughInNoField(t *testing.T) {
+	for _, text := range hostile {
+		bad := map[string]func(*privilege.Launch){
+			"vm": func(l *privilege.Launch) { l.VM = text }, "arch": func(l *privilege.Launch) { l.Arch = text },
+			"files": func(l *privilege.Launch) { l.Files[1] = text }, "uplinks": func(l *privilege.Launch) { l.Uplinks[0].Socket = text },
+			"an uplink's vm": func(l *privilege.Launch) { l.Uplinks[0].VM = vm + text }, "an option": func(l *privilege.Launch) { l.Args[0] = text },
+		}
+		if !isSocket(text) { // "a", "1", "helper" are good names of sockets: they stand in the VM's own folder
+			bad["sockets"] = func(l *privilege.Launch) { l.Sockets[0] = text }
+			bad["name"] = func(l *privilege.Launch) { l.Name = text }
+		}
+		for field, spoil := range bad {
+			l := good()
+			if spoil(&l); field == "files" && isFile(text) {
+				continue // a name for a descriptor, never a path
+			}
+			if _, _, err := Let(message(t, privilege.VerbLaunch, l), regular(t, 2)); err == nil {
+				t.Errorf("%s may be %q", field, text)
+			}
+		}
+		for verb, body := range map[privilege.Verb]any{
+			privilege.VerbAttach: privilege.ByVM{VM: text}, privilege.VerbCleanup: privilege.ByVM{VM: text}, privilege.VerbForget: privilege.ByVM{VM: text},
+			privilege.VerbThreads: privilege.ByVM{VM: text}, privilege.VerbKill: privilege.Kill{VM: text, Signal: "KILL"},
+			privilege.VerbUplink: privilege.Uplink{VM: text, Socket: "net-lan"}, privilege.VerbUsage: privilege.Usage{VMs: []string{text}},
+		} {
+			if _, _, err := Let(message(t, verb, body), nil); err == nil {
+				t.Errorf("%s takes the VM %q", verb, text)
+			}
+		}
+	}
+}
+
+func TestOnlyFilesAndUnixSocketsGoIntoAVM(t *testing.T) {
+	open := func(path string, flags int) int {
+		t.Helper()
+		fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fd
+	}
+	must := func(fd int, err error) int {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fd
+	}
+	file := regular(t, 1)[0].Name()
+	for name, fd := range map[string]int{
+		"a folder": open("/etc", unix.O_RDONLY|unix.O_DIRECTORY), "a path": open(file, unix.O_PATH), "a folder's path": open("/", unix.O_PATH),
+		"a device": open("/dev/null", unix.O_RDWR), "memory of a process": open("/proc/self/mem", unix.O_RDONLY),
+		"a namespace": open("/proc/self/ns/mnt", unix.O_RDONLY), "a file of /proc": open("/proc/self/status", unix.O_RDONLY),
+		"a file of /sys":   open("/sys/kernel/mm/transparent_hugepage/enabled", unix.O_RDONLY),
+		"a pidfd":          must(unix.PidfdOpen(os.Getpid(), 0)),
+		"an eventfd":       must(unix.Eventfd(0, unix.EFD_CLOEXEC)),
+		"an epoll":         must(unix.EpollCreate1(unix.EPOLL_CLOEXEC)),
+		"an inotify":       must(unix.InotifyInit1(unix.IN_CLOEXEC)),
+		"a TCP socket":     must(unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)),
+		"a netlink socket": must(unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)),
+	} {
+		f := os.NewFile(uintptr(fd), name)
+		if _, _, err := Let(message(t, privilege.VerbLaunch, good()), []*os.File{regular(t, 1)[0], f}); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%s: %v", name, err)
+		}
+		_ = f.Close()
+	}
+	for name, fd := range map[string]int{
+		"a file": open(file, unix.O_RDONLY), "a memfd": must(unix.MemfdCreate("m", unix.MFD_CLOEXEC)),
+		"a unix socket": must(unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)),
+	} {
+		f := os.NewFile(uintptr(fd), name)
+		if _, _, err := Let(message(t, privilege.VerbLaunch, good()), []*os.File{regular(t, 1)[0], f}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		_ = f.Close()
+	}
 }

@@ -2,6 +2,7 @@ package door
 
 import (
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -82,7 +83,9 @@ func unfit(fd int) string {
 		return "it is a path, not an open file"
 	}
 	switch st.Mode & unix.S_IFMT {
-	case unix.S_IFREG, unix.S_IFIFO:
+	case unix.S_IFREG:
+		return unreal(fd)
+	case unix.S_IFIFO:
 		return ""
 	case unix.S_IFSOCK:
 		domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
@@ -96,4 +99,22 @@ func unfit(fd int) string {
 		return "it is a device"
 	}
 	return "it is of an unknown kind"
+}
+
+// windows are file systems whose regular files are no files but windows into the kernel or into a process:
+// /proc/PID/mem, a switch of /sys, a namespace, a pidfd of newer kernels.
+var windows = []int64{
+	unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC, unix.DEBUGFS_MAGIC, unix.TRACEFS_MAGIC,
+	unix.SECURITYFS_MAGIC, unix.SELINUX_MAGIC, unix.BPF_FS_MAGIC, unix.NSFS_MAGIC, unix.PID_FS_MAGIC, unix.EFIVARFS_MAGIC, unix.BINDERFS_SUPER_MAGIC,
+}
+
+func unreal(fd int) string {
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(fd, &fs); err != nil {
+		return "cannot be looked at: " + err.Error()
+	}
+	if slices.Contains(windows, int64(fs.Type)) { //nolint:unconvert // not everywhere an int64
+		return "it is no file but a window into the kernel"
+	}
+	return ""
 }

@@ -88,7 +88,8 @@ func tell(status *os.File, err error) {
 	_, _ = status.WriteString(step + markStep + what) // nobody else could be told
 }
 
-// Confine does everything but the exec: limits, jail, and no privilege afterwards. The calling
+// Confine does everything but the exec: limits, jail, and no privilege afterwards; who is in a jail gets
+// landlock and a filter of system calls, too. The calling
 // goroutine must be locked to its thread, and the process must not need any other one afterwards.
 func Confine(o Order) error {
 	if err := o.Limits.set(); err != nil {
@@ -99,7 +100,13 @@ func Confine(o Order) error {
 			return err
 		}
 	}
-	return drop(o.UID)
+	if err := drop(o.UID); err != nil || o.Jail == nil {
+		return err
+	}
+	if err := landlock(Landlock()); err != nil {
+		return err
+	}
+	return filterCalls()
 }
 
 func (o Order) exec(status *os.File) error {

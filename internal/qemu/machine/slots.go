@@ -50,9 +50,6 @@ func slotted(s vm.Spec) []string {
 	if on(s.RNG) {
 		out = append(out, rngSlot)
 	}
-	if s.Watchdog != nil && s.Machine == familyPC {
-		out = append(out, watchdogSlot)
-	}
 	return out
 }
 
