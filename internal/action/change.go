@@ -269,9 +269,15 @@ func (a *Actions) Ended(ctx context.Context, op operation.Operation) {
 	a.outcome(ctx, row, op.Wish, op.State, op.AuditSeq, why)
 }
 
-// append writes what is true already: it cannot be refused any more, only missed, and that is told.
+// append writes what is true already: it cannot be refused any more, only missed, and that is told. On a
+// full disk the reserve is given up for it.
 func (a *Actions) append(ctx context.Context, r audit.Record) {
-	if _, err := a.Audit.Append(context.WithoutCancel(ctx), r); err != nil {
+	_, err := a.Audit.Append(context.WithoutCancel(ctx), r)
+	if fault.KindOf(err) == fault.Exhausted && a.MakeRoom != nil && a.MakeRoom() {
+		a.Log.Warn("the disk of the state folder is full: its reserve is given up for an outcome", "action", r.Action)
+		_, err = a.Audit.Append(context.WithoutCancel(ctx), r)
+	}
+	if err != nil {
 		a.Log.Error("the audit log missed an outcome", "action", r.Action, "target", r.Target, "result", r.Result, "err", err)
 	}
 }

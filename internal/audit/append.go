@@ -151,10 +151,13 @@ func (l *Log) acknowledge(signed []byte) {
 	}
 }
 
+// sealed is the mode of a segment that is full: a reminder, no protection. That is in the heads.
+const sealed = 0o400
+
 // seal ends the active segment.
 func (l *Log) seal() {
-	_ = l.active.Chmod(0o400) // a reminder, no protection
-	_ = l.active.Close()      // it was synced
+	_ = l.active.Chmod(sealed)
+	_ = l.active.Close() // it was synced
 	l.active = nil
 }
 

@@ -28,7 +28,7 @@ func lockFile(path string) (*os.File, error) {
 		n, _ := f.ReadAt(b, 0)
 		_ = f.Close()
 		return nil, fault.New(fault.Conflict, "the audit log %s is in use by process %s", filepath.Dir(path), strings.TrimSpace(string(b[:n]))).
-			Try("stop that one first")
+			Try("stop that one first").WithCode(CodeInUse)
 	}
 	if err == nil {
 		err = f.Truncate(0)
@@ -149,7 +149,7 @@ func (l *Log) fail(err error) error {
 		return err
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fault.New(fault.Exhausted, "no room for the audit log in %s", l.dir).Because(err).Try("free some space on that disk")
+		return fault.New(fault.Exhausted, "no room for the audit log in %s", l.dir).Because(err).Try("free some space on that disk").WithCode(CodeFull)
 	}
 	return fault.New(fault.Unavailable, "cannot use the audit log in %s", l.dir).Because(err)
 }
@@ -157,7 +157,7 @@ func (l *Log) fail(err error) error {
 // damaged says that the files are not what we wrote.
 func (l *Log) damaged(how string, cause error) error {
 	e := fault.New(fault.Unreadable, "the audit log in %s is damaged: %s", l.dir, how).
-		Try("keep the folder for who is to look at it, and move it away to begin a new log")
+		Try("hv audit verify says what is wrong; keep the folder for who is to look at it, and move it away to begin a new log").WithCode(CodeDamaged)
 	if cause != nil {
 		return e.Because(cause)
 	}

@@ -54,6 +54,13 @@ const (
 	Note    = record.Note
 )
 
+// The codes of a log that cannot be used. They are stable.
+const (
+	CodeDamaged = "HV-AUDIT-001" // it is not what was written
+	CodeFull    = "HV-AUDIT-002" // no room for it
+	CodeInUse   = "HV-AUDIT-004" // another process has it open
+)
+
 // Options of a log. The zero value is what a host wants.
 type Options struct {
 	Origin       string           // names the signing key when it is made; "hyper-nixos-audit" if empty; no space, no plus, at most 64 bytes

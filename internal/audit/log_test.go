@@ -288,3 +288,32 @@ func TestAnAppendThatIsGivenUpInTimeWritesNothing(t *testing.T) {
 		t.Error("it was written")
 	}
 }
+
+func TestFullSegmentsAreSealedAlsoAfterACrash(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, audit.Options{SegmentBytes: 500})
+	for range 6 {
+		if _, err := l.Append(t.Context(), audit.Record{Time: noon, Action: "x", Phase: audit.Note}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shut(t, l)
+	segments, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	if err != nil || len(segments) < 3 {
+		t.Fatal(segments, err)
+	}
+	check := func() {
+		t.Helper()
+		for _, path := range segments[:len(segments)-1] {
+			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o400 {
+				t.Errorf("%s: %v %v", path, info.Mode(), err)
+			}
+		}
+	}
+	check()
+	if err := os.Chmod(segments[0], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	open(t, dir, audit.Options{SegmentBytes: 500})
+	check()
+}

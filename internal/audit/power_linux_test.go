@@ -61,9 +61,14 @@ func TestEveryAcknowledgedRecordIsThereAfterAPowerCut(t *testing.T) {
 		t.Fatalf("%d acknowledgements, %d syncs", len(disk.Acks), disk.Syncs)
 	}
 	for place := 0; place <= disk.Lines+1; place++ {
-		for _, luck := range []powercut.Luck{powercut.None, powercut.All, powercut.Any(uint64(place)), powercut.Any(uint64(place) + 1<<32)} {
-			afterCut(t, disk, place, luck)
+		luck := powercut.Any(uint64(place))
+		switch place % 4 {
+		case 0:
+			luck = powercut.None
+		case 2:
+			luck = powercut.All
 		}
+		afterCut(t, disk, place, luck)
 		if t.Failed() {
 			return
 		}

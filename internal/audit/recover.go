@@ -270,6 +270,11 @@ func (l *Log) openEnd(end record.Head) error {
 	}
 	l.size, l.signed = end.Size, signed
 	l.writeHead(signed)
+	for i, first := range l.segments { // a crash may have come between the last record of one and its seal
+		if i < len(l.segments)-1 || l.length >= l.opt.SegmentBytes {
+			_ = os.Chmod(filepath.Join(l.dir, record.Segment(first)), sealed)
+		}
+	}
 	if len(l.segments) == 0 || l.length >= l.opt.SegmentBytes {
 		return nil
 	}

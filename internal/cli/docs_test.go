@@ -136,7 +136,7 @@ func flags(b *strings.Builder, title string, f *pflag.FlagSet) {
 // example, and a completion for every flag that takes a value and every argument.
 func TestHelpIsWhole(t *testing.T) {
 	free := map[string]bool{ // text of the user's own
-		"cmdline": true, "description": true, "label": true, "selector": true, "expr": true, "from": true, "after": true,
+		"cmdline": true, "description": true, "label": true, "selector": true, "expr": true, "from": true, "to": true, "after": true,
 	}
 	each(tree(), func(cmd *cobra.Command) {
 		if cmd.Short == "" || cmd.Long == "" {

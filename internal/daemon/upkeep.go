@@ -9,10 +9,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/audit"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
 	"github.com/hyper-nixos/hyper-nixos/wire"
@@ -126,8 +126,8 @@ func notYours(store string) error {
 // not help.
 func unusable(err error) bool {
 	switch fault.CodeOf(err) {
-	case local.CodeDamaged, local.CodeNewer:
+	case local.CodeDamaged, local.CodeNewer, audit.CodeDamaged:
 		return true
 	}
-	return strings.HasPrefix(fault.CodeOf(err), "HV-AUDIT-")
+	return false
 }

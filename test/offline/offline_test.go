@@ -11,11 +11,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/audit"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli"
 	"github.com/hyper-nixos/hyper-nixos/internal/daemon"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
@@ -33,10 +35,12 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "flip": flip, "hold": hold},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "flip": flip, "hold": hold, "drop": drop, "swap": swap, "seal": seal},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TZ", "UTC")
-			return furnish(filepath.Join(env.WorkDir, "state"))
+			state := filepath.Join(env.WorkDir, "state")
+			return errors.Join(furnish(state), record(filepath.Join(state, "audit"), 1, 20), os.CopyFS(filepath.Join(env.WorkDir, "older"), os.DirFS(filepath.Join(state, "audit"))),
+				record(filepath.Join(state, "audit"), 21, 40))
 		},
 	})
 }
@@ -63,6 +67,25 @@ func furnish(state string) (err error) {
 	return errors.Join(put("web", `{"n":2}`), put("new", `{}`))
 }
 
+// record appends to an audit log, in small segments. Record n is of minute n.
+func record(dir string, from, to int) (err error) {
+	l, err := audit.Open(dir, audit.Options{SegmentBytes: 4000})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	for n := from; n <= to; n++ {
+		r := audit.Record{
+			Time: time.Date(2026, 3, 1, 12, n, 0, 0, time.UTC), Actor: audit.Actor{UID: 1000, User: "ann", Via: "unix"},
+			Action: "vm.start", Target: fmt.Sprintf("vm/web-%d", n), Phase: audit.Note,
+		}
+		if _, err := l.Append(context.Background(), r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // exits runs a command that has to end with this code.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
@@ -81,9 +104,14 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// flip changes one bit of a file: flip FILE BYTE, from the end if it is negative.
+// flip changes one bit of a file, the last that a pattern names: flip FILE BYTE, from the end if it is negative.
 func flip(ts *testscript.TestScript, _ bool, args []string) {
-	path := ts.MkAbs(args[0])
+	found, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(found) == 0 {
+		ts.Fatalf("there is no %s", args[0])
+	}
+	path := found[len(found)-1]
 	b, err := os.ReadFile(path)
 	ts.Check(err)
 	at, err := strconv.Atoi(args[1])
@@ -106,4 +134,46 @@ func hold(ts *testscript.TestScript, _ bool, args []string) {
 			fmt.Fprintln(os.Stderr, err)
 		}
 	})
+}
+
+// edit changes the lines of a file.
+func edit(ts *testscript.TestScript, path string, change func([]string) []string) {
+	b, err := os.ReadFile(ts.MkAbs(path))
+	ts.Check(err)
+	ts.Check(os.Chmod(ts.MkAbs(path), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(path), []byte(strings.Join(change(strings.SplitAfter(string(b), "\n")), "")), 0o600))
+}
+
+// drop takes a line out of a file, and swap changes two: drop FILE LINE, swap FILE LINE LINE.
+func drop(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	edit(ts, args[0], func(l []string) []string { return append(l[:n-1:n-1], l[n:]...) })
+}
+
+func swap(ts *testscript.TestScript, _ bool, args []string) {
+	a, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	b, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	edit(ts, args[0], func(l []string) []string {
+		l[a-1], l[b-1] = l[b-1], l[a-1]
+		return l
+	})
+}
+
+// seal checks that every segment of a log but the last is sealed: nobody may write to it.
+func seal(ts *testscript.TestScript, _ bool, args []string) {
+	segments, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "*.jsonl"))
+	ts.Check(err)
+	if len(segments) < 3 {
+		ts.Fatalf("%d segments", len(segments))
+	}
+	for _, path := range segments[:len(segments)-1] {
+		info, err := os.Stat(path)
+		ts.Check(err)
+		if info.Mode().Perm() != 0o400 {
+			ts.Fatalf("%s is %v", path, info.Mode())
+		}
+	}
 }

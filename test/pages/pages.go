@@ -20,7 +20,7 @@ type Family struct {
 
 // Families are all codes but those of features, which are documented where they are made. A code that is in
 // no source, or in a source and not here, fails a test.
-var Families = []Family{api, reach, chosen, rights, declaring, applying, hosts, vms, volumes, machine, keeping}
+var Families = []Family{api, reach, chosen, rights, declaring, applying, hosts, vms, volumes, machine, keeping, auditing}
 
 var api = Family{"API", "What went wrong between a program and the daemon.", []Code{
 	{"HV-API-001", "a parameter or a body does not fit its schema", "the problem names the field; docs/declaration.schema.json and the OpenAPI description have its shape"},
@@ -111,4 +111,11 @@ var keeping = Family{"STORE", "The store, which holds what is wished on a host; 
 	{"HV-STORE-003", "another process has the store open", "stop hvd first: VMs run on"},
 	{"HV-STORE-004", "no room for the store, or for a snapshot of it", "free some space on that disk"},
 	{"HV-STORE-005", "a snapshot that does not exist, or is damaged", "`sudo hv store list`"},
+}}
+
+var auditing = Family{"AUDIT", "The audit log; see [store-and-audit.md](store-and-audit.md#is-the-audit-log-whole).", []Code{
+	{"HV-AUDIT-001", "the audit log is damaged: hvd does not start, and appends nothing to it", "`sudo hv audit verify` says what is wrong; keep the folder, and move it away to begin a new log"},
+	{"HV-AUDIT-002", "no room for the audit log: what it cannot record is not done", "free some space on that disk"},
+	{"HV-AUDIT-003", "a proof that cannot be made, or does not hold", "`sudo hv audit verify` for the log; the right public key for the proof"},
+	{"HV-AUDIT-004", "another process has the audit log open", "stop that one first"},
 }}

@@ -1,7 +1,11 @@
 package verify
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 
@@ -24,11 +28,20 @@ func (e entry) at(kind Kind) Problem {
 
 // readSegments reads every line of every segment.
 func (v *verification) readSegments() {
-	files, err := fs.ReadDir(v.fsys, ".")
+	firsts, err := segments(v.fsys)
 	if err != nil {
 		v.problem(Problem{Kind: Foreign}, "the folder cannot be read: %v", err)
 		return
 	}
+	v.report.Segments = len(firsts)
+	for i, first := range firsts {
+		v.readSegment(first, i == len(firsts)-1)
+	}
+}
+
+// segments returns the first record of each segment, in order.
+func segments(fsys fs.FS) ([]int64, error) {
+	files, err := fs.ReadDir(fsys, ".")
 	var firsts []int64
 	for _, f := range files {
 		if first, ok := record.ParseSegment(f.Name()); ok {
@@ -36,26 +49,15 @@ func (v *verification) readSegments() {
 		}
 	}
 	slices.Sort(firsts)
-	v.report.Segments = len(firsts)
-	for i, first := range firsts {
-		v.readSegment(first, i == len(firsts)-1)
-	}
+	return firsts, err
 }
 
 func (v *verification) readSegment(first int64, newest bool) {
 	name := record.Segment(first)
-	content, err := fs.ReadFile(v.fsys, name)
-	if err != nil {
-		v.problem(Problem{Kind: Foreign, Segment: name}, "%v", err)
-		return
-	}
 	if len(v.found) > 0 && v.last() >= first {
 		v.problem(Problem{Kind: Moved, Segment: name}, "the file should begin with record %d, but that stands in the file before", first)
 	}
-	number := 0
-	for line := range bytes.Lines(content) {
-		number++
-		whole, ended := bytes.CutSuffix(line, []byte("\n"))
+	err := eachLine(v.fsys, name, func(number int, line []byte, ended bool) {
 		if !ended && newest {
 			v.report.Unsigned++ // a write that was cut short; when it was signed it is missed below
 			return
@@ -63,8 +65,57 @@ func (v *verification) readSegment(first int64, newest bool) {
 		if !ended {
 			v.problem(Problem{Kind: Edited, Segment: name, Line: number}, "the file is sealed, but its last line has no end")
 		}
-		v.readLine(first, number, whole)
+		v.readLine(first, number, line)
+	})
+	if err != nil {
+		v.problem(Problem{Kind: Foreign, Segment: name}, "%v", err)
 	}
+}
+
+// eachLine hands over each line of a file, without its newline; ended is false for a last one that has none.
+// The line is the caller's until it returns. No more than one line is in memory: one that is too long ends it.
+func eachLine(fsys fs.FS, name string, do func(number int, line []byte, ended bool)) error {
+	f, err := openPlain(fsys, name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	lines := bufio.NewReaderSize(f, record.MaxLine+1)
+	for number := 1; ; number++ {
+		line, err := lines.ReadSlice('\n')
+		switch {
+		case errors.Is(err, io.EOF) && len(line) == 0:
+			return nil
+		case errors.Is(err, bufio.ErrBufferFull):
+			return fmt.Errorf("line %d has more than %d bytes: the log writes none that long", number, record.MaxLine)
+		case err != nil && !errors.Is(err, io.EOF):
+			return err
+		}
+		whole, ended := bytes.CutSuffix(line, []byte("\n"))
+		do(number, whole, ended)
+	}
+}
+
+// openPlain opens a regular file: no link that leads elsewhere, no pipe that would be waited for.
+func openPlain(fsys fs.FS, name string) (fs.File, error) {
+	info, err := fs.Lstat(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no plain file", name)
+	}
+	return fsys.Open(name)
+}
+
+// readSome reads a file of at most most bytes; of a longer one it is no error that the rest is left.
+func readSome(fsys fs.FS, name string, most int64) ([]byte, error) {
+	f, err := openPlain(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	return io.ReadAll(io.LimitReader(f, most))
 }
 
 func (v *verification) readLine(first int64, number int, line []byte) {
@@ -81,7 +132,10 @@ func (v *verification) readLine(first int64, number int, line []byte) {
 		}
 		v.report.Last = parsed.Record.Time
 		v.report.Records++
-		v.found = append(v.found, entry{seq: parsed.Record.Seq, leaf: tlog.RecordHash(line), seg: first, line: int32(number)}) // #nosec G115 -- lines of a file that was read whole
+		if parsed.Record.Seq == v.wanted {
+			v.line = bytes.Clone(line)
+		}
+		v.found = append(v.found, entry{seq: parsed.Record.Seq, leaf: tlog.RecordHash(line), seg: first, line: int32(number)}) // #nosec G115 -- lines of a file of bounded size
 	}
 }
 

@@ -67,6 +67,12 @@ type Report struct {
 	// Unsigned counts the lines behind the newest head. A crash, or a log that is being written to,
 	// leaves some: they were acknowledged to nobody, and the log cuts them off when it is opened.
 	Unsigned int
+	// Problems counts what is wrong; at most MaxProblems of them are told.
+	Problems int
+	// Own says that the key was the one in the folder: then the log fits itself, and no more is known.
+	Own bool
+	// Newest is the newest signed head, a note to keep elsewhere.
+	Newest []byte
 }
 
 // Verify reads the log in fsys and returns what is wrong with it, in the order of the log; nothing
@@ -95,9 +101,16 @@ type verification struct {
 	key      note.Verifier
 	found    []entry
 	heads    []head
+	most     int64 // records that the newest head stands for
 	report   Report
 	problems []Problem
+
+	wanted int64  // the record whose line is wanted; 0 for none
+	line   []byte // that line
 }
+
+// MaxProblems bounds what is told of a log in which nothing fits.
+const MaxProblems = 1000
 
 // head is a head whose signature is good, and where it was found.
 type head struct {
@@ -109,18 +122,21 @@ type head struct {
 }
 
 func (v *verification) problem(p Problem, format string, args ...any) {
+	if v.report.Problems++; len(v.problems) == MaxProblems {
+		return
+	}
 	p.Text = fmt.Sprintf(format, args...)
 	v.problems = append(v.problems, p)
 }
 
 func (v *verification) openKey(key string) bool {
 	if key == "" {
-		b, err := fs.ReadFile(v.fsys, record.PublicFile)
+		b, err := readSome(v.fsys, record.PublicFile, 4<<10)
 		if err != nil {
 			v.problem(Problem{Kind: Missing, Segment: record.PublicFile}, "there is no public key to verify with: %v", err)
 			return false
 		}
-		key = string(b)
+		key, v.report.Own = string(b), true
 	}
 	key = strings.TrimSpace(key)
 	k, err := note.NewVerifier(key)
@@ -134,7 +150,7 @@ func (v *verification) openKey(key string) bool {
 
 // readHeads reads the heads that stand outside of the segments.
 func (v *verification) readHeads(known [][]byte) {
-	content, err := fs.ReadFile(v.fsys, record.HeadFile)
+	content, err := readSome(v.fsys, record.HeadFile, record.HeadSize)
 	if err != nil {
 		v.problem(Problem{Kind: Missing, Segment: record.HeadFile}, "the newest signed head is not there: %v", err)
 	} else {
@@ -150,6 +166,9 @@ func (v *verification) addHead(signed []byte, h head) {
 	if h.Head, err = record.OpenHead(signed, v.key); err != nil {
 		v.problem(Problem{Kind: Edited, Segment: h.seg, Line: h.line}, "%s: %v", h.where, err)
 		return
+	}
+	if v.report.Newest == nil || h.Size >= v.most {
+		v.most, v.report.Newest = h.Size, signed
 	}
 	v.heads = append(v.heads, h)
 	v.report.Heads++

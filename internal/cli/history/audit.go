@@ -18,12 +18,14 @@ import (
 // Audit returns `hv audit`.
 func Audit(s *session.Session) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "audit",
-		Short:   "Read the audit log",
-		Long:    "Reads the audit log: who asked for which change, and what became of it. Only root reads it.",
-		Example: "  sudo hv audit list",
+		Use:   "audit",
+		Short: "Read, verify and export the audit log",
+		Long: `Reads the audit log: who asked for which change, and what became of it. Only root reads it.
+
+hv audit list asks the daemon; the others read the log's folder, this host's or a copy of it, and need no daemon.`,
+		Example: "  sudo hv audit list\n  sudo hv audit verify",
 	}
-	cmd.AddCommand(listAudit(s))
+	cmd.AddCommand(listAudit(s), verifyAudit(s), exportAudit(s), proveAudit(s), headAudit(s), keyAudit(s))
 	return cmd
 }
 

@@ -51,10 +51,15 @@ func Files(extensions ...string) cobra.CompletionFunc {
 
 // FolderFlag completes a flag with the names of folders.
 func FolderFlag(cmd *cobra.Command, flag string) {
-	folders := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return nil, cobra.ShellCompDirectiveFilterDirs
-	}
-	if err := cmd.RegisterFlagCompletionFunc(flag, folders); err != nil {
+	complete(cmd, flag, cobra.ShellCompDirectiveFilterDirs)
+}
+
+// FileFlag completes a flag with the names of files.
+func FileFlag(cmd *cobra.Command, flag string) { complete(cmd, flag, cobra.ShellCompDirectiveDefault) }
+
+func complete(cmd *cobra.Command, flag string, how cobra.ShellCompDirective) {
+	names := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) { return nil, how }
+	if err := cmd.RegisterFlagCompletionFunc(flag, names); err != nil {
 		panic("cli: " + err.Error()) // a flag that does not exist: every test that builds the commands sees it
 	}
 }
