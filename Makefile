@@ -14,7 +14,7 @@ VERSION := $(shell git -c safe.directory='*' describe --tags --always --dirty 2>
 STAMP := -s -w -X github.com/hyper-nixos/hyper-nixos/internal/version.Version=$(VERSION)
 BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(STAMP)'
 PROGRAMS := hv hvd hv-helper
-SCRIPTS := $(wildcard scripts/*.sh test/guest/files/*.sh test/picture/*.sh packaging/*.sh packaging/debian/p*) .ci/run
+SCRIPTS := $(wildcard scripts/*.sh test/guest/files/*.sh test/lab/files/*.sh test/picture/*.sh packaging/*.sh packaging/debian/p*) .ci/run
 
 # Tests against real QEMU need root for the helper; who is not root compiles as himself and runs by sudo.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,-exec 'sudo -E env PATH=$(PATH)')
@@ -63,6 +63,16 @@ e2e: build ## the tests against real QEMU, as root; one package at a time
 	@[[ -n "$(E2E_PACKAGES)" ]] || { echo "no e2e tests found"; exit 1; }
 	HV_BIN=$(CURDIR)/bin $(E2E) -timeout 8m $(E2E_PACKAGES)
 
+# The lab: TEST=PATTERN runs some of its tests, PAIR=1 boots two hosts on a wire and runs the tests that need both.
+LAB_CACHE = $(shell scripts/cache-dir.sh)
+
+.PHONY: lab
+lab: ## the tests that need a host with KVM, cgroups and systemd, in an emulated one (TEST=PATTERN; PAIR=1: two hosts)
+	@scripts/deps.sh lab
+	@mkdir -p $(LAB_CACHE)/lab
+	@image=$$(go run $(AS_ROOT) ./test/lab/build -cache $(LAB_CACHE)) && deb=$$($(MAKE) --no-print-directory -s deb DEB_ARCH=amd64 | tail -n 1) && \
+	go run ./test/lab/run -image "$$image" -deb "$$deb" $(if $(PAIR),-pair -tag labpair) $(if $(TEST),-run '$(TEST)')
+
 .PHONY: bench
 bench: build ## a start beside bare QEMU (BENCH_FLAGS=-write writes docs/benchmarks.md), and every Go benchmark
 	HV_BIN=$(CURDIR)/bin $(E2E) -timeout 20m -run '^$$' -bench . -benchtime 1x -v ./test/bench $(if $(BENCH_FLAGS),-args $(BENCH_FLAGS))
@@ -92,6 +102,7 @@ format:
 vet:
 	go vet ./...
 	go vet -tags e2e ./...
+	go vet -tags lab,labpair ./...
 
 .PHONY: modules
 modules:
@@ -103,8 +114,8 @@ linter:
 	@scripts/linter.sh
 
 .PHONY: lint
-lint: ## golangci-lint over everything, tests and e2e tests included
-	@linter=$$(scripts/linter.sh) && $$linter run --build-tags e2e ./...
+lint: ## golangci-lint over everything, tests of every kind included
+	@linter=$$(scripts/linter.sh) && $$linter run --build-tags e2e,lab,labpair ./...
 
 .PHONY: shellcheck
 shellcheck:

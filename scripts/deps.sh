@@ -1,16 +1,18 @@
 #!/bin/bash
-# Installs what make run (deps.sh run) or make test (deps.sh test) needs and this machine lacks: Debian 12
-# and 13. It names what it installs, asks nothing, and needs no network when nothing is missing.
+# Installs what make run (deps.sh run), make test (deps.sh test) or make lab (deps.sh lab) needs and this machine
+# lacks: Debian 12 and 13. It names what it installs, asks nothing, and needs no network when nothing is missing.
 set -euo pipefail
 
 # What is only read (the guest's kernel and busybox) is downloaded by test/guest and not installed.
 run=(ca-certificates git make passt qemu-system-x86 qemu-utils util-linux xz-utils)
 test=("${run[@]}" gcc libc6-dev openssh-client openssh-server shellcheck strace)
+lab=("${run[@]}" e2fsprogs mmdebstrap)
 
 case ${1:-run} in
 run) wanted=("${run[@]}") ;;
 test) wanted=("${test[@]}") ;;
-*) echo "usage: scripts/deps.sh run|test" >&2 && exit 2 ;;
+lab) wanted=("${lab[@]}") ;;
+*) echo "usage: scripts/deps.sh run|test|lab" >&2 && exit 2 ;;
 esac
 
 fail() {

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Runs make targets one after the other and says at the end how long each took.
 # usage: steps.sh TARGET... ; TARGET& begins one in the background, TARGET! waits for it and shows its output.
-# The first that fails ends the run with its status; the summary comes all the same.
+# The first that fails ends the run with its status; the summary comes all the same. A step that runs this script
+# itself has its own steps in the summary below it.
 set -uo pipefail
 
 make=${MAKE:-make}
@@ -15,6 +16,7 @@ finish() {
 	for target in "${!pid[@]}"; do
 		kill -- "-${pid[$target]}" 2>/dev/null
 	done
+	[[ -z ${STEPS_INTO:-} ]] || printf '  %s\n' "${summary[@]}" >"$STEPS_INTO"
 	rm -rf "$logs"
 	echo
 	echo "time  step"
@@ -26,6 +28,10 @@ trap 'failed=130; exit 130' INT TERM
 
 note() { # target seconds status
 	summary+=("$(printf '%4ds %s%s' "$2" "$1" "$([[ $3 -eq 0 ]] || echo ": FAILED ($3)")")")
+	if [[ -e $logs/inner ]]; then
+		mapfile -t -O "${#summary[@]}" summary <"$logs/inner"
+		rm -f "$logs/inner"
+	fi
 }
 
 for step in "$@"; do
@@ -50,7 +56,7 @@ for step in "$@"; do
 	*)
 		echo "== $target"
 		at=$SECONDS
-		"$make" --no-print-directory "$target" </dev/null
+		STEPS_INTO=$logs/inner "$make" --no-print-directory "$target" </dev/null
 		status=$?
 		took=$((SECONDS - at))
 		;;
