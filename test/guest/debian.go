@@ -10,16 +10,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
 
 // The kernel's package depends on the image package that carries the release in its name. Neither is
 // installed: installing a kernel would rebuild the host's initramfs and change its boot menu.
-const (
-	kernelPackage  = "linux-image-cloud-amd64"
-	busyboxPackage = "busybox-static"
-)
+const busyboxPackage = "busybox-static"
 
 // deb is a Debian package of one version.
 type deb struct{ name, version string }
@@ -36,15 +34,15 @@ type wanted struct {
 var imageDependency = regexp.MustCompile(`\blinux-image-(\d[^\s,]*) \(= ([^)]+)\)`)
 
 // candidates asks apt's lists, which needs no network.
-func candidates(ctx context.Context) (wanted, error) {
-	out, err := run(ctx, "", "apt-cache", "show", "--no-all-versions", kernelPackage, busyboxPackage)
+func (p port) candidates(ctx context.Context) (wanted, error) {
+	out, err := run(ctx, "", "apt-cache", append(slices.Clone(p.apt), "show", "--no-all-versions", p.kernelPackage, busyboxPackage)...)
 	if err != nil {
-		return wanted{}, fmt.Errorf("apt knows no %s: %w (hint: apt-get update, on Debian 12 or 13)", kernelPackage, err)
+		return wanted{}, fmt.Errorf("apt knows no %s: %w (hint: apt-get update, on Debian 12 or 13)", p.kernelPackage, err)
 	}
-	return readCandidates(out)
+	return readCandidates(out, p.kernelPackage)
 }
 
-func readCandidates(show []byte) (wanted, error) {
+func readCandidates(show []byte, kernelPackage string) (wanted, error) {
 	var w wanted
 	fields := map[string]string{}
 	take := func() {
@@ -79,28 +77,37 @@ func readCandidates(show []byte) (wanted, error) {
 	return w, nil
 }
 
-// roots are the folders in which the packages' files stand as they would under /.
-type roots struct{ kernel, busybox string }
+// roots are the folders in which the packages' files stand as they would under /. runs is that of a busybox
+// that runs here: it says which applets there are.
+type roots struct{ kernel, busybox, runs string }
 
 // unpack finds the files of both packages: on the host where that very version is installed, else from a
 // download into dir.
-func (w wanted) unpack(ctx context.Context, dir string) (roots, error) {
-	kernel, errKernel := w.kernel.unpack(ctx, filepath.Join(dir, "kernel"), "boot/vmlinuz-"+w.release)
-	busybox, errBusybox := w.busybox.unpack(ctx, filepath.Join(dir, "busybox"), "bin/busybox", "usr/bin/busybox")
-	return roots{kernel, busybox}, errors.Join(errKernel, errBusybox)
+func (p port) unpack(ctx context.Context, w wanted, dir string) (roots, error) {
+	kernel, errKernel := p.unpackOne(ctx, w.kernel, filepath.Join(dir, "kernel"), "boot/vmlinuz-"+w.release)
+	busybox, errBusybox := p.unpackOne(ctx, w.busybox, filepath.Join(dir, "busybox"), "bin/busybox", "usr/bin/busybox")
+	r := roots{kernel, busybox, busybox}
+	if p.native() || errBusybox != nil {
+		return r, errors.Join(errKernel, errBusybox)
+	}
+	own, err := amd64.candidates(ctx)
+	if err == nil {
+		r.runs, err = amd64.unpackOne(ctx, own.busybox, filepath.Join(dir, "runs"), "bin/busybox", "usr/bin/busybox")
+	}
+	return r, errors.Join(errKernel, err)
 }
 
-// unpack returns a root that holds one of the proofs.
-func (d deb) unpack(ctx context.Context, dir string, proofs ...string) (string, error) {
+// unpackOne returns a root that holds one of the proofs.
+func (p port) unpackOne(ctx context.Context, d deb, dir string, proofs ...string) (string, error) {
 	out, err := run(ctx, "", "dpkg-query", "-W", "-f=${db:Status-Status} ${Version}", d.name)
-	if err == nil && string(out) == "installed "+d.version && holds("/", proofs) {
+	if p.native() && err == nil && string(out) == "installed "+d.version && holds("/", proofs) {
 		return "/", nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
 	// As root, apt would drop to a user that cannot write here, and warn.
-	if _, err := run(ctx, dir, "apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", d.name+"="+d.version); err != nil {
+	if _, err := run(ctx, dir, "apt-get", append(slices.Clone(p.apt), "-q", "-o", "APT::Sandbox::User=root", "download", d.name+"="+d.version)...); err != nil {
 		return "", fmt.Errorf("cannot download %s: %w (hint: apt-get update)", d, err)
 	}
 	archives, err := filepath.Glob(filepath.Join(dir, "*.deb"))

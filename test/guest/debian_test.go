@@ -42,7 +42,7 @@ func TestTheNewestKernelIsReadFromAptsLists(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := readCandidates([]byte(c.show))
+			got, err := readCandidates([]byte(c.show), amd64.kernelPackage)
 			if err != nil || got != c.want {
 				t.Errorf("got %+v, %v; want %+v", got, err, c.want)
 			}
@@ -52,7 +52,7 @@ func TestTheNewestKernelIsReadFromAptsLists(t *testing.T) {
 
 func TestListsWithoutTheKernelSayWhatToDo(t *testing.T) {
 	for _, show := range []string{"", "Package: busybox-static\nVersion: 1\n"} {
-		_, err := readCandidates([]byte(show))
+		_, err := readCandidates([]byte(show), amd64.kernelPackage)
 		if err == nil || !strings.Contains(err.Error(), "apt-get update") {
 			t.Errorf("lists %q: got %v", show, err)
 		}

@@ -42,18 +42,23 @@ var files embed.FS
 
 // The sources are part of the key: a guest made by another recipe is another guest.
 //
-//go:embed guest.go debian.go module.go initramfs.go cpio.go files
+//go:embed guest.go port.go debian.go module.go initramfs.go cpio.go files
 var recipe embed.FS
 
 // Build returns the guest for the newest cloud kernel that apt knows, from the cache if it is there.
 // It needs apt and xz, and the network only when something is missing; nothing is installed. Where apt has no
 // package lists, a guest that the same recipe made before is good enough. Notes go to progress.
 func Build(ctx context.Context, cache string, progress io.Writer) (Guest, error) {
+	return amd64.build(ctx, cache, progress)
+}
+
+func (p port) build(ctx context.Context, cache string, progress io.Writer) (Guest, error) {
 	mixed, err := recipeHash()
 	if err != nil {
 		return Guest{}, err
 	}
-	want, err := candidates(ctx)
+	mixed = hashOf(mixed, p.arch)
+	want, err := p.candidates(ctx)
 	if err != nil {
 		if g, cached := anyCached(cache, mixed); cached {
 			fmt.Fprintf(progress, "guest: %v; taking the one built before from %s\n", err, g.Release)
@@ -67,7 +72,7 @@ func Build(ctx context.Context, cache string, progress io.Writer) (Guest, error)
 		return g, nil
 	}
 	fmt.Fprintf(progress, "guest: building from %s and %s\n", want.kernel, want.busybox)
-	g, err := build(ctx, dir, want, Guest{Key: key, Recipe: mixed})
+	g, err := p.make(ctx, dir, want, Guest{Key: key, Recipe: mixed})
 	if err != nil {
 		return Guest{}, fmt.Errorf("cannot build the guest: %w", err)
 	}
@@ -75,9 +80,9 @@ func Build(ctx context.Context, cache string, progress io.Writer) (Guest, error)
 	return g, nil
 }
 
-// build works in a folder beside dir and renames it at the end: a reader sees all of a guest or nothing,
+// make works in a folder beside dir and renames it at the end: a reader sees all of a guest or nothing,
 // and of two builders at once the second finds the work done.
-func build(ctx context.Context, dir string, want wanted, g Guest) (_ Guest, err error) {
+func (p port) make(ctx context.Context, dir string, want wanted, g Guest) (_ Guest, err error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return Guest{}, err
 	}
@@ -87,7 +92,7 @@ func build(ctx context.Context, dir string, want wanted, g Guest) (_ Guest, err 
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 
-	roots, err := want.unpack(ctx, filepath.Join(work, "packages"))
+	roots, err := p.unpack(ctx, want, filepath.Join(work, "packages"))
 	if err != nil {
 		return Guest{}, err
 	}
@@ -95,7 +100,7 @@ func build(ctx context.Context, dir string, want wanted, g Guest) (_ Guest, err 
 	if err != nil {
 		return Guest{}, err
 	}
-	initrd, modules, err := initramfs(ctx, roots, want.release)
+	initrd, modules, err := p.initramfs(ctx, roots, want.release)
 	if err != nil {
 		return Guest{}, err
 	}

@@ -15,7 +15,7 @@ var moduleSets = []struct {
 	name    string
 	modules []string
 }{
-	{"base", []string{"virtio_pci", "evdev", "button"}},
+	{"base", []string{"virtio_pci", "evdev"}},
 	{"0x0001", []string{"virtio_net", "af_packet"}}, // af_packet for DHCP; built in on some kernels
 	{"0x0002", []string{"virtio_blk"}},
 	{"0x0003", []string{"virtio_console"}},
@@ -36,7 +36,7 @@ var scripts = []struct{ file, place string }{
 }
 
 // initramfs packs busybox, the modules and our scripts, and returns the archive and the modules' names.
-func initramfs(ctx context.Context, from roots, release string) ([]byte, []string, error) {
+func (p port) initramfs(ctx context.Context, from roots, release string) ([]byte, []string, error) {
 	var a archive
 	for _, name := range folders {
 		a.dir(name)
@@ -48,10 +48,10 @@ func initramfs(ctx context.Context, from roots, release string) ([]byte, []strin
 		}
 		a.file(s.place, 0o755, text)
 	}
-	if err := addBusybox(ctx, &a, from.busybox); err != nil {
+	if err := addBusybox(ctx, &a, from); err != nil {
 		return nil, nil, err
 	}
-	loaded, err := addModules(ctx, &a, from.kernel, release)
+	loaded, err := p.addModules(ctx, &a, from.kernel, release)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -59,8 +59,8 @@ func initramfs(ctx context.Context, from roots, release string) ([]byte, []strin
 }
 
 // addBusybox adds the program and a link for each of its applets that is not ours.
-func addBusybox(ctx context.Context, a *archive, root string) error {
-	program, err := firstOf(root, "bin/busybox", "usr/bin/busybox")
+func addBusybox(ctx context.Context, a *archive, from roots) error {
+	program, err := firstOf(from.busybox, "bin/busybox", "usr/bin/busybox")
 	if err != nil {
 		return err
 	}
@@ -72,6 +72,9 @@ func addBusybox(ctx context.Context, a *archive, root string) error {
 		return err
 	}
 	a.file("bin/busybox", 0o755, text)
+	if program, err = firstOf(from.runs, "bin/busybox", "usr/bin/busybox"); err != nil {
+		return err
+	}
 	applets, err := run(ctx, "", program, "--list")
 	if err != nil {
 		return err
@@ -102,7 +105,7 @@ func checkStatic(program string) error {
 
 // addModules adds each module once, and for each set the list in loading order. A list is complete in
 // itself; init skips what is loaded already.
-func addModules(ctx context.Context, a *archive, root, release string) ([]string, error) {
+func (p port) addModules(ctx context.Context, a *archive, root, release string) ([]string, error) {
 	known, err := openModules(root, release)
 	if err != nil {
 		return nil, err
@@ -110,7 +113,11 @@ func addModules(ctx context.Context, a *archive, root, release string) ([]string
 	var added []string
 	for _, set := range moduleSets {
 		var list []string
-		for _, wish := range set.modules {
+		wishes := set.modules
+		if set.name == "base" {
+			wishes = slices.Concat(wishes, p.base)
+		}
+		for _, wish := range wishes {
 			order, err := known.order(ctx, wish)
 			if err != nil {
 				return nil, fmt.Errorf("module %s: %w", wish, err)

@@ -15,7 +15,7 @@ type Kernel struct {
 
 // NewestKernel asks apt's lists, which needs no network.
 func NewestKernel(ctx context.Context) (Kernel, error) {
-	w, err := candidates(ctx)
+	w, err := amd64.candidates(ctx)
 	if err != nil {
 		return Kernel{}, err
 	}
@@ -28,7 +28,7 @@ type KernelFiles struct{ Image, Modules string }
 // Unpack finds the kernel's files on the host where it is installed, else it downloads the package into dir
 // and unpacks it there. Nothing is installed.
 func (k Kernel) Unpack(ctx context.Context, dir string) (KernelFiles, error) {
-	root, err := k.deb.unpack(ctx, dir, "boot/vmlinuz-"+k.Release)
+	root, err := amd64.unpackOne(ctx, k.deb, dir, "boot/vmlinuz-"+k.Release)
 	if err != nil {
 		return KernelFiles{}, err
 	}

@@ -35,7 +35,7 @@ var api = Family{"API", "What went wrong between a program and the daemon.", []C
 	{"HV-API-010", "a body is not what its type says", "send the type that the request names"},
 	{"HV-API-011", "the daemon is going down", "ask again in a moment"},
 	{"HV-API-012", "`Accept` or `Content-Type` is one that this path does not speak", "JSON, nearly everywhere"},
-	{"HV-API-013", "more streams at once than one daemon serves", "close some: `hv events`, `hv vm console`"},
+	{"HV-API-013", "more streams at once than one daemon serves, or more connections than one user may have", "close some: `hv events`, `hv vm console`"},
 }}
 
 var reach = Family{"NET", "What went wrong before anybody answered.", []Code{

@@ -8,6 +8,9 @@ import (
 
 // peer returns the uid of who connected, as the kernel noted it at that time (unix(7), SO_PEERCRED).
 func peer(c net.Conn) (uint32, bool) {
+	if v, ok := c.(*visitor); ok {
+		c = v.Conn
+	}
 	u, ok := c.(*net.UnixConn)
 	if !ok {
 		return 0, false

@@ -42,7 +42,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 		},
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(l) }()
+	go func() { ended <- srv.Serve(bounded(l)) }()
 	select {
 	case err := <-ended:
 		return fault.Wrap(err, "the API's socket broke")

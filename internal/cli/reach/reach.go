@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/client"
@@ -80,6 +81,8 @@ func Socket(named, root string) (string, error) {
 	switch {
 	case err != nil:
 		return "", err
+	case len(found) == 0 && runtime.GOOS != daemonSystem:
+		return "", foreign(runtime.GOOS)
 	case len(found) == 0:
 		return "", fault.New(fault.Unavailable, "no daemon runs on this host: there is no %s", filepath.Join(base, "*", socket)).
 			Try("systemctl start hvd; or in a checkout: make run").WithCode(wire.CodeNoDaemon)
@@ -88,6 +91,15 @@ func Socket(named, root string) (string, error) {
 			Try("choose one: export %s=unix://%s", Variable, found[0]).WithCode(CodeUnclear)
 	}
 	return found[0], nil
+}
+
+// daemonSystem is what hvd runs on.
+const daemonSystem = "linux"
+
+// foreign is the error on a system that has hv and cannot have a daemon.
+func foreign(system string) error {
+	return fault.New(fault.Unavailable, "no daemon runs on this machine: hvd needs Linux, and this is %s", system).
+		Try("name a host that has one: export %s=ssh://user@host", Variable).WithCode(wire.CodeNoDaemon)
 }
 
 func parse(named string) (string, error) {

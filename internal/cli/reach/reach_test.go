@@ -77,3 +77,10 @@ func TestAnUnclearOrMissingDaemonIsExplained(t *testing.T) {
 		})
 	}
 }
+
+func TestASystemWithoutDaemonsNamesTheWayToOne(t *testing.T) {
+	err := foreign("darwin")
+	if fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "needs Linux, and this is darwin") || !strings.Contains(fault.HintOf(err), "ssh://user@host") {
+		t.Errorf("%v, hint %q", err, fault.HintOf(err))
+	}
+}
