@@ -64,6 +64,7 @@ type VMSummary struct {
 	Origin  model.Origin      `json:"origin"`
 	Trouble string            `json:"trouble,omitempty"` // what keeps it from its wish
 	Created time.Time         `json:"created"`
+	Pending []string          `json:"pending,omitempty"` // JSON paths of what takes effect at the next start only
 }
 
 // VM is one VM in full.

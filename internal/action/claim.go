@@ -75,7 +75,7 @@ func (a *Actions) claimVolumes(ctx context.Context, c *change, before, next vm.O
 	for _, device := range slices.Sorted(maps.Keys(next.Spec.Disks)) {
 		disk := next.Spec.Disks[device]
 		old, had := diskOf(before.Spec, disk.Volume)
-		if had && old.ReadOnly == disk.ReadOnly {
+		if had && old.ReadOnly == disk.ReadOnly || slices.Contains(next.Letting, disk.Volume) {
 			continue
 		}
 		others, err := a.claimVolume(ctx, c, next.Project, disk, holder)
@@ -92,7 +92,7 @@ func (a *Actions) claimVolumes(ctx context.Context, c *change, before, next vm.O
 	}
 	for _, device := range slices.Sorted(maps.Keys(before.Spec.Disks)) {
 		disk := before.Spec.Disks[device]
-		if _, has := diskOf(next.Spec, disk.Volume); !has {
+		if _, has := diskOf(next.Spec, disk.Volume); !has && !slices.Contains(next.Letting, disk.Volume) {
 			if err := a.unclaimVolume(ctx, c, next.Project, disk.Volume, holder); err != nil {
 				return err
 			}

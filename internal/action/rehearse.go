@@ -2,6 +2,8 @@ package action
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/plan"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
@@ -13,23 +15,7 @@ import (
 // rehearse puts into a dry run the very plan that reconcile would make of the wish, from what was seen
 // last: reading never touches QEMU.
 func (a *Actions) rehearse(ctx context.Context, c *change, o vm.Object, st vm.PowerStatus) error {
-	in := plan.VMInput{
-		Wish: o, Last: &st, Facts: a.Facts(), Now: a.Now(),
-		Seen: vm.Seen{Process: st.Process, RunState: st.State.RunState(), Silent: st.Reason},
-		Kill: c.wish.Params["force"] == "true", Reboot: c.row.name == VMReboot.name,
-	}
-	in.Effective, _ = vm.Effective(o.Spec, in.Facts.Arch)
-	var err error
-	if in.Features, _, err = a.Resolution(ctx); err != nil {
-		return err
-	}
-	err = in.Gather(
-		func(name string) (storage.Volume, bool, error) {
-			return store.Find[storage.Volume](ctx, a.Store, volumeKey(o.Project, name))
-		},
-		func(name string) (storage.BootFile, bool, error) {
-			return store.Find[storage.BootFile](ctx, a.Store, store.SpecKey(store.Ref{Kind: "boot-file", Project: o.Project, Name: name}))
-		})
+	in, err := a.planInput(ctx, c, o, st)
 	if err != nil {
 		return err
 	}
@@ -44,4 +30,46 @@ func (a *Actions) rehearse(ctx context.Context, c *change, o vm.Object, st vm.Po
 		c.plan = append(c.plan, step)
 	}
 	return err
+}
+
+// rehearseEdit adds to a dry run of an edit what of it a VM that runs takes at once, and what has to wait.
+func (a *Actions) rehearseEdit(ctx context.Context, c *change, next vm.Object) error {
+	st, err := a.power(ctx, next)
+	if err != nil || st.Process == nil {
+		return err
+	}
+	in, err := a.planInput(ctx, c, next, st)
+	if err != nil {
+		return err
+	}
+	live := plan.LiveEdit(in, *st.Process, st.Pinned)
+	for _, s := range live.Steps {
+		c.step("%s", s.Name)
+	}
+	for _, path := range slices.Sorted(maps.Keys(live.Waits)) {
+		c.notes = append(c.notes, plan.PendingFinding(next.Name, path, live.Waits[path]))
+	}
+	return nil
+}
+
+// planInput is what plan goes by, as it was seen last.
+func (a *Actions) planInput(ctx context.Context, c *change, o vm.Object, st vm.PowerStatus) (plan.VMInput, error) {
+	in := plan.VMInput{
+		Wish: o, Last: &st, Facts: a.Facts(), Now: a.Now(),
+		Seen: vm.Seen{Process: st.Process, RunState: st.State.RunState(), Silent: st.Reason},
+		Kill: c.wish.Params["force"] == "true", Reboot: c.row.name == VMReboot.name,
+	}
+	in.Effective, _ = vm.Effective(o.Spec, in.Facts.Arch)
+	var err error
+	if in.Features, _, err = a.Resolution(ctx); err != nil {
+		return in, err
+	}
+	err = in.Gather(
+		func(name string) (storage.Volume, bool, error) {
+			return store.Find[storage.Volume](ctx, a.Store, volumeKey(o.Project, name))
+		},
+		func(name string) (storage.BootFile, bool, error) {
+			return store.Find[storage.BootFile](ctx, a.Store, store.SpecKey(store.Ref{Kind: "boot-file", Project: o.Project, Name: name}))
+		})
+	return in, err
 }

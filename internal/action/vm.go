@@ -15,6 +15,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
@@ -184,7 +185,7 @@ func (a *Actions) editVM(ctx context.Context, call Call, ref model.Ref, edit fun
 		if err != nil {
 			return err
 		}
-		if err := a.mayLetGo(ctx, o, next); err != nil {
+		if next.Letting, err = a.letting(ctx, o, next); err != nil {
 			return err
 		}
 		for _, path := range vm.Diff(o.Spec, next.Spec) {
@@ -196,6 +197,11 @@ func (a *Actions) editVM(ctx context.Context, call Call, ref model.Ref, edit fun
 		}
 		c.wish.TargetUID, c.wish.Generation = next.UID, next.Generation
 		c.require(store.ModRevision(kv.Key, kv.ModRevision))
+		if call.DryRun {
+			if err := a.rehearseEdit(ctx, c, next); err != nil {
+				return err
+			}
+		}
 		return c.put(kv.Key, next)
 	})
 }
@@ -217,29 +223,44 @@ func edited(o vm.Object, def vm.Definition, origin model.Origin) (vm.Object, err
 	return next, nil
 }
 
-// mayLetGo refuses to take a disk from a VM that has a process, or to make it read-only: QEMU still
-// writes to it. One that is wished on may get its process any moment.
-func (a *Actions) mayLetGo(ctx context.Context, o, next vm.Object) error {
+// letting are the volumes of which QEMU may still have more than the spec says: an edit takes a disk from a
+// VM, or makes it read-only, and reconcile gives the claim back when its process has let go. One that is
+// wished on may get its process any moment.
+func (a *Actions) letting(ctx context.Context, o, next vm.Object) ([]string, error) {
+	volumes := slices.Clone(o.Letting)
 	st, err := a.power(ctx, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	wished := o.Spec.Power != vm.Off && o.Spec.Power != "" && (st.Ended == nil || st.Ended.PowerGeneration < o.PowerGeneration)
-	if !st.State.Alive() && !wished {
-		return nil
-	}
-	now := "wished " + string(o.Spec.Power)
-	if st.State.Alive() {
-		now = string(st.State)
-	}
-	for _, device := range slices.Sorted(maps.Keys(o.Spec.Disks)) {
-		had, has := o.Spec.Disks[device], next.Spec.Disks[device]
-		if has.Volume != had.Volume || has.ReadOnly && !had.ReadOnly {
-			return fault.New(fault.Precondition, "disk %q of vm %q is in use while the VM is %s", device, o.Name, now).
-				Try("hv vm stop %s first", o.Name).WithCode("HV-VM-024")
+	if st.State.Alive() || wished {
+		for _, d := range o.Spec.Disks {
+			volumes = append(volumes, d.Volume)
 		}
 	}
-	return nil
+	slices.Sort(volumes)
+	var out []string
+	for _, volume := range slices.Compact(volumes) {
+		had, was := diskOf(o.Spec, volume)
+		has, is := diskOf(next.Spec, volume)
+		if is && (!has.ReadOnly || was && had.ReadOnly && !slices.Contains(o.Letting, volume)) {
+			continue // it is claimed as it is used
+		}
+		held, err := a.holds(ctx, next.Project, volume, "vm/"+next.Name)
+		if err != nil {
+			return nil, err
+		}
+		if held {
+			out = append(out, volume)
+		}
+	}
+	return out, nil
+}
+
+// holds reports whether somebody has a claim on a volume.
+func (a *Actions) holds(ctx context.Context, project, volume, holder string) (bool, error) {
+	claim, _, err := store.Find[storage.Claim](ctx, a.Store, store.ClaimKey("disk", project, volume))
+	return slices.Contains(claim.Holders(), holder), err
 }
 
 // DeleteVM wishes a VM away. Its volumes stay unless opt says otherwise.

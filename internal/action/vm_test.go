@@ -267,7 +267,7 @@ func TestADeclarationThatIsAppliedTwiceWithOneKeyStands(t *testing.T) {
 	}
 }
 
-func TestAVMKeepsItsDiskWhileItMayWriteToIt(t *testing.T) {
+func TestNobodyGetsADiskThatAVMMayStillWriteTo(t *testing.T) {
 	states := map[string]struct {
 		def  func(*vm.Definition)
 		seen *vm.PowerStatus
@@ -293,11 +293,13 @@ func TestAVMKeepsItsDiskWhileItMayWriteToIt(t *testing.T) {
 					d.seen(*s.seen)
 				}
 				_, err := d.EditVM(t.Context(), member, ref("web"), []byte(patch))
-				if s.free {
-					d.must(err)
+				d.must(err)
+				_, err = d.CreateVM(t.Context(), member, "default", definition("db", disk("root", "data", true)))
+				if !s.free {
+					told(t, err, fault.Conflict, `volume "data" is used by vm/web`)
 					return
 				}
-				told(t, err, fault.Precondition, `disk "root" of vm "web" is in use`, "hv vm stop web first", "HV-VM-024")
+				d.must(err)
 			})
 		}
 	}

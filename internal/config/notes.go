@@ -114,6 +114,7 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.vms.*.nics":                 {doc: "The VM's network cards, by a device name of your choice, such as lan.", most: vm.MaxNICs, pattern: dnsLabel},
 		"hypervisor.vms.*.nics.*":               {doc: "One network card."},
 		"hypervisor.vms.*.nics.*.network":       {doc: "The network it is on. user (when absent) reaches out by NAT and needs nothing set up.", enum: []string{vm.UserNetwork}},
+		"hypervisor.vms.*.nics.*.link":          {doc: "down pulls its cable; a VM that runs takes it at once. up when absent.", enum: []string{"up", vm.LinkDown}},
 		"hypervisor.vms.*.nics.*.mac":           {doc: "Its address, in lower case with colons. Made from the VM's UUID and the card's name when absent.", pattern: `^[0-9a-f]{2}(:[0-9a-f]{2}){5}$`},
 		"hypervisor.vms.*.serial":               {doc: "A serial console, for hv vm console; there when absent."},
 		"hypervisor.vms.*.rng":                  {doc: "A random number generator; there when absent."},

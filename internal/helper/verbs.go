@@ -54,7 +54,7 @@ func (h *Helper) doBody(verb privilege.Verb, body any, files []*os.File) (any, [
 	case *privilege.Kill:
 		return nil, nil, h.kill(b)
 	case *privilege.Uplink:
-		return nil, nil, h.uplink(b)
+		return h.byUplink(verb, b)
 	case *privilege.Usage:
 		return h.usage(b), nil, nil
 	case *privilege.ByVM:
@@ -75,6 +75,20 @@ func (h *Helper) byVM(verb privilege.Verb, vm string) (any, []*os.File, error) {
 		return nil, nil, h.cleanup(vm)
 	case privilege.VerbForget:
 		return nil, nil, h.forget(vm)
+	default:
+		return nil, nil, fault.New(fault.Internal, "hv-helper knows no hand for %q", verb)
+	}
+}
+
+func (h *Helper) byUplink(verb privilege.Verb, u *privilege.Uplink) (any, []*os.File, error) {
+	switch verb {
+	case privilege.VerbUplink:
+		return nil, nil, h.uplink(u)
+	case privilege.VerbSocket:
+		f, err := h.socket(u)
+		return with(nil, f, err)
+	case privilege.VerbCut:
+		return nil, nil, h.cut(u)
 	default:
 		return nil, nil, fault.New(fault.Internal, "hv-helper knows no hand for %q", verb)
 	}

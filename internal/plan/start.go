@@ -38,7 +38,7 @@ func startVM(in VMInput) (*Start, finding.List, error) {
 			Sockets: m.Sockets, KVM: m.KVM,
 			Limits: privilege.Limits{MemoryBytes: m.Limits.MemoryBytes, CPUs: m.Limits.CPUs, Pids: m.Limits.Pids},
 		},
-		Accelerator: accel, Pinned: m.Pinned, Spec: in.Effective,
+		Accelerator: accel, Pinned: m.Pinned, Spec: cablesIn(in.Effective), Ports: m.Ports,
 	}
 	for _, u := range m.Uplinks {
 		start.Order.Uplinks = append(start.Order.Uplinks, privilege.Uplink{Socket: u.Socket})

@@ -30,6 +30,10 @@ const (
 	Cleanup   Kind = "cleanup"   // take away what a process that is gone has left
 	Forget    Kind = "forget"    // give back a deleted VM's uids and logs
 
+	Plug   Kind = "plug"   // give a device to a QEMU that runs
+	Unplug Kind = "unplug" // take one away, when its guest has let go of it
+	Link   Kind = "link"   // pull a network card's cable, or plug it in
+
 	CreateVolume Kind = "create volume"
 	DeleteVolume Kind = "delete volume"
 )
@@ -40,6 +44,7 @@ type Step struct {
 	Name   string          `json:"name"`
 	Start  *Start          `json:"start,omitempty"`  // of Launch
 	Volume *storage.Volume `json:"volume,omitempty"` // of CreateVolume and DeleteVolume
+	Edit   *Edit           `json:"edit,omitempty"`   // of Plug, Unplug and Link
 }
 
 // Start is everything that a launch needs.
@@ -48,7 +53,8 @@ type Start struct {
 	Files       []File           `json:"files"` // in the order of Order.Files
 	Accelerator vm.Accelerator   `json:"accelerator"`
 	Pinned      vm.Pinned        `json:"pinned"`
-	Spec        vm.Spec          `json:"spec"` // what the process is started with, defaults filled in
+	Spec        vm.Spec          `json:"spec"`  // what the process is started with, defaults filled in
+	Ports       int              `json:"ports"` // how many slots its board has
 }
 
 // Source says where a file of a launch comes from.

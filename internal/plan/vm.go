@@ -43,10 +43,26 @@ func VM(in VMInput) (Plan, error) {
 		p.StopAsked = in.Last.StopAsked
 	}
 	p, err := alive(in, p, wish)
+	if err == nil && p.Reached && wish != vm.Off && in.Last != nil && in.Last.Process != nil {
+		p = withLive(in, p)
+	}
 	if in.Wish.Deleted != nil && p.Reached { // its process is: what is left of it goes with the next look
 		p.Reached, p.Until = false, in.Now
 	}
 	return p, err
+}
+
+// withLive adds what the spec has become since the start of a process that goes on.
+func withLive(in VMInput, p Plan) Plan {
+	if p.StopAsked != nil || in.Last.Process.PID != in.Seen.Process.PID || in.Last.Process.StartTime != in.Seen.Process.StartTime {
+		return p
+	}
+	l := LiveEdit(in, *in.Last.Process, in.Last.Pinned)
+	p.Steps = append(p.Steps, l.Steps...)
+	if !l.Until.IsZero() && (p.Until.IsZero() || l.Until.Before(p.Until)) {
+		p.Until = l.Until
+	}
+	return p
 }
 
 // want is the power that is wished now: a wish that an end has used up is off.
@@ -133,6 +149,7 @@ func gone(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 	p.Steps = append(p.Steps,
 		Step{Kind: Launch, Name: fmt.Sprintf("launch QEMU (%s, %s)", start.Pinned.MachineType, start.Accelerator), Start: start},
 		Step{Kind: Attach, Name: "connect to its monitor"})
+	p.Steps = append(p.Steps, links(in.Effective)...)
 	if wish == vm.On {
 		p.Steps = append(p.Steps, Step{Kind: Continue, Name: "let it run"})
 	}

@@ -22,6 +22,8 @@ const (
 	VerbCleanup Verb = "cleanup" // Cleanup → nothing: passt, cgroup, sockets of a VM that is gone
 	VerbForget  Verb = "forget"  // Forget → nothing: and its uids, for a VM that was deleted
 	VerbUplink  Verb = "uplink"  // Uplink → nothing: (re)starts passt for one NIC of a running VM
+	VerbSocket  Verb = "socket"  // Uplink → a listening socket for one more NIC of a running VM as fd
+	VerbCut     Verb = "cut"     // Uplink → nothing: passt and socket of a NIC that a running VM has no more
 	VerbUsage   Verb = "usage"   // Usage → UsageReply, for up to 256 VMs at once
 	VerbThreads Verb = "threads" // Threads → ThreadsReply: QEMU's thread ids as the host knows them
 	VerbKVM     Verb = "kvm"     // KVM → KVMReply: the verdict of the probe VM, kept for this boot
@@ -110,9 +112,13 @@ type Launch struct {
 
 // Uplink is one NIC's user networking: passt is connected to the VM's socket of this name.
 type Uplink struct {
-	VM     string `json:"vm,omitempty"` // UUID; only in the verb uplink
+	VM     string `json:"vm,omitempty"` // UUID; not in a launch
 	Socket string `json:"socket"`       // "net-lan"
 }
+
+// NICSocket begins the name of each socket that a network card listens on. Others are made with their
+// VM, and by nobody later.
+const NICSocket = "net-"
 
 // Limits are what a VM's cgroup allows, where the host has cgroup v2. Zero means no limit.
 type Limits struct {

@@ -76,6 +76,18 @@ func (c *Client) Uplink(ctx context.Context, u Uplink) error {
 	return err
 }
 
+// Socket makes a listening socket for one more network card of a running VM and returns it; one that was
+// made before and that QEMU was not given is replaced.
+func (c *Client) Socket(ctx context.Context, u Uplink) (*os.File, error) {
+	return c.oneFile(ctx, VerbSocket, u, nil, nil)
+}
+
+// Cut ends the passt of a network card that a running VM has no more, and removes its socket.
+func (c *Client) Cut(ctx context.Context, u Uplink) error {
+	_, err := c.call(ctx, VerbCut, u, nil, nil, 0)
+	return err
+}
+
 // Usage returns what VMs use, in the order asked; those that are gone are left out.
 func (c *Client) Usage(ctx context.Context, u Usage) ([]VMUsage, error) {
 	var r UsageReply

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
@@ -30,6 +31,8 @@ type Helper interface {
 	Cleanup(ctx context.Context, vm string) error
 	Forget(ctx context.Context, vm string) error
 	Uplink(ctx context.Context, u privilege.Uplink) error
+	Socket(ctx context.Context, u privilege.Uplink) (*os.File, error)
+	Cut(ctx context.Context, u privilege.Uplink) error
 }
 
 // MonitorAt says which monitor is meant.
@@ -62,6 +65,9 @@ type Config struct {
 	// Words returns the last lines that QEMU of this VM wrote to its stderr; "" for none.
 	Words func(uuid string) string
 	Log   *slog.Logger
+	// LetsGoWithin is how long a guest gets to let go of a device; 10 s when 0. Linux needs some 10 ms
+	// under KVM and a second under emulation; one that is still booting does not hear of it at all.
+	LetsGoWithin time.Duration
 }
 
 // Host holds every VM's process on this host.
@@ -81,6 +87,9 @@ type Host struct {
 func New(c Config) *Host {
 	if c.Words == nil {
 		c.Words = func(string) string { return "" }
+	}
+	if c.LetsGoWithin == 0 {
+		c.LetsGoWithin = 10 * time.Second
 	}
 	h := &Host{Config: c, vms: map[string]*process{}}
 	h.ctx, h.stop = context.WithCancel(context.Background())

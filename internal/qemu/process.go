@@ -26,10 +26,13 @@ type process struct {
 
 	dialing sync.Mutex // held while a conversation is begun, which takes seconds where nobody answers
 
-	mu    sync.Mutex
-	pidfd *os.File // nil once we let go
-	mon   Monitor
-	cut   map[string]string // sockets of network cards without a network, and why
+	mu        sync.Mutex
+	pidfd     *os.File // nil once we let go
+	mon       Monitor
+	cut       map[string]string // sockets of network cards without a network, and why
+	left      map[string]string // devices that the guest has let go of (""), or has said why it does not
+	unplugged map[string]bool   // sockets of network cards that were taken away
+	moved     chan struct{}     // closed, and made anew, when left changes
 }
 
 // watch follows the pidfd, which belongs to p from now on: readable means gone.
@@ -117,7 +120,7 @@ func (p *process) observe(ctx context.Context) (vm.Seen, error) {
 		return vm.Seen{Leftover: true, Exit: p.exit(ctx), Words: p.host.Words(p.run.VM)}, nil
 	}
 	who := p.identity()
-	seen := vm.Seen{Process: &who, Cut: p.cuts()}
+	seen := vm.Seen{Process: &who, Cut: p.cuts(), Left: p.leftBehind()}
 	status, err := p.status(ctx)
 	if err != nil {
 		if p.await(ctx, dying) == nil { // its monitor ends before it does
@@ -236,6 +239,9 @@ func (p *process) heard(ev qmp.Event) {
 	switch ev.Name {
 	case qmp.EventStreamDown:
 		p.unlinked(ev)
+	case qmp.EventDeviceDeleted, qmp.EventUnplugError:
+		p.letGoOf(ev)
+		p.host.Poke(p.run.VM)
 	case qmp.EventShutdown, qmp.EventStop, qmp.EventResume, qmp.EventReset, qmp.EventGuestPanicked,
 		qmp.EventPowerdown, qmp.EventWatchdog, qmp.EventBlockIOError:
 		p.host.Poke(p.run.VM)

@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -22,7 +23,7 @@ func (p *process) unlinked(ev qmp.Event) {
 	if err != nil {
 		return
 	}
-	if _, ours := p.run.Sockets[stream.Netdev]; ours { // a network card's back end is called as its socket
+	if p.expects(stream.Netdev) { // a network card's back end is called as its socket
 		p.mend(stream.Netdev, "its passt has ended", uplinkAfter)
 	}
 }
@@ -32,6 +33,11 @@ func (p *process) mendAll() {
 	for socket, lives := range p.run.Uplinks {
 		if !lives {
 			p.mend(socket, p.run.UplinkWhy[socket], uplinkAgain)
+		}
+	}
+	for socket := range p.run.Sockets { // of a card whose plugging was cut off before its passt began
+		if _, begun := p.run.Uplinks[socket]; !begun && strings.HasPrefix(socket, privilege.NICSocket) {
+			p.mend(socket, "no passt was begun", uplinkAfter)
 		}
 	}
 }
@@ -45,22 +51,24 @@ func (p *process) mend(socket, why string, wait time.Duration) {
 		p.cut = map[string]string{}
 	}
 	p.cut[socket] = why
+	delete(p.unplugged, socket)
 	p.mu.Unlock()
 	if already {
 		return
 	}
 	p.host.wg.Go(func() {
 		defer p.host.Poke(p.run.VM)
-		for p.pause(wait) {
+		for p.pause(wait) && p.stillCut(socket) {
 			err := p.host.Helper.Uplink(p.host.ctx, privilege.Uplink{VM: p.run.VM, Socket: socket})
 			p.mu.Lock()
+			_, wanted := p.cut[socket]
 			if err == nil {
 				delete(p.cut, socket)
-			} else {
+			} else if wanted {
 				p.cut[socket] = err.Error()
 			}
 			p.mu.Unlock()
-			if err == nil || fault.KindOf(err) == fault.NotFound {
+			if err == nil || !wanted || fault.KindOf(err) == fault.NotFound {
 				return
 			}
 			p.host.Log.Warn("no user networking", "vm", p.run.Name, "socket", socket, "err", err)
@@ -68,6 +76,31 @@ func (p *process) mend(socket, why string, wait time.Duration) {
 			wait = uplinkAgain
 		}
 	})
+}
+
+// expects reports whether a network card listens on a socket and is to have a network.
+func (p *process) expects(socket string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.unplugged[socket] && strings.HasPrefix(socket, privilege.NICSocket)
+}
+
+// unlearn forgets a network card that is taken away.
+func (p *process) unlearn(socket string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.unplugged == nil {
+		p.unplugged = map[string]bool{}
+	}
+	p.unplugged[socket] = true
+	delete(p.cut, socket)
+}
+
+func (p *process) stillCut(socket string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, cut := p.cut[socket]
+	return cut
 }
 
 // pause waits, and reports whether the process is still ours and alive.

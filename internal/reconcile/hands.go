@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
@@ -21,6 +22,12 @@ type Hypervisor interface {
 	Attach(ctx context.Context, uuid string) (version string, err error)
 	Continue(ctx context.Context, uuid string) error
 	Pause(ctx context.Context, uuid string) error
+	// Plug gives QEMU a device, on the file that it stands on, if it needs one.
+	Plug(ctx context.Context, uuid string, device qmp.Hotplug, file *os.File) error
+	// Unplug takes one away. It returns when the guest has let go of it; an error of kind Unavailable
+	// says that it has not, in the time that it had.
+	Unplug(ctx context.Context, uuid string, device qmp.Hotplug) error
+	SetLink(ctx context.Context, uuid, device string, up bool) error
 	PowerDown(ctx context.Context, uuid string) error
 	Reset(ctx context.Context, uuid string) error
 	// Quit and Kill return when the process is gone.

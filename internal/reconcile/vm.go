@@ -297,7 +297,11 @@ func (r *vmRun) finish(ctx context.Context, revision int64) error {
 		return r.remove(ctx, revision)
 	case r.plan.Reached:
 		r.observed(r.in.Wish.Generation)
+		if err := r.settleClaims(ctx, revision); err != nil {
+			return err
+		}
 		lost, well := r.lost()
+		r.tellPending(well)
 		r.ops.end(ctx, lost, operation.Failed, r.why())
 		r.ops.end(ctx, well, operation.Done, nil)
 	}

@@ -76,6 +76,8 @@ func (r *vmRun) do(ctx context.Context, s plan.Step) error {
 		return err
 	case plan.Reset:
 		return h.Reset(ctx, uuid)
+	case plan.Plug, plan.Unplug, plan.Link:
+		return r.change(ctx, s)
 	case plan.Quit:
 		return h.Quit(ctx, uuid)
 	case plan.Kill:
@@ -108,7 +110,7 @@ func (r *vmRun) launch(ctx context.Context, start *plan.Start) (err error) {
 	if err != nil {
 		return err
 	}
-	process.Started, process.Wish = &start.Spec, r.in.Wish.PowerGeneration
+	process.Started, process.Ports, process.Wish = &start.Spec, start.Ports, r.in.Wish.PowerGeneration
 	st := r.next(vm.Seen{Process: &process})
 	st.State, st.Pinned, st.Accelerator = vm.StateStarting, &start.Pinned, start.Accelerator
 	st.StopAsked, st.Problem = nil, nil
@@ -198,7 +200,7 @@ func (r *vmRun) next(seen vm.Seen) vm.PowerStatus {
 	st.Findings = withCuts(st.Findings, r.in.Wish.Name, seen.Cut)
 	before := st.State
 	st.State = vm.StateOf(seen, st.StopAsked != nil && r.in.Now.Before(st.StopAsked.Deadline))
-	st.Process, st.Pending, st.Reason = r.process(seen), nil, ""
+	st.Process, st.Pending, st.PendingWhy, st.Reason = r.process(seen), nil, nil, ""
 	if st.Process == nil {
 		st.Accelerator = ""
 		if st.Ended != nil && st.Ended.PowerGeneration >= r.in.Wish.PowerGeneration && r.in.Effective.Power != vm.Off {
@@ -207,8 +209,8 @@ func (r *vmRun) next(seen vm.Seen) vm.PowerStatus {
 				st.State = vm.StateCrashed
 			}
 		}
-	} else if st.Process.Started != nil {
-		st.Pending = vm.NeedRestart(*st.Process.Started, r.in.Effective)
+	} else {
+		st.Pending, st.PendingWhy = r.pending(seen, *st.Process, st.Pinned)
 	}
 	if st.State == vm.StateUnknown {
 		st.Reason = seen.Silent
@@ -265,6 +267,7 @@ func (r *vmRun) process(seen vm.Seen) *vm.Process {
 	p := *seen.Process
 	if r.status != nil && r.status.Process != nil && r.status.Process.PID == p.PID && r.status.Process.StartTime == p.StartTime {
 		p.Started, p.QEMU, p.Wish = r.status.Process.Started, r.status.Process.QEMU, r.status.Process.Wish
+		p.Ports, p.Changes = r.status.Process.Ports, r.status.Process.Changes
 	}
 	return &p
 }
@@ -333,8 +336,13 @@ func (r *vmRun) remove(ctx context.Context, revision int64) error {
 	for _, nic := range r.in.Effective.NICs {
 		txn.Then = append(txn.Then, store.DeleteOp(store.ClaimKey("mac", store.HostWide, nic.MAC)))
 	}
+	volumes := slices.Clone(o.Letting)
 	for _, d := range o.Spec.Disks {
-		if err := r.release(ctx, &txn, d.Volume); err != nil {
+		volumes = append(volumes, d.Volume)
+	}
+	slices.Sort(volumes)
+	for _, volume := range slices.Compact(volumes) {
+		if err := r.release(ctx, &txn, volume); err != nil {
 			return err
 		}
 	}

@@ -77,7 +77,7 @@ func (v *View) vmRow(ref model.Ref, e *vmEntry) {
 		Labels: o.Labels, Origin: o.Origin, Created: o.Created,
 	}
 	if p := e.power; p != nil {
-		s.State, s.Accel = p.State, p.Accelerator
+		s.State, s.Accel, s.Pending = p.State, p.Accelerator, p.Pending
 		if !p.Since.IsZero() {
 			s.Since = &p.Since
 		}

@@ -145,6 +145,7 @@ func (c *check) nics(nics map[string]NIC) {
 		n, path := nics[name], "nics."+name
 		c.err(path, model.CheckName("network card name", name))
 		c.oneOf(path+".network", n.Network, UserNetwork)
+		c.oneOf(path+".link", n.Link, "up", LinkDown)
 		if n.MAC == "" {
 			continue
 		}

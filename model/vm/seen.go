@@ -15,6 +15,8 @@ type Seen struct {
 	Exit string
 	// Words are the last lines of QEMU's stderr, at most 2 KiB.
 	Words string
+	// Left are the devices, by QEMU's ids, that the guest has let go of.
+	Left []string
 	// Cut are the network cards that have no network now, by name, and why.
 	Cut map[string]string
 }

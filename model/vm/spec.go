@@ -94,7 +94,11 @@ type Disk struct {
 type NIC struct {
 	Network string `json:"network,omitempty"` // "user": NAT by passt, nothing to set up
 	MAC     string `json:"mac,omitempty"`     // made from the VM's UUID and the device name when absent
+	Link    string `json:"link,omitempty"`    // up | down: its cable is in, or pulled; up when absent
 }
+
+// LinkDown pulls the cable of a NIC.
+const LinkDown = "down"
 
 // UserNetwork is the network of a NIC that names none.
 const UserNetwork = "user"

@@ -14,6 +14,9 @@ type Object struct {
 	// PowerGeneration is the generation in which power was last wished. A guest that powered
 	// itself off ends that wish: it is started again only by a newer one.
 	PowerGeneration int64 `json:"powerGeneration"`
+	// Letting are the volumes that an edit took from a VM whose process may still have them: their
+	// claims stay until it has let go.
+	Letting []string `json:"letting,omitempty"`
 }
 
 // State is what was seen of a VM's power.
@@ -61,6 +64,8 @@ type PowerStatus struct {
 	Problem     *Trouble     `json:"problem,omitempty"`
 	Findings    finding.List `json:"findings,omitempty"` // what the host limits: accelerator, cgroup
 	Pending     []string     `json:"pending,omitempty"`  // JSON paths edited since the start, effective at the next one
+
+	PendingWhy map[string]string `json:"pendingWhy,omitempty"` // for each of them, why not now
 }
 
 // Process identifies one process for ever: a pid alone is used again.
@@ -73,8 +78,31 @@ type Process struct {
 
 	// Wish is the power generation for which it was started, or let run last.
 	Wish int64 `json:"wish,omitempty"`
-	// Started is the spec that this process was started with, defaults filled in.
+	// Started is the spec that this process was started with, defaults filled in, with what has been
+	// changed since while it ran.
 	Started *Spec `json:"started,omitempty"`
+	// Ports is how many slots its board has, free ones too; 0 for a process of a build that left none.
+	Ports int `json:"ports,omitempty"`
+	// Changes are the live changes that were begun and are not known to have ended: Started may be
+	// wrong about just these.
+	Changes []Change `json:"changes,omitempty"`
+}
+
+// Change is a live change of one device that has begun.
+type Change struct {
+	Path  string    `json:"path"`           // "disks.data"
+	Why   string    `json:"why,omitempty"`  // what stood in its way the last time
+	Again time.Time `json:"again,omitzero"` // not tried before then
+}
+
+// Change returns the change of one device that was begun, if there is one.
+func (p *Process) Change(path string) (Change, bool) {
+	for _, c := range p.Changes {
+		if c.Path == path {
+			return c, true
+		}
+	}
+	return Change{}, false
 }
 
 // Pinned is what a guest has come to rely on and keeps over restarts and upgrades.

@@ -83,6 +83,14 @@ func (d *Daemon) Volume(name string) operation.Operation {
 	return d.shown(res, err)
 }
 
+// LoseVolume takes a volume's file away behind the daemon's back.
+func (d *Daemon) LoseVolume(name string) {
+	d.t.Helper()
+	v, _, err := store.Get[storage.Volume](d.t.Context(), d.Store, store.SpecKey(store.Ref{Kind: "volume", Project: model.DefaultProject, Name: name}))
+	must(d.t, err)
+	must(d.t, d.Volumes.Delete(d.t.Context(), v))
+}
+
 // BootFile stores a kernel or an initrd.
 func (d *Daemon) BootFile(name, content string, kind storage.BootKind) {
 	d.t.Helper()

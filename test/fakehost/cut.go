@@ -13,6 +13,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/plan"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
@@ -75,6 +76,18 @@ func (h *cutHypervisor) Continue(ctx context.Context, uuid string) error {
 
 func (h *cutHypervisor) Pause(ctx context.Context, uuid string) error {
 	return h.points.step(plan.Pause, func() error { return h.Host.Pause(ctx, uuid) })
+}
+
+func (h *cutHypervisor) Plug(ctx context.Context, uuid string, d qmp.Hotplug, f *os.File) error {
+	return h.points.step(plan.Plug, func() error { return h.Host.Plug(ctx, uuid, d, f) })
+}
+
+func (h *cutHypervisor) Unplug(ctx context.Context, uuid string, d qmp.Hotplug) error {
+	return h.points.step(plan.Unplug, func() error { return h.Host.Unplug(ctx, uuid, d) })
+}
+
+func (h *cutHypervisor) SetLink(ctx context.Context, uuid, device string, up bool) error {
+	return h.points.step(plan.Link, func() error { return h.Host.SetLink(ctx, uuid, device, up) })
 }
 
 func (h *cutHypervisor) PowerDown(ctx context.Context, uuid string) error {
@@ -169,6 +182,15 @@ func (h *cutHelper) Forget(ctx context.Context, vm string) error {
 
 func (h *cutHelper) Uplink(ctx context.Context, u privilege.Uplink) error {
 	return h.points.around("helper's uplink", func() error { return h.Helper.Uplink(ctx, u) })
+}
+
+func (h *cutHelper) Socket(ctx context.Context, u privilege.Uplink) (f *os.File, err error) {
+	err = h.points.around("helper's socket", func() error { f, err = h.Helper.Socket(ctx, u); return err })
+	return unless(err, f), err
+}
+
+func (h *cutHelper) Cut(ctx context.Context, u privilege.Uplink) error {
+	return h.points.around("helper's cut", func() error { return h.Helper.Cut(ctx, u) })
 }
 
 // unless returns f, or closes it where the answer that it came with was lost.

@@ -406,6 +406,27 @@ func (h *Helper) Uplink(ctx context.Context, u privilege.Uplink) error {
 	return nil
 }
 
+// Socket implements qemu.Helper.
+func (h *Helper) Socket(ctx context.Context, u privilege.Uplink) (*os.File, error) {
+	if err := errors.Join(ctx.Err(), h.asked(privilege.VerbSocket, u.VM)); err != nil {
+		return nil, err
+	}
+	g := h.find(u.VM)
+	if g == nil {
+		return nil, fault.New(fault.NotFound, "no VM %s was started", u.VM)
+	}
+	path := filepath.Join(filepath.Dir(g.run.Sockets["qmp"]), u.Socket)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	return listen(path)
+}
+
+// Cut implements qemu.Helper.
+func (h *Helper) Cut(ctx context.Context, u privilege.Uplink) error {
+	return errors.Join(ctx.Err(), h.asked(privilege.VerbCut, u.VM))
+}
+
 // close ends every QEMU and waits.
 func (h *Helper) close() {
 	h.mu.Lock()

@@ -167,6 +167,7 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 	d := &Daemon{Host: h, Points: points, cancel: cancel}
 	d.VMs = qemu.New(qemu.Config{
 		Helper: &cutHelper{h.Helper, helper}, Dial: dial, Words: h.Logs.Words, Log: log, Poke: func(uuid string) { d.Engine.Poke(uuid) },
+		LetsGoWithin: 300 * time.Millisecond,
 	})
 	volumes := &cutVolumes{h.Volumes, points}
 	d.Actions = action.New(action.Config{

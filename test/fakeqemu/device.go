@@ -21,6 +21,9 @@ func (q *QEMU) deviceAdd(args json.RawMessage) error {
 	if d.Drive != "" && q.node(d.Drive) == nil {
 		return refuse("Property 'virtio-blk-device.drive' can't find value '%s'", d.Drive)
 	}
+	if d.Netdev != "" && !q.netdevs[d.Netdev] {
+		return refuse("Property '%s.netdev' can't find value '%s'", d.Driver, d.Netdev)
+	}
 	if d.ID == "" {
 		d.ID = "#" + itoa(len(q.devices)) // not to be referred to
 	}
@@ -37,6 +40,7 @@ func deviceDel(q *QEMU, _ *monitor, args json.RawMessage) (any, error) {
 	if q.o.Guest == Obeys && q.booted && q.state == "running" {
 		q.after = append(q.after, func() {
 			delete(q.devices, id)
+			q.emit("DEVICE_DELETED", map[string]string{"path": "/machine/peripheral/" + id + "/virtio-backend"})
 			q.emit("DEVICE_DELETED", map[string]string{"device": id, "path": "/machine/peripheral/" + id})
 		})
 	}

@@ -82,6 +82,7 @@ type device struct {
 	ID     string `json:"id"`
 	Bus    string `json:"bus"`
 	Drive  string `json:"drive"`
+	Netdev string `json:"netdev"`
 }
 
 // New returns a fake that nobody talks to yet.

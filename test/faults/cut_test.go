@@ -99,6 +99,7 @@ var scenarios = map[string]scenario{
 			})
 		},
 	},
+	"attach": attaches, "detach": detaches,
 	"make a volume": {
 		before: func(*fakehost.Daemon) {},
 		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {

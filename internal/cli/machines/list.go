@@ -86,11 +86,14 @@ func statePaint(state string) screen.Paint {
 	return screen.Yellow
 }
 
-// troubles says what keeps VMs from what is wished of them.
+// troubles says what keeps VMs from what is wished of them, and what of it waits for their next start.
 func troubles(s *session.Session, all []wire.VMSummary) {
 	for _, v := range all {
 		if v.Trouble != "" {
 			s.Notice("%s: %s", v.Name, screen.Safe(v.Trouble))
+		}
+		if len(v.Pending) > 0 {
+			s.Notice("%s: pending restart: %s", v.Name, strings.Join(v.Pending, ", "))
 		}
 	}
 }

@@ -105,7 +105,9 @@ func seen(s *session.Session, f *output.Fields, p *vm.PowerStatus) {
 		f.Add("last run", string(e.How)+", "+output.Moment(now, e.At))
 		f.Add("last words", e.Detail)
 	}
-	f.Add("next start", strings.Join(p.Pending, ", "))
+	for _, path := range p.Pending {
+		f.Add("pending restart", strings.TrimSuffix(path+": "+p.PendingWhy[path], ": "))
+	}
 }
 
 // wished adds what is known of the object itself.

@@ -34,6 +34,8 @@ var bodies = map[privilege.Verb]func() checkable{
 	privilege.VerbThreads: func() checkable { return new(byVM) },
 	privilege.VerbKill:    func() checkable { return new(kill) },
 	privilege.VerbUplink:  func() checkable { return new(uplink) },
+	privilege.VerbSocket:  func() checkable { return new(uplink) },
+	privilege.VerbCut:     func() checkable { return new(uplink) },
 	privilege.VerbUsage:   func() checkable { return new(usage) },
 }
 

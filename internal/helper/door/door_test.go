@@ -64,6 +64,8 @@ func samples() map[privilege.Verb]any {
 		privilege.VerbThreads: &privilege.ByVM{VM: vm},
 		privilege.VerbKill:    &privilege.Kill{VM: vm, Signal: privilege.SignalTerm},
 		privilege.VerbUplink:  &privilege.Uplink{VM: vm, Socket: "net-lan"},
+		privilege.VerbSocket:  &privilege.Uplink{VM: vm, Socket: "net-lan"},
+		privilege.VerbCut:     &privilege.Uplink{VM: vm, Socket: "net-lan"},
 		privilege.VerbUsage:   &privilege.Usage{VMs: []string{vm}, PSS: true},
 	}
 }
@@ -127,6 +129,8 @@ func TestFilesBesideAVerbThatTakesNoneAreRefused(t *testing.T) {
 		privilege.VerbHello: nil, privilege.VerbList: privilege.List{}, privilege.VerbAttach: privilege.ByVM{VM: vm},
 		privilege.VerbKill: privilege.Kill{VM: vm, Signal: "KILL"}, privilege.VerbUsage: privilege.Usage{},
 		privilege.VerbUplink: privilege.Uplink{VM: vm, Socket: "net-lan"},
+		privilege.VerbSocket: privilege.Uplink{VM: vm, Socket: "net-lan"},
+		privilege.VerbCut:    privilege.Uplink{VM: vm, Socket: "net-lan"},
 	} {
 		if _, _, err := Let(message(t, verb, body), regular(t, 1)); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", verb, err)

@@ -50,6 +50,14 @@ func (f *Folder) ListenVM(uuid, name string) (*os.File, error) {
 	return listen(path, f.owners.HVD, f.owners.HVDGroup, 0o600, backlog)
 }
 
+// RemoveSocket removes a VM's socket; one that is not there is no error.
+func (f *Folder) RemoveSocket(uuid, name string) error {
+	if err := os.Remove(f.SocketPath(uuid, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // ListenHelper makes the helper's own socket in the place of one that an earlier helper has left.
 func (f *Folder) ListenHelper(name string) (*packet.Listener, error) {
 	path := f.in(name)

@@ -102,7 +102,22 @@ type rootPort struct {
 	Multifunction bool `json:"multifunction,omitempty"`
 }
 
-// rootPorts returns the ports up to the highest that is used: each costs 0.5 ms at start. A port in between that
+// sparePorts are free, for what is plugged in while the guest runs. Each port costs 0.5 ms at start.
+const sparePorts = 4
+
+// ports is how many slots the board has with these in use: a PCI bus has them all anyway.
+func (b board) ports(slots map[string]int) int {
+	if b.family == familyPC {
+		return b.capacity()
+	}
+	highest := 0
+	for _, n := range slots {
+		highest = max(highest, n)
+	}
+	return min(highest+sparePorts, b.capacity())
+}
+
+// rootPorts returns the ports up to the highest that is used, and some that are free behind it. A port in between that
 // lost its device stays, because firmware and guest number buses in the order of the ports: without it every
 // later device would get another PCI address and with that, in a Linux guest, another name.
 func (b board) rootPorts(slots map[string]int) part {
@@ -110,11 +125,7 @@ func (b board) rootPorts(slots map[string]int) part {
 	if b.family == familyPC {
 		return p
 	}
-	highest := 0
-	for _, n := range slots {
-		highest = max(highest, n)
-	}
-	for n := 1; n <= highest; n++ {
+	for n := 1; n <= b.ports(slots); n++ {
 		function := (n - 1) % 8
 		p.args = append(p.args, "-device", object(rootPort{
 			Driver: "pcie-root-port", ID: portID(n), Chassis: n, Multifunction: function == 0,

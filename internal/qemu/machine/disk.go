@@ -66,25 +66,27 @@ type virtioBlk struct {
 // disk is a virtio-blk device on a volume that comes as an fd. What the guest discards is given back to the pool.
 // The raw format gets no size: QEMU refuses to resize a raw node that has one.
 func disk(name string, d vm.Disk, v Volume, slot int, at place) part {
-	file, node, set := DiskDevice(name), DiskNode(name), diskSets+slot
+	file, format, device, access := diskObjects(name, d, v, slot, at)
+	id := DiskDevice(name)
+	return part{
+		args:  append(addFD(id, diskSets+slot), "-blockdev", object(file), "-blockdev", object(format), "-device", object(device)),
+		files: []File{{Name: id, Kind: DiskFile, Object: d.Volume, Device: name, Access: access}},
+	}
+}
+
+// diskObjects are what a disk is made of in QEMU: the node of its file, that of its format, the device.
+func diskObjects(name string, d vm.Disk, v Volume, slot int, at place) (file fileNode, format any, device virtioBlk, access Access) {
+	node := DiskNode(name)
 	readOnly := d.ReadOnly || v.ReadOnly
 	access, discard := ReadWrite, "unmap"
 	if readOnly {
 		access, discard = ReadOnly, "ignore"
 	}
-	device := virtioBlk{Driver: "virtio-blk-pci", ID: DiskDevice(name), place: at, Drive: node, BootIndex: d.BootIndex, Serial: d.Serial}
-	return part{
-		args: append(addFD(file, set),
-			"-blockdev", object(fileNode{"file", node + fileSuffix, fdset(set), "on", readOnly, discard}),
-			"-blockdev", format(v.Format, formatNode{string(cmp.Or(v.Format, storage.Raw)), node, node + fileSuffix, readOnly, discard}),
-			"-device", object(device)),
-		files: []File{{Name: file, Kind: DiskFile, Object: d.Volume, Device: name, Access: access}},
+	f := formatNode{string(cmp.Or(v.Format, storage.Raw)), node, node + fileSuffix, readOnly, discard}
+	format = f
+	if v.Format == storage.QCOW2 {
+		format = qcow2Node{formatNode: f}
 	}
-}
-
-func format(f storage.Format, n formatNode) string {
-	if f == storage.QCOW2 {
-		return object(qcow2Node{formatNode: n})
-	}
-	return object(n)
+	return fileNode{"file", node + fileSuffix, fdset(diskSets + slot), "on", readOnly, discard}, format,
+		virtioBlk{Driver: "virtio-blk-pci", ID: DiskDevice(name), place: at, Drive: node, BootIndex: d.BootIndex, Serial: d.Serial}, access
 }

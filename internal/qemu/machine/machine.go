@@ -44,6 +44,7 @@ type Machine struct {
 	Sockets []string // listening unix sockets to be made: "qmp", "serial0", "net-lan"
 	Uplinks []Uplink
 	Pinned  vm.Pinned // to be kept for the next start
+	Ports   int       // how many slots the board has
 	Limits  Limits
 	KVM     bool // it needs /dev/kvm
 }
@@ -129,6 +130,7 @@ func Build(in Input) (Machine, error) {
 
 	m := assemble(parts)
 	m.Pinned = vm.Pinned{MachineType: b.machineType, Slots: slots}
+	m.Ports = b.ports(slots)
 	m.Limits = limits(in)
 	m.KVM = in.Accel == vm.KVM
 	return m, nil

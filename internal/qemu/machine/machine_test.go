@@ -192,7 +192,8 @@ func TestTheMemoryLimitLeavesRoomForQEMUItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	// 1 GiB + 4 MiB page tables + 128 MiB + 17 MiB boot files + 2 × 16 MiB + one disk and one NIC of 16 MiB + 256 MiB for TCG
-	want := Limits{MemoryBytes: int64((1024 + 4 + 128 + 17 + 32 + 16 + 16 + 256) * model.MiB), CPUs: 3, Pids: 130}
+	// + four slots that may get a qcow2 disk of 80 MiB
+	want := Limits{MemoryBytes: int64((1024 + 4 + 128 + 17 + 32 + 16 + 16 + 256 + 4*80) * model.MiB), CPUs: 3, Pids: 130}
 	if m.Limits != want {
 		t.Errorf("got %+v, want %+v", m.Limits, want)
 	}

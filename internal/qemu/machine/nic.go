@@ -23,14 +23,24 @@ type virtioNet struct {
 	ROMFile string `json:"romfile"` // empty: no iPXE in the guest, which would only delay a boot
 }
 
+// NICDevice returns the id that the network card of this name has as a device in QEMU.
+func NICDevice(name string) string { return "nic-" + name }
+
+// NICSocket returns the name of the socket that a network card listens on, and QEMU's id of its back end.
+func NICSocket(name string) string { return "net-" + name }
+
+func nicDevice(name string, n vm.NIC, at place) virtioNet {
+	return virtioNet{Driver: "virtio-net-pci", ID: NICDevice(name), place: at, Netdev: NICSocket(name), MAC: n.MAC}
+}
+
 // nic is a virtio-net device. QEMU's network namespace is empty; user networking is passt outside of it, on
 // a connection to a socket on which QEMU listens, so that a dead passt can be replaced while the guest runs.
 func nic(name string, n vm.NIC, at place) part {
-	id := "net-" + name
+	id := NICSocket(name)
 	return part{
 		args: []string{
 			"-netdev", object(streamNetdev{Type: "stream", ID: id, Server: true, Addr: socketRef{"fd", fd(id)}}),
-			"-device", object(virtioNet{Driver: "virtio-net-pci", ID: "nic-" + name, place: at, Netdev: id, MAC: n.MAC}),
+			"-device", object(nicDevice(name, n, at)),
 		},
 		sockets: []string{id},
 		uplinks: []Uplink{{Device: name, Socket: id, MAC: n.MAC, Netdev: id}},

@@ -1,0 +1,60 @@
+package machine
+
+import (
+	"encoding/json"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// HotplugDisk returns the disk of this name as it is plugged into slot of a machine that runs, and how its file
+// must have been opened. It takes no part in the order of booting, which firmware has read long ago.
+func HotplugDisk(machineType, name string, d vm.Disk, v Volume, slot int) (qmp.Hotplug, Access) {
+	d.BootIndex = 0
+	file, format, device, access := diskObjects(name, d, v, slot, board{family: familyOf(machineType)}.place(slot))
+	h := DiskUnplug(name, slot)
+	h.Nodes[0].Add, h.Nodes[1].Add, h.Add = json.RawMessage(object(file)), json.RawMessage(object(format)), json.RawMessage(object(device))
+	return h, access
+}
+
+// DiskUnplug returns what there is of the disk of this name to be taken away.
+func DiskUnplug(name string, slot int) qmp.Hotplug {
+	node := DiskNode(name)
+	return qmp.Hotplug{Device: DiskDevice(name), FDSet: diskSets + slot, Nodes: []qmp.BlockPlug{{Name: node + fileSuffix}, {Name: node}}}
+}
+
+// HotplugNIC returns the network card of this name as it is plugged into slot of a machine that runs. Its
+// listening socket is given to QEMU beforehand, under the name of its back end.
+func HotplugNIC(machineType, name string, n vm.NIC, slot int) qmp.Hotplug {
+	h := NICUnplug(name)
+	h.Add = json.RawMessage(object(nicDevice(name, n, board{family: familyOf(machineType)}.place(slot))))
+	h.NetdevAdd = json.RawMessage(object(streamNetdev{Type: "stream", ID: h.Netdev, Server: true, Addr: socketRef{"fd", h.Netdev}}))
+	return h
+}
+
+// NICUnplug returns what there is of the network card of this name to be taken away.
+func NICUnplug(name string) qmp.Hotplug {
+	return qmp.Hotplug{Device: NICDevice(name), Netdev: NICSocket(name)}
+}
+
+// FreeSlot returns the lowest slot of a board with so many ports that no pinned device sits in.
+func FreeSlot(pinned map[string]int, ports int) (int, bool) {
+	taken := map[int]bool{}
+	for _, n := range pinned {
+		taken[n] = true
+	}
+	for n := 1; n <= ports; n++ {
+		if !taken[n] {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+// SlotOf returns the name under which the slot of a device is pinned: "disks.data" sits in "disk/data".
+func SlotOf(kind, name string) string {
+	if kind == "nics" {
+		return nicSlot(name)
+	}
+	return diskSlot(name)
+}

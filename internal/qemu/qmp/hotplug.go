@@ -1,0 +1,25 @@
+package qmp
+
+import "encoding/json"
+
+// Hotplug is a device that QEMU gets or loses while it runs, with what it stands on, as data: all of it
+// is made from the lowest up, and taken away from the device down.
+type Hotplug struct {
+	Device string          `json:"device"`        // its id
+	Add    json.RawMessage `json:"add,omitempty"` // the arguments of device_add
+
+	// A block device: the number of the fdset with its file, and its nodes, the lowest first.
+	FDSet int         `json:"fdset,omitempty"`
+	Nodes []BlockPlug `json:"nodes,omitempty"`
+
+	// A network card: the id of its back end, which is also the name under which its listening socket
+	// was given to QEMU.
+	Netdev    string          `json:"netdev,omitempty"`
+	NetdevAdd json.RawMessage `json:"netdevAdd,omitempty"`
+}
+
+// BlockPlug is one block node of a Hotplug.
+type BlockPlug struct {
+	Name string          `json:"name"`
+	Add  json.RawMessage `json:"add,omitempty"` // the arguments of blockdev-add
+}

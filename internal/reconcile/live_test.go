@@ -1,0 +1,122 @@
+//go:build linux
+
+package reconcile_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/test/fakehost"
+	"github.com/hyper-nixos/hyper-nixos/test/fakeqemu"
+)
+
+func edit(t *testing.T, d *fakehost.Daemon, name, patch string) operation.Operation {
+	t.Helper()
+	res, err := d.Actions.EditVM(t.Context(), fakehost.Member, fakehost.Ref(name), []byte(patch))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *res.Operation
+}
+
+func steps(op operation.Operation) string {
+	var out []string
+	for _, s := range op.Steps {
+		out = append(out, s.Name)
+	}
+	return strings.Join(out, ", ")
+}
+
+func TestADiskComesAndGoesWhileItsVMRuns(t *testing.T) {
+	d := fakehost.New(t).Start()
+	d.Done(d.Volume("data"))
+	d.Done(d.Create(fakehost.Tiny("web", on)))
+	pid := d.PID("web")
+	op := d.Done(edit(t, d, "web", `{"disks":{"data":{"volume":"data"}}}`))
+	p := d.Power("web")
+	if steps(op) != "attach disk data (volume data)" || len(op.Findings) > 0 || len(p.Pending) > 0 || len(p.Process.Changes) > 0 ||
+		p.Process.Started.Disks["data"].Volume != "data" || p.Pinned.Slots["disk/data"] != 2 || d.PID("web") != pid {
+		t.Errorf("%q, findings %v, seen %+v, process %+v", steps(op), op.Findings, p, p.Process)
+	}
+	op = d.Done(edit(t, d, "web", `{"disks":null}`))
+	p = d.Power("web")
+	if _, pinned := p.Pinned.Slots["disk/data"]; steps(op) != "detach disk data" || len(p.Process.Started.Disks) > 0 || pinned || len(p.Pending) > 0 {
+		t.Errorf("%q, seen %+v, started %+v", steps(op), p, p.Process.Started)
+	}
+	d.Done(d.Create(fakehost.Tiny("db", withData))) // the volume is free for others
+	d.Done(edit(t, d, "web", `{"cpus":2}`))
+	if d.Launches() != 1 {
+		t.Error("it was started anew for an edit")
+	}
+}
+
+func TestANetworkCardComesAndGoesAndItsCableIsPulled(t *testing.T) {
+	d := fakehost.New(t).Start()
+	d.Done(d.Create(fakehost.Tiny("web", on)))
+	op := d.Done(edit(t, d, "web", `{"nics":{"lan":{}}}`))
+	if steps(op) != "attach network card lan" || len(op.Findings) > 0 {
+		t.Errorf("%q %v", steps(op), op.Findings)
+	}
+	d.Until("its passt", func() bool { return len(d.Uplinks()) == 1 && d.Uplinks()[0].Socket == "net-lan" })
+	op = d.Done(edit(t, d, "web", `{"nics":{"lan":{"link":"down"}}}`))
+	if p := d.Power("web"); steps(op) != "pull the cable of network card lan" || p.Process.Started.NICs["lan"].Link != vm.LinkDown || len(p.Pending) > 0 {
+		t.Errorf("%q %+v", steps(op), p)
+	}
+	op = d.Done(edit(t, d, "web", `{"nics":null}`))
+	if p := d.Power("web"); steps(op) != "detach network card lan" || len(p.Process.Started.NICs) > 0 || len(p.Pending) > 0 {
+		t.Errorf("%q %+v", steps(op), p)
+	}
+}
+
+func TestWhatAGuestHoldsOnToStaysPendingAndNobodyElseGetsIt(t *testing.T) {
+	h := fakehost.New(t)
+	h.Guest("web", fakeqemu.Options{Guest: fakeqemu.Idle})
+	d := h.Start()
+	d.Done(d.Volume("data"))
+	d.Done(d.Create(fakehost.Tiny("web", on, withData)))
+	op := d.Done(edit(t, d, "web", `{"disks":null,"cpus":2}`))
+	p := d.Power("web")
+	if !slices.Equal(p.Pending, []string{"cpus", "disks.root"}) || !strings.Contains(p.PendingWhy["disks.root"], "has not let go") ||
+		!strings.Contains(p.PendingWhy["cpus"], "while the VM runs") || p.Problem != nil {
+		t.Errorf("pending %v %v, problem %+v", p.Pending, p.PendingWhy, p.Problem)
+	}
+	if len(op.Findings) != 2 || op.Findings[1].Code != "HV-VM-061" || op.Findings[1].Path != "disks.root" {
+		t.Errorf("who asked is told %+v", op.Findings)
+	}
+	_, err := d.Actions.CreateVM(t.Context(), fakehost.Member, "default", fakehost.Tiny("db", withData))
+	if fault.KindOf(err) != fault.Conflict {
+		t.Errorf("another VM got the disk: %v", err)
+	}
+	d.Stop()
+	d = h.Start() // remembers that it was begun, and asks again in its time
+	h.Advance(time.Minute)
+	d.Engine.Poke(d.VM("web").Spec.UUID)
+	d.Until("it to be asked again", func() bool {
+		c, begun := d.Power("web").Process.Change("disks.root")
+		return begun && c.Again.After(p.Process.Changes[0].Again)
+	})
+	d.Done(d.Verb("kill", "web"))
+	d.State("web", vm.StateOff)
+	d.Done(d.Create(fakehost.Tiny("db", withData)))
+	d.Done(d.Verb("start", "web"))
+	if p := d.State("web", vm.StateRunning); len(p.Pending) > 0 || p.Process.Started.CPUs != 2 {
+		t.Errorf("after a restart pending is %v", p.Pending)
+	}
+}
+
+func TestADiskWhoseVolumeIsLostIsPendingAndNoFailureOfTheVM(t *testing.T) {
+	h := fakehost.New(t)
+	d := h.Start()
+	d.Done(d.Volume("data"))
+	d.Done(d.Create(fakehost.Tiny("web", on)))
+	d.LoseVolume("data")
+	d.Done(edit(t, d, "web", `{"disks":{"data":{"volume":"data"}}}`))
+	if p := d.Power("web"); p.State != vm.StateRunning || !strings.Contains(p.PendingWhy["disks.data"], "attach disk data") {
+		t.Errorf("%+v", p)
+	}
+}

@@ -1,0 +1,125 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/client"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/test/onehost"
+)
+
+// tiny is the definition of a VM that boots the tiny guest, with more in it.
+func tiny(name, more string) string {
+	return `{ name = "` + name + `"; memory = "256MiB"; boot = { kernel = "tiny-kernel"; initrd = "tiny-initrd"; cmdline = "console=ttyS0 quiet panic=-1"; }; ` + more + ` }`
+}
+
+// shell is the guest's own, at its console.
+type shell struct {
+	*testing.T
+	conn io.ReadWriteCloser
+	seen strings.Builder
+}
+
+// at connects to the shell of a guest that is up.
+func at(t *testing.T, h *onehost.Host, name string) *shell {
+	t.Helper()
+	must(t, h, "vm", "console", name, "--until", "guest: ready", "--timeout", "2m")
+	conn, err := h.Client.Console(t.Context(), model.Ref{Project: model.DefaultProject, Name: name}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return &shell{T: t, conn: conn}
+}
+
+// says types a command and returns the first line of what the guest prints from then on that matches. The command must
+// not have in it what is waited for: it is echoed.
+func (s *shell) says(want, command string) string {
+	s.Helper()
+	match := regexp.MustCompile(want)
+	if _, err := io.WriteString(s.conn, command+"\n"); err != nil {
+		s.Fatal(err)
+	}
+	over := time.AfterFunc(2*time.Minute, func() { _ = s.conn.Close() })
+	defer over.Stop()
+	var text strings.Builder
+	buf := make([]byte, 4096)
+	for {
+		n, err := s.conn.Read(buf)
+		text.Write(buf[:n])
+		if found := match.FindString(text.String()); found != "" {
+			return found
+		}
+		if err != nil {
+			s.Fatalf("after %q the guest never says %q: %v\n%s", command, want, err, text.String())
+		}
+	}
+}
+
+// change edits a VM and waits for what comes of it.
+func change(t *testing.T, h *onehost.Host, name, patch string) operation.Operation {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	res, err := h.Client.EditVM(ctx, model.Ref{Project: model.DefaultProject, Name: name}, []byte(patch), client.Change{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	op, err := h.Client.WaitOperation(ctx, res.Operation.ID, nil)
+	if err != nil || op.State != operation.Done {
+		t.Fatalf("%s of %s: %v, %+v\n%s", patch, name, err, op, h.Logs())
+	}
+	return op
+}
+
+func TestDisksAndNetworkCardsComeAndGoWhileTheGuestRuns(t *testing.T) {
+	h := bootable(t)
+	must(t, h, "volume", "create", "root", "--size", "16MiB")
+	must(t, h, "volume", "create", "more", "--size", "32MiB")
+	must(t, h, "vm", "create", "-f", file(t, "vm.nix", tiny("live", `disks.root.volume = "root"; nics.lan = { };`)))
+	must(t, h, "vm", "start", "live")
+	g := at(t, h, "live")
+	pid := h.WaitState(t.Context(), "live", "running").Status.Power.Process.PID
+
+	op := change(t, h, "live", `{"disks":{"more":{"volume":"more"}}}`)
+	if len(op.Findings) > 0 {
+		t.Errorf("who attaches a disk is told %+v", op.Findings)
+	}
+	g.says("sectors 65536", "until [ -e /sys/block/vdb/size ]; do sleep 0.1; done; echo sectors $(cat /sys/block/vdb/size)")
+	g.says("written to /dev/vdb", "marker write hello vdb")
+	if op = change(t, h, "live", `{"disks":{"more":null}}`); len(op.Findings) > 0 {
+		t.Errorf("who detaches a disk is told %+v", op.Findings)
+	}
+	g.says("left: vda$?", "until [ ! -e /sys/block/vdb ]; do sleep 0.1; done; echo left: $(cd /sys/block; echo vd*)")
+	change(t, h, "live", `{"disks":{"again":{"volume":"more"}}}`)
+	g.says("kept hello", "until [ -e /dev/vdb ]; do sleep 0.1; done; echo kept $(marker read vdb)")
+
+	change(t, h, "live", `{"nics":{"wan":{}}}`)
+	g.says("lease 0", "until [ -e /sys/class/net/eth1 ]; do sleep 0.1; done; ip link set eth1 up; udhcpc -i eth1 -s /etc/dhcp -f -n -q -t 10 -T 2 >/dev/null 2>&1; echo lease $?")
+	change(t, h, "live", `{"nics":{"wan":{"link":"down"}}}`)
+	g.says("carrier 0", "until [ $(cat /sys/class/net/eth1/carrier) = 0 ]; do sleep 0.1; done; echo carrier $(cat /sys/class/net/eth1/carrier)")
+	change(t, h, "live", `{"nics":{"wan":null}}`)
+	g.says("cards eth0 lo", "until [ ! -e /sys/class/net/eth1 ]; do sleep 0.1; done; echo cards $(cd /sys/class/net; echo *)")
+
+	op = change(t, h, "live", `{"cpus":2}`)
+	v := h.WaitState(t.Context(), "live", "running")
+	if len(op.Findings) != 1 || len(v.Status.Power.Pending) != 1 || v.Status.Power.Process.PID != pid {
+		t.Errorf("told %+v, pending %v", op.Findings, v.Status.Power.PendingWhy)
+	}
+	if out := must(t, h, "vm", "show", "live"); !strings.Contains(out, "pending restart") {
+		t.Errorf("what is pending is not shown:\n%s", out)
+	}
+	must(t, h, "vm", "kill", "live")
+	must(t, h, "vm", "start", "live")
+	if v := h.WaitState(t.Context(), "live", "running"); len(v.Status.Power.Pending) > 0 {
+		t.Errorf("after a restart pending is %v", v.Status.Power.Pending)
+	}
+}
