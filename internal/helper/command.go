@@ -3,7 +3,7 @@
 // itself.
 //
 // What lives here: the server, the verbs, and which process belongs to which VM. Below it: door (what may
-// come in), launch (the shim and its jail), uid, run, cgroup, proc and kvm (what each of them is made of).
+// come in), launch (the shim and its jail), uid, run, cgroup, scope, proc and kvm (what each of them is made of).
 // What does not: any decision about what should run. No HTTP, no store, no path of a user's.
 package helper
 

@@ -22,9 +22,6 @@ const (
 	passtSettles = time.Second
 )
 
-// linksGroup is the cgroup of a VM's passts. Their memory is not the guest's.
-func linksGroup(vm string) string { return vm + ".uplinks" }
-
 // logName is where a passt says what goes wrong; a file's name may have 255 bytes, a socket's name has 100.
 func logName(socket string) string { return "passt-" + socket + ".log" }
 
@@ -82,7 +79,7 @@ func (h *Helper) bearLink(g *guest, socket string, l *link) (_ *launch.Process, 
 		return nil, err
 	}
 	defer func() { _ = log.Close() }() // the same
-	group, err := h.tree.Make(linksGroup(g.vm), cgroup.Limits{})
+	group, err := h.place(g).links.Make(cgroup.Limits{})
 	if err != nil {
 		return nil, err
 	}

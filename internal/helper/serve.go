@@ -15,6 +15,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/cgroup"
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/proc"
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/run"
+	"github.com/hyper-nixos/hyper-nixos/internal/helper/scope"
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/uid"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 )
@@ -45,6 +46,7 @@ type Helper struct {
 	owners run.Owners
 	proc   proc.FS
 	tree   *cgroup.Tree
+	units  *scope.Systemd // nil where systemd does not run this host
 	boot   string
 	log    io.Writer
 	state  *os.File // <state>/helper
@@ -95,6 +97,7 @@ func open(o Options, log io.Writer) (_ *Helper, err error) {
 	if err != nil {
 		return nil, err
 	}
+	h.units = scope.Find()
 	h.tree = cgroup.Find(string(mounts), "hv-"+filepath.Base(path))
 	h.ids = ids{table: table, helper: h}
 	h.guests.all = map[string]*guest{}
@@ -107,6 +110,7 @@ func open(o Options, log io.Writer) (_ *Helper, err error) {
 // close lets go of everything but the VMs.
 func (h *Helper) close() {
 	h.guests.close()
+	h.units.Close()
 	if h.tree != nil {
 		h.tree.Close()
 	}

@@ -65,6 +65,10 @@ func (h *Helper) launch(l *privilege.Launch, files []*os.File) (_ *privilege.Lau
 	}
 	lap(&reply.Micros.Clone)
 	g.record.PID, g.record.Start = g.qemu.PID, g.qemu.StartTime
+	if err := h.enroll(g, cgroup.Limits(l.Limits)); err != nil {
+		shim.Abandon()
+		return nil, nil, err
+	}
 	waiting := h.bearLinks(g, l.Uplinks) // while the shim's runtime starts
 	if err := h.folder.Write(g.record); err != nil {
 		shim.Abandon()
@@ -112,6 +116,7 @@ func (h *Helper) prepare(g *guest, l *privilege.Launch, files []*os.File) (*star
 	}
 	first, err := h.reserve(g, run.Record{
 		VM: l.VM, Name: l.Name, BootID: h.boot, Program: programs[name].path, Sockets: map[string]string{},
+		Scope: h.scopeFor(l.Name, l.VM),
 	})
 	if err != nil {
 		return s, err
@@ -135,8 +140,10 @@ func (h *Helper) prepare(g *guest, l *privilege.Launch, files []*os.File) (*star
 		s.own, s.birth.Files = append(s.own, f), append(s.birth.Files, f)
 		g.record.Sockets[n] = run.SocketFile(n)
 	}
-	if s.birth.Cgroup, err = h.tree.Make(l.VM, cgroup.Limits(l.Limits)); err != nil {
-		return s, err
+	if g.record.Scope == "" {
+		if s.birth.Cgroup, err = h.tree.Make(l.VM, cgroup.Limits(l.Limits)); err != nil {
+			return s, err
+		}
 	}
 	if s.birth.Cgroup != nil {
 		s.own = append(s.own, s.birth.Cgroup)

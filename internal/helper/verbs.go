@@ -256,9 +256,7 @@ func (h *Helper) clear(g *guest) error {
 		}
 		delete(g.links, socket)
 	}
-	for _, group := range []string{g.vm, linksGroup(g.vm)} {
-		errs = append(errs, h.tree.Remove(group))
-	}
+	errs = append(errs, h.leave(g))
 	if err := errors.Join(errs...); err != nil {
 		return fault.New(fault.Internal, "cannot clean up after VM %s", g.vm).Because(err)
 	}

@@ -1,8 +1,8 @@
 // Package cgroup gives each VM a cgroup of its own where the host has a version 2 hierarchy
 // (Documentation/admin-guide/cgroup-v2.rst), with the limits that its controllers can hold.
 //
-// What lives here: which hierarchy there is, making and removing groups. What does not: moving
-// processes; a VM is born into its group (CLONE_INTO_CGROUP).
+// What lives here: which hierarchy there is, making and removing groups. What does not: whose group stands
+// where. A VM is born into its group (CLONE_INTO_CGROUP), or enters it from the scope that systemd has made.
 package cgroup
 
 import (
@@ -42,6 +42,7 @@ type Tree struct {
 	Mode        string
 	Controllers []string // of wanted: those that hold in our groups
 	Why         string   // why limits are not enforced, empty where they are
+	top         string   // where the version 2 hierarchy is mounted; empty where there is none
 	root        string   // our folder; empty where the host has no version 2
 }
 
@@ -49,7 +50,7 @@ type Tree struct {
 // at the top of the version 2 hierarchy. That a host cannot enforce limits is no error: Why says it.
 func Find(mounts, name string) *Tree {
 	top, mode := hierarchy(mounts)
-	t := &Tree{Mode: mode}
+	t := &Tree{Mode: mode, top: top}
 	switch mode {
 	case None:
 		t.Why = "no cgroup hierarchy is mounted"
@@ -74,6 +75,33 @@ func Find(mounts, name string) *Tree {
 		}
 	}
 	return t
+}
+
+// Under is the tree below another folder of the same hierarchy, by its path from the top: one that was delegated to
+// us. Its controllers are handed down when somebody enters.
+func (t *Tree) Under(path string) *Tree {
+	u := &Tree{Mode: t.Mode, Why: t.Why, top: t.top}
+	if t.top != "" {
+		u.root = filepath.Join(t.top, path)
+	}
+	return u
+}
+
+// Enter makes a group with these limits around a process that stands in our folder itself. First the process leaves
+// it, then controllers are handed down: a folder with processes of its own may not do that.
+func (t *Tree) Enter(name string, pid int, l Limits) error {
+	if t.root == "" {
+		return nil
+	}
+	dir := filepath.Join(t.root, name)
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("make cgroup: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0o600); err != nil {
+		return fmt.Errorf("enter cgroup: %w", err)
+	}
+	enable(t.root)
+	return l.hold(dir, common(filepath.Join(t.root, "cgroup.subtree_control")))
 }
 
 // Enforced reports whether all limits hold.
@@ -141,13 +169,21 @@ func (t *Tree) Make(name string, l Limits) (*os.File, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("make cgroup: %w", err)
 	}
-	for _, c := range t.Controllers {
-		file, value := l.setting(c)
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(value), 0o600); err != nil {
-			return nil, fmt.Errorf("limit cgroup: %w", err)
-		}
+	if err := l.hold(dir, t.Controllers); err != nil {
+		return nil, err
 	}
 	return os.Open(dir)
+}
+
+// hold writes the limits into a group, by the controllers that it has.
+func (l Limits) hold(dir string, controllers []string) error {
+	for _, c := range controllers {
+		file, value := l.setting(c)
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(value), 0o600); err != nil {
+			return fmt.Errorf("limit cgroup: %w", err)
+		}
+	}
+	return nil
 }
 
 // setting is the file and the value by which a controller holds its limit.

@@ -22,7 +22,9 @@ type Record struct {
 	Program string            `json:"program"`
 	Sockets map[string]string `json:"sockets"` // name → file name
 	PID     int               `json:"pid,omitempty"`
-	Start   uint64            `json:"start,omitempty"` // start time of PID
+	Start   uint64            `json:"start,omitempty"`  // start time of PID
+	Scope   string            `json:"scope,omitempty"`  // systemd's unit around it
+	Cgroup  string            `json:"cgroup,omitempty"` // where that unit stands below the top of cgroup version 2
 	Exit    string            `json:"exit,omitempty"`
 	Uplinks []Uplink          `json:"uplinks,omitempty"`
 }
@@ -88,6 +90,9 @@ func ParseRecord(data []byte, uuid string) (Record, error) {
 	}
 	if r.Version != recordVersion || r.VM != uuid || r.PID < 0 {
 		return r, fmt.Errorf("a record of version %d for VM %q with pid %d", r.Version, r.VM, r.PID)
+	}
+	if r.Cgroup != "" && (!filepath.IsLocal(r.Cgroup) || filepath.Base(r.Cgroup) != r.Scope) {
+		return r, fmt.Errorf("a record whose scope %q stands at %q", r.Scope, r.Cgroup)
 	}
 	return r, nil
 }
