@@ -138,7 +138,17 @@ type Host struct {
 	Started  time.Time    `json:"started"` // hvd
 	VMs      int          `json:"vms"`
 	Running  int          `json:"running"`
+	Keeping  *Keeping     `json:"keeping,omitempty"`
 	Findings finding.List `json:"findings,omitempty"`
+}
+
+// Keeping is how what must stay is kept: the store, its snapshots, the room for them.
+type Keeping struct {
+	Store    model.Bytes `json:"store"`              // that the store takes
+	Most     model.Bytes `json:"most"`               // that it may take
+	History  model.Bytes `json:"history"`            // of that, values that were overwritten, about
+	Free     model.Bytes `json:"free"`               // on the disk of the state folder
+	Snapshot *time.Time  `json:"snapshot,omitempty"` // when the newest snapshot was taken
 }
 
 // PlanStep is one step of a plan as it is shown.

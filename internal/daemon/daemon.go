@@ -136,6 +136,7 @@ type daemon struct {
 	vms     *qemu.Host
 	engine  *reconcile.Engine
 	reserve *reserve.Reserve
+	keeping *keeping
 	actions *action.Actions
 	view    *view.View
 	lines   *console.Lines
@@ -152,6 +153,7 @@ func (d *daemon) wire(ctx context.Context) {
 		declared = d.Declaration
 	}
 	d.reserve = reserve.New(filepath.Join(d.State, "reserve"), reserve.Size)
+	d.keeping = &keeping{state: d.State, store: d.store}
 	d.actions = action.New(action.Config{
 		Store: d.store, Audit: d.audit, Volumes: d.volumes, BootFiles: d.boots, MakeRoom: d.reserve.Give,
 		Facts: d.facts.known, Now: now, Random: random, DeclaredBy: declared, Log: d.Log,
@@ -163,6 +165,7 @@ func (d *daemon) wire(ctx context.Context) {
 	d.view = view.New(view.Config{
 		Store: d.store, Audit: d.audit, Facts: d.facts.known, Allocated: d.volumes.Allocated,
 		Features: d.actions.Resolution, Now: now, Version: d.Version, Started: d.started, DeclaredBy: declared, Log: d.Log,
+		Processes: d.vms.Living, Keeping: d.keeping.now,
 	})
 	d.lines = console.NewLines(d.logs, d.uuid, d.vms.Socket, d.vms.Gone)
 }
@@ -182,8 +185,10 @@ func (d *daemon) serve(ctx context.Context) error {
 	if err := d.view.Load(ctx); err != nil {
 		return err
 	}
-	if err := d.actions.Sweep(ctx); err != nil { // it wastes room, and keeps nobody from his VMs
-		d.Log.Error("cannot tidy up", "err", err)
+	if d.store.Restored().IsZero() { // else what nobody names may be what the lost part of the store named
+		if err := d.actions.Sweep(ctx); err != nil { // it wastes room, and keeps nobody from his VMs
+			d.Log.Error("cannot tidy up", "err", err)
+		}
 	}
 	alive, err := d.vms.Adopt(ctx)
 	if err != nil {
@@ -191,6 +196,9 @@ func (d *daemon) serve(ctx context.Context) error {
 	}
 	if alive > 0 {
 		d.Log.Info("adopted", "vms", alive)
+	}
+	if err := d.takeUp(ctx); err != nil {
+		return err
 	}
 	listener, err := d.listen(ctx)
 	if err != nil {
@@ -200,6 +208,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	g.Go(func() error { return d.view.Run(ctx) })
 	g.Go(func() error { return d.engine.Run(ctx) })
 	g.Go(func() error { d.logs.Run(ctx, 30*time.Second); return nil })
+	g.Go(func() error { d.keeping.watch(ctx, d.Log); return nil })
 	g.Go(func() error { d.store.KeepSnapshots(ctx, snapshot.Hourly, d.Log); return nil })
 	g.Go(func() error {
 		d.reserve.Run(ctx, 30*time.Second, func(err error) { d.Log.Warn("no reserve for a full disk", "err", err) })
@@ -208,6 +217,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	g.Go(func() error {
 		if err := d.declare(ctx); err != nil {
 			d.Log.Error("the declaration is not applied", "err", err, "hint", fault.HintOf(err))
+			d.undeclared(err)
 		}
 		if d.Ready != nil {
 			d.Ready()

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
 	"github.com/hyper-nixos/hyper-nixos/internal/config"
@@ -24,9 +26,40 @@ func (v *View) Host(context.Context) (wire.Host, error) {
 	n, running := len(v.vms), v.running
 	v.mu.RUnlock()
 	facts := v.Facts()
-	return wire.Host{
+	h := wire.Host{
 		Kind: "host", Version: v.Version, Facts: facts, Started: v.Started, VMs: n, Running: running, Findings: hostFindings(facts),
-	}, nil
+	}
+	h.Findings = append(h.Findings, v.strays()...)
+	if v.Keeping != nil {
+		keeping, found := v.Keeping()
+		h.Keeping, h.Findings = &keeping, append(h.Findings, found...)
+	}
+	return h, nil
+}
+
+// strays are processes of VMs that the store does not know: it was put back to a state from before them.
+// They run on, and are told.
+func (v *View) strays() finding.List {
+	if v.Processes == nil {
+		return nil
+	}
+	living := v.Processes() // before the index: a VM is in that before it has a process
+	v.mu.RLock()
+	for _, e := range v.vms {
+		delete(living, e.object.Spec.UUID)
+	}
+	v.mu.RUnlock()
+	var l finding.List
+	for _, uuid := range slices.Sorted(maps.Keys(living)) {
+		p := living[uuid]
+		l = append(l, finding.Finding{
+			Code: "HV-HOST-006", Severity: finding.Limited, Subject: []string{"host"},
+			What:   fmt.Sprintf("a VM runs that is not known here: it was %q, UUID %s, process %d", p.Name, uuid, p.PID),
+			Why:    "the store was put back to a state from before that VM",
+			Remedy: fmt.Sprintf("make a VM with uuid = %q and power = \"on\", and it is taken up; or end it: sudo kill %d", uuid, p.PID),
+		})
+	}
+	return l
 }
 
 func hostFindings(f host.Facts) finding.List {

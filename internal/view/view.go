@@ -16,12 +16,14 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
 // Audit is what is read of the audit log. *audit.Log is one.
@@ -38,8 +40,12 @@ type Config struct {
 	// Features is what the standing declaration comes to, and its revision.
 	Features func(ctx context.Context) (feature.Resolution, int64, error)
 	// Allocated returns how much room a volume's file takes.
-	Allocated  func(ctx context.Context, v storage.Volume) (model.Bytes, error)
-	Now        func() time.Time
+	Allocated func(ctx context.Context, v storage.Volume) (model.Bytes, error)
+	Now       func() time.Time
+	// Processes are the VMs' processes that live, by UUID; nil for none.
+	Processes func() map[string]vm.Living
+	// Keeping is how the store is, and what else the daemon has found about its host; nil for nothing.
+	Keeping    func() (wire.Keeping, finding.List)
 	Version    string
 	Started    time.Time
 	DeclaredBy string // the host's own file that is its declaration

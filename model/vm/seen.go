@@ -21,6 +21,12 @@ type Seen struct {
 	Cut map[string]string
 }
 
+// Living is a VM's process as hv-helper keeps it.
+type Living struct {
+	Name string // that the VM had when it was started
+	PID  int
+}
+
 // StateOf translates QEMU's run state. stopping says that the guest was asked to power off.
 func StateOf(s Seen, stopping bool) State {
 	if s.Process == nil {

@@ -179,15 +179,24 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 	})
 	d.View = view.New(view.Config{
 		Store: h.Store, Audit: h.Audit, Facts: h.known, Allocated: h.Volumes.Allocated, Now: h.now, Started: h.now(), Log: log,
-		Features: func(ctx context.Context) (feature.Resolution, int64, error) { return d.Actions.Resolution(ctx) },
+		Features:  func(ctx context.Context) (feature.Resolution, int64, error) { return d.Actions.Resolution(ctx) },
+		Processes: d.VMs.Living,
 	})
 	d.Lines = console.NewLines(h.Logs, d.uuid, d.VMs.Socket, d.VMs.Gone)
 	must(h.t, d.View.Load(ctx))
-	must(h.t, d.Actions.Sweep(ctx))
+	restored := h.Store.Restored()
+	if restored.IsZero() {
+		must(h.t, d.Actions.Sweep(ctx))
+	}
 	h.t.Cleanup(d.Stop)
 	if _, err := d.VMs.Adopt(ctx); err != nil {
 		d.Stop()
 		return nil, err
+	}
+	if !restored.IsZero() {
+		_, err := d.Actions.TakeUp(ctx, restored, d.VMs.Observe)
+		must(h.t, err)
+		must(h.t, h.Store.NoteRestored(ctx))
 	}
 	d.wg.Go(func() { d.told("view", d.View.Run(ctx)) })
 	d.wg.Go(func() { d.told("engine", d.Engine.Run(ctx)) })

@@ -75,6 +75,7 @@ var applying = Family{"CFG", "What stands in the way of a declaration.", []Code{
 	{"HV-CFG-002", "a declared VM has the name of one that was made by hand", "declare it under another name, or delete the other"},
 	{"HV-CFG-003", "another declaration is being applied", "wait for it, then apply again"},
 	{"HV-CFG-004", "a declared VM is just being deleted", "`hv vm wait NAME --for deleted`, then apply again"},
+	{"HV-CFG-005", "the file that is this host's declaration was refused, or cannot be read: what stood before stands on", "`hv config check FILE`, mend it, restart hvd"},
 }}
 
 var hosts = Family{"HOST", "What limits a host. `hv host` lists them.", []Code{
@@ -83,6 +84,7 @@ var hosts = Family{"HOST", "What limits a host. `hv host` lists them.", []Code{
 	{"HV-HOST-003", "limits of memory, CPU and processes are not enforced", "boot with `systemd.unified_cgroup_hierarchy=1`"},
 	{"HV-HOST-004", "passt is missing: network cards have no network", "`apt-get install passt`"},
 	{"HV-HOST-005", "the kernel has no landlock: a VM's process is held by its namespaces and seccomp alone", "a kernel with `CONFIG_SECURITY_LANDLOCK`, and landlock in its parameter `lsm=`"},
+	{"HV-HOST-006", "a VM runs that is not known here: the store was put back to a state from before it", "make a VM with its UUID, and it is taken up; or end its process"},
 }}
 
 var volumes = Family{"VOL", "Volumes.", []Code{
@@ -111,6 +113,10 @@ var keeping = Family{"STORE", "The store, which holds what is wished on a host; 
 	{"HV-STORE-003", "another process has the store open", "stop hvd first: VMs run on"},
 	{"HV-STORE-004", "no room for the store, or for a snapshot of it", "free some space on that disk"},
 	{"HV-STORE-005", "a snapshot that does not exist, or is damaged", "`sudo hv store list`"},
+	{"HV-STORE-006", "the disk of the state folder has little room", "free some"},
+	{"HV-STORE-007", "the store is near the most that it may have", "delete what nobody needs"},
+	{"HV-STORE-008", "no snapshot of the store could be taken", "the finding says why; `sudo hv store snapshot` tries it"},
+	{"HV-STORE-009", "the store was put back from a snapshot since hvd was last started", "look at `hv vm list`; a restart of hvd ends the message"},
 }}
 
 var auditing = Family{"AUDIT", "The audit log; see [store-and-audit.md](store-and-audit.md#is-the-audit-log-whole).", []Code{

@@ -83,6 +83,12 @@ func printHost(s *session.Session, h wire.Host) error {
 		out.Add("cgroups", either(c.Enforced, c.Mode+", limits hold", c.Mode+", limits do not hold: "+c.Why))
 	}
 	out.Add("IOMMU", verdict(f.IOMMU))
+	if k := h.Keeping; k != nil {
+		out.Add("store", fmt.Sprintf("%s of at most %s, %s free on its disk", k.Store, k.Most, k.Free))
+		if k.Snapshot != nil {
+			out.Add("snapshot", output.Moment(s.Now(), *k.Snapshot))
+		}
+	}
 	out.Add("landlock", verdict(f.Landlock))
 	if err := out.Write(s.Out); err != nil {
 		return err

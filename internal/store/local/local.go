@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -61,6 +62,8 @@ type Store struct {
 
 	migrations []migration // those of the package, but in tests of them
 	restored   int64       // when a snapshot was put back that nobody has taken note of, in seconds; 0 for never
+
+	keeping atomic.Pointer[Kept]
 
 	readers *sql.DB
 	read    readStmts

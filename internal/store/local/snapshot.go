@@ -80,6 +80,7 @@ func roomFor(path, folder string) error {
 // until ctx ends.
 func (s *Store) KeepSnapshots(ctx context.Context, when snapshot.When, log *slog.Logger) {
 	last := s.newestSnapshot()
+	s.keeping.Store(&Kept{Newest: last})
 	look := time.NewTicker(time.Minute)
 	defer look.Stop()
 	failing := false
@@ -96,9 +97,13 @@ func (s *Store) KeepSnapshots(ctx context.Context, when snapshot.When, log *slog
 			case err == nil:
 				log.Info("snapshot of the store", "name", m.Name, "reason", string(reason), "bytes", m.Bytes)
 				last, failing = &m, false
-			case ctx.Err() == nil && !failing:
-				log.Warn("no snapshot of the store", "err", err, "hint", fault.HintOf(err))
-				failing = true // said once
+				s.keeping.Store(&Kept{Newest: last})
+			case ctx.Err() == nil:
+				if !failing { // said once
+					log.Warn("no snapshot of the store", "err", err, "hint", fault.HintOf(err))
+				}
+				failing = true
+				s.keeping.Store(&Kept{Newest: last, Failure: err})
 			}
 		}
 		select {
@@ -107,6 +112,20 @@ func (s *Store) KeepSnapshots(ctx context.Context, when snapshot.When, log *slog
 		case <-look.C:
 		}
 	}
+}
+
+// Kept is how the keeping of snapshots goes.
+type Kept struct {
+	Newest  *snapshot.Manifest // nil for none
+	Failure error              // why the last attempt came to nothing
+}
+
+// Kept returns how the keeping of snapshots goes.
+func (s *Store) Kept() Kept {
+	if k := s.keeping.Load(); k != nil {
+		return *k
+	}
+	return Kept{}
 }
 
 // newestSnapshot returns the newest snapshot that there is, nil if none can be found.
