@@ -70,7 +70,7 @@ LAB_CACHE = $(shell scripts/cache-dir.sh)
 lab: ## the tests that need a host with KVM, cgroups and systemd, in an emulated one (TEST=PATTERN; PAIR=1: two hosts)
 	@scripts/deps.sh lab
 	@mkdir -p $(LAB_CACHE)/lab
-	@image=$$(go run $(AS_ROOT) ./test/lab/build -cache $(LAB_CACHE)) && deb=$$($(MAKE) --no-print-directory -s deb DEB_ARCH=amd64 | tail -n 1) && \
+	@image=$$(go run $(AS_ROOT) ./test/lab/build -cache $(LAB_CACHE)) && deb=$$(HYPER_NIXOS_DEB_COMPRESSION=none $(MAKE) --no-print-directory -s deb DEB_ARCH=amd64 | tail -n 1) && \
 	go run ./test/lab/run -image "$$image" -deb "$$deb" $(if $(PAIR),-pair -tag labpair) $(if $(TEST),-run '$(TEST)')
 
 .PHONY: bench

@@ -1,7 +1,8 @@
 #!/bin/bash
 # make deb: builds dist/hyper-nixos_VERSION_ARCH.deb from dist/linux/ARCH, and prints its path.
 # usage: packaging/deb.sh amd64|arm64 [PROGRAMS] [OUT]: from the programs in another folder, into another folder.
-# HYPER_NIXOS_DEB_VERSION names another version than git does.
+# HYPER_NIXOS_DEB_VERSION names another version than git does,
+# HYPER_NIXOS_DEB_COMPRESSION another compression than xz (none: quick to make and to install, for a test).
 # The same sources and compiler make the same bytes: every time in it is the commit's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -89,5 +90,5 @@ sed -e "s/@VERSION@/$version/; s/@ARCH@/$arch/; s/@SIZE@/$size/; s/@QEMU@/$qemu/
 
 find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 deb=$out/hyper-nixos_${version}_$arch.deb
-dpkg-deb --root-owner-group -Zxz --build "$root" "$deb" >/dev/null
+dpkg-deb --root-owner-group -Z"${HYPER_NIXOS_DEB_COMPRESSION:-xz}" --build "$root" "$deb" >/dev/null
 echo "$deb"

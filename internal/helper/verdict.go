@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,8 +18,10 @@ import (
 )
 
 const (
-	probeVerb  = "kvm-probe" // a copy of ourselves that runs the probe VM
-	probeLimit = time.Second
+	probeVerb = "kvm-probe" // a copy of ourselves that runs the probe VM
+	// probeLimit is for the start of the copy too, which takes a second and more on a slow or busy host. What
+	// hangs is waited for once; a verdict that came too early would make every VM slow from then on.
+	probeLimit = launch.Patience
 	// probeUID is the last uid of the range: one that has no more rights than a VM's, and is no VM's.
 	probeUID = uid.First + uid.Block*uid.Blocks - 1
 )
@@ -82,7 +83,7 @@ func kvmShown() (flag, why string) {
 	return flag, ""
 }
 
-// probeKVM runs the probe VM in a jail like a VM's, as an unprivileged uid, for at most a second.
+// probeKVM runs the probe VM in a jail like a VM's, as an unprivileged uid, for a limited time.
 func (h *Helper) probeKVM() error {
 	shim, err := launch.Start(launch.Birth{Verb: probeVerb, Namespaces: true})
 	if err != nil {

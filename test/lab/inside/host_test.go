@@ -3,7 +3,6 @@
 package inside
 
 import (
-	"slices"
 	"strings"
 	"testing"
 )
@@ -40,12 +39,6 @@ func TestTheHostSaysWhatItCan(t *testing.T) {
 	}
 	if f.Cgroup == nil || f.Cgroup.Mode != "v2" || !f.Cgroup.Enforced {
 		t.Errorf("cgroups are %+v; here limits hold", f.Cgroup)
-	} else {
-		for _, c := range []string{"cpuset", "cpu", "io", "memory", "hugetlb", "pids"} {
-			if !slices.Contains(f.Cgroup.Controllers, c) {
-				t.Errorf("the controller %s is missing in %v", c, f.Cgroup.Controllers)
-			}
-		}
 	}
 	if f.IOMMU == nil || !f.IOMMU.OK {
 		t.Errorf("the IOMMU is %+v; here devices are in groups", f.IOMMU)

@@ -5,11 +5,21 @@ package inside
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // The lab itself: what later tests take for granted.
+
+func TestTheLabHasEveryController(t *testing.T) {
+	have := strings.Fields(read(t, "/sys/fs/cgroup/cgroup.controllers"))
+	for _, c := range []string{"cpuset", "cpu", "io", "memory", "hugetlb", "pids"} {
+		if !slices.Contains(have, c) {
+			t.Errorf("cgroups have no %s: %v", c, have)
+		}
+	}
+}
 
 func TestTheLabHasADeviceToGiveAway(t *testing.T) {
 	var card string
