@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,17 +26,18 @@ type Package struct {
 // Find returns the packages below root that have tests which a build tag brings in, in order.
 func Find(root, tag string) ([]Package, error) {
 	found := map[string][]string{}
-	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+	tree := os.DirFS(root)
+	err := fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && name != root || slices.Contains([]string{"bin", "dist", "testdata", "node_modules"}, d.Name())) {
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && name != "." || slices.Contains([]string{"bin", "dist", "testdata", "node_modules"}, d.Name())) {
 			return fs.SkipDir
 		}
 		if !strings.HasSuffix(name, "_test.go") {
 			return nil
 		}
-		text, err := os.ReadFile(name)
+		text, err := fs.ReadFile(tree, name)
 		if err != nil || !broughtBy(string(text), tag) {
 			return err
 		}
@@ -43,9 +45,8 @@ func Find(root, tag string) ([]Package, error) {
 		if err != nil {
 			return err
 		}
-		dir, err := filepath.Rel(root, filepath.Dir(name))
-		found[dir] = append(found[dir], tests...)
-		return err
+		found[path.Dir(name)] = append(found[path.Dir(name)], tests...)
+		return nil
 	})
 	var packages []Package
 	for dir, tests := range found {

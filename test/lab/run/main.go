@@ -103,11 +103,12 @@ func run(o options) (status int, err error) {
 		})
 	}
 	all.Wait()
-	if ctx.Err() != nil {
-		errs = append(errs, fmt.Errorf("not done within %s: %w", o.limit, ctx.Err()))
-	}
 	fmt.Print(s.sum(o.results))
-	return slices.Max(statuses), errors.Join(errs...)
+	err = errors.Join(errs...)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = errors.Join(fmt.Errorf("not done within %s", o.limit), err)
+	}
+	return slices.Max(statuses), err
 }
 
 // chosen are the tests of the tag whose names match.
