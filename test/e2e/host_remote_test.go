@@ -30,6 +30,7 @@ type box struct {
 	*onehost.Host
 	dir  string
 	port int
+	log  *onehost.Log // sshd's
 }
 
 func remote(t *testing.T, h *onehost.Host) *box {
@@ -45,16 +46,16 @@ func remote(t *testing.T, h *onehost.Host) *box {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	b := &box{Host: h, dir: dir, port: freePort(t)}
-	for _, key := range []string{"host", "box", "member", "stranger"} {
-		run(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", b.at(key))
+	for key, word := range map[string]string{"host": "", "box": "", "member": "", "stranger": "", "locked": passphrase} {
+		run(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", word, "-f", b.at(key))
 	}
-	b.write("authorized_keys", b.key("box", "")+
+	b.write("authorized_keys", b.key("box", "")+b.key("locked", "")+
 		b.key("member", asUser(memberID, onehost.GroupAPI))+b.key("stranger", asUser(strangerID, strangerID)))
 	b.write("sshd_config", fmt.Sprintf("ListenAddress 127.0.0.1:%d\nHostKey %s\nAuthorizedKeysFile %s\nPidFile none\nUsePAM no\nStrictModes no\n"+
 		"PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxSessions 20\nSetEnv PATH=%s:/usr/bin:/bin HV_HOST=unix://%s/api.sock\n",
 		b.port, b.at("host"), b.at("authorized_keys"), h.Bin, h.Run))
 	config := fmt.Sprintf("Host *\nUserKnownHostsFile %s\nGlobalKnownHostsFile none\nIdentitiesOnly yes\nUser root\n", b.at("known_hosts"))
-	for _, name := range []string{"box", "member", "stranger", "nobody"} {
+	for _, name := range []string{"box", "member", "stranger", "locked", "nobody"} {
 		config += fmt.Sprintf("Host %s\nHostName 127.0.0.1\nPort %d\nHostKeyAlias box\nIdentityFile %s\n", name, b.port, b.at(name))
 	}
 	b.write("ssh_config", config)
@@ -67,6 +68,9 @@ func remote(t *testing.T, h *onehost.Host) *box {
 	b.listen()
 	return b
 }
+
+// passphrase is of the key "locked".
+const passphrase = "a word to be typed"
 
 // asUser is what authorized_keys lets a key run: what was asked for, as another user.
 func asUser(uid, gid int) string {
@@ -99,6 +103,7 @@ func (b *box) listen() {
 	b.Helper()
 	_ = os.MkdirAll("/run/sshd", 0o755) // sshd wants it even where it has no use for it
 	log := &onehost.Log{}
+	b.log = log
 	cmd := exec.Command("/usr/sbin/sshd", "-D", "-e", "-f", b.at("sshd_config")) //nolint:noctx // ended below
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
@@ -177,7 +182,11 @@ func TestAHostIsRunOverSSH(t *testing.T) {
 	b.hv("", 0, "box", "volume", "import", "data", image, "--format", "raw")
 	b.hv("", 0, "box", "vm", "create", "-f", file(t, "vm.nix", `{ name = "far"; memory = "256MiB"; disks.data.volume = "data";
 		boot = { kernel = "tiny-kernel"; initrd = "tiny-initrd"; cmdline = "console=ttyS0 quiet panic=-1"; }; }`))
+	before := strings.Count(b.log.String(), "Accepted publickey")
 	b.hv("", 0, "box", "vm", "start", "far") // follows its operation by events while it asks
+	if n := strings.Count(b.log.String(), "Accepted publickey") - before; n != 1 {
+		t.Errorf("one call of hv logged in %d times", n)
+	}
 	b.hv("", 0, "box", "vm", "console", "far", "--until", "guest: disk vda 1048576", "--timeout", "2m")
 	out, _ := b.hv("echo $((40 + 2)) from afar; poweroff\n", 0, "box", "vm", "console", "far")
 	if !strings.Contains(out, "42 from afar") {
@@ -195,6 +204,53 @@ func TestAHostIsRunOverSSH(t *testing.T) {
 	}
 	b.denied(1, "member", []string{"only root", "HV-AUTH-001"}, "config", "apply", "--yes", "../../examples/home-lab.nix")
 	b.denied(4, "stranger", []string{"cannot speak to the daemon of ssh://stranger", "HV-NET-002", "on stranger: add yourself to the group"}, "vm", "list")
+}
+
+// TestWhatSSHAsksIsAskedOnTheTerminal gives hv a terminal, a host that ssh does not know, and a key with a
+// passphrase: ssh asks a person for both, and hv goes on.
+func TestWhatSSHAsksIsAskedOnTheTerminal(t *testing.T) {
+	if _, err := os.Stat("/usr/bin/script"); err != nil {
+		t.Skip(err)
+	}
+	b := remote(t, onehost.New(t))
+	b.write("known_hosts", "")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	// script(1) is the terminal.
+	cmd := exec.CommandContext(ctx, "/usr/bin/script", "-qefc", filepath.Join(b.Bin, "hv")+" vm list", "/dev/null")
+	cmd.Env = []string{"HV_HOST=ssh://locked", "PATH=" + b.at("bin") + ":/usr/bin:/bin", "HOME=/root", "TMPDIR=" + b.dir, "TERM=dumb"}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	buf := make([]byte, 4096)
+	for questions := []string{"continue connecting", "yes\n", "passphrase for key", passphrase + "\n"}; ; {
+		n, err := said.Read(buf)
+		all.Write(buf[:n])
+		if err != nil {
+			break
+		}
+		if len(questions) > 0 && strings.Contains(all.String(), questions[0]) {
+			if _, err := in.Write([]byte(questions[1])); err != nil {
+				t.Fatal(err)
+			}
+			questions = questions[2:]
+		}
+	}
+	if err := cmd.Wait(); err != nil || !strings.Contains(all.String(), "no VMs yet") {
+		t.Errorf("%v\n%s", err, all.String())
+	}
+	if strings.Contains(all.String(), passphrase) {
+		t.Error("the passphrase is on the terminal")
+	}
 }
 
 func TestEveryWayNotToGetThereIsToldApart(t *testing.T) {
