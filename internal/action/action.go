@@ -81,6 +81,8 @@ type Config struct {
 	MakeRoom func() bool
 	Facts    func() host.Facts
 	Now      func() time.Time
+	// Steady is the time against which what is due is held: the engine's. Now where it is nil.
+	Steady func() time.Time
 	// Random returns n random bytes.
 	Random func(n int) []byte
 	// DeclaredBy is the host's own file that is its declaration; empty where `hv config apply` is
@@ -101,7 +103,12 @@ type Actions struct {
 }
 
 // New returns the actions of one host.
-func New(c Config) *Actions { return &Actions{Config: c} }
+func New(c Config) *Actions {
+	if c.Steady == nil {
+		c.Steady = c.Now
+	}
+	return &Actions{Config: c}
+}
 
 // resolved is what the standing declaration came to.
 type resolved struct {

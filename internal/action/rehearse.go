@@ -55,7 +55,7 @@ func (a *Actions) rehearseEdit(ctx context.Context, c *change, next vm.Object) e
 // planInput is what plan goes by, as it was seen last.
 func (a *Actions) planInput(ctx context.Context, c *change, o vm.Object, st vm.PowerStatus) (plan.VMInput, error) {
 	in := plan.VMInput{
-		Wish: o, Last: &st, Facts: a.Facts(), Now: a.Now(),
+		Wish: o, Last: &st, Facts: a.Facts(), Now: a.Steady(), Clock: a.Now(),
 		Seen: vm.Seen{Process: st.Process, RunState: st.State.RunState(), Silent: st.Reason},
 		Kill: c.wish.Params["force"] == "true", Reboot: c.row.name == VMReboot.name,
 	}

@@ -338,7 +338,7 @@ func (a *Actions) PowerVM(ctx context.Context, call Call, row Row, ref model.Ref
 		if verdict == vm.Never {
 			return illegal(v.verb, st.State, o.Name)
 		}
-		if v.verb == vm.VerbStop && st.StopAsked != nil && !a.Now().Before(st.StopAsked.Deadline) {
+		if v.verb == vm.VerbStop && st.StopAsked != nil && !a.Steady().Before(st.StopAsked.Deadline) {
 			verdict = vm.Yes // the guest has let its time pass: it is asked anew
 		}
 		c.require(store.ModRevision(kv.Key, kv.ModRevision))

@@ -60,12 +60,16 @@ func Run(ctx context.Context, opt Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, kept.close()) }()
 
+	steady, err := openClock(filepath.Join(opt.State, "clock"), opt.Log)
+	if err != nil {
+		return err
+	}
 	host := &facts{helper: helper, qemu: probe.NewCache(), log: opt.Log}
 	if err := host.ask(ctx); err != nil {
 		return err
 	}
 
-	d := &daemon{Options: opt, helper: helper, kept: kept, facts: host, started: time.Now()}
+	d := &daemon{Options: opt, helper: helper, kept: kept, facts: host, steady: steady, started: time.Now()}
 	defer d.close()
 	d.wire(ctx)
 	return d.serve(ctx)
@@ -131,6 +135,7 @@ type daemon struct {
 	*kept
 	helper  *privilege.Client
 	facts   *facts
+	steady  clock
 	started time.Time
 
 	vms     *qemu.Host
@@ -156,11 +161,11 @@ func (d *daemon) wire(ctx context.Context) {
 	d.keeping = &keeping{state: d.State, store: d.store}
 	d.actions = action.New(action.Config{
 		Store: d.store, Audit: d.audit, Volumes: d.volumes, BootFiles: d.boots, MakeRoom: d.reserve.Give,
-		Facts: d.facts.known, Now: now, Random: random, DeclaredBy: declared, Log: d.Log,
+		Facts: d.facts.known, Now: now, Random: random, Steady: d.steady.now, DeclaredBy: declared, Log: d.Log,
 	})
 	d.engine = reconcile.New(reconcile.Config{
 		Store: d.store, Hypervisor: d.vms, Volumes: d.volumes, BootFiles: d.boots, Logs: d.logs,
-		Facts: d.facts.now(ctx), Features: d.actions.Resolution, Now: now, Outcome: d.actions.Ended, Recorded: d.actions.Recorded, Log: d.Log,
+		Facts: d.facts.now(ctx), Features: d.actions.Resolution, Now: now, Steady: d.steady.now, Outcome: d.actions.Ended, Recorded: d.actions.Recorded, Log: d.Log,
 	})
 	d.view = view.New(view.Config{
 		Store: d.store, Audit: d.audit, Facts: d.facts.known, Allocated: d.volumes.Allocated,

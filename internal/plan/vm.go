@@ -19,7 +19,8 @@ type VMInput struct {
 	Last      *vm.PowerStatus // what was written down last; nil for a VM that was never looked at
 	Seen      vm.Seen
 	Facts     host.Facts
-	Now       time.Time
+	Now       time.Time // steady: what is due is held against it
+	Clock     time.Time // on the wall, for what people read
 
 	Volumes   map[string]storage.Volume   // by disk device name; a missing one is absent
 	BootFiles map[string]storage.BootFile // by name
@@ -93,7 +94,7 @@ func end(in VMInput) *vm.Ended {
 	if in.Last.Ended != nil && in.Last.Ended.Run == run {
 		return nil
 	}
-	e := &vm.Ended{At: in.Now, PowerGeneration: usedUp(in), Detail: in.Seen.Words, Run: run}
+	e := &vm.Ended{At: in.Clock, PowerGeneration: usedUp(in), Detail: in.Seen.Words, Run: run}
 	asked := in.Last.StopAsked
 	switch {
 	case in.Seen.RunState == "guest-panicked":

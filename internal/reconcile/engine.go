@@ -32,7 +32,10 @@ type Config struct {
 	Facts      func() host.Facts
 	// Features is what the host's declaration comes to, and its revision.
 	Features func(context.Context) (feature.Resolution, int64, error)
-	Now      func() time.Time
+	Now      func() time.Time // by the clock on the wall, for what people read
+	// Steady is a time that no change of that clock moves, the same for every daemon of one boot: what is
+	// due is held against it. Now where it is nil.
+	Steady func() time.Time
 	// Outcome is told of every operation that ended: the audit log's other half.
 	Outcome func(context.Context, operation.Operation)
 	// Recorded returns how those of operations ended that Outcome was told of before, by ID.
@@ -59,6 +62,9 @@ type Engine struct {
 func New(c Config) *Engine {
 	if c.Workers == 0 {
 		c.Workers = 8
+	}
+	if c.Steady == nil {
+		c.Steady = c.Now
 	}
 	if c.Outcome == nil {
 		c.Outcome = func(context.Context, operation.Operation) {}

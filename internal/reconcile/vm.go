@@ -44,7 +44,7 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
 	}
 	due := e.settle(ctx, obj, e.ops.of(t, obj.Generation))
 	in := plan.VMInput{
-		Wish: obj, Last: last, Seen: seen, Facts: e.Facts(), Now: e.Now(),
+		Wish: obj, Last: last, Seen: seen, Facts: e.Facts(), Now: e.Steady(), Clock: e.Now(),
 		Kill: slices.ContainsFunc(due, forceful) || obj.Deleted != nil, Reboot: slices.ContainsFunc(due, reboots),
 	}
 	in.Effective, _ = vm.Effective(obj.Spec, in.Facts.Arch)
@@ -306,7 +306,7 @@ func (r *vmRun) finish(ctx context.Context, revision int64) error {
 		r.ops.end(ctx, well, operation.Done, nil)
 	}
 	if until := r.plan.Until; !until.IsZero() {
-		r.queue.after(r.target, until.Sub(r.Now())+time.Millisecond)
+		r.queue.after(r.target, until.Sub(r.Steady())+time.Millisecond)
 	}
 	return nil
 }

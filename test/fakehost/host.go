@@ -47,7 +47,8 @@ type Host struct {
 	t     testing.TB
 	facts host.Facts
 	mu    sync.Mutex
-	ahead time.Duration // of the clock
+	ahead time.Duration // of time
+	jump  time.Duration // of the clock on the wall
 }
 
 // New returns a host that lasts for the test. At the end no goroutine may be left.
@@ -112,7 +113,14 @@ func (h *Host) known() host.Facts {
 	return h.facts
 }
 
-// Advance moves the clock of every daemon.
+// Jump moves the clock on the wall, as somebody who sets it does; no time passes.
+func (h *Host) Jump(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.jump += d
+}
+
+// Advance has time pass for every daemon.
 func (h *Host) Advance(d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -120,6 +128,12 @@ func (h *Host) Advance(d time.Duration) {
 }
 
 func (h *Host) now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Now().UTC().Add(h.ahead + h.jump)
+}
+
+func (h *Host) steady() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return time.Now().UTC().Add(h.ahead)
@@ -171,11 +185,11 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 	})
 	volumes := &cutVolumes{h.Volumes, points}
 	d.Actions = action.New(action.Config{
-		Store: &cutStore{h.Store, points, "wish"}, Audit: &cutAudit{h.Audit, points}, Volumes: volumes, BootFiles: h.Boots, Facts: h.known, Now: h.now, Random: random, Log: log,
+		Store: &cutStore{h.Store, points, "wish"}, Audit: &cutAudit{h.Audit, points}, Volumes: volumes, BootFiles: h.Boots, Facts: h.known, Now: h.now, Steady: h.steady, Random: random, Log: log,
 	})
 	d.Engine = reconcile.New(reconcile.Config{
 		Store: &cutStore{h.Store, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, BootFiles: h.Boots, Logs: &cutLogs{h.Logs, points},
-		Facts: h.known, Features: d.Actions.Resolution, Now: h.now, Log: log, Outcome: d.Actions.Ended, Recorded: d.Actions.Recorded,
+		Facts: h.known, Features: d.Actions.Resolution, Now: h.now, Steady: h.steady, Log: log, Outcome: d.Actions.Ended, Recorded: d.Actions.Recorded,
 	})
 	d.View = view.New(view.Config{
 		Store: h.Store, Audit: h.Audit, Facts: h.known, Allocated: h.Volumes.Allocated, Now: h.now, Started: h.now(), Log: log,

@@ -92,6 +92,12 @@ var Programs = sync.OnceValues(func() (string, error) {
 // New starts a host and takes it away, with every VM, when the test ends.
 func New(t testing.TB) *Host {
 	t.Helper()
+	return NewFrom(t, Programs)
+}
+
+// NewFrom starts a host with the programs in a folder.
+func NewFrom(t testing.TB, programs func() (string, error)) *Host {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("a whole host needs root; run: sudo make e2e")
 	}
@@ -100,7 +106,7 @@ func New(t testing.TB) *Host {
 			t.Skipf("%v; scripts/deps.sh test", err)
 		}
 	}
-	built, err := Programs()
+	built, err := programs()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,15 +120,15 @@ func New(t testing.TB) *Host {
 	h := &Host{TB: t, State: filepath.Join(parent, "state"), Bin: filepath.Join(parent, "bin")}
 	h.Run = privilege.RunFolder(h.State)
 	h.Client = client.Unix(filepath.Join(h.Run, "api.sock"))
-	h.copyPrograms(built)
+	h.Install(built)
 	t.Cleanup(func() { h.takeAway(parent) })
 	h.StartHelper()
 	h.StartHVD()
 	return h
 }
 
-// copyPrograms puts the programs where user hvd can reach them.
-func (h *Host) copyPrograms(from string) {
+// Install puts the programs where user hvd can reach them, in the place of others: those that run keep theirs.
+func (h *Host) Install(from string) {
 	h.Helper()
 	if err := os.MkdirAll(h.Bin, 0o755); err != nil {
 		h.Fatal(err)
@@ -130,7 +136,10 @@ func (h *Host) copyPrograms(from string) {
 	for _, name := range []string{"hv", "hvd", "hv-helper"} {
 		data, err := os.ReadFile(filepath.Join(from, name))
 		if err == nil {
-			err = os.WriteFile(filepath.Join(h.Bin, name), data, 0o755)
+			err = os.WriteFile(filepath.Join(h.Bin, name+".new"), data, 0o755)
+		}
+		if err == nil {
+			err = os.Rename(filepath.Join(h.Bin, name+".new"), filepath.Join(h.Bin, name))
 		}
 		if err != nil {
 			h.Fatal(err)
