@@ -25,7 +25,7 @@ func TestOfSeveralHelpersOnAHostNoTwoGiveOutTheSameUIDs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer h.close()
+		t.Cleanup(h.close)
 		wg.Go(func() {
 			for i := range vms {
 				vm := fmt.Sprintf("%d%07d-6c2e-4a9e-9a53-0d3cf1b0a001", n, i)

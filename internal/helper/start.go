@@ -58,7 +58,7 @@ func (h *Helper) launch(l *privilege.Launch, files []*os.File) (_ *privilege.Lau
 
 	shim, err := launch.Start(s.birth)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, shimError(err)
 	}
 	if g.qemu, err = h.born(shim); err != nil {
 		return nil, nil, err

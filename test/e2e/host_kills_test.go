@@ -296,7 +296,11 @@ func realUIDs(t *testing.T) map[int]uint32 {
 		if err != nil {
 			return // it has ended
 		}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid >= 1879048192 {
+		st, ok := info.Sys().(*syscall.Stat_t)
+		if !ok || st.Uid < 1879048192 {
+			return
+		}
+		if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && !strings.Contains(string(stat), ") Z ") { // a dead one is init's to collect
 			out[pid] = st.Uid
 		}
 	})

@@ -18,7 +18,7 @@ import (
 func previous(t *testing.T) string {
 	t.Helper()
 	bin, root := t.TempDir(), t.TempDir()
-	if err := os.Chmod(bin, 0o755); err != nil {
+	if err := os.Chmod(bin, 0o755); err != nil { //nolint:gosec // programs
 		t.Fatal(err)
 	}
 	archive := exec.Command("sh", "-c", `git -c safe.directory='*' -C ../.. archive HEAD~1 2>/dev/null | tar -x -C "$1" && test -f "$1/go.mod"`, "sh", root)

@@ -59,7 +59,7 @@ var table = []struct {
 		{"the number of a dead QEMU's process is given to another", "the other is left alone, the VM is known to be dead", []string{"TestAProcessThatHasGotTheNumberOfADeadQEMUIsLeftAlone"}},
 		{"somebody sets the clock", "what has a deadline ends neither early nor late, also over a restart of hvd",
 			[]string{"TestSettingTheClockNeitherShortensNorProlongsADeadline", "TestEveryDaemonOfABootHasTheSameSteadyTime"}},
-		{"there is no memory for a process", "the launch fails and leaves nothing; running VMs run on; it works once there is memory", []string{"TestALaunchWithoutMemoryFailsAndLeavesNothing"}},
+		{"there is no memory for a process", "the launch fails and leaves nothing; running VMs run on; it works once there is memory", []string{"TestAQEMUThatGetsNoMemoryLeavesNothing", "TestALaunchForWhichThereIsNoMemoryIsToldAndDoneOnceThereIs", "TestALaunchWithoutMemoryOrProcessesIsExhausted"}},
 	}},
 	{"The disk", []row{
 		{"it is full", "nothing is half written, VMs run on, hvd starts and takes what makes room",
@@ -113,7 +113,7 @@ func TestThePageOfFaultsIsWhatIsTested(t *testing.T) {
 	}
 	path := filepath.Join(root, "docs", "faults.md")
 	if *update {
-		if err := os.WriteFile(path, []byte(page.String()), 0o644); err != nil { //nolint:gosec // a page
+		if err := os.WriteFile(path, []byte(page.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

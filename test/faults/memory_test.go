@@ -1,0 +1,42 @@
+//go:build linux
+
+package faults_test
+
+import (
+	"sync/atomic"
+	"testing"
+
+	faults "github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/test/fakehost"
+)
+
+// hv-helper has no memory for another process. Who waits is told, others run on, and the wish stands.
+func TestALaunchForWhichThereIsNoMemoryIsToldAndDoneOnceThereIs(t *testing.T) {
+	h := fakehost.New(t)
+	d := h.Start()
+	d.Done(d.Create(fakehost.Tiny("stays", on)))
+	pid := d.PID("stays")
+	var out atomic.Bool
+	out.Store(true)
+	h.Refuse(func(verb, _ string) error {
+		if verb == "launch" && out.Load() {
+			return faults.New(faults.Exhausted, "fork/exec: cannot allocate memory")
+		}
+		return nil
+	})
+	end := d.Ended(d.Create(fakehost.Tiny("late", on)))
+	if end.State != operation.Failed || end.Error == nil {
+		t.Errorf("its start is %+v", end)
+	}
+	if n := h.Living(); n != 1 {
+		t.Errorf("%d QEMUs live", n)
+	}
+	out.Store(false)
+	d.Look("late")
+	d.State("late", vm.StateRunning)
+	if d.PID("stays") != pid {
+		t.Errorf("the other is process %d, and was %d", d.PID("stays"), pid)
+	}
+}
