@@ -183,7 +183,7 @@ type CreateVolume struct {
 // VerbOptions is the body of POST …/vms/{name}/actions/{verb}.
 type VerbOptions struct {
 	Force   bool `json:"force,omitempty"`   // stop: without asking the guest; delete: also when it runs
-	Timeout int  `json:"timeout,omitempty"` // stop: seconds the guest gets; its stopTimeout when 0
+	Timeout int  `json:"timeout,omitempty"` // stop, reboot: seconds the guest gets; its stopTimeout when 0
 	Volumes bool `json:"volumes,omitempty"` // delete: its volumes too
 }
 

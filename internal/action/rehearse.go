@@ -57,7 +57,7 @@ func (a *Actions) planInput(ctx context.Context, c *change, o vm.Object, st vm.P
 	in := plan.VMInput{
 		Wish: o, Last: &st, Facts: a.Facts(), Now: a.Steady(), Clock: a.Now(),
 		Seen: vm.Seen{Process: st.Process, RunState: st.State.RunState(), Silent: st.Reason},
-		Kill: c.wish.Params["force"] == "true", Reboot: c.row.name == VMReboot.name,
+		Kill: c.wish.Params["force"] == "true", Reboot: c.row.name == VMReboot.name, Reset: c.row.name == VMReset.name,
 	}
 	in.Effective, _ = vm.Effective(o.Spec, in.Facts.Arch)
 	var err error

@@ -85,7 +85,8 @@ var (
 	VMKill   = row("vm.kill", Member, core, true, true, Level, "POST", vmPath+"/actions/kill", "end a VM without asking its guest")
 	VMPause  = row("vm.pause", Member, core, true, true, Level, "POST", vmPath+"/actions/pause", "stop a VM's vCPUs")
 	VMResume = row("vm.resume", Member, core, true, true, Level, "POST", vmPath+"/actions/resume", "let a paused VM go on")
-	VMReboot = row("vm.reboot", Member, core, true, true, Edge, "POST", vmPath+"/actions/reboot", "reset a VM")
+	VMReboot = row("vm.reboot", Member, core, true, true, Edge, "POST", vmPath+"/actions/reboot", "ask a VM's guest to power off, and start it again")
+	VMReset  = row("vm.reset", Member, core, true, true, Edge, "POST", vmPath+"/actions/reset", "reset a VM without asking its guest")
 
 	VMList    = row("vm.list", Member, core, true, false, Read, "GET", project+"/vms", "list VMs")
 	VMShow    = row("vm.show", Member, core, true, false, Read, "GET", vmPath, "show a VM")

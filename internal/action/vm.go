@@ -233,7 +233,7 @@ func (a *Actions) letting(ctx context.Context, o, next vm.Object) ([]string, err
 		return nil, err
 	}
 	wished := o.Spec.Power != vm.Off && o.Spec.Power != "" && (st.Ended == nil || st.Ended.PowerGeneration < o.PowerGeneration)
-	if st.State.Alive() || wished {
+	if st.State.Alive() || st.Process != nil || wished { // one that crashed may be preserved
 		for _, d := range o.Spec.Disks {
 			volumes = append(volumes, d.Volume)
 		}
@@ -313,9 +313,10 @@ var verbs = map[string]struct {
 	"vm.pause":  {vm.VerbPause, vm.Paused},
 	"vm.resume": {vm.VerbResume, vm.On},
 	"vm.reboot": {vm.VerbReboot, vm.On},
+	"vm.reset":  {vm.VerbReset, vm.On},
 }
 
-// PowerVM wishes another power for a VM: start, stop, kill, pause, resume, reboot.
+// PowerVM wishes another power for a VM: start, stop, kill, pause, resume; or the edge of a reboot or a reset.
 func (a *Actions) PowerVM(ctx context.Context, call Call, row Row, ref model.Ref, opt wire.VerbOptions) (Result, error) {
 	v, ok := verbs[row.name]
 	if !ok {
@@ -346,7 +347,7 @@ func (a *Actions) PowerVM(ctx context.Context, call Call, row Row, ref model.Ref
 		c.step("%s vm %s", v.verb, o.Name)
 		c.wish.Before = string(cmp.Or(o.Spec.Power, vm.Off))
 		c.wish.TargetUID, c.wish.Generation = o.UID, o.Generation
-		if v.verb != vm.VerbReboot && (verdict != vm.Done || o.Spec.Power != v.power) { // something new is wished
+		if !v.verb.Edge() && (verdict != vm.Done || o.Spec.Power != v.power) { // something new is wished
 			o.Spec.Power = v.power
 			o.Generation++
 			o.PowerGeneration = o.Generation
@@ -367,7 +368,7 @@ func (c *change) params(v vm.Verb, opt wire.VerbOptions) {
 	if v == vm.VerbKill || v == vm.VerbStop && opt.Force {
 		p["force"] = "true"
 	}
-	if v == vm.VerbStop && opt.Timeout > 0 {
+	if (v == vm.VerbStop || v == vm.VerbReboot) && opt.Timeout > 0 {
 		p["timeout"] = strconv.Itoa(min(opt.Timeout, vm.MaxStopSecond))
 	}
 	if len(p) > 0 {

@@ -43,6 +43,9 @@ func drawVM(t *rapid.T) vm.Definition {
 			Memory:      rapid.OneOf(rapid.Just(model.Bytes(0)), someSize).Draw(t, "memory"),
 			Accelerator: rapid.SampledFrom([]vm.Accelerator{"", vm.Auto, vm.KVM, vm.TCG}).Draw(t, "accelerator"),
 			Serial:      flags.Draw(t, "serial"), RNG: flags.Draw(t, "rng"), Autostart: rapid.Bool().Draw(t, "autostart"),
+			OnPowerOff:  rapid.SampledFrom([]vm.Afterwards{"", vm.AfterStop, vm.AfterRestart}).Draw(t, "onPowerOff"),
+			OnReboot:    rapid.SampledFrom([]vm.Afterwards{"", vm.AfterStop, vm.AfterRestart}).Draw(t, "onReboot"),
+			OnCrash:     rapid.SampledFrom([]vm.Afterwards{"", vm.AfterStop, vm.AfterRestart, vm.AfterPreserve}).Draw(t, "onCrash"),
 			StopTimeout: rapid.IntRange(0, vm.MaxStopSecond).Draw(t, "stopTimeout"),
 		},
 	}

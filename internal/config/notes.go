@@ -120,5 +120,8 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.vms.*.rng":                  {doc: "A random number generator; there when absent."},
 		"hypervisor.vms.*.autostart":            {doc: "Start the VM again after a reboot of the host, if it was on."},
 		"hypervisor.vms.*.stopTimeout":          {doc: "Seconds that the guest gets to power itself off; 60 when absent.", low: 1, high: vm.MaxStopSecond},
+		"hypervisor.vms.*.onPowerOff":           {doc: "What follows when the guest powers itself off: stop (when absent), or restart, later each time.", enum: words(vm.AfterStop, vm.AfterRestart)},
+		"hypervisor.vms.*.onReboot":             {doc: "What follows when the guest resets itself, a triple fault included: restart (when absent) lets it, stop ends it.", enum: words(vm.AfterRestart, vm.AfterStop)},
+		"hypervisor.vms.*.onCrash":              {doc: "What follows when the guest panics, or its QEMU dies: stop (when absent), restart, later each time, or preserve what is left of it.", enum: words(vm.AfterStop, vm.AfterRestart, vm.AfterPreserve)},
 	}
 })

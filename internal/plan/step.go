@@ -85,12 +85,18 @@ type Plan struct {
 	Ended *vm.Ended
 	// StopAsked is what the status keeps: for which wish the guest was asked to power off.
 	StopAsked *vm.StopAsked
+	// Restart is what the status keeps: how often it was started again by itself, and when next.
+	Restart *vm.Restart
+	// Waiting says that nothing is done now though the wish is not reached: it is not time yet, see Until.
+	Waiting bool
 	// Reached says that the wish is true as soon as the steps are done.
 	Reached bool
 	// Until is when to look again though nothing happens; zero for never.
 	Until time.Time
 	// Overdue says that the guest was given its time and did not power itself off.
 	Overdue bool
+	// Unheard says that the guest was to power itself off so that it is started again, and did not: it runs on.
+	Unheard bool
 	// Removed says that after the steps the object itself can go.
 	Removed  bool
 	Findings finding.List

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -29,13 +30,15 @@ type VMInput struct {
 	Features feature.Resolution
 
 	Kill   bool // somebody asked to end it without asking the guest
-	Reboot bool // somebody asked for a reset
+	Reboot bool // somebody asked the guest to power off and be started again, and that was not begun
+	Reset  bool // somebody asked for a reset, and that was not done
 }
 
 // VM returns what is to be done about a VM. An error says why its wish cannot be reached as things
 // are; the plan beside it still holds what can be done, such as taking away leftovers.
 func VM(in VMInput) (Plan, error) {
 	p := Plan{Ended: end(in)}
+	p.Restart = restart(in, p.Ended)
 	wish := want(in, p.Ended)
 	if in.Seen.Process == nil {
 		return gone(in, p, wish)
@@ -81,13 +84,17 @@ func want(in VMInput, justEnded *vm.Ended) vm.Power {
 	return in.Effective.Power
 }
 
+// overStates are the run states in which a guest has ended and its QEMU has not.
+var overStates = []string{"shutdown", "guest-panicked", "internal-error"}
+
 // end finds out how a run ended that was not written down yet.
 func end(in VMInput) *vm.Ended {
 	if in.Last == nil || in.Last.Process == nil {
 		return nil
 	}
 	dead := in.Seen.Process == nil
-	if !dead && in.Seen.RunState != "shutdown" && in.Seen.RunState != "guest-panicked" {
+	expired := in.Seen.RunState == "watchdog" && in.Effective.OnCrash == vm.AfterRestart
+	if !dead && !slices.Contains(overStates, in.Seen.RunState) && !expired {
 		return nil
 	}
 	run := in.Last.Process.StartTime
@@ -99,13 +106,21 @@ func end(in VMInput) *vm.Ended {
 	switch {
 	case in.Seen.RunState == "guest-panicked":
 		e.How = vm.EndPanic
+	case expired && !dead:
+		e.How = vm.EndWatchdog
 	case in.Last.Process.BootID != in.Facts.BootID && dead:
 		e.How = vm.EndHostReboot
 		if in.Effective.Autostart {
 			e.PowerGeneration = min(e.PowerGeneration, in.Wish.PowerGeneration-1) // the wish stays
 		}
+	case asked != nil && asked.Reboot:
+		e.How, e.PowerGeneration = vm.EndReboot, asked.PowerGeneration-1 // the wish stays: it is on
+	case in.Reboot && in.Seen.RunState == "shutdown": // it was asked, and who asked was cut off before that was written down
+		e.How, e.PowerGeneration = vm.EndReboot, min(e.PowerGeneration, in.Wish.PowerGeneration-1)
 	case asked != nil:
 		e.How, e.PowerGeneration = vm.EndStopped, asked.PowerGeneration
+	case in.Seen.RunState == "shutdown" && in.Seen.Shutdown == "guest-reset":
+		e.How = vm.EndReset
 	case in.Seen.RunState == "shutdown":
 		e.How = vm.EndGuest
 	case in.Effective.Power == vm.Off || in.Wish.Deleted != nil || in.Kill:
@@ -115,6 +130,10 @@ func end(in VMInput) *vm.Ended {
 		if e.Detail == "" {
 			e.Detail = in.Seen.Exit
 		}
+	}
+	wished := in.Effective.Power != vm.Off && in.Wish.Deleted == nil
+	if wished && afterwards(in.Effective, e.How) == vm.AfterRestart {
+		e.PowerGeneration = min(e.PowerGeneration, in.Wish.PowerGeneration-1) // the wish stays
 	}
 	return e
 }
@@ -140,6 +159,10 @@ func gone(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 	}
 	if wish == vm.Off {
 		p.Reached = true
+		return p, nil
+	}
+	if p.Restart != nil && in.Now.Before(p.Restart.Next) {
+		p.Waiting, p.Until = true, p.Restart.Next
 		return p, nil
 	}
 	start, findings, err := startVM(in)
@@ -169,7 +192,19 @@ func alive(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 	case "":
 		return p, fault.New(fault.Unavailable, "vm %q runs as process %d and cannot be asked: %s", in.Wish.Name, in.Seen.Process.PID, in.Seen.Silent).
 			Try("hv vm kill %s ends it", in.Wish.Name).WithCode("HV-VM-010")
+	case "watchdog": // it was to pause; resuming it is for somebody who has looked at it
+		if p.Ended != nil {
+			return over(in, p, wish), nil
+		}
+		if wish == vm.On && in.Last != nil && in.Last.Process != nil && usedUp(in) >= in.Wish.PowerGeneration {
+			p.Reached = true
+			return p, nil
+		}
 	case "shutdown", "guest-panicked", "internal-error":
+		if in.Seen.RunState != "shutdown" && preserved(in, p.Ended) {
+			p.Reached = true
+			return p, nil
+		}
 		return over(in, p, wish), nil
 	case "prelaunch":
 		switch wish {
@@ -205,14 +240,18 @@ func running(in VMInput, p Plan, wish vm.Power) Plan {
 		p.Steps = []Step{{Kind: Pause, Name: "stop its vCPUs"}}
 	case vm.On:
 	}
-	if p.StopAsked != nil { // the wish before this one was to power off, and the guest may be at it
+	if wish == vm.On && (in.Reboot || p.StopAsked != nil && p.StopAsked.Reboot) && !in.Reset {
+		return reboot(in, p)
+	}
+	if p.StopAsked != nil && !in.Reset { // the wish before this one was to power off, and the guest may be at it
 		if in.Now.Before(p.StopAsked.Deadline) {
 			p.Until = p.StopAsked.Deadline
 			return p
 		}
 		p.StopAsked = nil
 	}
-	if in.Reboot {
+	if in.Reset {
+		p.StopAsked = nil // what was asked of the guest is gone with its memory
 		p.Steps = append(p.Steps, Step{Kind: Reset, Name: "reset it"})
 	}
 	p.Reached = true
@@ -235,13 +274,29 @@ const pressAgain = 10 * time.Second
 
 // powerDown asks the guest for each wish, again and again until the deadline.
 func powerDown(in VMInput, p Plan, before ...Step) Plan {
-	if last := in.Last; last != nil && last.StopAsked != nil && last.StopAsked.PowerGeneration == in.Wish.PowerGeneration {
+	if last := in.Last; last != nil && last.StopAsked != nil && last.StopAsked.PowerGeneration == in.Wish.PowerGeneration && !last.StopAsked.Reboot {
 		return askAgain(in, p, *last.StopAsked)
 	}
 	p.Steps = append(p.Steps, before...)
 	p.Steps = append(p.Steps, Step{Kind: PowerDown, Name: "ask the guest to power off"})
 	deadline := in.Now.Add(time.Duration(in.Effective.StopTimeout) * time.Second)
 	p.StopAsked = &vm.StopAsked{PowerGeneration: in.Wish.PowerGeneration, Deadline: deadline, Again: in.Now.Add(pressAgain)}
+	p.Until = earlier(p.StopAsked.Again, deadline)
+	return p
+}
+
+// reboot asks the guest to power off, as powerDown does; its end then says that it is to be started again. No
+// button of a PC makes a guest reboot in order: the power button is the one that guests heed.
+func reboot(in VMInput, p Plan) Plan {
+	if asked := p.StopAsked; asked != nil && asked.Reboot {
+		if p = askAgain(in, p, *asked); p.Overdue {
+			p.Overdue, p.Unheard, p.Reached, p.StopAsked = false, true, true, nil
+		}
+		return p
+	}
+	p.Steps = append(p.Steps, Step{Kind: PowerDown, Name: "ask the guest to power off, to be started again"})
+	deadline := in.Now.Add(time.Duration(in.Effective.StopTimeout) * time.Second)
+	p.StopAsked = &vm.StopAsked{PowerGeneration: in.Wish.PowerGeneration, Deadline: deadline, Again: in.Now.Add(pressAgain), Reboot: true}
 	p.Until = earlier(p.StopAsked.Again, deadline)
 	return p
 }

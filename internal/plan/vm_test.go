@@ -70,6 +70,8 @@ func asked(generation int64, deadline time.Time) func(*VMInput) {
 	}
 }
 
+func rebooting(in *VMInput) { in.Last.StopAsked.Reboot = true }
+
 func ended(how vm.End, generation int64) func(*VMInput) {
 	return func(in *VMInput) {
 		in.Last = &vm.PowerStatus{State: vm.StateOff, Ended: &vm.Ended{How: how, PowerGeneration: generation}}
@@ -132,7 +134,17 @@ func TestWhatIsDoneAboutAVM(t *testing.T) {
 		"kill ends QEMU":                           {with(runs("running"), wish(vm.Off), func(in *VMInput) { in.Kill = true }), "kill cleanup", true, ""},
 		"kill ends one that cannot be asked":       {with(runs(""), wish(vm.Off), func(in *VMInput) { in.Kill = true }), "kill cleanup", true, ""},
 		"what died while a kill was asked, ended":  {with(died, wish(vm.Off)), "cleanup", true, vm.EndKilled},
-		"reboot resets":                            {with(runs("running"), func(in *VMInput) { in.Reboot = true }), "reset", true, ""},
+		"reset resets":                             {with(runs("running"), func(in *VMInput) { in.Reset = true }), "reset", true, ""},
+		"reboot asks the guest to power off":       {with(runs("running"), func(in *VMInput) { in.Reboot = true }), "powerdown", false, ""},
+		"and waits for it":                         {with(runs("running"), asked(3, later), rebooting), "", false, ""},
+		"and puts it away":                         {with(runs("shutdown"), asked(3, later), rebooting), "quit cleanup", false, vm.EndReboot},
+		"and starts it again":                      {ended(vm.EndReboot, 2), "launch attach continue", true, ""},
+		"also where nobody wrote down the asking":  {with(runs("shutdown"), func(in *VMInput) { in.Reboot = true }), "quit cleanup", false, vm.EndReboot},
+		"also where QEMU died of it":               {with(died, asked(3, later), rebooting), "cleanup launch attach continue", true, vm.EndReboot},
+		"a guest that lets its time pass runs on":  {with(runs("running"), asked(3, noon), rebooting), "", true, ""},
+		"a stop takes the place of a reboot":       {with(runs("running"), wish(vm.Off), asked(2, later), rebooting), "powerdown", false, ""},
+		"also where both are one wish":             {with(runs("running"), wish(vm.Off), asked(3, later), rebooting), "powerdown", false, ""},
+		"a reset takes the place of a reboot":      {with(runs("running"), asked(3, later), rebooting, func(in *VMInput) { in.Reset = true }), "reset", true, ""},
 		"a deleted one is forgotten":               {with(wish(vm.On), deleted), "forget", true, ""},
 		"with its leftovers":                       {with(died, deleted), "cleanup forget", true, vm.EndKilled},
 		"a deleted one that runs is stopped first": {with(runs("running"), deleted), "powerdown", false, ""},
@@ -163,6 +175,13 @@ func TestAnEndIsFoundOutOnce(t *testing.T) {
 func TestAGuestThatDoesNotPowerOffInTimeIsTold(t *testing.T) {
 	p, err := VM(input(with(runs("running"), wish(vm.Off), asked(3, noon))))
 	if err != nil || !p.Overdue || p.Reached || len(p.Steps) > 0 {
+		t.Errorf("%+v %v", p, err)
+	}
+}
+
+func TestAGuestThatDoesNotRebootInTimeIsToldAndNothingOfItStays(t *testing.T) {
+	p, err := VM(input(with(runs("running"), asked(3, noon), rebooting)))
+	if err != nil || !p.Unheard || p.Overdue || p.StopAsked != nil {
 		t.Errorf("%+v %v", p, err)
 	}
 }

@@ -80,7 +80,8 @@ type Host struct {
 
 	mu    sync.Mutex
 	vms   map[string]*process
-	stale bool // a launch ended in a way that leaves open what is there
+	heard map[string]vm.Resets // by UUID: what QEMU tells of once
+	stale bool                 // a launch ended in a way that leaves open what is there
 }
 
 // New returns a hand that knows of no process; Adopt finds those that are there.
@@ -91,7 +92,7 @@ func New(c Config) *Host {
 	if c.LetsGoWithin == 0 {
 		c.LetsGoWithin = 10 * time.Second
 	}
-	h := &Host{Config: c, vms: map[string]*process{}}
+	h := &Host{Config: c, vms: map[string]*process{}, heard: map[string]vm.Resets{}}
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	return h
 }
@@ -242,6 +243,9 @@ func (h *Host) Forget(ctx context.Context, uuid string) error {
 		return err
 	}
 	h.drop(uuid)
+	h.mu.Lock()
+	delete(h.heard, uuid)
+	h.mu.Unlock()
 	return nil
 }
 

@@ -204,7 +204,7 @@ func TestAnOverflowOfEventsIsALookAndNoLoss(t *testing.T) {
 	h.Guest("web", fakeqemu.Options{Faults: []fakeqemu.Fault{{At: "system_reset", Do: fakeqemu.Flood, Value: "20000"}}})
 	d := h.Start()
 	d.Done(d.Create(fakehost.Tiny("web", func(def *vm.Definition) { def.Power = vm.On })))
-	d.Done(d.Verb("reboot", "web"))
+	d.Done(d.Verb("reset", "web"))
 	d.Done(d.Verb("stop", "web"))
 	d.State("web", vm.StateOff)
 }

@@ -29,6 +29,7 @@ type process struct {
 	mu        sync.Mutex
 	pidfd     *os.File // nil once we let go
 	mon       Monitor
+	down      string            // the reason of QEMU's last SHUTDOWN
 	cut       map[string]string // sockets of network cards without a network, and why
 	left      map[string]string // devices that the guest has let go of (""), or has said why it does not
 	unplugged map[string]bool   // sockets of network cards that were taken away
@@ -117,10 +118,10 @@ func (p *process) identity() vm.Process {
 // observe finds out what there is to see.
 func (p *process) observe(ctx context.Context) (vm.Seen, error) {
 	if p.dead() {
-		return vm.Seen{Leftover: true, Exit: p.exit(ctx), Words: p.host.Words(p.run.VM)}, nil
+		return vm.Seen{Leftover: true, Exit: p.exit(ctx), Words: p.host.Words(p.run.VM), Resets: p.host.resets(p.run.VM)}, nil
 	}
 	who := p.identity()
-	seen := vm.Seen{Process: &who, Cut: p.cuts(), Left: p.leftBehind()}
+	seen := vm.Seen{Process: &who, Cut: p.cuts(), Left: p.leftBehind(), Resets: p.host.resets(p.run.VM)}
 	status, err := p.status(ctx)
 	if err != nil {
 		if p.await(ctx, dying) == nil { // its monitor ends before it does
@@ -133,6 +134,11 @@ func (p *process) observe(ctx context.Context) (vm.Seen, error) {
 		return seen, nil
 	}
 	seen.RunState = status.State
+	if status.State == qmp.StateShutdown {
+		p.mu.Lock()
+		seen.Shutdown = p.down
+		p.mu.Unlock()
+	}
 	return seen, nil
 }
 
@@ -242,8 +248,17 @@ func (p *process) heard(ev qmp.Event) {
 	case qmp.EventDeviceDeleted, qmp.EventUnplugError:
 		p.letGoOf(ev)
 		p.host.Poke(p.run.VM)
-	case qmp.EventShutdown, qmp.EventStop, qmp.EventResume, qmp.EventReset, qmp.EventGuestPanicked,
-		qmp.EventPowerdown, qmp.EventWatchdog, qmp.EventBlockIOError:
+	case qmp.EventReset, qmp.EventWatchdog:
+		p.host.wasReset(p.run.VM, ev)
+		p.host.Poke(p.run.VM)
+	case qmp.EventShutdown:
+		if down, err := qmp.Data[qmp.ShutdownEvent](ev); err == nil {
+			p.mu.Lock()
+			p.down = down.Reason
+			p.mu.Unlock()
+		}
+		p.host.Poke(p.run.VM)
+	case qmp.EventStop, qmp.EventResume, qmp.EventGuestPanicked, qmp.EventPowerdown, qmp.EventBlockIOError:
 		p.host.Poke(p.run.VM)
 	}
 }

@@ -36,6 +36,11 @@ func (h *Host) Reset(ctx context.Context, uuid string) error {
 	return h.tell(ctx, uuid, qmp.SystemReset)
 }
 
+// StopOnReboot says whether a reset ends the guest from now on.
+func (h *Host) StopOnReboot(ctx context.Context, uuid string, stop bool) error {
+	return h.tell(ctx, uuid, func(ctx context.Context, on qmp.Executor) error { return qmp.SetRebootAction(ctx, on, stop) })
+}
+
 // tell gives a living VM's QEMU one command.
 func (h *Host) tell(ctx context.Context, uuid string, command func(context.Context, qmp.Executor) error) error {
 	p, err := h.living(uuid)

@@ -52,10 +52,11 @@ type Engine struct {
 	writer *writer
 	ops    *ops
 
-	mu    sync.Mutex
-	names map[string]model.Ref // UUID → VM
-	power map[operation.Target]*vm.PowerStatus
-	tries map[operation.Target]int
+	mu     sync.Mutex
+	names  map[string]model.Ref // UUID → VM
+	power  map[operation.Target]*vm.PowerStatus
+	tries  map[operation.Target]int
+	resets map[operation.Target]vm.Resets // as the hand last counted them
 }
 
 // New returns an engine that does nothing until Run.
@@ -75,6 +76,7 @@ func New(c Config) *Engine {
 	e := &Engine{
 		Config: c, queue: newQueue[operation.Target](), writer: newWriter(c.Store, c.Log),
 		names: map[string]model.Ref{}, power: map[operation.Target]*vm.PowerStatus{}, tries: map[operation.Target]int{},
+		resets: map[operation.Target]vm.Resets{},
 	}
 	e.ops = newOps(e.writer, c)
 	return e

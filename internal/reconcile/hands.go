@@ -30,6 +30,8 @@ type Hypervisor interface {
 	SetLink(ctx context.Context, uuid, device string, up bool) error
 	PowerDown(ctx context.Context, uuid string) error
 	Reset(ctx context.Context, uuid string) error
+	// StopOnReboot says whether a reset ends the guest, as -action reboot=shutdown does.
+	StopOnReboot(ctx context.Context, uuid string, stop bool) error
 	// Quit and Kill return when the process is gone.
 	Quit(ctx context.Context, uuid string) error
 	Kill(ctx context.Context, uuid string) error

@@ -115,23 +115,6 @@ func TestAVMPausesAndGoesOn(t *testing.T) {
 	d.State("web", vm.StateOff)
 }
 
-func TestARebootIsOneResetAndKeepsTheProcess(t *testing.T) {
-	d := fakehost.New(t).Start()
-	d.Done(d.Create(fakehost.Tiny("web", on)))
-	pid := d.PID("web")
-	op := d.Done(d.Verb("reboot", "web"))
-	if len(op.Steps) != 1 || d.PID("web") != pid {
-		t.Errorf("steps %+v, process %d after %d", op.Steps, d.PID("web"), pid)
-	}
-	p := d.State("web", vm.StateRunning)
-	if len(p.Findings) != 1 || p.Findings[0].Code != "HV-VM-012" {
-		t.Errorf("what limits it is not told any more: %+v", p.Findings)
-	}
-	if p.ObservedGeneration != 1 {
-		t.Errorf("a reboot is no edit: %d", p.ObservedGeneration)
-	}
-}
-
 func TestAGuestThatPowersItselfOffStaysOffUntilItIsStarted(t *testing.T) {
 	h := fakehost.New(t)
 	h.Guest("web", fakeqemu.Options{Guest: fakeqemu.PowersOff})

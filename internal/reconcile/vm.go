@@ -26,6 +26,7 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
 	if missing(err) {
 		e.mu.Lock()
 		delete(e.power, t)
+		delete(e.resets, t)
 		e.mu.Unlock()
 		e.retire(ctx, t, orphans)
 		return nil
@@ -45,7 +46,8 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
 	due := e.settle(ctx, obj, e.ops.of(t, obj.Generation))
 	in := plan.VMInput{
 		Wish: obj, Last: last, Seen: seen, Facts: e.Facts(), Now: e.Steady(), Clock: e.Now(),
-		Kill: slices.ContainsFunc(due, forceful) || obj.Deleted != nil, Reboot: slices.ContainsFunc(due, reboots),
+		Kill:   slices.ContainsFunc(due, forceful) || obj.Deleted != nil,
+		Reboot: slices.ContainsFunc(due, unserved("vm.reboot", last)), Reset: slices.ContainsFunc(due, unserved("vm.reset", last)),
 	}
 	in.Effective, _ = vm.Effective(obj.Spec, in.Facts.Arch)
 	in.Effective.StopTimeout = patience(due, in.Effective.StopTimeout)
@@ -53,9 +55,12 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
 	if err := e.gather(ctx, &in); err != nil {
 		return err
 	}
-	due = e.refuseReboot(ctx, in, due)
+	due = e.refuseEdges(ctx, in, due)
 	p, impossible := plan.VM(in)
 	run := &vmRun{Engine: e, target: t, in: in, plan: p, due: due, status: last}
+	if p.Ended != nil && p.Ended.How == vm.EndReboot {
+		run.serve(nil, "vm.reboot")
+	}
 	run.note(seen)
 	if err := run.steps(ctx); err != nil {
 		return run.failed(ctx, err)
@@ -162,7 +167,15 @@ func deletes(op *operation.Operation) bool {
 	return op.Action == "vm.delete" || op.Action == "volume.delete"
 }
 
-func reboots(op *operation.Operation) bool { return op.Action == "vm.reboot" }
+// edge reports whether an operation happens to a run and wishes no other power.
+func edge(op *operation.Operation) bool { return op.Action == "vm.reboot" || op.Action == "vm.reset" }
+
+// unserved reports whether an operation is of this action and was not begun yet, also not by an earlier daemon.
+func unserved(action string, last *vm.PowerStatus) func(*operation.Operation) bool {
+	return func(op *operation.Operation) bool {
+		return op.Action == action && (last == nil || op.AuditSeq > last.Served)
+	}
+}
 
 // power reports whether an operation wishes a state of power: of those only the newest counts.
 func power(op *operation.Operation) bool {
@@ -198,7 +211,7 @@ func (e *Engine) settle(ctx context.Context, obj vm.Object, due []*operation.Ope
 		case e.ops.cancelled(op):
 			cancelled = append(cancelled, op)
 		case obj.Deleted != nil && op.Action != "vm.delete", power(op) && op.AuditSeq != newest,
-			power(op) && op.Generation < obj.PowerGeneration: // an edit or an apply has wished anew
+			(power(op) || edge(op)) && op.Generation < obj.PowerGeneration: // an edit, an apply or a verb has wished anew
 			superseded = append(superseded, op)
 		default:
 			left = append(left, op)
@@ -209,14 +222,16 @@ func (e *Engine) settle(ctx context.Context, obj vm.Object, due []*operation.Ope
 	return left
 }
 
-// refuseReboot ends a reboot of what does not run: a reset is not kept for later.
-func (e *Engine) refuseReboot(ctx context.Context, in plan.VMInput, due []*operation.Operation) []*operation.Operation {
+// refuseEdges ends what was asked of a run that is none: it is not kept for later. A reboot that was begun goes
+// on while there is no run.
+func (e *Engine) refuseEdges(ctx context.Context, in plan.VMInput, due []*operation.Operation) []*operation.Operation {
 	if in.Seen.RunState == "running" {
 		return due
 	}
 	var left, refused []*operation.Operation
 	for _, op := range due {
-		if reboots(op) {
+		powersOff := op.Action == "vm.reboot" && in.Seen.RunState == "shutdown"
+		if edge(op) && unserved(op.Action, in.Last)(op) && !powersOff {
 			refused = append(refused, op)
 		} else {
 			left = append(left, op)
@@ -251,11 +266,13 @@ func others(list []*operation.Operation, uid string) []*operation.Operation {
 // they wished for is used up, and was not reached.
 func (r *vmRun) lost() (lost, well []*operation.Operation) {
 	end := r.status.Ended
-	if end == nil || end.How != vm.EndQEMU && end.How != vm.EndPanic && end.How != vm.EndHostReboot {
+	if end == nil || !end.How.Crash() && end.How != vm.EndHostReboot && !r.plan.Waiting {
 		return nil, r.due
 	}
 	for _, op := range r.due {
-		if r.in.Effective.Power != vm.Off && r.in.Wish.Deleted == nil && op.Generation <= end.PowerGeneration {
+		if r.plan.Waiting && (power(op) || edge(op)) {
+			lost = append(lost, op)
+		} else if r.in.Effective.Power != vm.Off && r.in.Wish.Deleted == nil && op.Generation <= end.PowerGeneration {
 			lost = append(lost, op)
 		} else {
 			well = append(well, op)
@@ -270,7 +287,13 @@ func (r *vmRun) why() *operation.Problem {
 	if end == nil {
 		return nil
 	}
-	what := map[vm.End]string{vm.EndQEMU: "QEMU ended", vm.EndPanic: "the guest panicked", vm.EndHostReboot: "the host was restarted"}[end.How]
+	what := map[vm.End]string{
+		vm.EndQEMU: "QEMU ended", vm.EndPanic: "the guest panicked", vm.EndHostReboot: "the host was restarted", vm.EndWatchdog: "its watchdog expired",
+		vm.EndGuest: "the guest powered itself off", vm.EndReset: "the guest reset itself",
+	}[end.How]
+	if r.plan.Waiting {
+		what += ", and it is started again at " + r.plan.Until.Format(time.RFC3339)
+	}
 	if end.Detail != "" {
 		what += ": " + end.Detail
 	}
@@ -292,10 +315,13 @@ func (r *vmRun) finish(ctx context.Context, revision int64) error {
 		return nil
 	}
 	r.mend()
+	if r.plan.Unheard {
+		r.unheard(ctx)
+	}
 	switch {
 	case r.plan.Removed:
 		return r.remove(ctx, revision)
-	case r.plan.Reached:
+	case r.plan.Reached, r.plan.Waiting:
 		r.observed(r.in.Wish.Generation)
 		if err := r.settleClaims(ctx, revision); err != nil {
 			return err
@@ -323,4 +349,19 @@ func (r *vmRun) overdue(ctx context.Context) {
 		r.put(st)
 	}
 	r.ops.end(ctx, r.due, operation.Failed, problem(late))
+}
+
+// unheard tells whoever waits for a reboot that the guest has let its time pass. Nothing of it stays: a guest
+// that powers itself off later has not been asked to come back.
+func (r *vmRun) unheard(ctx context.Context) {
+	var asked []*operation.Operation
+	r.due = slices.DeleteFunc(r.due, func(op *operation.Operation) bool {
+		if op.Action == "vm.reboot" {
+			asked = append(asked, op)
+		}
+		return op.Action == "vm.reboot"
+	})
+	r.ops.end(ctx, asked, operation.Failed, problem(
+		fault.New(fault.Unavailable, "the guest of vm %q did not power off within %d s, and was not rebooted", r.in.Wish.Name, r.in.Effective.StopTimeout).
+			Try("hv vm reset %s resets it without asking", r.in.Wish.Name).WithCode("HV-VM-070")))
 }

@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
-	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/internal/plan"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
@@ -28,6 +24,9 @@ type vmRun struct {
 	due    []*operation.Operation
 	status *vm.PowerStatus // newest that was put; nil before the first
 	asked  bool            // the guest was asked to power off, by this run
+	// endNoted says that the end that the plan found out is in the status: one that comes later is newer.
+	endNoted bool
+	served   int64 // the newest reboot or reset that this run has begun
 }
 
 // steps does what the plan says, in order, and stops at the first that fails.
@@ -71,11 +70,18 @@ func (r *vmRun) do(ctx context.Context, s plan.Step) error {
 	case plan.Pause:
 		return h.Pause(ctx, uuid)
 	case plan.PowerDown:
+		if r.plan.StopAsked != nil && r.plan.StopAsked.Reboot {
+			if err := r.rebooting(ctx); err != nil {
+				return err
+			}
+		}
 		err := h.PowerDown(ctx, uuid)
-		r.asked = err == nil
+		r.asked = r.asked || err == nil
 		return err
 	case plan.Reset:
-		return h.Reset(ctx, uuid)
+		err := r.reset(ctx)
+		r.serve(err, "vm.reset")
+		return err
 	case plan.Plug, plan.Unplug, plan.Link:
 		return r.change(ctx, s)
 	case plan.Quit:
@@ -88,6 +94,40 @@ func (r *vmRun) do(ctx context.Context, s plan.Step) error {
 		return errors.Join(h.Forget(ctx, uuid), r.Logs.Remove(uuid))
 	default:
 		return fault.New(fault.Internal, "a VM has no step %q", s.Kind)
+	}
+}
+
+// rebooting notes durably that the guest's power-off is to be followed by a start, before the guest is asked: one
+// that obeys while nobody looks would stay off. Where it was not asked after all, its button is pressed again.
+func (r *vmRun) rebooting(ctx context.Context) error {
+	r.asked = true
+	r.serve(nil, "vm.reboot")
+	st := *r.status
+	asked := *r.plan.StopAsked
+	asked.Again = r.in.Now
+	st.StopAsked, st.Served = &asked, max(st.Served, r.served)
+	r.put(st)
+	return r.writer.flush(ctx, powerKey(r.target))
+}
+
+// reset presses the reset button. A QEMU that is to stop when its guest resets itself would stop at this too.
+func (r *vmRun) reset(ctx context.Context) (err error) {
+	uuid := r.in.Wish.Spec.UUID
+	if p := r.status.Process; p != nil && p.Started != nil && p.Started.OnReboot == vm.AfterStop {
+		if err := r.Hypervisor.StopOnReboot(ctx, uuid, false); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, r.Hypervisor.StopOnReboot(ctx, uuid, true)) }()
+	}
+	return r.Hypervisor.Reset(ctx, uuid)
+}
+
+// serve notes that what was asked of the run was begun, so that no later look begins it again.
+func (r *vmRun) serve(err error, action string) {
+	for _, op := range r.due {
+		if err == nil && op.Action == action {
+			r.served = max(r.served, op.AuditSeq)
+		}
 	}
 }
 
@@ -110,7 +150,8 @@ func (r *vmRun) launch(ctx context.Context, start *plan.Start) (err error) {
 	if err != nil {
 		return err
 	}
-	process.Started, process.Ports, process.Wish = &start.Spec, start.Ports, r.in.Wish.PowerGeneration
+	begun := r.Steady()
+	process.Started, process.Ports, process.Wish, process.Begun = &start.Spec, start.Ports, r.in.Wish.PowerGeneration, &begun
 	st := r.next(vm.Seen{Process: &process})
 	st.State, st.Pinned, st.Accelerator = vm.StateStarting, &start.Pinned, start.Accelerator
 	st.StopAsked, st.Problem = nil, nil
@@ -158,152 +199,6 @@ func words(s vm.Seen) string {
 		return s.Exit
 	}
 	return "it said nothing"
-}
-
-// note writes what was seen, with what the plan found out. What stood in the way of it stays until it
-// is mended.
-func (r *vmRun) note(seen vm.Seen) { r.put(r.next(seen)) }
-
-// mend notes that nothing stands in the way any more.
-func (r *vmRun) mend() {
-	st := *r.status
-	st.Problem = nil
-	r.put(st)
-}
-
-// ended is the end of a run that came while steps were done. The plan tells what it was.
-func (r *vmRun) ended(seen vm.Seen) *vm.Ended {
-	if r.status == nil || r.status.Process == nil || seen.Process != nil {
-		return nil
-	}
-	in := r.in
-	in.Seen, in.Last = seen, r.status
-	p, _ := plan.VM(in) // what follows from it is the next look's
-	return p.Ended
-}
-
-// next is the status that follows from what is seen now and what was put last.
-func (r *vmRun) next(seen vm.Seen) vm.PowerStatus {
-	st := vm.PowerStatus{}
-	if r.status != nil {
-		st = *r.status
-	}
-	if end := r.ended(seen); end != nil {
-		st.Ended = end
-	} else if r.plan.Ended != nil {
-		st.Ended = r.plan.Ended
-	}
-	st.StopAsked = r.stopAsked()
-	if seen.Process == nil || len(r.plan.Findings) > 0 {
-		st.Findings = r.plan.Findings // those of a start hold as long as its process
-	}
-	st.Findings = withCuts(st.Findings, r.in.Wish.Name, seen.Cut)
-	before := st.State
-	st.State = vm.StateOf(seen, st.StopAsked != nil && r.in.Now.Before(st.StopAsked.Deadline))
-	st.Process, st.Pending, st.PendingWhy, st.Reason = r.process(seen), nil, nil, ""
-	if st.Process == nil {
-		st.Accelerator = ""
-		if st.Ended != nil && st.Ended.PowerGeneration >= r.in.Wish.PowerGeneration && r.in.Effective.Power != vm.Off {
-			st.Reason = string(st.Ended.How)
-			if st.Ended.How == vm.EndPanic || st.Ended.How == vm.EndQEMU {
-				st.State = vm.StateCrashed
-			}
-		}
-	} else {
-		st.Pending, st.PendingWhy = r.pending(seen, *st.Process, st.Pinned)
-	}
-	if st.State == vm.StateUnknown {
-		st.Reason = seen.Silent
-	}
-	if st.State != before {
-		st.Since = r.Now()
-	}
-	return st
-}
-
-// withCuts returns findings with those that tell of network cards without a network as they are now.
-func withCuts(l finding.List, name string, cut map[string]string) finding.List {
-	const code = "HV-VM-018"
-	l = slices.DeleteFunc(slices.Clone(l), func(f finding.Finding) bool { return f.Code == code })
-	for _, socket := range slices.Sorted(maps.Keys(cut)) {
-		l = append(l, finding.Finding{
-			Code: code, Severity: finding.Limited, Subject: []string{"vm/" + name},
-			What: "network card " + strings.TrimPrefix(socket, "net-") + " has no network now; it is tried again", Why: cut[socket],
-			Remedy: "see that the host has passt and a default route: ip route",
-		})
-	}
-	return l
-}
-
-// serves notes that the process is for the wish of now: whatever ends it uses that up.
-func (r *vmRun) serves() {
-	st := *r.status
-	if st.Process == nil || st.Process.Wish == 0 {
-		return
-	}
-	p := *st.Process
-	p.Wish, st.Process = r.in.Wish.PowerGeneration, &p
-	r.put(st)
-}
-
-// stopAsked is for which wish the guest was asked to power off. That it is about to be asked is not
-// written down: who finds that after a crash would wait for an answer to what was never said.
-func (r *vmRun) stopAsked() *vm.StopAsked {
-	asks := slices.ContainsFunc(r.plan.Steps, func(s plan.Step) bool { return s.Kind == plan.PowerDown })
-	if !asks || r.asked {
-		return r.plan.StopAsked
-	}
-	if r.in.Last == nil {
-		return nil
-	}
-	return r.in.Last.StopAsked
-}
-
-// process is the living process, with what was written down about it and cannot be seen.
-func (r *vmRun) process(seen vm.Seen) *vm.Process {
-	if seen.Process == nil {
-		return nil
-	}
-	p := *seen.Process
-	if r.status != nil && r.status.Process != nil && r.status.Process.PID == p.PID && r.status.Process.StartTime == p.StartTime {
-		p.Started, p.QEMU, p.Wish = r.status.Process.Started, r.status.Process.QEMU, r.status.Process.Wish
-		p.Ports, p.Changes = r.status.Process.Ports, r.status.Process.Changes
-	}
-	return &p
-}
-
-func (r *vmRun) trouble(err error) *vm.Trouble {
-	t := &vm.Trouble{
-		Code: fault.CodeOf(err), What: err.Error(), Hint: fault.HintOf(err), Since: r.Now(), Tries: 1, Retry: true,
-	}
-	if r.status != nil && r.status.Problem != nil && r.status.Problem.What == t.What {
-		t.Since, t.Tries = r.status.Problem.Since, r.status.Problem.Tries+1
-	}
-	return t
-}
-
-// put writes a status unless nothing in it has changed.
-func (r *vmRun) put(st vm.PowerStatus) {
-	if r.status != nil {
-		old := *r.status
-		old.Seen = st.Seen
-		if reflect.DeepEqual(old, st) {
-			return
-		}
-	}
-	st.Seen = r.Now()
-	r.status = &st
-	r.mu.Lock()
-	r.power[r.target] = &st
-	r.mu.Unlock()
-	r.writer.put(powerKey(r.target), st)
-}
-
-// observed notes that this generation's wish is true.
-func (r *vmRun) observed(generation int64) {
-	st := *r.status
-	st.ObservedGeneration = generation
-	r.put(st)
 }
 
 // failed tells whoever waits, unless trying again may help and has not been tried often.

@@ -187,7 +187,11 @@ func powerEvent(out wire.Event, ev store.Event) (wire.Event, bool) {
 		data["problem"] = now.Problem.What
 	}
 	if ev.Prev != nil {
-		if was, err := store.Decode[vm.PowerStatus](*ev.Prev); err == nil && was.State != now.State {
+		was, err := store.Decode[vm.PowerStatus](*ev.Prev)
+		if err == nil && now.Resets != nil && (was.Resets == nil || *was.Resets != *now.Resets) {
+			out.Type, data["resets"] = "vm.reset", now.Resets
+		}
+		if err == nil && was.State != now.State {
 			out.Type, data["before"] = "vm.state.changed", was.State
 		}
 	} else {

@@ -75,6 +75,9 @@ func (c *check) scalars(s Spec) {
 	c.oneOf("machine", s.Machine, "q35", "pc", "virt")
 	c.oneOf("accelerator", string(s.Accelerator), string(Auto), string(KVM), string(TCG))
 	c.oneOf("firmware", string(s.Firmware), string(BIOS), string(Kernel))
+	c.oneOf("onPowerOff", string(s.OnPowerOff), string(AfterStop), string(AfterRestart))
+	c.oneOf("onReboot", string(s.OnReboot), string(AfterRestart), string(AfterStop))
+	c.oneOf("onCrash", string(s.OnCrash), string(AfterStop), string(AfterRestart), string(AfterPreserve))
 	c.between("cpus", s.CPUs, 1, MaxCPUs)
 	c.between("stopTimeout", s.StopTimeout, 1, MaxStopSecond)
 	if s.Memory != 0 && (s.Memory < MinMemory || s.Memory > MaxMemory) {

@@ -27,6 +27,9 @@ func Effective(s Spec, arch string) (Spec, []string) {
 	set("serial", out.Serial == nil, func() { out.Serial = yes() })
 	set("rng", out.RNG == nil, func() { out.RNG = yes() })
 	set("stopTimeout", out.StopTimeout == 0, func() { out.StopTimeout = DefaultStopTimeout })
+	set("onPowerOff", out.OnPowerOff == "", func() { out.OnPowerOff = AfterStop })
+	set("onReboot", out.OnReboot == "", func() { out.OnReboot = AfterRestart })
+	set("onCrash", out.OnCrash == "", func() { out.OnCrash = AfterStop })
 	bootOrder(&out, set)
 	for _, name := range sortedKeys(out.NICs) {
 		nic := out.NICs[name]

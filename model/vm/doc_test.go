@@ -36,7 +36,7 @@ func target(v Verb, s State) (State, bool) {
 	case StateRunning, StatePaused, StateStopping, StateUnknown:
 	}
 	switch v {
-	case VerbStart, VerbResume, VerbReboot:
+	case VerbStart, VerbResume, VerbReboot, VerbReset:
 		return StateRunning, s == StatePaused || s == StateRunning
 	case VerbStop:
 		return StateStopping, s != StateUnknown

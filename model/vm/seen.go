@@ -9,6 +9,9 @@ type Seen struct {
 	RunState string
 	// Silent says why a living process could not be asked; what cannot be seen is not touched.
 	Silent string
+	// Shutdown is why QEMU is in run state "shutdown", in its own word ("guest-shutdown", "guest-reset"); empty where
+	// nobody listened when it said so.
+	Shutdown string
 	// Leftover says that a process is gone and its sockets, cgroup or passt are not.
 	Leftover bool
 	// Exit is how a process that is gone ended, where its parent could still tell.
@@ -17,6 +20,9 @@ type Seen struct {
 	Words string
 	// Left are the devices, by QEMU's ids, that the guest has let go of.
 	Left []string
+	// Resets are the resets that were seen since the daemon began, over all of the VM's processes; nil where
+	// nobody could have seen them.
+	Resets *Resets
 	// Cut are the network cards that have no network now, by name, and why.
 	Cut map[string]string
 }

@@ -40,6 +40,17 @@ const (
 	Kernel Firmware = "kernel"
 )
 
+// Afterwards says what becomes of a VM when its guest has ended by itself, as libvirt's on_poweroff, on_reboot and
+// on_crash do.
+type Afterwards string
+
+// What may become of it. libvirt calls the first destroy.
+const (
+	AfterStop     Afterwards = "stop"     // off until somebody starts it
+	AfterRestart  Afterwards = "restart"  // started again, later each time
+	AfterPreserve Afterwards = "preserve" // kept as it is, with its memory, to be looked at; after a crash only
+)
+
 // Definition is a VM as its owner writes it: in a file, in a declaration, in a POST. Its JSON tags
 // are the v1 schema. In a declaration the name is the key and must not be repeated differently.
 type Definition struct {
@@ -72,7 +83,10 @@ type Spec struct {
 	RNG       *bool `json:"rng,omitempty"`       // a virtio random number generator; on when absent
 	Autostart bool  `json:"autostart,omitempty"` // start again after a host reboot, if it was on
 
-	StopTimeout int `json:"stopTimeout,omitempty"` // seconds a guest gets to power itself off
+	StopTimeout int        `json:"stopTimeout,omitempty"` // seconds a guest gets to power itself off
+	OnPowerOff  Afterwards `json:"onPowerOff,omitempty"`  // stop | restart, when the guest powers itself off
+	OnReboot    Afterwards `json:"onReboot,omitempty"`    // restart | stop, when the guest resets itself; restart keeps the process
+	OnCrash     Afterwards `json:"onCrash,omitempty"`     // stop | restart | preserve, when it panics, or QEMU dies
 }
 
 // Boot names the files of a direct kernel boot, by their names in the store of boot files.

@@ -60,7 +60,10 @@ type PowerStatus struct {
 	Accelerator Accelerator  `json:"accelerator,omitempty"`
 	Pinned      *Pinned      `json:"pinned,omitempty"`    // from the first start on
 	Ended       *Ended       `json:"ended,omitempty"`     // how the last run ended
+	Restart     *Restart     `json:"restart,omitempty"`   // it is, or was, started again by itself
 	StopAsked   *StopAsked   `json:"stopAsked,omitempty"` // the guest was asked to power itself off
+	Resets      *Resets      `json:"resets,omitempty"`    // its machine was reset, and its process went on
+	Served      int64        `json:"served,omitempty"`    // the audit number of the newest reboot or reset that was done: it is not done again
 	Problem     *Trouble     `json:"problem,omitempty"`
 	Findings    finding.List `json:"findings,omitempty"` // what the host limits: accelerator, cgroup
 	Pending     []string     `json:"pending,omitempty"`  // JSON paths edited since the start, effective at the next one
@@ -78,6 +81,9 @@ type Process struct {
 
 	// Wish is the power generation for which it was started, or let run last.
 	Wish int64 `json:"wish,omitempty"`
+	// Begun is when it was launched; nil where nobody wrote that down.
+	Begun *time.Time `json:"begun,omitempty"`
+
 	// Started is the spec that this process was started with, defaults filled in, with what has been
 	// changed since while it ran.
 	Started *Spec `json:"started,omitempty"`
@@ -115,7 +121,26 @@ type Pinned struct {
 type StopAsked struct {
 	PowerGeneration int64     `json:"powerGeneration"`
 	Deadline        time.Time `json:"deadline"`
-	Again           time.Time `json:"again"` // when its power button is pressed once more
+	Again           time.Time `json:"again"`            // when its power button is pressed once more
+	Reboot          bool      `json:"reboot,omitempty"` // once it has, it is started again
+}
+
+// Resets counts how often a VM's machine was reset while its process went on, as far as a daemon looked on:
+// QEMU tells of it once and remembers nothing.
+type Resets struct {
+	Guest    int       `json:"guest"`    // by the guest: a reboot, or a triple fault
+	Host     int       `json:"host"`     // by its reset button
+	Watchdog int       `json:"watchdog"` // its watchdog expired, whatever that led to
+	Last     time.Time `json:"last"`
+	Reason   string    `json:"reason"` // of the last, in QEMU's word: "guest-reset", "host-qmp-system-reset", "watchdog"
+}
+
+// Restart is how a VM is started again by itself after its runs ended in a way that its spec restarts after.
+type Restart struct {
+	Count           int       `json:"count"` // in a row, without a run between that lasted
+	After           End       `json:"after"` // how the last run ended
+	Next            time.Time `json:"next"`  // not before this; a start by a person goes at once
+	PowerGeneration int64     `json:"powerGeneration"`
 }
 
 // End says how a run of a VM ended.
@@ -127,9 +152,15 @@ const (
 	EndKilled     End = "killed"      // by our wish, without asking the guest
 	EndGuest      End = "guest"       // the guest powered itself off
 	EndPanic      End = "panic"       // the guest's kernel panicked
+	EndReset      End = "guest-reset" // the guest reset itself, and its spec does not let it go on
+	EndWatchdog   End = "watchdog"    // its watchdog expired and paused it
 	EndQEMU       End = "qemu"        // QEMU died or was killed by somebody else
 	EndHostReboot End = "host-reboot" // the host went down with it
+	EndReboot     End = "reboot"      // by our wish, to be started again at once
 )
+
+// Crash reports whether e is an end that neither its owner nor its guest wished for.
+func (e End) Crash() bool { return e == EndPanic || e == EndWatchdog || e == EndQEMU }
 
 // Ended is the end of one run.
 type Ended struct {

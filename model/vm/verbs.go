@@ -9,6 +9,7 @@ const (
 	VerbStop    Verb = "stop"
 	VerbKill    Verb = "kill"
 	VerbReboot  Verb = "reboot"
+	VerbReset   Verb = "reset"
 	VerbPause   Verb = "pause"
 	VerbResume  Verb = "resume"
 	VerbDelete  Verb = "delete"
@@ -18,8 +19,11 @@ const (
 
 // Verbs returns every verb.
 func Verbs() []Verb {
-	return []Verb{VerbStart, VerbStop, VerbKill, VerbReboot, VerbPause, VerbResume, VerbDelete, VerbEdit, VerbConsole}
+	return []Verb{VerbStart, VerbStop, VerbKill, VerbReboot, VerbReset, VerbPause, VerbResume, VerbDelete, VerbEdit, VerbConsole}
 }
+
+// Edge reports whether v happens once and wishes no other power.
+func (v Verb) Edge() bool { return v == VerbReboot || v == VerbReset }
 
 // Verdict says whether a verb is legal in a state.
 type Verdict string
@@ -47,6 +51,10 @@ var legal = map[Verb]map[State]Verdict{
 		StateStopping: Yes, StateShutdown: Yes, StateCrashed: Yes, StateUnknown: Yes,
 	},
 	VerbReboot: {
+		StateOff: Never, StateStarting: Never, StatePrelaunch: Never, StateRunning: Yes, StatePaused: Never,
+		StateStopping: Never, StateShutdown: Never, StateCrashed: Never, StateUnknown: Never,
+	},
+	VerbReset: {
 		StateOff: Never, StateStarting: Never, StatePrelaunch: Never, StateRunning: Yes, StatePaused: Never,
 		StateStopping: Never, StateShutdown: Never, StateCrashed: Never, StateUnknown: Never,
 	},

@@ -35,7 +35,7 @@ func TestWhatIsNotWrittenIsFilledInAndSaid(t *testing.T) {
 	if n := got.NICs["lan"]; n.Network != UserNetwork || n.MAC != MAC(given.UUID, "lan") {
 		t.Errorf("nic is %+v", n)
 	}
-	want := []string{"power", "cpus", "cpu.model", "arch", "machine", "accelerator", "firmware", "serial", "rng", "stopTimeout", "nics.lan.network", "nics.lan.mac"}
+	want := []string{"power", "cpus", "cpu.model", "arch", "machine", "accelerator", "firmware", "serial", "rng", "stopTimeout", "onPowerOff", "onReboot", "onCrash", "nics.lan.network", "nics.lan.mac"}
 	if d := cmp.Diff(want, filled); d != "" {
 		t.Error(d)
 	}
@@ -60,7 +60,7 @@ func TestFirmwareTriesEveryDiskWhereNoneSaysItsTurn(t *testing.T) {
 
 func TestEverythingWrongWithADefinitionIsToldAtOnce(t *testing.T) {
 	d := Definition{Name: "Web", Labels: map[string]string{"a b": ""}, Spec: Spec{
-		UUID: "x", Power: "maybe", CPUs: 5000, Memory: model.KiB, Arch: "vax", Firmware: Kernel, StopTimeout: -1,
+		UUID: "x", Power: "maybe", CPUs: 5000, Memory: model.KiB, Arch: "vax", Firmware: Kernel, StopTimeout: -1, OnPowerOff: "preserve", OnReboot: "preserve", OnCrash: "destroy",
 		Disks: map[string]Disk{"a": {Volume: "v", BootIndex: 1}, "b": {Volume: "v", BootIndex: 1, Serial: "a b"}, "_": {}},
 		NICs:  map[string]NIC{"n": {Network: "lan", MAC: "01:00:5e:00:00:01"}, "m": {MAC: "zz"}},
 	}}
@@ -68,7 +68,7 @@ func TestEverythingWrongWithADefinitionIsToldAtOnce(t *testing.T) {
 	for _, p := range Check(d) {
 		paths = append(paths, p.Path)
 	}
-	want := "arch boot cpus disks._ disks._.volume disks.b.bootIndex disks.b.serial disks.b.volume labels memory name nics.m.mac nics.n.mac nics.n.network power stopTimeout uuid"
+	want := "arch boot cpus disks._ disks._.volume disks.b.bootIndex disks.b.serial disks.b.volume labels memory name nics.m.mac nics.n.mac nics.n.network onCrash onPowerOff onReboot power stopTimeout uuid"
 	if got := strings.Join(paths, " "); got != want {
 		t.Errorf("told   %s\nwanted %s", got, want)
 	}

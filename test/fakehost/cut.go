@@ -102,6 +102,10 @@ func (h *cutHypervisor) Quit(ctx context.Context, uuid string) error {
 	return h.points.step(plan.Quit, func() error { return h.Host.Quit(ctx, uuid) })
 }
 
+func (h *cutHypervisor) StopOnReboot(ctx context.Context, uuid string, stop bool) error {
+	return h.points.around("stop on reboot", func() error { return h.Host.StopOnReboot(ctx, uuid, stop) })
+}
+
 func (h *cutHypervisor) Kill(ctx context.Context, uuid string) error {
 	return h.points.step(plan.Kill, func() error { return h.Host.Kill(ctx, uuid) })
 }

@@ -98,6 +98,9 @@ var options = map[string]func(*Options, *Recording, string) error{
 			if key == "shutdown" && want == "pause" {
 				o.Exit = false
 			}
+			if key == "reboot" {
+				o.Reboot = want == "shutdown"
+			}
 		}
 		return nil
 	},

@@ -29,6 +29,7 @@ func init() { // not a literal: the handlers refer to the table by way of the mo
 		"stop":                    does((*QEMU).stop),
 		"system_powerdown":        does((*QEMU).powerdown),
 		"system_reset":            does(func(q *QEMU) { q.reset(false, "host-qmp-system-reset") }),
+		"set-action":              setAction,
 		"quit":                    does(func(q *QEMU) { q.quit("host-qmp-quit") }),
 		"query-named-block-nodes": func(q *QEMU, _ *monitor, _ json.RawMessage) (any, error) { return q.describeNodes(), nil },
 		"blockdev-add":            func(q *QEMU, _ *monitor, args json.RawMessage) (any, error) { return done(q.blockdevAdd(args)) },
@@ -138,6 +139,13 @@ func queryChardev(q *QEMU, _ *monitor, _ json.RawMessage) (any, error) {
 func doCont(q *QEMU, _ *monitor, _ json.RawMessage) (any, error) {
 	if !q.cont() {
 		return nil, refuse("Resetting the Virtual Machine is required")
+	}
+	return nothing, nil
+}
+
+func setAction(q *QEMU, _ *monitor, args json.RawMessage) (any, error) {
+	if reboot := read[struct{ Reboot string }](args).Reboot; reboot != "" {
+		q.o.Reboot = reboot == "shutdown"
 	}
 	return nothing, nil
 }

@@ -30,6 +30,7 @@ type Options struct {
 	Guest   Guest // default Obeys
 	Run     bool  // without -S: it runs from the start
 	Exit    bool  // without -action shutdown=pause,panic=pause: it ends with its guest
+	Reboot  bool  // with -action reboot=shutdown: a reset ends it as a shutdown does
 	Faults  []Fault
 	Jobs    []Job // that are there from the start, as an adopter finds them
 }

@@ -35,6 +35,10 @@ func (q *QEMU) stop() {
 
 // reset resets the machine. One that does not run is as before its first start.
 func (q *QEMU) reset(byGuest bool, reason string) {
+	if q.o.Reboot && q.state == "running" {
+		q.shutdown(byGuest, reason)
+		return
+	}
 	q.emit("RESET", map[string]any{"guest": byGuest, "reason": reason})
 	q.booted = false
 	if q.state != "running" {
@@ -72,8 +76,10 @@ func (q *QEMU) boot() {
 	}
 }
 
-func (q *QEMU) guestPowersOff() {
-	q.emit("SHUTDOWN", map[string]any{"guest": true, "reason": "guest-shutdown"})
+func (q *QEMU) guestPowersOff() { q.shutdown(true, "guest-shutdown") }
+
+func (q *QEMU) shutdown(byGuest bool, reason string) {
+	q.emit("SHUTDOWN", map[string]any{"guest": byGuest, "reason": reason})
 	if q.o.Exit {
 		q.exit(0)
 		return

@@ -82,7 +82,21 @@ var scenarios = map[string]scenario{
 	"kill":                      {before: runs, ask: verb(action.VMKill), after: becomes(vm.StateOff)},
 	"pause":                     {before: runs, ask: verb(action.VMPause), after: becomes(vm.StatePaused)},
 	"resume":                    {before: isPaused, ask: verb(action.VMResume), after: becomes(vm.StateRunning)},
-	"reboot":                    {before: runs, ask: verb(action.VMReboot), after: becomes(vm.StateRunning)},
+	"reset":                     {before: runs, ask: verb(action.VMReset), after: becomes(vm.StateRunning)},
+	"reset what a reset would end": {
+		before: func(d *fakehost.Daemon) {
+			d.Done(d.Create(fakehost.Tiny("web", on, func(def *vm.Definition) { def.OnReboot = vm.AfterStop })))
+		},
+		ask: verb(action.VMReset), after: becomes(vm.StateRunning),
+	},
+	"reboot": {
+		before: runs, ask: verb(action.VMReboot),
+		after: func(t *testing.T, d *fakehost.Daemon) {
+			if p := d.State("web", vm.StateRunning); p.Ended == nil || p.Ended.How != vm.EndReboot || p.StopAsked != nil {
+				t.Errorf("%+v", p)
+			}
+		},
+	},
 	"delete": {
 		before: func(d *fakehost.Daemon) {
 			d.Done(d.Volume("data"))

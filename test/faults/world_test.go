@@ -164,7 +164,7 @@ func (w *world) power(name string) {
 		if powers[i] != "" {
 			n.power, n.generation = powers[i], op.Generation
 		}
-		if powers[i] == vm.Off {
+		if powers[i] == vm.Off || rows[i] == action.VMReboot { // whose process is another one
 			delete(w.kept, name)
 		}
 	})

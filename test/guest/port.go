@@ -17,7 +17,7 @@ type port struct {
 }
 
 // amd64 is what the product's own tests boot; its button is ACPI's.
-var amd64 = port{arch: "x86_64", kernelPackage: "linux-image-cloud-amd64", base: []string{"button"}}
+var amd64 = port{arch: "x86_64", kernelPackage: "linux-image-cloud-amd64", base: []string{"button", "pvpanic_mmio"}}
 
 // arm64 boots on the machine virt without firmware. Its power button is a key on a GPIO line, for which the cloud
 // kernel has no driver: it ends by its own poweroff.

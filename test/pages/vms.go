@@ -28,4 +28,5 @@ var vms = Family{"VM", "VMs: what a declaration or a file asks for (001 to 009, 
 	{"HV-VM-041", "a CPU model or flag that the guest cannot be shown on this host", "the message names it; see [run-vms.md](run-vms.md#cpu-model-flags-layout)"},
 	{"HV-VM-042", "a guest is to run VMs itself, and the feature nestedVirtualization is off", "turn it on in the declaration, or take `nestedVirtualization` out of the VM"},
 	{"HV-VM-061", "what was edited has not taken effect while the VM runs, and why: pending restart", "`hv vm stop NAME`, then `hv vm start NAME`; a device that its guest holds is asked for again by itself"},
+	{"HV-VM-070", "its guest was asked to reboot and did not power off in its time; it runs on", "`hv vm reset NAME` does not ask it"},
 }}

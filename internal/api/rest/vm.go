@@ -75,7 +75,7 @@ func (s *server) routeVMs() {
 		}
 		return s.Actions.DeleteVM(ctx, call, in.ref(), wire.VerbOptions{Force: in.Force, Volumes: in.Volumes})
 	})
-	for _, row := range []action.Row{action.VMStart, action.VMStop, action.VMKill, action.VMPause, action.VMResume, action.VMReboot} {
+	for _, row := range []action.Row{action.VMStart, action.VMStop, action.VMKill, action.VMPause, action.VMResume, action.VMReboot, action.VMReset} {
 		change(s, row, func(ctx context.Context, in *powerVM) (action.Result, error) {
 			call, err := in.call(ctx)
 			if err != nil {

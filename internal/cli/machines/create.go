@@ -87,6 +87,7 @@ type definition struct {
 // shaping are the flags that describe a VM: with a file there is nothing for them to do.
 var shaping = append([]string{
 	"cpus", "memory", "disk", "nic", "kernel", "initrd", "cmdline", "machine", "accelerator", "label", "description", "autostart",
+	"on-power-off", "on-reboot", "on-crash",
 }, hardwareFlags...)
 
 func (f *definition) bind(s *session.Session, cmd *cobra.Command) {
@@ -105,6 +106,9 @@ func (f *definition) bind(s *session.Session, cmd *cobra.Command) {
 	fl.StringArrayVar(&f.labels, "label", nil, "a label: KEY=VALUE")
 	fl.StringVar(&f.describe, "description", "", "a description")
 	fl.BoolVar(&f.spec.Autostart, "autostart", false, "start again after a host reboot, if it was on")
+	fl.StringVar((*string)(&f.spec.OnPowerOff), "on-power-off", "", "when the guest powers itself off: stop or restart (stop when absent)")
+	fl.StringVar((*string)(&f.spec.OnReboot), "on-reboot", "", "when the guest resets itself: restart or stop (restart when absent)")
+	fl.StringVar((*string)(&f.spec.OnCrash), "on-crash", "", "when it panics or QEMU dies: stop, restart or preserve (stop when absent)")
 	fl.BoolVar(&f.start, "start", false, "start it")
 	if err := cmd.MarkFlagFilename("file", "nix", "json", "yaml", "yml"); err != nil {
 		panic("cli: " + err.Error())
@@ -113,6 +117,9 @@ func (f *definition) bind(s *session.Session, cmd *cobra.Command) {
 	session.Values(cmd, "memory", "512MiB", "1GiB", "2GiB", "4GiB")
 	session.Values(cmd, "nic", vm.UserNetwork)
 	session.Values(cmd, "machine", "q35", "pc", "virt")
+	session.Values(cmd, "on-power-off", string(vm.AfterStop), string(vm.AfterRestart))
+	session.Values(cmd, "on-reboot", string(vm.AfterRestart), string(vm.AfterStop))
+	session.Values(cmd, "on-crash", string(vm.AfterStop), string(vm.AfterRestart), string(vm.AfterPreserve))
 	session.Values(cmd, "accelerator", string(vm.Auto), string(vm.KVM), string(vm.TCG))
 	s.LiveFlag(cmd, "disk", s.Volumes)
 	s.LiveFlag(cmd, "kernel", s.BootFiles)

@@ -29,7 +29,13 @@ A guest gets the time that its spec says (stopTimeout, 60 s when absent) or --gr
 then goes on, and the call fails: wait on, or end it with hv vm kill. --force does not ask the guest: what it has not
 written yet is lost, as with a plug that is pulled.`},
 	{vm.VerbKill, "killed", "End VMs at once", `Ends VMs at once, without asking their guests: what they have not written yet is lost.`},
-	{vm.VerbReboot, "rebooted", "Reset VMs", `Resets VMs, as their reset button does. The guest is not asked.`},
+	{vm.VerbReboot, "rebooted", "Ask guests to power off, and start them again", `Asks the guests of VMs to power off, as their power button does, and starts them again once they have: with what was
+edited since the last start. The process is another one afterwards; consoles end.
+
+A guest gets the time that its spec says (stopTimeout, 60 s when absent) or --grace. One that has not powered off by
+then runs on, and the call fails: hv vm reset does not ask.`},
+	{vm.VerbReset, "reset", "Reset VMs at once", `Resets VMs, as their reset button does, without asking their guests: what they have not written yet is lost. The
+process and what it was started with stay as they are.`},
 	{vm.VerbPause, "paused", "Stop the vCPUs of VMs", `Stops the vCPUs of VMs. Memory and devices stay as they are; hv vm resume goes on.`},
 	{vm.VerbResume, "resumed", "Let paused VMs go on", `Lets paused VMs go on where they were.`},
 }
@@ -60,6 +66,8 @@ func power(s *session.Session, v verb) *cobra.Command {
 	s.Selects(cmd)
 	if v.Verb == vm.VerbStop {
 		cmd.Flags().BoolVar(&force, "force", false, "do not ask the guest")
+	}
+	if v.Verb == vm.VerbStop || v.Verb == vm.VerbReboot {
 		cmd.Flags().StringVar(&grace, "grace", "", "how long the guest gets, such as 90s (its spec's stopTimeout when absent)")
 		session.Values(cmd, "grace", "10s", "60s", "5m")
 	}

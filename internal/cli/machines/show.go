@@ -108,6 +108,16 @@ func seen(s *session.Session, f *output.Fields, p *vm.PowerStatus) {
 	for _, path := range p.Pending {
 		f.Add("pending restart", strings.TrimSuffix(path+": "+p.PendingWhy[path], ": "))
 	}
+	if r := p.Restart; r != nil {
+		what := fmt.Sprintf("%d in a row by itself, after %s", r.Count, r.After)
+		if now.Before(r.Next) {
+			what += "; next " + output.Moment(now, r.Next)
+		}
+		f.Add("restarts", what)
+	}
+	if r := p.Resets; r != nil {
+		f.Add("resets", fmt.Sprintf("%d by the guest, %d by hv, %d by its watchdog; last %s (%s)", r.Guest, r.Host, r.Watchdog, output.Moment(now, r.Last), r.Reason))
+	}
 }
 
 // wished adds what is known of the object itself.

@@ -166,9 +166,18 @@ func identity(name string, s vm.Spec) part {
 		"-nodefaults", "-no-user-config",
 		"-display", "none",
 		"-S",
-		"-action", "shutdown=pause,panic=pause",
+		"-action", actions(s),
 		"-rtc", "base=utc",
 	}}
+}
+
+// actions say what QEMU does when the guest ends: it waits for us. A guest that resets itself goes on, unless its
+// spec has it stop.
+func actions(s vm.Spec) string {
+	if s.OnReboot == vm.AfterStop {
+		return "reboot=shutdown,shutdown=pause,panic=pause"
+	}
+	return "shutdown=pause,panic=pause"
 }
 
 // memory is plain -m: anonymous memory of QEMU's own. A memfd that others can map costs nothing measurable at

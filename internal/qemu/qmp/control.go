@@ -36,6 +36,10 @@ type Status struct {
 	State   string `json:"status"` // StatePrelaunch and so on
 }
 
+type actionArgs struct {
+	Reboot string `json:"reboot,omitempty"` // "reset" or "shutdown"
+}
+
 type reportedUUID struct {
 	UUID string `json:"UUID"`
 }
@@ -61,6 +65,7 @@ var (
 	stop            = define[none, none]("stop")
 	systemPowerdown = define[none, none]("system_powerdown")
 	systemReset     = define[none, none]("system_reset")
+	setAction       = define[actionArgs, none]("set-action")
 	quit            = define[none, none]("quit")
 )
 
@@ -104,6 +109,13 @@ func SystemPowerdown(ctx context.Context, on Executor) error {
 // SystemReset resets the machine. One that does not run is in state prelaunch afterwards, whatever
 // it was before.
 func SystemReset(ctx context.Context, on Executor) error { return systemReset.run(ctx, on, none{}) }
+
+// SetRebootAction says what a reset, by the guest or by us, does from now on: it resets the machine, or ends it as a
+// shutdown does.
+func SetRebootAction(ctx context.Context, on Executor, shutdown bool) error {
+	action := map[bool]string{false: "reset", true: "shutdown"}[shutdown]
+	return setAction.run(ctx, on, actionArgs{Reboot: action})
+}
 
 // Quit ends QEMU. A monitor that closes instead of answering counts as success.
 func Quit(ctx context.Context, on Executor) error {
