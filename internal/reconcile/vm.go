@@ -41,7 +41,9 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
 	}
 	seen, last, err := e.observe(ctx, obj, last)
 	if err != nil {
-		return fault.Wrap(err, "cannot see vm %q", obj.Name) // what we cannot see we do not touch
+		err = fault.Wrap(err, "cannot see vm %q", obj.Name) // what we cannot see we do not touch
+		e.giveUp(ctx, t, e.ops.of(t, obj.Generation), err)
+		return err
 	}
 	due := e.settle(ctx, obj, e.ops.of(t, obj.Generation))
 	in := plan.VMInput{
@@ -82,6 +84,17 @@ func (e *Engine) features(ctx context.Context, spec vm.Spec) feature.Resolution 
 		e.Log.Error("the host's features cannot be told", "err", err)
 	}
 	return res
+}
+
+// giveUp tells whoever waits that err is in the way, unless trying again may help and has not been tried
+// often.
+func (e *Engine) giveUp(ctx context.Context, t operation.Target, due []*operation.Operation, err error) {
+	e.mu.Lock()
+	tries := e.tries[t]
+	e.mu.Unlock()
+	if ctx.Err() == nil && (!fault.Retryable(err) || tries+1 >= maxTries) {
+		e.ops.end(ctx, due, operation.Failed, problem(err))
+	}
 }
 
 // observe finds out what is there of a VM. A strange process is ended first, and what was written

@@ -211,12 +211,7 @@ func (r *vmRun) failed(ctx context.Context, err error) error {
 		st.Problem = r.trouble(err)
 		r.put(st)
 	}
-	r.mu.Lock()
-	tries := r.tries[r.target]
-	r.mu.Unlock()
-	if !fault.Retryable(err) || tries+1 >= maxTries {
-		r.ops.end(ctx, r.due, operation.Failed, problem(err))
-	}
+	r.giveUp(ctx, r.target, r.due, err)
 	return err
 }
 

@@ -3,6 +3,7 @@
 package faults_test
 
 import (
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -11,6 +12,38 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/fakehost"
 )
+
+// hv-helper goes and does not come back. Who waits for a start is told, instead of waiting for ever; the wish
+// stands until there is one again.
+func TestAStartWithoutAHelperIsToldAndDoneOnceThereIsOne(t *testing.T) {
+	h := fakehost.New(t)
+	d := h.Start()
+	d.Done(d.Create(fakehost.Tiny("web")))
+	var away atomic.Bool
+	away.Store(true)
+	h.Refuse(func(string, string) error {
+		if away.Load() {
+			return faults.New(faults.Unavailable, "hv-helper does not answer")
+		}
+		return nil
+	})
+	start := d.Verb("start", "web")
+	ended := d.Finished(start)
+	for told := false; !told; {
+		select {
+		case <-ended:
+			told = true
+		default:
+			d.Look("web") // sooner than it would by itself
+		}
+	}
+	if end := d.Ended(start); end.State != operation.Failed || end.Error == nil || !strings.Contains(end.Error.What, "hv-helper") {
+		t.Errorf("the start is %s: %+v", end.State, end.Error)
+	}
+	away.Store(false)
+	d.Look("web")
+	d.State("web", vm.StateRunning)
+}
 
 // hv-helper has no memory for another process. Who waits is told, others run on, and the wish stands.
 func TestALaunchForWhichThereIsNoMemoryIsToldAndDoneOnceThereIs(t *testing.T) {

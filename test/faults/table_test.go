@@ -32,6 +32,7 @@ var table = []struct {
 			[]string{"TestADaemonThatIsCutOffAnywhereIsFinishedByTheNext", "TestAThousandCrashesLoseNothing"}},
 		{"hv-helper is cut off before or after any of its verbs", "hvd goes on with the next one; nothing is done twice",
 			[]string{"TestADaemonThatIsCutOffAnywhereIsFinishedByTheNext", "TestAThousandCrashesLoseNothing", "TestAHelperThatIsAwayIsTriedAgain"}},
+		{"hv-helper goes and does not come back", "who waits is told, instead of waiting for ever; the wish stands", []string{"TestAStartWithoutAHelperIsToldAndDoneOnceThereIsOne"}},
 		{"both, again and again, while anything is wished in any order", "what was acknowledged last comes true; a cancel puts back the wish before, a newer wish takes the place of an older",
 			[]string{"TestAnySequenceOfWishesAndCrashesConvergesToTheLastAcknowledged", "TestACancelledStopLeavesTheVMRunning", "TestANewerWishTakesThePlaceOfAnOlder"}},
 		{"hvd, hv-helper or both get `kill -9` while real QEMUs run, start and end",
