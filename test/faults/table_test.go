@@ -70,7 +70,12 @@ var table = []struct {
 			[]string{"TestEveryAcknowledgedCommitIsThereAfterKillMinusNine", "TestEveryAcknowledgedRecordIsThereAfterKillMinusNine"}},
 		{"an import is cut off", "its file is a volume's, or gone with the next start", []string{"TestADaemonThatIsCutOffAnywhereIsFinishedByTheNext", "TestWhatWasReceivedIsUnsettledUntilAVolumeNamesItOrItIsDeleted"}},
 		{"a volume's file is lost", "it is told, and no empty disk takes its place", []string{"TestAVolumeIsMadeOnceAndItsLossIsTold"}},
-		{"the store's file is damaged or lost", "it is named and not touched", []string{"TestADamagedFileIsNamedAndNotTouched", "TestALostFileIsNotTakenForANewStore"}},
+		{"the power goes while the store writes", "what was acknowledged is there", []string{"TestEveryAcknowledgedCommitIsThereAfterAPowerCut"}},
+		{"the store's file is damaged or lost", "it is named and not touched, nor replaced by an empty one; a check finds it",
+			[]string{"TestADamagedFileIsNamedAndNotTouched", "TestALostFileIsNotTakenForANewStore", "TestALostStoreIsNotReplacedByAnEmptyOneWhileThereAreSnapshots", "TestACheckFindsWhatIsWrongAndTouchesNothing"}},
+		{"a snapshot of the store is put back, older than what runs", "nothing that runs is ended or started twice, and what the snapshot does not know is told; a restore that is cut off is finished",
+			[]string{"TestARestoredStoreThatIsOlderThanWhatRunsEndsNothing", "TestARestoreThatIsCutOffAnywhereIsFinishedByTheNext", "TestADamagedSnapshotIsPassedOverAndNotPutBackByName"}},
+		{"a migration of the store fails", "the old form is left as it was", []string{"TestAMigrationThatFailsLeavesTheOldForm", "TestAStoreOfANewerVersionIsRefusedAndNotTouched"}},
 		{"the end of the audit log is torn", "what was never acknowledged is cut off, and that is noted", []string{"TestATornEndIsCutAndTheCutIsNoted"}},
 	}},
 }
