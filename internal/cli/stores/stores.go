@@ -90,7 +90,7 @@ func hvd() (string, error) {
 			return beside, nil
 		}
 	}
-	for _, path := range []string{"/usr/sbin/hvd", "/usr/lib/hyper-nixos/hvd"} {
+	for _, path := range []string{"/usr/libexec/hyper-nixos/hvd", "/usr/sbin/hvd"} {
 		if _, err := os.Stat(path); err == nil {
 			return path, nil
 		}
