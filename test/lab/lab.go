@@ -19,6 +19,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 )
 
 // Image is a built lab: a folder of the cache with the files disk.raw, vmlinuz and manifest.json.
@@ -71,7 +73,7 @@ func Build(ctx context.Context, cache string, progress io.Writer) (Image, error)
 	if err := i.build(ctx, dir, from, progress); err != nil {
 		return Image{}, fmt.Errorf("cannot build the lab: %w", err)
 	}
-	forget(cache, key)
+	forget(cache)
 	return Load(dir)
 }
 
@@ -138,14 +140,27 @@ func anyCached(cache, recipe string) (Image, bool) {
 	return Image{}, false
 }
 
-// forget removes the images of other keys: each is the better part of a gigabyte, and only the newest is
-// booted. One that is in use stays readable for the QEMU that has it open.
-func forget(cache, key string) {
-	for _, dir := range cached(cache) {
-		if filepath.Base(dir) != key {
+// kept is how many images stay: several checkouts of one machine may need different ones.
+const kept = 3
+
+// forget removes the images that were built longest ago: each is the better part of a gigabyte.
+func forget(cache string) {
+	dirs := cached(cache)
+	slices.SortFunc(dirs, func(a, b string) int { return built(b).Compare(built(a)) })
+	for i, dir := range dirs {
+		if i >= kept {
 			_ = os.RemoveAll(dir) // what stays is only room on a disk
 		}
 	}
+}
+
+// built is when an image was made, the zero time where that cannot be asked.
+func built(dir string) time.Time {
+	info, err := os.Stat(filepath.Join(dir, manifestName))
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
 }
 
 func cached(cache string) []string {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -127,32 +128,33 @@ func TestOnlyTheTestsThatTheTagBringsAreRunInTheLab(t *testing.T) {
 	}
 }
 
-func TestTheCacheGivesAnImageBackAndForgetsOthers(t *testing.T) {
+func TestTheCacheGivesAnImageBackAndForgetsTheOldest(t *testing.T) {
 	cache := t.TempDir()
-	image := func(key, recipe string) {
+	for age, key := range []string{"newest", "newer", "new", "old"} {
 		dir := filepath.Join(cache, "lab", key)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		for name, text := range map[string]string{"disk.raw": "", "vmlinuz": "", manifestName: `{"key":"` + key + `","recipe":"` + recipe + `"}`} {
+		for name, text := range map[string]string{"disk.raw": "", "vmlinuz": "", manifestName: `{"key":"` + key + `","recipe":"recipe of ` + key + `"}`} {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
+		at := time.Date(2026, 1, 10-age, 0, 0, 0, 0, time.UTC)
+		if err := os.Chtimes(filepath.Join(dir, manifestName), at, at); err != nil {
+			t.Fatal(err)
+		}
 	}
-	image("old", "r1")
-	image("new", "r2")
-	if i, ok := anyCached(cache, "r2"); !ok || i.Key != "new" || i.Disk != filepath.Join(cache, "lab", "new", "disk.raw") {
+	if i, ok := anyCached(cache, "recipe of newer"); !ok || i.Key != "newer" || i.Disk != filepath.Join(cache, "lab", "newer", "disk.raw") {
 		t.Errorf("got %+v, %v", i, ok)
 	}
-	if i, ok := anyCached(cache, "r3"); ok {
+	if i, ok := anyCached(cache, "another recipe"); ok {
 		t.Errorf("an image of another recipe was taken: %+v", i)
 	}
-	forget(cache, "new")
-	if _, err := Load(filepath.Join(cache, "lab", "old")); err == nil {
-		t.Error("the old image is still there")
-	}
-	if _, err := Load(filepath.Join(cache, "lab", "new")); err != nil {
-		t.Error(err)
+	forget(cache)
+	for key, stays := range map[string]bool{"newest": true, "newer": true, "new": true, "old": false} {
+		if _, err := Load(filepath.Join(cache, "lab", key)); (err == nil) != stays {
+			t.Errorf("the image %s: %v", key, err)
+		}
 	}
 }
