@@ -117,14 +117,14 @@ var plainPath = regexp.MustCompile(`^[A-Za-z0-9_./-]{1,80}$`)
 // sharing are the options by which all of this client's ssh go through the first one's connection. Where
 // there is no place for its socket each goes by itself: only slower, and a password is asked for each.
 func (d *sshDialer) sharing() []string {
-	if d.control == "" {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.control == "" && !d.closed {
 		folder, err := os.MkdirTemp("", "hv-ssh-")
 		if err != nil {
 			return nil
 		}
-		d.mu.Lock()
 		d.control = folder
-		d.mu.Unlock()
 	}
 	socket := filepath.Join(d.control, "c")
 	if !plainPath.MatchString(socket) {
@@ -153,6 +153,8 @@ func (d *sshDialer) hangup() {
 		d.mu.Unlock()
 		<-ended
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.control != "" {
 		_ = os.RemoveAll(d.control) // ssh has taken its socket away
 	}
