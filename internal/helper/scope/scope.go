@@ -29,6 +29,8 @@ const (
 
 	// patience is for systemd's answer, which takes milliseconds, but may be long on a host that swaps.
 	patience = 20 * time.Second
+	// answering is what the bus gets to let us in, before a VM is started without a unit.
+	answering = 2 * time.Second
 	// stopping is what a VM gets from systemd between SIGTERM and SIGKILL, where nobody stopped it before.
 	stopping = 30 * time.Second
 )
@@ -54,7 +56,8 @@ type Units interface {
 
 // Systemd is the host's service manager. Its connection is made when it is needed, and again when it was lost.
 type Systemd struct {
-	dial func() (Units, error)
+	dial  func() (Units, error)
+	limit time.Duration // for dial
 
 	mu   sync.Mutex
 	conn Units
@@ -72,7 +75,7 @@ func Find() *Systemd {
 }
 
 // On is a service manager that is reached like this.
-func On(dial func() (Units, error)) *Systemd { return &Systemd{dial: dial} }
+func On(dial func() (Units, error)) *Systemd { return &Systemd{dial: dial, limit: answering} }
 
 // Answers says why systemd cannot be asked, nothing where it can. A nil one cannot.
 func (s *Systemd) Answers() error {
@@ -90,12 +93,39 @@ func (s *Systemd) connection() (Units, error) {
 		return s.conn, nil
 	}
 	s.drop()
-	conn, err := s.dial()
+	conn, err := s.reach()
 	if err != nil {
 		return nil, fmt.Errorf("the system bus does not answer: %w", err)
 	}
 	s.conn = conn
 	return conn, nil
+}
+
+// reach dials. The library's own limit would be one of the connection too, so a bus that hangs is left to itself.
+func (s *Systemd) reach() (Units, error) {
+	type reached struct {
+		conn Units
+		err  error
+	}
+	dialled := make(chan reached)
+	ctx, cancel := context.WithTimeout(context.Background(), s.limit)
+	defer cancel()
+	go func() {
+		conn, err := s.dial()
+		select {
+		case dialled <- reached{conn, err}:
+		case <-ctx.Done():
+			if err == nil {
+				conn.Close() // nobody waits for it any more
+			}
+		}
+	}()
+	select {
+	case r := <-dialled:
+		return r.conn, r.err
+	case <-ctx.Done():
+		return nil, errors.New("it takes too long")
+	}
 }
 
 func (s *Systemd) drop() {

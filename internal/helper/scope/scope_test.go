@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
@@ -141,3 +142,25 @@ func TestALostConnectionIsMadeAgain(t *testing.T) {
 	}
 	none.Close()
 }
+
+func TestABusThatHangsIsNotWaitedFor(t *testing.T) {
+	late, closed := make(chan struct{}), make(chan struct{})
+	s := On(func() (Units, error) {
+		<-late
+		return &hung{bus: &bus{}, closed: closed}, nil
+	})
+	s.limit = time.Millisecond
+	if err := s.Answers(); err == nil || !strings.Contains(err.Error(), "too long") {
+		t.Errorf("%v", err)
+	}
+	close(late)
+	<-closed // what comes after all is not kept
+}
+
+// hung tells when it was closed.
+type hung struct {
+	*bus
+	closed chan struct{}
+}
+
+func (h *hung) Close() { close(h.closed) }
