@@ -38,6 +38,15 @@ func (c *Client) Host(ctx context.Context) (wire.Host, error) {
 	return call[wire.Host](ctx, c, newRequest(http.MethodGet, "v1", "host"))
 }
 
+// StopVMs stops every VM, because the host is to go down.
+func (c *Client) StopVMs(ctx context.Context, opt wire.StopVMs, ch Change) (Result, error) {
+	r, err := newRequest(http.MethodPost, "v1", "host", "actions", "stop-vms").json(opt)
+	if err != nil {
+		return Result{}, err
+	}
+	return c.mutate(ctx, r, ch)
+}
+
 // Version returns the daemon's version and that of its API.
 func (c *Client) Version(ctx context.Context) (wire.Version, error) {
 	return call[wire.Version](ctx, c, newRequest(http.MethodGet, "v1", "version"))

@@ -187,6 +187,11 @@ type VerbOptions struct {
 	Volumes bool `json:"volumes,omitempty"` // delete: its volumes too
 }
 
+// StopVMs is the body of POST /v1/host/actions/stop-vms.
+type StopVMs struct {
+	Timeout int `json:"timeout,omitempty"` // seconds that all of it may take; then guests are not waited for. 0: each has its stopTimeout
+}
+
 // AuditRecord is one line of the audit log.
 type AuditRecord struct {
 	Seq       int64           `json:"seq"`

@@ -113,6 +113,7 @@ var (
 
 	FeatureList = row("feature.list", Member, core, true, false, Read, "GET", "/v1/features", "list features")
 	HostShow    = row("host.show", Member, core, true, false, Read, "GET", "/v1/host", "show this host")
+	HostStopVMs = row("host.stop-vms", Root, core, true, true, Edge, "POST", "/v1/host/actions/stop-vms", "stop every VM before the host goes down")
 	EventList   = row("event.list", Member, core, true, false, Read, "GET", "/v1/events", "follow what happens")
 	AuditList   = row("audit.list", Root, log, true, false, Read, "GET", "/v1/audit", "read the audit log")
 	VersionShow = row("version.show", Member, core, true, false, Read, "GET", "/v1/version", "show the version")

@@ -81,7 +81,7 @@ func (a *Actions) checkVM(ctx context.Context, c *change, def vm.Definition) err
 	found.Sort()
 	c.notes = found
 	if !found.Refuses() {
-		return nil
+		return a.circle(ctx, c.wish.Target.Project, def)
 	}
 	verb := "create"
 	if c.row.name != VMCreate.name {
@@ -341,6 +341,11 @@ func (a *Actions) PowerVM(ctx context.Context, call Call, row Row, ref model.Ref
 		}
 		if v.verb == vm.VerbStop && st.StopAsked != nil && !a.Steady().Before(st.StopAsked.Deadline) {
 			verdict = vm.Yes // the guest has let its time pass: it is asked anew
+		}
+		if v.verb == vm.VerbStart || v.verb == vm.VerbResume {
+			if err := a.mayStart(ctx, o.Name); err != nil {
+				return err
+			}
 		}
 		c.require(store.ModRevision(kv.Key, kv.ModRevision))
 		c.params(v.verb, opt)

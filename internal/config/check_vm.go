@@ -20,6 +20,7 @@ const (
 	CodeVMVolume  = "HV-VM-007" // a volume on two VMs, one of which writes
 	CodeVMTotal   = "HV-VM-008" // the VMs that are to be on want more memory together than the host has
 	CodeVMName    = "HV-VM-009" // two VMs with one name
+	CodeVMCircle  = "HV-VM-071" // VMs that are to start after each other
 	CodeVMKVM     = "HV-VM-011" // accelerator kvm where KVM does not work
 	CodeVMQEMU    = "HV-VM-015" // no usable QEMU for the architecture
 	CodeVMCPU     = "HV-VM-041" // a CPU model or flag that cannot be shown here
@@ -35,6 +36,7 @@ func CheckVMs(all []vm.Definition, sources SourceMap, f host.Facts, on feature.R
 		c.one(d)
 	}
 	c.shared(all)
+	c.circle(all)
 	c.total(all)
 	found := sources.place(c.found)
 	found.Sort()

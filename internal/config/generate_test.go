@@ -55,6 +55,15 @@ func drawVM(t *rapid.T) vm.Definition {
 	d.NICs = drawMap(t, "nics", 3, label, func(t *rapid.T) vm.NIC {
 		return vm.NIC{Network: rapid.SampledFrom([]string{"", "user"}).Draw(t, "network"), MAC: rapid.StringMatching(`(52:54:00(:[0-9a-f]{2}){3})?`).Draw(t, "mac")}
 	})
+	if rapid.Bool().Draw(t, "has a place") {
+		d.Startup = &vm.Startup{
+			Order: rapid.IntRange(0, vm.MaxOrder).Draw(t, "order"), Delay: rapid.IntRange(0, vm.MaxDelay).Draw(t, "delay"),
+			After: rapid.SliceOfNDistinct(label, 0, 3, rapid.ID).Draw(t, "after"),
+		}
+		if len(d.Startup.After) == 0 {
+			d.Startup.After = nil
+		}
+	}
 	if rapid.Bool().Draw(t, "boots directly") {
 		d.Boot = &vm.Boot{Kernel: label.Draw(t, "kernel"), Initrd: rapid.OneOf(rapid.Just(""), label).Draw(t, "initrd"), Cmdline: rapid.StringMatching(`[ -~]{0,30}`).Draw(t, "cmdline")}
 	}

@@ -87,6 +87,8 @@ type Plan struct {
 	StopAsked *vm.StopAsked
 	// Restart is what the status keeps: how often it was started again by itself, and when next.
 	Restart *vm.Restart
+	// Held says why it is not started yet though that is wished: its turn has not come, or its host goes down.
+	Held string
 	// Waiting says that nothing is done now though the wish is not reached: it is not time yet, see Until.
 	Waiting bool
 	// Reached says that the wish is true as soon as the steps are done.

@@ -32,6 +32,14 @@ type VMInput struct {
 	Kill   bool // somebody asked to end it without asking the guest
 	Reboot bool // somebody asked the guest to power off and be started again, and that was not begun
 	Reset  bool // somebody asked for a reset, and that was not done
+
+	// Hold says why it must not be started now, and until when where that is known; empty where it may.
+	Hold      string
+	HoldUntil time.Time
+	// Missing are VMs after which it was to start with its host, and that did not start, in words.
+	Missing []string
+	// Halt says that it is its turn to stop since its host goes down; nil where it is not.
+	Halt *Halt
 }
 
 // VM returns what is to be done about a VM. An error says why its wish cannot be reached as things
@@ -47,6 +55,9 @@ func VM(in VMInput) (Plan, error) {
 		p.StopAsked = in.Last.StopAsked
 	}
 	p, err := alive(in, p, wish)
+	if in.Halt != nil && in.Effective.Power != vm.Off { // what is wished is not that it is down
+		p.Reached = false
+	}
 	if err == nil && p.Reached && wish != vm.Off && in.Last != nil && in.Last.Process != nil {
 		p = withLive(in, p)
 	}
@@ -71,7 +82,7 @@ func withLive(in VMInput, p Plan) Plan {
 
 // want is the power that is wished now: a wish that an end has used up is off.
 func want(in VMInput, justEnded *vm.Ended) vm.Power {
-	if in.Wish.Deleted != nil {
+	if in.Wish.Deleted != nil || in.Halt != nil {
 		return vm.Off
 	}
 	ended := justEnded
@@ -110,9 +121,10 @@ func end(in VMInput) *vm.Ended {
 		e.How = vm.EndWatchdog
 	case in.Last.Process.BootID != in.Facts.BootID && dead:
 		e.How = vm.EndHostReboot
-		if in.Effective.Autostart {
-			e.PowerGeneration = min(e.PowerGeneration, in.Wish.PowerGeneration-1) // the wish stays
-		}
+		withHost(in, e, in.Last.Process.BootID)
+	case in.Effective.Power != vm.Off && in.Wish.Deleted == nil && (in.Halt != nil || asked != nil && asked.Host):
+		e.How = vm.EndHostDown
+		withHost(in, e, in.Facts.BootID)
 	case asked != nil && asked.Reboot:
 		e.How, e.PowerGeneration = vm.EndReboot, asked.PowerGeneration-1 // the wish stays: it is on
 	case in.Reboot && in.Seen.RunState == "shutdown": // it was asked, and who asked was cut off before that was written down
@@ -152,6 +164,9 @@ func gone(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 	if in.Seen.Leftover {
 		p.Steps = append(p.Steps, Step{Kind: Cleanup, Name: "take away what the last run has left"})
 	}
+	if in.Wish.Deleted == nil && wish != vm.Off && held(in, &p) {
+		return p, nil
+	}
 	if in.Wish.Deleted != nil {
 		p.Steps = append(p.Steps, Step{Kind: Forget, Name: "give back its uids and logs"})
 		p.Reached, p.Removed = true, true
@@ -166,7 +181,7 @@ func gone(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 		return p, nil
 	}
 	start, findings, err := startVM(in)
-	p.Findings = findings
+	p.Findings = append(findings, missing(in)...)
 	if err != nil {
 		return p, err
 	}
@@ -182,11 +197,24 @@ func gone(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 }
 
 // alive plans for a VM that has a process.
-func alive(in VMInput, p Plan, wish vm.Power) (Plan, error) {
+func alive(in VMInput, p Plan, wish vm.Power) (planned Plan, err error) {
 	if in.Kill {
 		p.Steps = []Step{{Kind: Kill, Name: "end QEMU"}, {Kind: Cleanup, Name: "take away what it has left"}}
 		p.Reached = wish == vm.Off
 		return p, nil
+	}
+	if in.Halt != nil {
+		end := in.Halt.deadline(in.Effective)
+		if !in.Now.Before(end) {
+			p.Steps = []Step{{Kind: Kill, Name: "end QEMU: the guest has let its time pass"}, {Kind: Cleanup, Name: "take away what it has left"}}
+			p.Until = in.Now
+			return p, nil
+		}
+		defer func() {
+			if planned.Overdue || planned.Until.IsZero() || planned.Until.After(end) {
+				planned.Overdue, planned.Until = false, end
+			}
+		}()
 	}
 	switch in.Seen.RunState {
 	case "":
@@ -274,13 +302,13 @@ const pressAgain = 10 * time.Second
 
 // powerDown asks the guest for each wish, again and again until the deadline.
 func powerDown(in VMInput, p Plan, before ...Step) Plan {
-	if last := in.Last; last != nil && last.StopAsked != nil && last.StopAsked.PowerGeneration == in.Wish.PowerGeneration && !last.StopAsked.Reboot {
+	if last := in.Last; last != nil && last.StopAsked != nil && last.StopAsked.PowerGeneration == in.Wish.PowerGeneration && !last.StopAsked.Reboot && (in.Halt == nil || last.StopAsked.Host || in.Effective.Power == vm.Off) {
 		return askAgain(in, p, *last.StopAsked)
 	}
 	p.Steps = append(p.Steps, before...)
 	p.Steps = append(p.Steps, Step{Kind: PowerDown, Name: "ask the guest to power off"})
 	deadline := in.Now.Add(time.Duration(in.Effective.StopTimeout) * time.Second)
-	p.StopAsked = &vm.StopAsked{PowerGeneration: in.Wish.PowerGeneration, Deadline: deadline, Again: in.Now.Add(pressAgain)}
+	p.StopAsked = &vm.StopAsked{PowerGeneration: in.Wish.PowerGeneration, Deadline: deadline, Again: in.Now.Add(pressAgain), Host: in.Halt != nil}
 	p.Until = earlier(p.StopAsked.Again, deadline)
 	return p
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
+	"github.com/hyper-nixos/hyper-nixos/internal/plan"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
@@ -56,6 +57,8 @@ type Engine struct {
 	names  map[string]model.Ref // UUID → VM
 	power  map[operation.Target]*vm.PowerStatus
 	tries  map[operation.Target]int
+	boot   *plan.Order                    // of the VMs that start because their host did
+	halt   *halt                          // while all VMs are stopped because their host is to end
 	resets map[operation.Target]vm.Resets // as the hand last counted them
 }
 
@@ -86,6 +89,7 @@ func New(c Config) *Engine {
 const (
 	KindVM        = "vm"
 	KindVolume    = "volume"
+	KindHost      = "host"
 	KindOperation = "operation"
 
 	// writerName is the last part of the status keys that this package writes.
@@ -174,6 +178,9 @@ func (e *Engine) load(ctx context.Context) (int64, error) {
 		e.know(o.Value)
 		e.queue.add(target(KindVM, o.Value.Metadata))
 	}
+	if err := e.loadBoot(ctx, vms); err != nil {
+		return 0, err
+	}
 	if err := e.loadVolumes(ctx); err != nil {
 		return 0, err
 	}
@@ -257,6 +264,8 @@ func (e *Engine) look(ctx context.Context, t operation.Target) {
 	switch t.Kind {
 	case KindVM:
 		err = e.reconcileVM(ctx, t)
+	case KindHost:
+		err = e.reconcileHost(ctx, t)
 	case KindVolume:
 		err = e.reconcileVolume(ctx, t)
 	default:

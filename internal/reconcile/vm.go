@@ -20,7 +20,7 @@ import (
 const maxTries = 4
 
 // reconcileVM makes one VM what it is wished to be.
-func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
+func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) (err error) {
 	orphans := e.ops.all(t) // asked before: those that come later have an object
 	obj, kv, err := store.Get[vm.Object](ctx, e.Store, specKey(t))
 	if missing(err) {
@@ -57,9 +57,10 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) error {
 	if err := e.gather(ctx, &in); err != nil {
 		return err
 	}
-	due = e.refuseEdges(ctx, in, due)
+	due = e.place(ctx, t, &in, e.refuseEdges(ctx, in, due))
 	p, impossible := plan.VM(in)
 	run := &vmRun{Engine: e, target: t, in: in, plan: p, due: due, status: last}
+	defer func() { e.placed(ctx, run, err) }()
 	if p.Ended != nil && p.Ended.How == vm.EndReboot {
 		run.serve(nil, "vm.reboot")
 	}

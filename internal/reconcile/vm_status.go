@@ -84,7 +84,9 @@ func (r *vmRun) next(seen vm.Seen) vm.PowerStatus {
 	st.Process, st.Pending, st.PendingWhy, st.Reason = r.process(seen), nil, nil, ""
 	if st.Process == nil {
 		st.Accelerator = ""
-		r.without(&st)
+		if st.Reason = r.plan.Held; st.Reason == "" {
+			r.without(&st)
+		}
 	} else {
 		st.Pending, st.PendingWhy = r.pending(seen, *st.Process, st.Pinned)
 	}

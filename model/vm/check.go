@@ -36,6 +36,7 @@ func Check(d Definition) []Problem {
 	c.scalars(d.Spec)
 	c.cpu(d.Spec)
 	c.boot(d.Spec)
+	c.startup(d)
 	c.disks(d.Disks)
 	c.nics(d.NICs)
 	slices.SortStableFunc(c.found, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
@@ -112,6 +113,28 @@ func (c *check) boot(s Spec) {
 	}
 	if strings.ContainsFunc(s.Boot.Cmdline, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		c.say("boot.cmdline", "", "has a control character")
+	}
+}
+
+func (c *check) startup(d Definition) {
+	if d.Startup == nil {
+		return
+	}
+	s := *d.Startup
+	c.between("startup.order", s.Order, 1, MaxOrder)
+	c.between("startup.delay", s.Delay, 1, MaxDelay)
+	if len(s.After) > MaxAfter {
+		c.say("startup.after", "", "%d VMs are more than %d", len(s.After), MaxAfter)
+	}
+	for i, name := range s.After {
+		path := fmt.Sprintf("startup.after[%d]", i)
+		c.err(path, model.CheckName("vm name", name))
+		if name == d.Name {
+			c.say(path, "leave it out", "no VM starts after itself")
+		}
+		if slices.Contains(s.After[:i], name) {
+			c.say(path, "leave one out", "%s is named twice", name)
+		}
 	}
 }
 

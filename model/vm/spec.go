@@ -7,6 +7,7 @@ package vm
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/hyper-nixos/hyper-nixos/model"
 )
@@ -79,14 +80,22 @@ type Spec struct {
 
 	NestedVirtualization bool `json:"nestedVirtualization,omitempty"` // the guest may run VMs; the feature of that name must be on
 
-	Serial    *bool `json:"serial,omitempty"`    // a serial console; on when absent
-	RNG       *bool `json:"rng,omitempty"`       // a virtio random number generator; on when absent
-	Autostart bool  `json:"autostart,omitempty"` // start again after a host reboot, if it was on
+	Serial    *bool    `json:"serial,omitempty"`    // a serial console; on when absent
+	RNG       *bool    `json:"rng,omitempty"`       // a virtio random number generator; on when absent
+	Autostart bool     `json:"autostart,omitempty"` // start again after a host reboot, if it was on
+	Startup   *Startup `json:"startup,omitempty"`   // its place among those that start again, and in reverse among those that stop with the host
 
 	StopTimeout int        `json:"stopTimeout,omitempty"` // seconds a guest gets to power itself off
 	OnPowerOff  Afterwards `json:"onPowerOff,omitempty"`  // stop | restart, when the guest powers itself off
 	OnReboot    Afterwards `json:"onReboot,omitempty"`    // restart | stop, when the guest resets itself; restart keeps the process
 	OnCrash     Afterwards `json:"onCrash,omitempty"`     // stop | restart | preserve, when it panics, or QEMU dies
+}
+
+// Startup is a VM's place among those that start with their host.
+type Startup struct {
+	Order int      `json:"order,omitempty"` // lower first; those without one come last
+	Delay int      `json:"delay,omitempty"` // seconds that those after it wait once it runs
+	After []string `json:"after,omitempty"` // VMs of the same project that run before it starts
 }
 
 // Boot names the files of a direct kernel boot, by their names in the store of boot files.
@@ -126,6 +135,9 @@ const (
 	MaxNICs       = 8
 	MaxCmdline    = 2047 // x86 COMMAND_LINE_SIZE less its NUL
 	MaxStopSecond = 86400
+	MaxOrder      = 9999
+	MaxDelay      = 3600
+	MaxAfter      = 32
 )
 
 // Defaults, each used where the spec is silent.
@@ -138,6 +150,9 @@ const (
 // Clone returns a deep copy.
 func (s Spec) Clone() Spec {
 	s.Disks, s.NICs = maps.Clone(s.Disks), maps.Clone(s.NICs)
+	if s.Startup = clone(s.Startup); s.Startup != nil {
+		s.Startup.After = slices.Clone(s.Startup.After)
+	}
 	s.Boot, s.Serial, s.RNG = clone(s.Boot), clone(s.Serial), clone(s.RNG)
 	s.CPU = s.CPU.clone()
 	return s

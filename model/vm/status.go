@@ -122,6 +122,7 @@ type StopAsked struct {
 	PowerGeneration int64     `json:"powerGeneration"`
 	Deadline        time.Time `json:"deadline"`
 	Again           time.Time `json:"again"`            // when its power button is pressed once more
+	Host            bool      `json:"host,omitempty"`   // its host is to be shut down
 	Reboot          bool      `json:"reboot,omitempty"` // once it has, it is started again
 }
 
@@ -148,15 +149,16 @@ type End string
 
 // The ends.
 const (
-	EndStopped    End = "stopped"     // by our wish
-	EndKilled     End = "killed"      // by our wish, without asking the guest
-	EndGuest      End = "guest"       // the guest powered itself off
-	EndPanic      End = "panic"       // the guest's kernel panicked
-	EndReset      End = "guest-reset" // the guest reset itself, and its spec does not let it go on
-	EndWatchdog   End = "watchdog"    // its watchdog expired and paused it
-	EndQEMU       End = "qemu"        // QEMU died or was killed by somebody else
-	EndHostReboot End = "host-reboot" // the host went down with it
-	EndReboot     End = "reboot"      // by our wish, to be started again at once
+	EndStopped    End = "stopped"       // by our wish
+	EndKilled     End = "killed"        // by our wish, without asking the guest
+	EndGuest      End = "guest"         // the guest powered itself off
+	EndPanic      End = "panic"         // the guest's kernel panicked
+	EndReset      End = "guest-reset"   // the guest reset itself, and its spec does not let it go on
+	EndWatchdog   End = "watchdog"      // its watchdog expired and paused it
+	EndQEMU       End = "qemu"          // QEMU died or was killed by somebody else
+	EndHostReboot End = "host-reboot"   // the host went down with it
+	EndHostDown   End = "host-shutdown" // by hv host stop-vms, before the host went down
+	EndReboot     End = "reboot"        // by our wish, to be started again at once
 )
 
 // Crash reports whether e is an end that neither its owner nor its guest wished for.
@@ -167,8 +169,10 @@ type Ended struct {
 	How             End       `json:"how"`
 	Detail          string    `json:"detail,omitempty"` // QEMU's last words, bounded to 2 KiB
 	At              time.Time `json:"at"`
-	PowerGeneration int64     `json:"powerGeneration"` // the wish that this end used up
-	Run             uint64    `json:"run"`             // Process.StartTime of the process that ended
+	PowerGeneration int64     `json:"powerGeneration"`  // the wish that this end used up
+	BootID          string    `json:"bootID,omitempty"` // of the host's run in which it ended with the host
+	Stays           int64     `json:"stays,omitempty"`  // the wish that stands for the host's next boot
+	Run             uint64    `json:"run"`              // Process.StartTime of the process that ended
 }
 
 // Trouble is why the wish is not reached.

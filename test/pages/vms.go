@@ -29,4 +29,7 @@ var vms = Family{"VM", "VMs: what a declaration or a file asks for (001 to 009, 
 	{"HV-VM-042", "a guest is to run VMs itself, and the feature nestedVirtualization is off", "turn it on in the declaration, or take `nestedVirtualization` out of the VM"},
 	{"HV-VM-061", "what was edited has not taken effect while the VM runs, and why: pending restart", "`hv vm stop NAME`, then `hv vm start NAME`; a device that its guest holds is asked for again by itself"},
 	{"HV-VM-070", "its guest was asked to reboot and did not power off in its time; it runs on", "`hv vm reset NAME` does not ask it"},
+	{"HV-VM-071", "VMs are to start after each other, in a circle", "take one of them out of another's `startup.after`"},
+	{"HV-VM-072", "it was started with its host without a VM after which it was to start", "`autostart` for that one too; `hv vm show` says why it did not start"},
+	{"HV-VM-073", "it is not started while the host is being shut down", "`hv operation list` has who stops the VMs"},
 }}

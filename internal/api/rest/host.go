@@ -23,6 +23,11 @@ type applyConfig struct {
 	RawBody []byte `contentType:"application/json"`
 }
 
+type stopVMs struct {
+	Making
+	Body *wire.StopVMs
+}
+
 type auditList struct {
 	Limit  int   `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"records in a page"`
 	Cursor int64 `query:"cursor" minimum:"0" doc:"next of the page before: the number of the last record that was seen"`
@@ -40,6 +45,13 @@ func (s *server) routeHost() {
 	handle(s, action.HostShow, func(ctx context.Context, _ *struct{}) (*oneHost, error) {
 		h, err := s.View.Host(ctx)
 		return &oneHost{h}, err
+	})
+	change(s, action.HostStopVMs, func(ctx context.Context, in *stopVMs) (action.Result, error) {
+		var opt wire.StopVMs
+		if in.Body != nil {
+			opt = *in.Body
+		}
+		return s.Actions.StopVMs(ctx, in.call(ctx), opt)
 	})
 	handle(s, action.FeatureList, func(ctx context.Context, in *featureList) (*allFeatures, error) {
 		f, err := s.View.Features(ctx, in.Set, in.MaxRisk)

@@ -47,6 +47,7 @@ type StorageActions interface {
 
 // HostActions change what is one a host.
 type HostActions interface {
+	StopVMs(ctx context.Context, call action.Call, opt wire.StopVMs) (action.Result, error)
 	ApplyConfig(ctx context.Context, call action.Call, encoded []byte) (action.Result, error)
 	CancelOperation(ctx context.Context, call action.Call, id string) (action.Result, error)
 }

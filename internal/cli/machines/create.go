@@ -80,6 +80,7 @@ type definition struct {
 	kernel, initrd, cmdline  string
 	disks, nics, labels      []string
 	start                    bool
+	startup                  vm.Startup
 	machine, accel, describe string
 	hardware                 hardware
 }
@@ -87,7 +88,7 @@ type definition struct {
 // shaping are the flags that describe a VM: with a file there is nothing for them to do.
 var shaping = append([]string{
 	"cpus", "memory", "disk", "nic", "kernel", "initrd", "cmdline", "machine", "accelerator", "label", "description", "autostart",
-	"on-power-off", "on-reboot", "on-crash",
+	"start-order", "start-delay", "start-after", "on-power-off", "on-reboot", "on-crash",
 }, hardwareFlags...)
 
 func (f *definition) bind(s *session.Session, cmd *cobra.Command) {
@@ -106,6 +107,9 @@ func (f *definition) bind(s *session.Session, cmd *cobra.Command) {
 	fl.StringArrayVar(&f.labels, "label", nil, "a label: KEY=VALUE")
 	fl.StringVar(&f.describe, "description", "", "a description")
 	fl.BoolVar(&f.spec.Autostart, "autostart", false, "start again after a host reboot, if it was on")
+	fl.IntVar(&f.startup.Order, "start-order", 0, "with autostart: lower ones start first, and stop last")
+	fl.IntVar(&f.startup.Delay, "start-delay", 0, "with autostart: seconds that those after it wait once it runs")
+	fl.StringSliceVar(&f.startup.After, "start-after", nil, "with autostart: VMs that run before it starts")
 	fl.StringVar((*string)(&f.spec.OnPowerOff), "on-power-off", "", "when the guest powers itself off: stop or restart (stop when absent)")
 	fl.StringVar((*string)(&f.spec.OnReboot), "on-reboot", "", "when the guest resets itself: restart or stop (restart when absent)")
 	fl.StringVar((*string)(&f.spec.OnCrash), "on-crash", "", "when it panics or QEMU dies: stop, restart or preserve (stop when absent)")
@@ -117,11 +121,14 @@ func (f *definition) bind(s *session.Session, cmd *cobra.Command) {
 	session.Values(cmd, "memory", "512MiB", "1GiB", "2GiB", "4GiB")
 	session.Values(cmd, "nic", vm.UserNetwork)
 	session.Values(cmd, "machine", "q35", "pc", "virt")
+	session.Values(cmd, "start-order", "1", "10", "100")
+	session.Values(cmd, "start-delay", "10", "30", "60")
 	session.Values(cmd, "on-power-off", string(vm.AfterStop), string(vm.AfterRestart))
 	session.Values(cmd, "on-reboot", string(vm.AfterRestart), string(vm.AfterStop))
 	session.Values(cmd, "on-crash", string(vm.AfterStop), string(vm.AfterRestart), string(vm.AfterPreserve))
 	session.Values(cmd, "accelerator", string(vm.Auto), string(vm.KVM), string(vm.TCG))
 	s.LiveFlag(cmd, "disk", s.Volumes)
+	s.LiveFlag(cmd, "start-after", s.VMs)
 	s.LiveFlag(cmd, "kernel", s.BootFiles)
 	s.LiveFlag(cmd, "initrd", s.BootFiles)
 }
@@ -152,6 +159,9 @@ func (f *definition) definitions(ctx context.Context, s *session.Session, args [
 // described is the VM that the flags describe. Whether it makes sense is for the daemon to say, all at once.
 func (f *definition) described(name string) (vm.Definition, error) {
 	def := vm.Definition{Name: name, Spec: f.spec}
+	if s := f.startup; s.Order != 0 || s.Delay != 0 || len(s.After) > 0 {
+		def.Startup = &s
+	}
 	if f.memory != "" {
 		b, err := model.ParseBytes(f.memory)
 		if err != nil {
