@@ -32,6 +32,15 @@ func (c *Client) EditVM(ctx context.Context, ref model.Ref, patch json.RawMessag
 	return c.mutate(ctx, vmRequest(http.MethodPatch, ref).raw("application/merge-patch+json", patch), ch)
 }
 
+// RenameVM gives a VM another name.
+func (c *Client) RenameVM(ctx context.Context, ref model.Ref, name string, ch Change) (Result, error) {
+	r, err := vmRequest(http.MethodPost, ref, "actions", "rename").json(wire.Rename{Name: name})
+	if err != nil {
+		return Result{}, err
+	}
+	return c.mutate(ctx, r, ch)
+}
+
 // DeleteVM wishes a VM away; of opt, Force and Volumes are read.
 func (c *Client) DeleteVM(ctx context.Context, ref model.Ref, opt wire.VerbOptions, ch Change) (Result, error) {
 	r := vmRequest(http.MethodDelete, ref)

@@ -67,6 +67,11 @@ type VMSummary struct {
 	Pending []string          `json:"pending,omitempty"` // JSON paths of what takes effect at the next start only
 }
 
+// Rename is the body of a rename.
+type Rename struct {
+	Name string `json:"name"` // the new one
+}
+
 // VM is one VM in full.
 type VM struct {
 	Kind      string         `json:"kind"` // "vm"

@@ -192,6 +192,10 @@ func (a *Actions) editVM(ctx context.Context, call Call, ref model.Ref, edit fun
 			c.diff = append(c.diff, wire.Change{Path: path, Kind: "changed"})
 			c.step("change %s of vm %s", path, o.Name)
 		}
+		if !maps.Equal(o.Labels, next.Labels) {
+			c.diff = append(c.diff, wire.Change{Path: "labels", Kind: "changed"})
+			c.step("change the labels of vm %s", o.Name)
+		}
 		if err := a.claim(ctx, c, o, next); err != nil {
 			return err
 		}

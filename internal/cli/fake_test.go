@@ -95,6 +95,8 @@ func (f *fake) routes() http.Handler {
 	on("POST "+project+"/vms", f.createVM)
 	on("GET "+project+"/vms/{name}", func(w http.ResponseWriter, r *http.Request) { show(f, w, r, f.vms, "vm") })
 	on("DELETE "+project+"/vms/{name}", f.deleteVM)
+	on("PATCH "+project+"/vms/{name}", f.editVM)
+	on("POST "+project+"/vms/{name}/actions/rename", f.rename)
 	on("POST "+project+"/vms/{name}/actions/{verb}", f.power)
 	on("GET "+project+"/vms/{name}/console", f.connect)
 	on("GET "+project+"/vms/{name}/logs/{log}", f.log)
@@ -177,11 +179,14 @@ func sorted[T any](m map[string]T) []string {
 func (f *fake) vmItems(r *http.Request) []any {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	key, value, chosen := strings.Cut(r.URL.Query().Get("selector"), "=")
+	sel, err := model.ParseSelector(r.URL.Query().Get("selector"))
+	if err != nil {
+		panic(err)
+	}
 	var all []any
 	for _, name := range sorted(f.vms) {
 		v := f.vms[name]
-		if !strings.Contains(name, r.URL.Query().Get("filter")) || chosen && v.Metadata.Labels[key] != value {
+		if !strings.Contains(name, r.URL.Query().Get("filter")) || !sel.Matches(v.Metadata.Labels) {
 			continue
 		}
 		all = append(all, wire.VMSummary{

@@ -55,6 +55,7 @@ type Engine struct {
 
 	mu     sync.Mutex
 	names  map[string]model.Ref // UUID → VM
+	alones map[string]*named    // by UUID
 	power  map[operation.Target]*vm.PowerStatus
 	tries  map[operation.Target]int
 	boot   *plan.Order                    // of the VMs that start because their host did
@@ -78,7 +79,7 @@ func New(c Config) *Engine {
 	}
 	e := &Engine{
 		Config: c, queue: newQueue[operation.Target](), writer: newWriter(c.Store, c.Log),
-		names: map[string]model.Ref{}, power: map[operation.Target]*vm.PowerStatus{}, tries: map[operation.Target]int{},
+		names: map[string]model.Ref{}, alones: map[string]*named{}, power: map[operation.Target]*vm.PowerStatus{}, tries: map[operation.Target]int{},
 		resets: map[operation.Target]vm.Resets{},
 	}
 	e.ops = newOps(e.writer, c)

@@ -24,15 +24,15 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) (err error
 	orphans := e.ops.all(t) // asked before: those that come later have an object
 	obj, kv, err := store.Get[vm.Object](ctx, e.Store, specKey(t))
 	if missing(err) {
-		e.mu.Lock()
-		delete(e.power, t)
-		delete(e.resets, t)
-		e.mu.Unlock()
-		e.retire(ctx, t, orphans)
-		return nil
+		return e.absent(ctx, t, orphans)
 	}
 	if err != nil {
 		return err
+	}
+	done, waited := e.alone(t, obj.Spec.UUID)
+	defer done()
+	if waited {
+		return e.again(t)
 	}
 	e.retire(ctx, t, others(orphans, obj.UID))
 	last, err := e.lastPower(ctx, t)

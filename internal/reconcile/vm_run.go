@@ -246,6 +246,7 @@ func (r *vmRun) remove(ctx context.Context, revision int64) error {
 	r.mu.Lock()
 	delete(r.power, r.target)
 	delete(r.names, o.Spec.UUID)
+	delete(r.alones, o.Spec.UUID)
 	r.mu.Unlock()
 	r.ops.end(ctx, r.due, operation.Done, nil)
 	return nil

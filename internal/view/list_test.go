@@ -69,18 +69,6 @@ func TestAListIsChosenByLabelsAndNames(t *testing.T) {
 	}
 }
 
-func FuzzSelector(f *testing.F) {
-	for _, seed := range []string{"a=b", "a!=b,c", "==", ",,", "a=b=c", "!="} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(_ *testing.T, s string) {
-		sel, err := parseSelector(s)
-		if err == nil {
-			sel.matches(map[string]string{"a": "b"})
-		}
-	})
-}
-
 // Walking all pages gives exactly all that is wanted, each once, in order.
 func TestTheWalkThroughAllPagesMissesNothingAndRepeatsNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -99,9 +87,9 @@ func TestTheWalkThroughAllPagesMissesNothingAndRepeatsNothing(t *testing.T) {
 			Selector: rapid.SampledFrom([]string{"", "k=x", "k!=x"}).Draw(t, "selector"),
 		}
 		prefix := rapid.SampledFrom([]string{"", "a/", "ab/", "c/"}).Draw(t, "prefix")
-		sel, _ := parseSelector(opt.Selector)
+		sel, _ := model.ParseSelector(opt.Selector)
 		for key, r := range tab.rows {
-			if strings.HasPrefix(key, prefix) && strings.Contains(r.name, opt.Filter) && sel.matches(r.labels) {
+			if strings.HasPrefix(key, prefix) && strings.Contains(r.name, opt.Filter) && sel.Matches(r.labels) {
 				want[key] = true
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
@@ -44,7 +45,7 @@ func (t *table) drop(key string) {
 // page returns the rows whose keys begin with prefix and that opt wants. Total counts them on all
 // pages, which costs a look at each only where there is a selector or a filter.
 func (t *table) page(prefix string, opt ListOptions) (wire.Page, error) {
-	sel, err := parseSelector(opt.Selector)
+	sel, err := model.ParseSelector(opt.Selector)
 	if err != nil {
 		return wire.Page{}, err
 	}
@@ -54,7 +55,7 @@ func (t *table) page(prefix string, opt ListOptions) (wire.Page, error) {
 	}
 	var wanted []string
 	for _, key := range keys {
-		if r := t.rows[key]; strings.Contains(r.name, opt.Filter) && sel.matches(r.labels) {
+		if r := t.rows[key]; strings.Contains(r.name, opt.Filter) && sel.Matches(r.labels) {
 			wanted = append(wanted, key)
 		}
 	}

@@ -28,6 +28,12 @@ type editVM struct {
 	RawBody []byte `contentType:"application/merge-patch+json"`
 }
 
+type renameVM struct {
+	Named
+	Changing
+	Body wire.Rename
+}
+
 type deleteVM struct {
 	Named
 	Changing
@@ -68,6 +74,13 @@ func (s *server) routeVMs() {
 		return s.Actions.EditVM(ctx, call, in.ref(), in.RawBody)
 	}, unchecked)
 	s.describeBody(action.VMEdit, "a merge patch (RFC 7386) of the VM's definition", "application/merge-patch+json", schemaOf[vm.Definition](s))
+	change(s, action.VMRename, func(ctx context.Context, in *renameVM) (action.Result, error) {
+		call, err := in.call(ctx)
+		if err != nil {
+			return action.Result{}, err
+		}
+		return s.Actions.RenameVM(ctx, call, in.ref(), in.Body.Name)
+	})
 	change(s, action.VMDelete, func(ctx context.Context, in *deleteVM) (action.Result, error) {
 		call, err := in.call(ctx)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/hyper-nixos/hyper-nixos/client"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/follow"
@@ -46,16 +47,32 @@ func Run(ctx context.Context, s *session.Session, all ...Change) error {
 	if s.DryRun {
 		return preview(ctx, s, c, all)
 	}
-	results := make([]outcome, len(all))
-	for i, one := range all {
-		results[i] = ask(ctx, c, one)
-	}
+	results := askAll(ctx, c, all)
 	if !s.NoWait {
 		for i := range results {
 			results[i].wait(ctx, s, c)
 		}
 	}
 	return tell(s, results)
+}
+
+// atOnce is how many changes are asked for at once: as many as the daemon commits together.
+const atOnce = 8
+
+// askAll asks for all changes, some at once, and returns their outcomes in the order of all.
+func askAll(ctx context.Context, c *client.Client, all []Change) []outcome {
+	results := make([]outcome, len(all))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for i, one := range all {
+		slots <- struct{}{}
+		wg.Go(func() {
+			results[i] = ask(ctx, c, one)
+			<-slots
+		})
+	}
+	wg.Wait()
+	return results
 }
 
 func ask(ctx context.Context, c *client.Client, one Change) outcome {
@@ -91,41 +108,22 @@ func (o *outcome) wait(ctx context.Context, s *session.Session, c *client.Client
 
 // tell prints what became of each change: results where results go, errors where errors go.
 func tell(s *session.Session, results []outcome) error {
-	var ops []*operation.Operation
-	worst := report.Done
-	for _, r := range results {
+	if len(results) > 1 {
+		return tellMany(s, results)
+	}
+	r := results[0]
+	switch {
+	case s.Output.ForPrograms():
 		if r.err == nil || follow.WentOn(r.err) {
-			ops = append(ops, r.op)
+			if err := s.Output.Value(s.Out, r.op); err != nil {
+				return err
+			}
 		}
-		if r.err == nil && !s.Output.ForPrograms() {
-			s.Findings(r.op.Findings)
-			fmt.Fprintln(s.Out, r.line(s))
-		}
-		if r.err != nil && len(results) > 1 {
-			s.Fail(r.err)
-		}
-		worst = report.Worst(worst, report.CodeOf(r.err))
+	case r.err == nil:
+		s.Findings(r.op.Findings)
+		fmt.Fprintln(s.Out, r.line(s))
 	}
-	if err := printAll(s, ops, len(results) > 1); err != nil {
-		return err
-	}
-	if len(results) == 1 {
-		return results[0].err
-	}
-	return report.Told(worst)
-}
-
-func printAll(s *session.Session, ops []*operation.Operation, many bool) error {
-	if !s.Output.ForPrograms() || len(ops) == 0 && !many {
-		return nil
-	}
-	if !many {
-		return s.Output.Value(s.Out, ops[0])
-	}
-	if ops == nil {
-		ops = []*operation.Operation{}
-	}
-	return s.Output.Value(s.Out, ops)
+	return r.err
 }
 
 func (o outcome) line(s *session.Session) string {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/client"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/console"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/editor"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
@@ -23,7 +24,7 @@ func Command(s *session.Session) *cobra.Command {
 		Long:    "Creates, runs and looks at VMs.",
 		Example: "  hv vm create -f examples/first-vm.nix\n  hv vm start first\n  hv vm console first",
 	}
-	cmd.AddCommand(create(s), remove(s), list(s), show(s), console.Command(s), logs(s), wait(s))
+	cmd.AddCommand(create(s), remove(s), list(s), show(s), console.Command(s), logs(s), wait(s), label(s), rename(s), editor.Command(s, chosen))
 	for _, v := range verbs {
 		cmd.AddCommand(power(s, v))
 	}
@@ -45,7 +46,7 @@ func listing(s *session.Session, c *client.Client) session.Listing[wire.VMSummar
 
 // chosen are the VMs that the arguments name or -l chooses.
 func chosen(ctx context.Context, s *session.Session, args []string) ([]string, error) {
-	if s.Selector == "" {
+	if s.Selector == "" && !s.All {
 		return args, nil
 	}
 	c, err := s.Client()
@@ -60,7 +61,7 @@ func chosen(ctx context.Context, s *session.Session, args []string) ([]string, e
 	for _, v := range all.Items {
 		names = append(names, v.Name)
 	}
-	if len(names) == 0 {
+	if len(names) == 0 && s.Selector != "" {
 		s.Notice("no vm has labels that match %s", s.Selector)
 	}
 	return names, nil

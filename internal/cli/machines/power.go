@@ -63,7 +63,7 @@ func power(s *session.Session, v verb) *cobra.Command {
 		},
 	}
 	s.Mutates(cmd)
-	s.Selects(cmd)
+	s.SelectsAll(cmd)
 	if v.Verb == vm.VerbStop {
 		cmd.Flags().BoolVar(&force, "force", false, "do not ask the guest")
 	}

@@ -18,14 +18,17 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
-// deleted is what can be waited for beside a state.
-const deleted = "deleted"
+// What can be waited for beside a state.
+const (
+	deleted     = "deleted"
+	pendingNone = "pending-none" // all that was edited has taken effect
+)
 
 // goals are what can be waited for.
 func goals() []string {
 	return []string{
 		string(vm.StateRunning), string(vm.StateOff), string(vm.StatePaused), string(vm.StatePrelaunch), string(vm.StateShutdown),
-		string(vm.StateCrashed), deleted,
+		string(vm.StateCrashed), deleted, pendingNone,
 	}
 }
 
@@ -36,7 +39,9 @@ func wait(s *session.Session) *cobra.Command {
 		Short: "Wait until VMs are in a state",
 		Long: `Waits until VMs are in a state: ` + strings.Join(goals(), ", ") + `.
 
-It changes nothing. With --timeout it gives up after that time and exits with 5.`,
+pending-none is true when all that was edited has taken effect: nothing of the VM is pending restart.
+
+It follows what happens and polls nothing, and it changes nothing. With --timeout it gives up after that time and exits with 5.`,
 		Example:           "  hv vm wait first --for running --timeout 1m\n  hv vm wait first --for deleted",
 		Args:              s.Some("vm"),
 		ValidArgsFunction: s.Live(0, s.VMs),
@@ -67,7 +72,7 @@ It changes nothing. With --timeout it gives up after that time and exits with 5.
 	}
 	cmd.Flags().StringVar(&goal, "for", string(vm.StateRunning), "what to wait for: "+strings.Join(goals(), ", "))
 	session.Values(cmd, "for", goals()...)
-	s.Selects(cmd)
+	s.SelectsAll(cmd)
 	return cmd
 }
 
@@ -77,7 +82,7 @@ func waitFor(ctx context.Context, s *session.Session, c *client.Client, name, go
 	if err != nil {
 		return err
 	}
-	state, err := stateOf(ctx, s, c, name)
+	state, err := stateOf(ctx, s, c, name, goal)
 	if err != nil {
 		return err
 	}
@@ -99,7 +104,7 @@ func waitFor(ctx context.Context, s *session.Session, c *client.Client, name, go
 		if ev.Subject != opt.Subject {
 			continue // a VM whose name begins the same
 		}
-		now, err := stateOf(ctx, s, c, name)
+		now, err := stateOf(ctx, s, c, name, goal)
 		if err != nil {
 			return gaveUp(err, name, state, goal)
 		}
@@ -114,8 +119,8 @@ func waitFor(ctx context.Context, s *session.Session, c *client.Client, name, go
 	return nil
 }
 
-// stateOf is the state of a VM, or that it is deleted.
-func stateOf(ctx context.Context, s *session.Session, c *client.Client, name string) (string, error) {
+// stateOf is the state of a VM, or that it is deleted, or that nothing of it is pending where that is the goal.
+func stateOf(ctx context.Context, s *session.Session, c *client.Client, name, goal string) (string, error) {
 	v, err := c.VM(ctx, s.Ref(name))
 	switch {
 	case errors.Is(err, fault.NotFound):
@@ -124,6 +129,8 @@ func stateOf(ctx context.Context, s *session.Session, c *client.Client, name str
 		return "", err
 	case v.Status.Power == nil:
 		return string(vm.StateOff), nil
+	case goal == pendingNone && v.Status.Power.ObservedGeneration >= v.Metadata.Generation && len(v.Status.Power.Pending) == 0:
+		return pendingNone, nil
 	}
 	return string(v.Status.Power.State), nil
 }

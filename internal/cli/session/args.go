@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
+	"github.com/hyper-nixos/hyper-nixos/model"
 )
 
 // Exactly wants one argument for each of names, which is how the usage calls them.
@@ -25,14 +26,31 @@ func Exactly(names ...string) cobra.PositionalArgs {
 // Some wants at least one name, or a selector instead.
 func (s *Session) Some(noun string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		switch {
-		case len(args) == 0 && s.Selector == "":
-			return misused(cmd, "name a %s, or choose with -l", noun)
-		case len(args) > 0 && s.Selector != "":
-			return misused(cmd, "name %ss, or choose with -l: not both", noun)
-		}
-		return nil
+		return s.some(cmd, noun, len(args))
 	}
+}
+
+// some wants one way of choosing.
+func (s *Session) some(cmd *cobra.Command, noun string, names int) error {
+	how, ways := "-l", 0
+	if cmd.Flags().Lookup("all") != nil {
+		how = "-l or --all"
+	}
+	for _, way := range []bool{names > 0, s.Selector != "", s.All} {
+		if way {
+			ways++
+		}
+	}
+	switch {
+	case ways == 0:
+		return misused(cmd, "name a %s, or choose with %s", noun, how)
+	case ways > 1:
+		return misused(cmd, "name %ss, or choose with %s: not both", noun, how)
+	}
+	if _, err := model.ParseSelector(s.Selector); err != nil {
+		return report.Usage("-l 'tier=web,env!=test,zone in (a,b)'", "-l: %v", err)
+	}
+	return nil
 }
 
 func misused(cmd *cobra.Command, format string, args ...any) error {

@@ -24,6 +24,7 @@ type Flags struct {
 	Quiet    bool
 	Verbose  bool
 	Selector string
+	All      bool
 	DryRun   bool
 	Yes      bool
 	NoWait   bool
@@ -62,7 +63,13 @@ func (s *Session) Asks(cmd *cobra.Command) {
 
 // Selects gives cmd the flag that chooses by labels.
 func (s *Session) Selects(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&s.Selector, "selector", "l", "", "choose by labels: tier=web,env!=test,beta")
+	cmd.Flags().StringVarP(&s.Selector, "selector", "l", "", "choose by labels: tier=web,env!=test,zone in (a,b),beta,!old")
+}
+
+// SelectsAll is Selects for a command that may be given everything there is.
+func (s *Session) SelectsAll(cmd *cobra.Command) {
+	s.Selects(cmd)
+	cmd.Flags().BoolVar(&s.All, "all", false, "all of the project")
 }
 
 // Check refuses values that the flags do not have. It is called once they are read.
