@@ -24,7 +24,7 @@ import (
 var Member = action.Call{Actor: operation.Actor{UID: 1000, Name: "ann", Via: "socket"}}
 
 // patience is when a test that waits for something gives up: no promise, just an end.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // Ref names a VM or a volume of the default project.
 func Ref(name string) model.Ref { return model.Ref{Project: model.DefaultProject, Name: name} }
