@@ -126,16 +126,22 @@ func TestTheLimitsOfAVMHold(t *testing.T) {
 
 	// Somebody in the group who wants more than there is gets it from nobody else: he is stopped.
 	inGroup := func(script string) (string, error) {
-		shell := exec.CommandContext(t.Context(), "dash", "-c", "echo $$ >"+dir+"/cgroup.procs || exit 99; "+script)
-		wait, err := shell.StdinPipe() // who reads from it waits until the test closes it
+		// A file: the end of a pipe would come with the last of the children.
+		said, err := os.CreateTemp(t.TempDir(), "said")
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer wait.Close()
-		out, err := shell.CombinedOutput()
-		return string(out), err
+		defer said.Close()
+		shell := exec.CommandContext(t.Context(), "dash", "-c", "echo $$ >"+dir+"/cgroup.procs || exit 99; "+script)
+		shell.Stdout, shell.Stderr = said, said
+		// Who reads from it waits until the shell has ended.
+		if _, err := shell.StdinPipe(); err != nil {
+			t.Fatal(err)
+		}
+		err = shell.Run()
+		return read(t, said.Name()), err
 	}
-	out, err := inGroup(fmt.Sprintf("exec 3<&0; for i in $(seq %d); do read x <&3 >/dev/null 2>&1 & done", pids+10))
+	out, err := inGroup(fmt.Sprintf("exec 3<&0; for i in $(seq %d); do read x <&3 & done", pids+10))
 	if !strings.Contains(out, "Cannot fork") {
 		t.Errorf("%d processes can be started in a group that may have %d: %v\n%.300s", pids+10, pids, err, out)
 	}
