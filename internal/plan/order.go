@@ -45,7 +45,7 @@ type ordered struct {
 func NewOrder(members []Member) *Order {
 	o := &Order{members: map[model.Ref]*ordered{}}
 	for _, m := range members {
-		x := &ordered{Member: m, rank: cmp.Or(m.Startup.Order, unordered)}
+		x := &ordered{Member: m, rank: cmp.Or(m.Order, unordered)}
 		o.members[m.Ref] = x
 		o.ranked = append(o.ranked, x)
 	}
@@ -61,7 +61,7 @@ func NewOrder(members []Member) *Order {
 	}
 	for _, x := range o.ranked {
 		for need := range x.needs {
-			o.members[need].rank = min(o.members[need].rank, cmp.Or(x.Startup.Order, unordered))
+			o.members[need].rank = min(o.members[need].rank, cmp.Or(x.Order, unordered))
 		}
 	}
 	slices.SortFunc(o.ranked, func(a, b *ordered) int {
@@ -168,7 +168,7 @@ func (o *Order) Stop(ref model.Ref) string {
 			break
 		}
 		if y != x && !y.settled && o.before(x, y) {
-			return y.Ref.String()
+			return y.String()
 		}
 	}
 	return ""

@@ -181,7 +181,8 @@ func gone(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 		return p, nil
 	}
 	start, findings, err := startVM(in)
-	p.Findings = append(findings, missing(in)...)
+	findings = append(findings, missing(in)...)
+	p.Findings = findings
 	if err != nil {
 		return p, err
 	}

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hyper-nixos/hyper-nixos/internal/action"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
@@ -123,7 +122,7 @@ func TestVMsStopWithTheirHostInReverseAndComeBackWithItsNextBoot(t *testing.T) {
 	if _, err := d.Actions.StopVMs(t.Context(), fakehost.Member, wire.StopVMs{}); fault.KindOf(err) != fault.Denied {
 		t.Errorf("a member may: %v", err)
 	}
-	if _, err := d.Actions.PowerVM(t.Context(), fakehost.Member, action.VMStart, fakehost.Ref("idle"), wire.VerbOptions{}); fault.CodeOf(err) != "HV-VM-073" {
+	if err := d.Refused("start", "idle"); fault.CodeOf(err) != "HV-VM-073" {
 		t.Errorf("a start meanwhile: %v", err)
 	}
 	d.State("deaf", vm.StateStopping)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -130,4 +131,31 @@ func TestAGuestThatPanicsIsStoppedRestartedOrPreservedAsItsSpecSays(t *testing.T
 			t.Errorf("it ended as %+v", p.Ended)
 		}
 	}
+}
+
+func TestEveryVMStopsBeforeTheHostAndNothingComesBackInThisBoot(t *testing.T) {
+	h := bootable(t)
+	lively(t, h, "db", `autostart = true;`, "")
+	lively(t, h, "web", `autostart = true; startup.after = [ "db" ];`, "")
+	must(t, h, "vm", "create", "-f", file(t, "vm.nix", `{ name = "blank"; memory = "64MiB"; power = "on"; stopTimeout = 2; }`)) // its firmware finds nothing and hears no button
+	if out := must(t, h, "host", "stop-vms", "--dry-run"); strings.Index(out, "stop vm web") > strings.Index(out, "stop vm db") {
+		t.Errorf("the plan stops what is needed first:\n%s", out)
+	}
+	out := must(t, h, "host", "stop-vms", "--timeout", "2m")
+	for _, line := range []string{"stop vm web\n", "stop vm db\n", "stop vm blank: ended, its guest let its time pass\n"} {
+		if !strings.Contains(out, line) {
+			t.Errorf("no line %q:\n%s", line, out)
+		}
+	}
+	db, web := h.WaitState(t.Context(), "db", "off").Status.Power, h.WaitState(t.Context(), "web", "off").Status.Power
+	if db.Ended.How != vm.EndHostDown || web.Ended.How != vm.EndHostDown || db.Ended.At.Before(web.Ended.At) {
+		t.Errorf("web ended as %+v, db, which it needs, as %+v", web.Ended, db.Ended)
+	}
+	if err := h.EndHVD(syscall.SIGTERM); err != nil {
+		t.Errorf("hvd: %v", err)
+	}
+	h.StartHVD()
+	seen(t, h, "db", "its hold", func(p vm.PowerStatus) bool { return strings.Contains(p.Reason, "next boot") })
+	must(t, h, "vm", "start", "db") // a person may
+	h.WaitState(t.Context(), "db", "running")
 }

@@ -62,6 +62,15 @@ func (d *Daemon) Verb(verb, name string, opt ...wire.VerbOptions) operation.Oper
 	return d.shown(res, err)
 }
 
+// Refused is why a verb is not taken; nil where it is.
+func (d *Daemon) Refused(verb, name string) error {
+	d.t.Helper()
+	row, err := action.ByName("vm." + verb)
+	must(d.t, err)
+	_, err = d.Actions.PowerVM(d.t.Context(), Member, row, Ref(name), wire.VerbOptions{})
+	return err
+}
+
 // Delete wishes a VM away.
 func (d *Daemon) Delete(name string, opt ...wire.VerbOptions) operation.Operation {
 	d.t.Helper()
