@@ -16,8 +16,9 @@ import (
 // The oldest QEMU that is used: 7.2 has the stream netdev, on which passt stands.
 const oldestMajor, oldestMinor = 7, 2
 
-// askTime bounds the whole conversation with one QEMU; 0.1 s is usual.
-const askTime = 5 * time.Second
+// askTime bounds the whole conversation with one QEMU; 0.1 s is usual. On a host that is emulated, or busy with more
+// than it has CPUs for, it takes more than 5 s, and "no usable QEMU" would keep VMs from being made.
+const askTime = 20 * time.Second
 
 // QEMU returns what the QEMU at path, which emulates arch, says of itself. It is started without a machine, as
 // whoever we are, in the same sandbox as a VM's, and ended again. One that is absent, does not start or is too old
