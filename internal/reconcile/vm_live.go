@@ -78,7 +78,7 @@ func (r *vmRun) stays(ctx context.Context, s plan.Step, why error) error {
 		return why
 	}
 	r.Log.Info("stays as it is for now", "vm", r.in.Wish.Name, "what", s.Edit.Path, "err", why)
-	again := r.Now().Add(liveAgain)
+	again := r.Steady().Add(liveAgain)
 	r.edit(func(p *vm.Process, _ *vm.Pinned) {
 		setChange(p, vm.Change{Path: s.Edit.Path, Why: s.Name + ": " + why.Error(), Again: again})
 	})
