@@ -70,6 +70,11 @@ func started(t *testing.T, name string) int {
 		t.Fatal(err)
 	}
 	output(t, "hv", "vm", "create", "-f", file)
+	t.Cleanup(func() { // a test that has failed leaves none for those that come after; one that has not, has none
+		for _, args := range [][]string{{"vm", "kill", name}, {"vm", "delete", name, "--yes"}} {
+			_ = exec.Command("hv", args...).Run()
+		}
+	})
 	return settle(t, name, running).Status.Power.Process.PID
 }
 
