@@ -65,7 +65,7 @@ func running(v wire.VM) bool {
 func started(t *testing.T, name string) int {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "vm.nix")
-	text := `{ name = "` + name + `"; cpus = 1; memory = "64MiB"; nics.lan = { }; power = "on"; }`
+	text := `{ name = "` + name + `"; cpus = 1; memory = "64MiB"; nics.lan = { }; power = "on"; stopTimeout = 5; }`
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -204,6 +204,19 @@ func TestAnUpgradeLeavesVMsRunning(t *testing.T) {
 	}
 	output(t, "hv", "vm", "pause", "stays") // it is held, not only seen
 	gone(t, "stays")
+}
+
+func TestStoppingTheGuestsServiceStopsEveryVM(t *testing.T) {
+	pid := started(t, "ends")
+	output(t, "systemctl", "stop", "hv-guests")
+	t.Cleanup(func() { output(t, "systemctl", "start", "hv-guests") })
+	v := settle(t, "ends", func(v wire.VM) bool { return v.Status.Power != nil && v.Status.Power.State == "off" })
+	if _, err := os.Stat(fmt.Sprintf("/proc/%d/exe", pid)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("process %d is left of a VM that is %s: %v", pid, v.Status.Power.State, err)
+	}
+	if result := unit(t, "hv-guests", "Result"); result != "success" {
+		t.Errorf("hv-guests ended as %q:\n%s", result, output(t, "journalctl", "-u", "hv-guests", "-b", "--no-pager"))
+	}
 }
 
 func TestARemovalIsRefusedWhileAVMRunsAndAPurgeLeavesNothing(t *testing.T) {
