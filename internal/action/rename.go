@@ -82,11 +82,11 @@ func (a *Actions) mayRename(ctx context.Context, o vm.Object, name string) error
 func (a *Actions) moveStatus(ctx context.Context, c *change, o, next vm.Object) error {
 	old := store.StatusKey(vmRef(model.Ref{Project: o.Project, Name: o.Name}), "power")
 	st, kv, err := store.Get[vm.PowerStatus](ctx, a.Store, old)
-	if err != nil && fault.KindOf(err) != fault.NotFound {
-		return err
+	if fault.KindOf(err) == fault.NotFound {
+		return nil // it was never looked at
 	}
 	if err != nil {
-		return nil
+		return err
 	}
 	c.require(store.ModRevision(old, kv.ModRevision))
 	c.txn.Then = append(c.txn.Then, store.DeletePrefixOp(store.StatusPrefix(vmRef(model.Ref{Project: o.Project, Name: o.Name}))))

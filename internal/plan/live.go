@@ -94,7 +94,7 @@ func (l *liveEdit) disk(path, name string) {
 	case had && wished && !begun:
 		l.Waits[path] = "a disk that the guest has is not changed under it; detach it, then attach it anew, or restart the VM"
 	default: // wished away, or one that was begun and is another now
-		l.unplug(path, name, "detach disk "+name, machine.DiskUnplug(name, l.slot("disks", name)))
+		l.unplug(path, "detach disk "+name, machine.DiskUnplug(name, l.slot("disks", name)))
 	}
 }
 
@@ -143,7 +143,7 @@ func (l *liveEdit) nic(path, name string) {
 	case wished && (!had || cable == want):
 		l.plugNIC(path, name, want)
 	default:
-		l.unplug(path, name, "detach network card "+name, machine.NICUnplug(name))
+		l.unplug(path, "detach network card "+name, machine.NICUnplug(name))
 	}
 }
 
@@ -192,7 +192,7 @@ func cablesIn(s vm.Spec) vm.Spec {
 }
 
 // unplug needs the guest, which has to let go of the device.
-func (l *liveEdit) unplug(path, name, what string, h qmp.Hotplug) {
+func (l *liveEdit) unplug(path, what string, h qmp.Hotplug) {
 	if l.in.Seen.RunState != "running" {
 		l.Waits[path] = "the guest has to run to let go of it"
 		return

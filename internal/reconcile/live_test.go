@@ -15,9 +15,9 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/test/fakeqemu"
 )
 
-func edit(t *testing.T, d *fakehost.Daemon, name, patch string) operation.Operation {
+func edit(t *testing.T, d *fakehost.Daemon, patch string) operation.Operation {
 	t.Helper()
-	res, err := d.Actions.EditVM(t.Context(), fakehost.Member, fakehost.Ref(name), []byte(patch))
+	res, err := d.Actions.EditVM(t.Context(), fakehost.Member, fakehost.Ref("web"), []byte(patch))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,19 +37,19 @@ func TestADiskComesAndGoesWhileItsVMRuns(t *testing.T) {
 	d.Done(d.Volume("data"))
 	d.Done(d.Create(fakehost.Tiny("web", on)))
 	pid := d.PID("web")
-	op := d.Done(edit(t, d, "web", `{"disks":{"data":{"volume":"data"}}}`))
+	op := d.Done(edit(t, d, `{"disks":{"data":{"volume":"data"}}}`))
 	p := d.Power("web")
 	if steps(op) != "attach disk data (volume data)" || len(op.Findings) > 0 || len(p.Pending) > 0 || len(p.Process.Changes) > 0 ||
 		p.Process.Started.Disks["data"].Volume != "data" || p.Pinned.Slots["disk/data"] != 2 || d.PID("web") != pid {
 		t.Errorf("%q, findings %v, seen %+v, process %+v", steps(op), op.Findings, p, p.Process)
 	}
-	op = d.Done(edit(t, d, "web", `{"disks":null}`))
+	op = d.Done(edit(t, d, `{"disks":null}`))
 	p = d.Power("web")
 	if _, pinned := p.Pinned.Slots["disk/data"]; steps(op) != "detach disk data" || len(p.Process.Started.Disks) > 0 || pinned || len(p.Pending) > 0 {
 		t.Errorf("%q, seen %+v, started %+v", steps(op), p, p.Process.Started)
 	}
 	d.Done(d.Create(fakehost.Tiny("db", withData))) // the volume is free for others
-	d.Done(edit(t, d, "web", `{"cpus":2}`))
+	d.Done(edit(t, d, `{"cpus":2}`))
 	if d.Launches() != 1 {
 		t.Error("it was started anew for an edit")
 	}
@@ -58,16 +58,16 @@ func TestADiskComesAndGoesWhileItsVMRuns(t *testing.T) {
 func TestANetworkCardComesAndGoesAndItsCableIsPulled(t *testing.T) {
 	d := fakehost.New(t).Start()
 	d.Done(d.Create(fakehost.Tiny("web", on)))
-	op := d.Done(edit(t, d, "web", `{"nics":{"lan":{}}}`))
+	op := d.Done(edit(t, d, `{"nics":{"lan":{}}}`))
 	if steps(op) != "attach network card lan" || len(op.Findings) > 0 {
 		t.Errorf("%q %v", steps(op), op.Findings)
 	}
 	d.Until("its passt", func() bool { return len(d.Uplinks()) == 1 && d.Uplinks()[0].Socket == "net-lan" })
-	op = d.Done(edit(t, d, "web", `{"nics":{"lan":{"link":"down"}}}`))
+	op = d.Done(edit(t, d, `{"nics":{"lan":{"link":"down"}}}`))
 	if p := d.Power("web"); steps(op) != "pull the cable of network card lan" || p.Process.Started.NICs["lan"].Link != vm.LinkDown || len(p.Pending) > 0 {
 		t.Errorf("%q %+v", steps(op), p)
 	}
-	op = d.Done(edit(t, d, "web", `{"nics":null}`))
+	op = d.Done(edit(t, d, `{"nics":null}`))
 	if p := d.Power("web"); steps(op) != "detach network card lan" || len(p.Process.Started.NICs) > 0 || len(p.Pending) > 0 {
 		t.Errorf("%q %+v", steps(op), p)
 	}
@@ -79,7 +79,7 @@ func TestWhatAGuestHoldsOnToStaysPendingAndNobodyElseGetsIt(t *testing.T) {
 	d := h.Start()
 	d.Done(d.Volume("data"))
 	d.Done(d.Create(fakehost.Tiny("web", on, withData)))
-	op := d.Done(edit(t, d, "web", `{"disks":null,"cpus":2}`))
+	op := d.Done(edit(t, d, `{"disks":null,"cpus":2}`))
 	p := d.Power("web")
 	if !slices.Equal(p.Pending, []string{"cpus", "disks.root"}) || !strings.Contains(p.PendingWhy["disks.root"], "has not let go") ||
 		!strings.Contains(p.PendingWhy["cpus"], "while the VM runs") || p.Problem != nil {
@@ -115,7 +115,7 @@ func TestADiskWhoseVolumeIsLostIsPendingAndNoFailureOfTheVM(t *testing.T) {
 	d.Done(d.Volume("data"))
 	d.Done(d.Create(fakehost.Tiny("web", on)))
 	d.LoseVolume("data")
-	d.Done(edit(t, d, "web", `{"disks":{"data":{"volume":"data"}}}`))
+	d.Done(edit(t, d, `{"disks":{"data":{"volume":"data"}}}`))
 	if p := d.Power("web"); p.State != vm.StateRunning || !strings.Contains(p.PendingWhy["disks.data"], "attach disk data") {
 		t.Errorf("%+v", p)
 	}

@@ -36,7 +36,8 @@ func tree(def vm.Definition) (map[string]any, error) {
 		return nil, fault.New(fault.Internal, "cannot encode the definition").Because(err)
 	}
 	var m map[string]any
-	return m, json.Unmarshal(text, &m)
+	err = json.Unmarshal(text, &m)
+	return m, err
 }
 
 func difference(before, after map[string]any) map[string]any {
