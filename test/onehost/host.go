@@ -92,11 +92,22 @@ var Programs = sync.OnceValues(func() (string, error) {
 // New starts a host and takes it away, with every VM, when the test ends.
 func New(t testing.TB) *Host {
 	t.Helper()
-	return NewFrom(t, Programs)
+	return begin(t, Programs, "")
 }
 
 // NewFrom starts a host with the programs in a folder.
 func NewFrom(t testing.TB, programs func() (string, error)) *Host {
+	t.Helper()
+	return begin(t, programs, "")
+}
+
+// NewIn starts a host below a folder that the test has made.
+func NewIn(t testing.TB, parent string) *Host {
+	t.Helper()
+	return begin(t, Programs, parent)
+}
+
+func begin(t testing.TB, programs func() (string, error), parent string) *Host {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("a whole host needs root; run: sudo make e2e")
@@ -110,9 +121,10 @@ func NewFrom(t testing.TB, programs func() (string, error)) *Host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parent, err := os.MkdirTemp("/var/tmp", "hv-host")
-	if err != nil {
-		t.Fatal(err)
+	if parent == "" {
+		if parent, err = os.MkdirTemp("/var/tmp", "hv-host"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := os.Chmod(parent, 0o755); err != nil { //nolint:gosec // hvd, who is somebody else, must pass
 		t.Fatal(err)
@@ -155,10 +167,24 @@ func (h *Host) StartHelper() {
 }
 
 // StartHVD starts hvd as its user, without any capability, and waits until the API is served.
-func (h *Host) StartHVD() {
+func (h *Host) StartHVD(args ...string) {
 	h.Helper()
-	h.hvd = h.start(exec.Command("setpriv", fmt.Sprintf("--reuid=%d", UserHVD), fmt.Sprintf("--regid=%d", UserHVD), "--clear-groups", //nolint:noctx // ended by KillHVD
-		"--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--", filepath.Join(h.Bin, "hvd"), "--state", h.State, "--ready-fd", "3"))
+	h.hvd = h.start(h.hvdCommand(append(args, "--ready-fd", "3")...))
+}
+
+// RunHVD starts hvd where it is to end by itself, and returns what it said and its exit code.
+func (h *Host) RunHVD() (said string, code int) {
+	h.Helper()
+	cmd := h.hvdCommand()
+	late := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	defer late.Stop()
+	out, _ := cmd.CombinedOutput() // the code says how it ended
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+func (h *Host) hvdCommand(args ...string) *exec.Cmd {
+	return exec.Command("setpriv", append([]string{fmt.Sprintf("--reuid=%d", UserHVD), fmt.Sprintf("--regid=%d", UserHVD), "--clear-groups", //nolint:noctx // ended by KillHVD
+		"--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--", filepath.Join(h.Bin, "hvd"), "--state", h.State}, args...)...)
 }
 
 func (h *Host) start(cmd *exec.Cmd) *daemon {
