@@ -96,6 +96,8 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.vms.*.cpu.cores":            {doc: "Cores of each socket; as many as cpus asks for when absent.", low: 1, high: vm.MaxCPUs},
 		"hypervisor.vms.*.cpu.threads":          {doc: "Threads of each core; 1 when absent.", low: 1, high: vm.MaxCPUs},
 		"hypervisor.vms.*.nestedVirtualization": {doc: "The guest may run VMs itself. Only where the host's feature nestedVirtualization is on."},
+		"hypervisor.vms.*.watchdog":             {doc: "A timer (i6300esb) that the guest pets once it has armed it; none when absent."},
+		"hypervisor.vms.*.watchdog.onExpiry":    {doc: "What happens to a guest that does not: reset (when absent), poweroff, pause, or none: an event is all.", enum: words(vm.ExpiryReset, vm.ExpiryPowerOff, vm.ExpiryPause, vm.ExpiryNone)},
 		"hypervisor.vms.*.memory":               {doc: "RAM, a multiple of 1MiB; 512MiB when absent.", low: int64(vm.MinMemory), high: int64(vm.MaxMemory)},
 		"hypervisor.vms.*.arch":                 {doc: "The guest's architecture; the host's when absent.", enum: []string{"x86_64", "aarch64"}},
 		"hypervisor.vms.*.machine":              {doc: "The machine's family; q35 on x86_64 and virt on aarch64 when absent. Its version is pinned at first start.", enum: []string{"q35", "pc", "virt"}},

@@ -35,6 +35,7 @@ func Check(d Definition) []Problem {
 	}
 	c.scalars(d.Spec)
 	c.cpu(d.Spec)
+	c.watchdog(d.Watchdog)
 	c.boot(d.Spec)
 	c.startup(d)
 	c.disks(d.Disks)

@@ -92,3 +92,13 @@ func TestWhatEmulationLacksIsNoObjectionWhereItIsHiddenOrKVMRuns(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestAWatchdogResetsUnlessItsOwnerSaysOtherwise(t *testing.T) {
+	got, _ := Effective(Spec{Watchdog: &Watchdog{}}, "x86_64")
+	if got.Watchdog.OnExpiry != ExpiryReset {
+		t.Errorf("%+v", got.Watchdog)
+	}
+	if p := Check(Definition{Name: "a", Spec: Spec{Watchdog: &Watchdog{OnExpiry: "explode"}}}); len(p) != 1 || p[0].Path != "watchdog.onExpiry" {
+		t.Error(p)
+	}
+}

@@ -30,6 +30,9 @@ func Effective(s Spec, arch string) (Spec, []string) {
 	set("onPowerOff", out.OnPowerOff == "", func() { out.OnPowerOff = AfterStop })
 	set("onReboot", out.OnReboot == "", func() { out.OnReboot = AfterRestart })
 	set("onCrash", out.OnCrash == "", func() { out.OnCrash = AfterStop })
+	if out.Watchdog != nil {
+		set("watchdog.onExpiry", out.Watchdog.OnExpiry == "", func() { out.Watchdog.OnExpiry = ExpiryReset })
+	}
 	bootOrder(&out, set)
 	for _, name := range sortedKeys(out.NICs) {
 		nic := out.NICs[name]

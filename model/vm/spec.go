@@ -78,6 +78,8 @@ type Spec struct {
 	Disks map[string]Disk `json:"disks,omitempty"` // by device name, such as "root"
 	NICs  map[string]NIC  `json:"nics,omitempty"`  // by device name, such as "lan"
 
+	Watchdog *Watchdog `json:"watchdog,omitempty"` // none when absent
+
 	NestedVirtualization bool `json:"nestedVirtualization,omitempty"` // the guest may run VMs; the feature of that name must be on
 
 	Serial    *bool    `json:"serial,omitempty"`    // a serial console; on when absent
@@ -154,7 +156,7 @@ func (s Spec) Clone() Spec {
 		s.Startup.After = slices.Clone(s.Startup.After)
 	}
 	s.Boot, s.Serial, s.RNG = clone(s.Boot), clone(s.Serial), clone(s.RNG)
-	s.CPU = s.CPU.clone()
+	s.CPU, s.Watchdog = s.CPU.clone(), clone(s.Watchdog)
 	return s
 }
 

@@ -13,18 +13,20 @@ import (
 
 // hardware is what the flags say of the VM's board and its devices beside disks and network cards.
 type hardware struct {
-	cpu, topology string
-	nested        bool
+	cpu, topology, watchdog string
+	nested                  bool
 }
 
 // hardwareFlags are their names.
-var hardwareFlags = []string{"cpu", "topology", "nested"}
+var hardwareFlags = []string{"cpu", "topology", "nested", "watchdog"}
 
 func (h *hardware) bind(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&h.cpu, "cpu", "", "CPU model and flags: host, max, or a name of QEMU's; ,+FLAG shows one, ,-FLAG hides one")
 	fl.StringVar(&h.topology, "topology", "", "vCPUs as SOCKETSxCORESxTHREADS, such as 1x4x2")
 	fl.BoolVar(&h.nested, "nested", false, "let the guest run VMs; the host's feature nestedVirtualization must be on")
+	fl.StringVar(&h.watchdog, "watchdog", "", "a watchdog, and what happens to a guest that does not pet it: reset, poweroff, pause or none")
+	session.Values(cmd, "watchdog", string(vm.ExpiryReset), string(vm.ExpiryPowerOff), string(vm.ExpiryPause), string(vm.ExpiryNone))
 	session.Values(cmd, "cpu", vm.CPUAuto, vm.CPUHost, vm.CPUMax)
 	session.Values(cmd, "topology", "1x2x1", "1x4x1", "1x4x2", "2x4x1")
 }
@@ -32,6 +34,9 @@ func (h *hardware) bind(cmd *cobra.Command) {
 // describe writes the flags into the spec.
 func (h *hardware) describe(s *vm.Spec) error {
 	s.NestedVirtualization = h.nested
+	if h.watchdog != "" {
+		s.Watchdog = &vm.Watchdog{OnExpiry: vm.Expiry(h.watchdog)}
+	}
 	return h.processor(s)
 }
 

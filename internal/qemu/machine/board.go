@@ -72,6 +72,7 @@ type place struct {
 // is left for a display.
 const (
 	firstPortSlot = 2 // q35, virt: eight root ports a slot
+	lastPortSlot  = 0x1c
 	firstPCISlot  = 3 // pc: one device a slot
 )
 
@@ -80,7 +81,7 @@ func (b board) capacity() int {
 	if b.family == familyPC {
 		return 32 - firstPCISlot
 	}
-	return (30 - firstPortSlot) * 8
+	return (lastPortSlot - firstPortSlot + 1) * 8
 }
 
 // place returns where the device with this slot number, from 1, sits: behind the root port of that number, or

@@ -80,7 +80,7 @@ func lay(in Input) (board, map[string]int, finding.List) {
 	slots := assignSlots(in.Spec, pinned.Slots)
 	for _, device := range slotted(in.Spec) {
 		if slots[device] > b.capacity() {
-			f.say(CodeSlots, "machine", "remove disks or network cards, or use machine q35", "%s finds no free slot: machine %s has %d", device, b.family, b.capacity())
+			f.say(CodeSlots, "machine", "remove devices, or use machine q35", "%s finds no free slot: machine %s has %d", device, b.family, b.capacity())
 		}
 	}
 	return b, slots, f.list

@@ -48,6 +48,7 @@ func machines() map[string]Input {
 		NICs:  map[string]vm.NIC{"lan": {}},
 	})
 	home.BootBytes = 17 * model.MiB
+	home.Spec.Watchdog = &vm.Watchdog{OnExpiry: vm.ExpiryReset}
 
 	kvm := input(vm.Spec{Boot: &vm.Boot{Kernel: "cloud"}})
 	kvm.Accel = vm.KVM
@@ -55,11 +56,14 @@ func machines() map[string]Input {
 	pc := input(vm.Spec{Machine: "pc", Disks: map[string]vm.Disk{
 		"a-cd": {Volume: "installer", ReadOnly: true, BootIndex: 2}, "root": {Volume: "web-root", BootIndex: 1}, "data": {Volume: "web-data"},
 	}, NICs: map[string]vm.NIC{"lan": {MAC: "52:54:00:12:34:56"}}})
+	pc.Spec.Watchdog = &vm.Watchdog{OnExpiry: vm.ExpiryPause}
 	pc.Volumes["root"] = Volume{Format: storage.QCOW2}
 	pc.Volumes["data"] = Volume{Format: storage.QCOW2, ReadOnly: true}
 
 	virt := input(vm.Spec{Arch: "aarch64", Boot: &vm.Boot{Kernel: "arm", Cmdline: "console=ttyAMA0"},
 		Disks: map[string]vm.Disk{"root": {Volume: "web-root"}}, NICs: map[string]vm.NIC{"lan": {}}})
+
+	virt.Spec.Watchdog = &vm.Watchdog{OnExpiry: vm.ExpiryPowerOff}
 
 	bios := input(vm.Spec{Memory: 64 * model.MiB})
 

@@ -126,6 +126,9 @@ func Build(in Input) (Machine, error) {
 	if on(in.Spec.RNG) {
 		parts = append(parts, rng(b.place(slots[rngSlot])))
 	}
+	if w := in.Spec.Watchdog; w != nil {
+		parts = append(parts, watchdog(*w, b.watchdogAt(slots)))
+	}
 	parts = append(parts, panicNotifier(b.family))
 
 	m := assemble(parts)

@@ -50,6 +50,9 @@ func slotted(s vm.Spec) []string {
 	if on(s.RNG) {
 		out = append(out, rngSlot)
 	}
+	if s.Watchdog != nil && s.Machine == familyPC {
+		out = append(out, watchdogSlot)
+	}
 	return out
 }
 
