@@ -108,8 +108,19 @@ func (c *Client) Logs(ctx context.Context, ref model.Ref, log string, opt LogOpt
 func (c *Client) Console(ctx context.Context, ref model.Ref, scrollback int) (io.ReadWriteCloser, error) {
 	r := vmRequest(http.MethodGet, ref, "console")
 	r.query.number("scrollback", int64(scrollback))
+	return c.upgrade(ctx, r, wire.ConsoleProtocol, "console")
+}
+
+// Screen connects one viewer to a VM's screen, which speaks RFB (RFC 6143) without a password. It ends with the VM's
+// process, with ctx, and by Close.
+func (c *Client) Screen(ctx context.Context, ref model.Ref) (io.ReadWriteCloser, error) {
+	return c.upgrade(ctx, vmRequest(http.MethodGet, ref, "vnc"), wire.VNCProtocol, "screen")
+}
+
+// upgrade turns a request's connection into one of another protocol.
+func (c *Client) upgrade(ctx context.Context, r *request, protocol, what string) (io.ReadWriteCloser, error) {
 	r.header.Set("Connection", "Upgrade")
-	r.header.Set("Upgrade", wire.ConsoleProtocol)
+	r.header.Set("Upgrade", protocol)
 	resp, err := c.send(ctx, r)
 	if err != nil {
 		return nil, err
@@ -117,7 +128,7 @@ func (c *Client) Console(ctx context.Context, ref model.Ref, scrollback int) (io
 	conn, ok := resp.Body.(io.ReadWriteCloser)
 	if !ok || resp.StatusCode != http.StatusSwitchingProtocols {
 		_ = resp.Body.Close()
-		return nil, fault.New(fault.Unavailable, "%s answered %s, and no console", c.options.Address, resp.Status).WithCode(wire.CodeStrangers)
+		return nil, fault.New(fault.Unavailable, "%s answered %s, and no %s", c.options.Address, resp.Status, what).WithCode(wire.CodeStrangers)
 	}
 	return &console{ReadWriteCloser: conn, stop: context.AfterFunc(ctx, func() { _ = conn.Close() })}, nil
 }

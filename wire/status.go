@@ -38,6 +38,9 @@ const (
 // ConsoleProtocol is the name in Upgrade by which a connection becomes a VM's serial line.
 const ConsoleProtocol = "hv-console"
 
+// VNCProtocol is the name in Upgrade by which a connection becomes one viewer's of a VM's screen: RFB, RFC 6143.
+const VNCProtocol = "hv-vnc"
+
 // statuses is the one table between kinds and statuses, read both ways.
 var statuses = map[fault.Kind]int{
 	fault.Unreadable:      http.StatusBadRequest,

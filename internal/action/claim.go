@@ -72,8 +72,9 @@ func (a *Actions) claimAlone(ctx context.Context, c *change, what, name, holder 
 
 func (a *Actions) claimVolumes(ctx context.Context, c *change, before, next vm.Object, holder string) error {
 	var held []string
-	for _, device := range slices.Sorted(maps.Keys(next.Spec.Disks)) {
-		disk := next.Spec.Disks[device]
+	uses := next.Spec.Volumes()
+	for _, device := range slices.Sorted(maps.Keys(uses)) {
+		disk := uses[device]
 		old, had := diskOf(before.Spec, disk.Volume)
 		if had && old.ReadOnly == disk.ReadOnly || slices.Contains(next.Letting, disk.Volume) {
 			continue
@@ -90,8 +91,9 @@ func (a *Actions) claimVolumes(ctx context.Context, c *change, before, next vm.O
 		return fault.New(fault.Conflict, "%s", strings.Join(held, "; ")).
 			Try("use another volume, or attach it read-only to both").WithCode("HV-VOL-003")
 	}
-	for _, device := range slices.Sorted(maps.Keys(before.Spec.Disks)) {
-		disk := before.Spec.Disks[device]
+	used := before.Spec.Volumes()
+	for _, device := range slices.Sorted(maps.Keys(used)) {
+		disk := used[device]
 		if _, has := diskOf(next.Spec, disk.Volume); !has && !slices.Contains(next.Letting, disk.Volume) {
 			if err := a.unclaimVolume(ctx, c, next.Project, disk.Volume, holder); err != nil {
 				return err
@@ -102,7 +104,7 @@ func (a *Actions) claimVolumes(ctx context.Context, c *change, before, next vm.O
 }
 
 func diskOf(s vm.Spec, volume string) (vm.Disk, bool) {
-	for _, d := range s.Disks {
+	for _, d := range s.Volumes() {
 		if d.Volume == volume {
 			return d, true
 		}

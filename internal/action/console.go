@@ -13,13 +13,24 @@ import (
 // OpenConsole says whether the caller may have a VM's console now, and records it before the first
 // byte: who types into a guest changes it. It makes no operation; the connection is package console's.
 func (a *Actions) OpenConsole(ctx context.Context, call Call, ref model.Ref) error {
+	return a.open(ctx, call, VMConsole, ref, func(o vm.Object, _ vm.PowerStatus) error {
+		if o.Spec.Serial != nil && !*o.Spec.Serial {
+			return fault.New(fault.Precondition, "vm %q has no serial line: its spec says serial = false", o.Name).
+				Try("take serial = false out of its spec, then stop and start it").WithCode("HV-VM-026")
+		}
+		return nil
+	})
+}
+
+// open is the gate, and the record in the audit log, of a stream to a VM that there is a process of.
+func (a *Actions) open(ctx context.Context, call Call, row Row, ref model.Ref, there func(vm.Object, vm.PowerStatus) error) error {
 	target := vmTarget(ref)
-	err := a.mayOpen(ctx, call, target.Ref)
+	err := a.mayOpen(ctx, call, row, target.Ref, there)
 	if err != nil {
-		a.refused(ctx, call, VMConsole, target, err)
+		a.refused(ctx, call, row, target, err)
 		return err
 	}
-	r := record(call, VMConsole, target, operation.Wish{Created: a.Now()}, audit.Intent)
+	r := record(call, row, target, operation.Wish{Created: a.Now()}, audit.Intent)
 	receipt, err := a.Audit.Append(ctx, r)
 	if err != nil {
 		return fault.Wrap(err, "nothing is done that the audit log cannot record")
@@ -29,25 +40,22 @@ func (a *Actions) OpenConsole(ctx context.Context, call Call, ref model.Ref) err
 	return nil
 }
 
-func (a *Actions) mayOpen(ctx context.Context, call Call, ref model.Ref) error {
-	if err := a.Authorize(ctx, call, VMConsole); err != nil {
+func (a *Actions) mayOpen(ctx context.Context, call Call, row Row, ref model.Ref, there func(vm.Object, vm.PowerStatus) error) error {
+	if err := a.Authorize(ctx, call, row); err != nil {
 		return err
 	}
 	o, _, err := a.vm(ctx, ref)
 	if err != nil {
 		return err
 	}
-	state, err := a.state(ctx, o)
+	last, err := a.power(ctx, o)
 	if err != nil {
 		return err
 	}
-	if vm.Allowed(vm.VerbConsole, state) == vm.Never {
-		return fault.New(fault.Precondition, "vm %q has no console now: it is %s", o.Name, state).
-			Try("%s", vm.Hint(vm.VerbConsole, state, o.Name)).WithCode("HV-VM-025")
+	if vm.Allowed(vm.VerbConsole, last.State) == vm.Never {
+		what := map[string]string{VMConsole.name: "console", VMVNC.name: "screen"}[row.name]
+		return fault.New(fault.Precondition, "vm %q has no %s now: it is %s", o.Name, what, last.State).
+			Try("%s", vm.Hint(vm.VerbConsole, last.State, o.Name)).WithCode("HV-VM-025")
 	}
-	if o.Spec.Serial != nil && !*o.Spec.Serial {
-		return fault.New(fault.Precondition, "vm %q has no serial line: its spec says serial = false", o.Name).
-			Try("take serial = false out of its spec, then stop and start it").WithCode("HV-VM-026")
-	}
-	return nil
+	return there(o, last)
 }

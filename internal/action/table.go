@@ -92,6 +92,7 @@ var (
 	VMList    = row("vm.list", Member, core, true, false, Read, "GET", project+"/vms", "list VMs")
 	VMShow    = row("vm.show", Member, core, true, false, Read, "GET", vmPath, "show a VM")
 	VMConsole = row("vm.console", Member, core, true, false, Edge, "GET", vmPath+"/console", "connect to a VM's serial console")
+	VMVNC     = row("vm.vnc", Member, core, true, false, Edge, "GET", vmPath+"/vnc", "connect to a VM's screen")
 	VMLogs    = row("vm.logs", Member, core, true, false, Read, "GET", vmPath+"/logs/{log}", "read a VM's logs")
 
 	VolumeCreate = row("volume.create", Member, core, false, true, Level, "POST", project+"/volumes", "create an empty volume")

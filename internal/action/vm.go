@@ -105,9 +105,10 @@ func (a *Actions) lost(ctx context.Context, project string, def vm.Definition) f
 			})
 		}
 	}
-	for _, device := range slices.Sorted(maps.Keys(def.Disks)) {
-		v := def.Disks[device].Volume
-		look("volume", v, "disks."+device+".volume", "hv volume create "+v+" --size 10GiB")
+	uses := def.Volumes()
+	for _, device := range slices.Sorted(maps.Keys(uses)) {
+		v := uses[device].Volume
+		look("volume", v, device+".volume", "hv volume create "+v+" --size 10GiB")
 	}
 	if b := def.Boot; b != nil {
 		look("boot-file", b.Kernel, "boot.kernel", "hv boot-file import "+b.Kernel+" FILE --kind kernel")
@@ -238,7 +239,7 @@ func (a *Actions) letting(ctx context.Context, o, next vm.Object) ([]string, err
 	}
 	wished := o.Spec.Power != vm.Off && o.Spec.Power != "" && (st.Ended == nil || st.Ended.PowerGeneration < o.PowerGeneration)
 	if st.State.Alive() || st.Process != nil || wished { // one that crashed may be preserved
-		for _, d := range o.Spec.Disks {
+		for _, d := range o.Spec.Volumes() {
 			volumes = append(volumes, d.Volume)
 		}
 	}

@@ -170,6 +170,17 @@ func (f *fake) connect(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
+// screen is a VM's screen, which greets each viewer and says the greeting back.
+func (f *fake) screen(w http.ResponseWriter, _ *http.Request) {
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	_, _ = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\nRFB 003.008\n", wire.VNCProtocol)
+	_, _ = io.Copy(conn, rw)
+}
+
 func (f *fake) log(w http.ResponseWriter, r *http.Request) {
 	text := "one\ntwo\nthree\n"
 	if r.PathValue("log") == "qemu" {

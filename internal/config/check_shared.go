@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/model"
@@ -30,9 +31,10 @@ func (c *vmCheck) shared(all []vm.Definition) {
 		for _, nic := range slices.Sorted(maps.Keys(d.NICs)) {
 			c.clash(macs, d.NICs[nic].MAC, holder{vm: d.Name, path: "nics." + quoteKey(nic) + ".mac"}, CodeVMMAC, "MAC address", "leave mac out and one is made")
 		}
-		for _, name := range slices.Sorted(maps.Keys(d.Disks)) {
-			disk := d.Disks[name]
-			c.volume(volumes, disk.Volume, holder{vm: d.Name, path: "disks." + quoteKey(name) + ".volume", writes: !disk.ReadOnly})
+		used := d.Volumes()
+		for _, path := range slices.Sorted(maps.Keys(used)) {
+			kind, name, _ := strings.Cut(path, ".")
+			c.volume(volumes, used[path].Volume, holder{vm: d.Name, path: kind + "." + quoteKey(name) + ".volume", writes: !used[path].ReadOnly})
 		}
 	}
 }

@@ -23,6 +23,7 @@ const (
 	CodeVMCircle  = "HV-VM-071" // VMs that are to start after each other
 	CodeVMKVM     = "HV-VM-011" // accelerator kvm where KVM does not work
 	CodeVMQEMU    = "HV-VM-015" // no usable QEMU for the architecture
+	CodeVMUEFI    = "HV-VM-043" // no UEFI firmware for the architecture
 	CodeVMCPU     = "HV-VM-041" // a CPU model or flag that cannot be shown here
 	CodeVMNested  = "HV-VM-042" // nested virtualization where its feature is off
 )
@@ -71,6 +72,7 @@ func (c *vmCheck) one(d vm.Definition) {
 	c.accelerator(d.Name, spec)
 	c.machine(d.Name, spec)
 	c.cpu(d.Name, spec)
+	c.firmware(d.Name, spec)
 }
 
 func (c *vmCheck) size(name string, s vm.Spec) {
@@ -97,6 +99,16 @@ func (c *vmCheck) accelerator(name string, s vm.Spec) {
 	if v := c.facts.KVM; v != nil && !v.OK {
 		c.say(finding.Refused, CodeVMKVM, name, "accelerator", remedy+", or mend KVM: hv host shows it", "it asks for KVM, which does not work here").
 			Why = v.Why
+	}
+}
+
+// firmware asks whether there is UEFI firmware for the guest's architecture.
+func (c *vmCheck) firmware(name string, s vm.Spec) {
+	if s.Firmware != vm.UEFI || s.Arch == "" || len(c.facts.UEFI) == 0 {
+		return // not wanted, or not asked
+	}
+	if u := c.facts.UEFIFor(s.Arch); !u.OK() {
+		c.say(finding.Waiting, CodeVMUEFI, name, "firmware", host.UEFIHint(s.Arch), "it cannot start before there is UEFI firmware for %s", s.Arch).Why = u.Why
 	}
 }
 

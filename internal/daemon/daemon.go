@@ -30,6 +30,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/reconcile"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/boot"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/firmware"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/reserve"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
@@ -81,6 +82,7 @@ type kept struct {
 	audit   *audit.Log
 	volumes *dir.Pool
 	boots   *boot.Files
+	nvram   *firmware.Files
 	logs    *console.Logs
 }
 
@@ -104,6 +106,9 @@ func keep(opt Options) (k *kept, err error) {
 	if k.boots, err = boot.Open(in("boot")); err != nil {
 		return k, err
 	}
+	if k.nvram, err = firmware.Open(in("nvram")); err != nil {
+		return k, err
+	}
 	k.logs, err = console.OpenLogs(in("logs"), opt.Log)
 	return k, err
 }
@@ -113,6 +118,9 @@ func (k *kept) close() error {
 	var errs []error
 	if k.logs != nil {
 		errs = append(errs, k.logs.Close())
+	}
+	if k.nvram != nil {
+		errs = append(errs, k.nvram.Close())
 	}
 	if k.boots != nil {
 		errs = append(errs, k.boots.Close())
@@ -145,6 +153,7 @@ type daemon struct {
 	actions *action.Actions
 	view    *view.View
 	lines   *console.Lines
+	screens *console.Screens
 }
 
 func (d *daemon) wire(ctx context.Context) {
@@ -164,7 +173,7 @@ func (d *daemon) wire(ctx context.Context) {
 		Facts: d.facts.known, Now: now, Random: random, Steady: d.steady.now, DeclaredBy: declared, Log: d.Log,
 	})
 	d.engine = reconcile.New(reconcile.Config{
-		Store: d.store, Hypervisor: d.vms, Volumes: d.volumes, BootFiles: d.boots, Logs: d.logs,
+		Store: d.store, Hypervisor: d.vms, Volumes: d.volumes, BootFiles: d.boots, Firmware: d.nvram, Logs: d.logs,
 		Facts: d.facts.now(ctx), Features: d.actions.Resolution, Now: now, Steady: d.steady.now, Outcome: d.actions.Ended, Recorded: d.actions.Recorded, Log: d.Log,
 	})
 	d.view = view.New(view.Config{
@@ -173,6 +182,7 @@ func (d *daemon) wire(ctx context.Context) {
 		Processes: d.vms.Living, Keeping: d.keeping.now,
 	})
 	d.lines = console.NewLines(d.logs, d.uuid, d.vms.Socket, d.vms.Gone)
+	d.screens = console.NewScreens(d.uuid, d.vms.Screen)
 }
 
 // close lets go of what runs on.
@@ -230,7 +240,7 @@ func (d *daemon) serve(ctx context.Context) error {
 		return nil
 	})
 	handler := rest.New(rest.Config{
-		Actions: d.actions, View: d.view, Console: d.lines, Logs: d.lines, Version: d.Version, Log: d.Log,
+		Actions: d.actions, View: d.view, Console: d.lines, Screens: d.screens, Logs: d.lines, Version: d.Version, Log: d.Log,
 	})
 	g.Go(func() error { return rest.Serve(ctx, listener, handler) })
 	return g.Wait()

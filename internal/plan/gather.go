@@ -17,6 +17,19 @@ func (in *VMInput) Gather(volume func(name string) (storage.Volume, bool, error)
 			in.Volumes[device] = v
 		}
 	}
+	in.Media = map[string]storage.Volume{}
+	for drive, d := range in.Effective.CDROMs {
+		if d.Volume == "" {
+			continue
+		}
+		v, ok, err := volume(d.Volume)
+		if err != nil {
+			return err
+		}
+		if ok && v.Deleted == nil {
+			in.Media[drive] = v
+		}
+	}
 	if in.Effective.Boot == nil {
 		return nil
 	}

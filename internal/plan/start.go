@@ -22,6 +22,9 @@ func startVM(in VMInput) (*Start, finding.List, error) {
 	if err := files(in); err != nil {
 		return nil, findings, err
 	}
+	if err := firmware(in); err != nil {
+		return nil, findings, err
+	}
 	nested, err := nestedFlag(in, accel)
 	if err != nil {
 		return nil, findings, err
@@ -59,6 +62,15 @@ func qemuUsable(in VMInput) error {
 	return fault.New(fault.Precondition, "no usable QEMU for %s: %s", arch, q.Why).Try("%s", host.InstallHint(arch)).WithCode("HV-VM-015")
 }
 
+// firmware says where the host lacks the firmware that the spec wants.
+func firmware(in VMInput) error {
+	u := in.Facts.UEFIFor(in.Effective.Arch)
+	if in.Effective.Firmware != vm.UEFI || u.OK() {
+		return nil
+	}
+	return fault.New(fault.Precondition, "vm %q wants firmware uefi: %s", in.Wish.Name, u.Why).Try("%s", host.UEFIHint(u.Arch)).WithCode("HV-VM-043")
+}
+
 // limits says where the host does not hold a VM to its limits.
 func limits(in VMInput) finding.List {
 	c := in.Facts.Cgroup
@@ -81,6 +93,11 @@ func files(in VMInput) error {
 	for device, d := range in.Effective.Disks {
 		if _, ok := in.Volumes[device]; !ok {
 			miss("volume/"+d.Volume, "disk "+device+": there is no volume "+d.Volume, "hv volume create "+d.Volume+" --size 10GiB")
+		}
+	}
+	for drive, d := range in.Effective.CDROMs {
+		if _, ok := in.Media[drive]; !ok && d.Volume != "" {
+			miss("volume/"+d.Volume, "drive "+drive+": there is no volume "+d.Volume, "hv volume import "+d.Volume+" FILE --format raw")
 		}
 	}
 	if b := in.Effective.Boot; b != nil {
@@ -107,6 +124,13 @@ func machineInput(in VMInput, accel vm.Accelerator) machine.Input {
 	for device, v := range in.Volumes {
 		mi.Volumes[device] = machine.Volume{Format: v.Spec.Format}
 	}
+	if in.Effective.Firmware == vm.UEFI {
+		mi.UEFIBytes = in.Facts.UEFIFor(in.Effective.Arch).Size
+	}
+	mi.Media = map[string]machine.Volume{}
+	for drive, v := range in.Media {
+		mi.Media[drive] = machine.Volume{Format: v.Spec.Format, ReadOnly: true}
+	}
 	for _, f := range in.BootFiles {
 		mi.BootBytes += f.Size
 	}
@@ -120,8 +144,15 @@ func source(in VMInput, f machine.File) File {
 	case machine.DiskFile:
 		v := in.Volumes[f.Device]
 		out.Source, out.Volume, out.Pool = FromVolume, v.File, v.Spec.Pool
+	case machine.MediumFile:
+		v := in.Media[f.Device]
+		out.Source, out.Volume, out.Pool = FromVolume, v.File, v.Spec.Pool
 	case machine.KernelFile, machine.InitrdFile:
 		out.Source, out.SHA256 = FromBoot, in.BootFiles[f.Object].SHA256
+	case machine.FirmwareFile:
+		out.Source, out.Path = FromFirmware, in.Facts.UEFIFor(in.Effective.Arch).Code
+	case machine.NVRAMFile:
+		out.Source, out.Path = FromNVRAM, in.Facts.UEFIFor(in.Effective.Arch).Vars
 	case machine.SerialLog:
 		out.Source, out.Log = FromLog, "serial"
 	case machine.Stderr:

@@ -62,9 +62,11 @@ type Source string
 
 // The sources.
 const (
-	FromVolume Source = "volume"
-	FromBoot   Source = "boot-file" // a kernel or an initrd, as a sealed memfd
-	FromLog    Source = "log"       // a log of the VM, opened for appending
+	FromVolume   Source = "volume"
+	FromBoot     Source = "boot-file" // a kernel or an initrd, as a sealed memfd
+	FromFirmware Source = "firmware"  // the code of the host's UEFI firmware
+	FromNVRAM    Source = "nvram"     // the VM's UEFI variables, made of a template at the first start
+	FromLog      Source = "log"       // a log of the VM, opened for appending
 )
 
 // File is one open file that a launch hands over.
@@ -76,6 +78,7 @@ type File struct {
 	ReadOnly bool   `json:"readOnly,omitempty"`
 	SHA256   string `json:"sha256,omitempty"` // of a boot file
 	Log      string `json:"log,omitempty"`    // "serial" | "qemu"
+	Path     string `json:"path,omitempty"`   // of the firmware's code, or of the template of its variables
 }
 
 // Plan is what is to be done about one object now.

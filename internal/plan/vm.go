@@ -24,6 +24,7 @@ type VMInput struct {
 	Clock     time.Time // on the wall, for what people read
 
 	Volumes   map[string]storage.Volume   // by disk device name; a missing one is absent
+	Media     map[string]storage.Volume   // by CD-ROM drive; the same
 	BootFiles map[string]storage.BootFile // by name
 
 	// Features are those that the host's declaration comes to; none is on in a zero one.

@@ -29,6 +29,7 @@ type Config struct {
 	Hypervisor Hypervisor
 	Volumes    Volumes
 	BootFiles  BootFiles
+	Firmware   Firmware
 	Logs       Logs
 	Facts      func() host.Facts
 	// Features is what the host's declaration comes to, and its revision.

@@ -55,6 +55,15 @@ type BootFiles interface {
 	Open(ctx context.Context, sha256 string) (*os.File, error)
 }
 
+// Firmware is the hand that holds what VMs' UEFI firmware is and remembers.
+type Firmware interface {
+	// Code opens the firmware's code.
+	Code(ctx context.Context, path string) (*os.File, error)
+	// NVRAM opens a VM's variables anew, made of the template where there are none.
+	NVRAM(ctx context.Context, uuid, template string) (*os.File, error)
+	Remove(ctx context.Context, uuid string) error
+}
+
 // Logs is the hand that holds VMs' logs.
 type Logs interface {
 	// Append opens a log ("serial", "qemu") of a new run write-only, for appending.

@@ -231,7 +231,7 @@ func (r *vmRun) settleClaim(ctx context.Context, revision int64, volume string) 
 
 // uses says whether a spec has a volume, and whether only for reading.
 func uses(s vm.Spec, volume string) (used, readOnly bool) {
-	for _, d := range s.Disks {
+	for _, d := range s.Volumes() {
 		if d.Volume == volume {
 			return true, d.ReadOnly
 		}

@@ -91,7 +91,7 @@ func (r *vmRun) do(ctx context.Context, s plan.Step) error {
 	case plan.Cleanup:
 		return h.Cleanup(ctx, uuid)
 	case plan.Forget:
-		return errors.Join(h.Forget(ctx, uuid), r.Logs.Remove(uuid))
+		return errors.Join(h.Forget(ctx, uuid), r.Logs.Remove(uuid), r.Firmware.Remove(ctx, uuid))
 	default:
 		return fault.New(fault.Internal, "a VM has no step %q", s.Kind)
 	}
@@ -165,6 +165,10 @@ func (r *vmRun) open(ctx context.Context, f plan.File) (*os.File, error) {
 		return r.Volumes.Open(ctx, f.Pool, f.Volume, f.ReadOnly)
 	case plan.FromBoot:
 		return r.BootFiles.Open(ctx, f.SHA256)
+	case plan.FromFirmware:
+		return r.Firmware.Code(ctx, f.Path)
+	case plan.FromNVRAM:
+		return r.Firmware.NVRAM(ctx, r.in.Wish.Spec.UUID, f.Path)
 	case plan.FromLog:
 		return r.Logs.Append(r.in.Wish.Spec.UUID, f.Log)
 	}
@@ -227,7 +231,7 @@ func (r *vmRun) remove(ctx context.Context, revision int64) error {
 		txn.Then = append(txn.Then, store.DeleteOp(store.ClaimKey("mac", store.HostWide, nic.MAC)))
 	}
 	volumes := slices.Clone(o.Letting)
-	for _, d := range o.Spec.Disks {
+	for _, d := range o.Spec.Volumes() {
 		volumes = append(volumes, d.Volume)
 	}
 	slices.Sort(volumes)

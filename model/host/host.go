@@ -27,6 +27,7 @@ type Facts struct {
 	KVM    *Verdict `json:"kvm,omitempty"`       // absent: not asked
 	QEMU   *QEMU    `json:"qemu,omitempty"`      // of the host's own architecture; absent: not asked
 	Others []QEMU   `json:"otherQEMU,omitempty"` // of other architectures; those that were found
+	UEFI   []UEFI   `json:"uefi,omitempty"`      // one an architecture; absent: not asked
 	Passt  *Tool    `json:"passt,omitempty"`     // absent: not asked
 	Nginx  *Tool    `json:"nginx,omitempty"`     // absent: not asked
 	NFT    *Tool    `json:"nft,omitempty"`       // absent: not asked
@@ -80,6 +81,18 @@ type CPUModel struct {
 	Lacks []string `json:"lacks,omitempty"` // flags of it that cannot be emulated; what KVM lacks is another matter
 }
 
+// UEFI is the firmware for guests of one architecture, as its package describes it.
+type UEFI struct {
+	Arch string      `json:"arch"`
+	Code string      `json:"code,omitempty"` // path of the flash image; absent: there is none
+	Vars string      `json:"vars,omitempty"` // path of the template of its variables
+	Size model.Bytes `json:"size,omitempty"` // of both
+	Why  string      `json:"why,omitempty"`  // it is not usable
+}
+
+// OK reports whether this firmware is there and usable.
+func (u UEFI) OK() bool { return u.Code != "" && u.Why == "" }
+
 // Machine is one machine type.
 type Machine struct {
 	Name  string `json:"name"`            // pc-q35-7.2
@@ -119,6 +132,24 @@ func (f Facts) QEMUFor(arch string) QEMU {
 		}
 	}
 	return QEMU{Arch: arch, Why: "there is no QEMU for " + arch}
+}
+
+// UEFIFor returns what is known of the UEFI firmware for arch.
+func (f Facts) UEFIFor(arch string) UEFI {
+	for _, u := range f.UEFI {
+		if u.Arch == arch {
+			return u
+		}
+	}
+	return UEFI{Arch: arch, Why: "it is not known whether there is UEFI firmware for " + arch}
+}
+
+// UEFIHint says how UEFI firmware for arch comes onto a host.
+func UEFIHint(arch string) string {
+	if arch == "aarch64" {
+		return "apt-get install qemu-efi-aarch64"
+	}
+	return "apt-get install ovmf"
 }
 
 // InstallHint says how QEMU for arch comes onto a host.

@@ -36,6 +36,8 @@ func Check(d Definition) []Problem {
 	c.scalars(d.Spec)
 	c.cpu(d.Spec)
 	c.watchdog(d.Watchdog)
+	c.cdroms(d.Spec)
+	c.graphics(d.Spec)
 	c.boot(d.Spec)
 	c.startup(d)
 	c.disks(d.Disks)
@@ -76,7 +78,7 @@ func (c *check) scalars(s Spec) {
 	c.oneOf("arch", s.Arch, "x86_64", "aarch64")
 	c.oneOf("machine", s.Machine, "q35", "pc", "virt")
 	c.oneOf("accelerator", string(s.Accelerator), string(Auto), string(KVM), string(TCG))
-	c.oneOf("firmware", string(s.Firmware), string(BIOS), string(Kernel))
+	c.oneOf("firmware", string(s.Firmware), string(BIOS), string(UEFI), string(Kernel))
 	c.oneOf("onPowerOff", string(s.OnPowerOff), string(AfterStop), string(AfterRestart))
 	c.oneOf("onReboot", string(s.OnReboot), string(AfterRestart), string(AfterStop))
 	c.oneOf("onCrash", string(s.OnCrash), string(AfterStop), string(AfterRestart), string(AfterPreserve))
@@ -103,7 +105,7 @@ func (c *check) boot(s Spec) {
 		return
 	}
 	if s.Firmware == BIOS {
-		c.say("boot", `use firmware "kernel", or leave boot out`, `firmware "bios" boots from disks and reads no boot.kernel`)
+		c.say("boot", `use firmware "kernel" or "uefi", or leave boot out`, `firmware "bios" boots from disks and reads no boot.kernel`)
 	}
 	c.err("boot.kernel", model.CheckName("boot file", s.Boot.Kernel))
 	if s.Boot.Initrd != "" {

@@ -33,6 +33,9 @@ func Effective(s Spec, arch string) (Spec, []string) {
 	if out.Watchdog != nil {
 		set("watchdog.onExpiry", out.Watchdog.OnExpiry == "", func() { out.Watchdog.OnExpiry = ExpiryReset })
 	}
+	if out.Graphics != nil {
+		set("graphics.device", out.Graphics.Device == "", func() { out.Graphics.Device = defaultDisplay(out.Arch) })
+	}
 	bootOrder(&out, set)
 	for _, name := range sortedKeys(out.NICs) {
 		nic := out.NICs[name]
@@ -43,12 +46,17 @@ func Effective(s Spec, arch string) (Spec, []string) {
 	return out, filled
 }
 
-// bootOrder lets firmware try every disk, by name, where no disk says that it wants to be tried.
+// bootOrder lets firmware try every disk, by name, and then every drive, where none says that it wants to be tried.
 func bootOrder(s *Spec, set func(path string, missing bool, fill func())) {
-	if s.Firmware != BIOS {
+	if s.Firmware == Kernel {
 		return
 	}
 	for _, d := range s.Disks {
+		if d.BootIndex != 0 {
+			return
+		}
+	}
+	for _, d := range s.CDROMs {
 		if d.BootIndex != 0 {
 			return
 		}
@@ -57,6 +65,11 @@ func bootOrder(s *Spec, set func(path string, missing bool, fill func())) {
 		d := s.Disks[name]
 		set("disks."+name+".bootIndex", true, func() { d.BootIndex = i + 1 })
 		s.Disks[name] = d
+	}
+	for i, name := range sortedKeys(s.CDROMs) {
+		d := s.CDROMs[name]
+		set("cdroms."+name+".bootIndex", true, func() { d.BootIndex = len(s.Disks) + i + 1 })
+		s.CDROMs[name] = d
 	}
 }
 

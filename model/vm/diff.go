@@ -30,13 +30,14 @@ func Diff(a, b Spec) []string {
 	x, y := reflect.ValueOf(a), reflect.ValueOf(b)
 	for i := range x.NumField() {
 		name, _, _ := strings.Cut(x.Type().Field(i).Tag.Get("json"), ",")
-		if name == "disks" || name == "nics" || reflect.DeepEqual(x.Field(i).Interface(), y.Field(i).Interface()) {
+		if name == "disks" || name == "nics" || name == "cdroms" || reflect.DeepEqual(x.Field(i).Interface(), y.Field(i).Interface()) {
 			continue
 		}
 		out = append(out, name)
 	}
 	out = append(out, diffMap("disks.", a.Disks, b.Disks)...)
 	out = append(out, diffMap("nics.", a.NICs, b.NICs)...)
+	out = append(out, diffMap("cdroms.", a.CDROMs, b.CDROMs)...)
 	slices.Sort(out)
 	return out
 }

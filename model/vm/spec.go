@@ -35,9 +35,11 @@ const (
 // Firmware says what runs first in the guest.
 type Firmware string
 
-// The firmwares. With Kernel the Linux kernel of Boot is loaded directly.
+// The firmwares. With Kernel the Linux kernel of Boot is loaded directly; with UEFI it is by the firmware, where there
+// is a Boot.
 const (
 	BIOS   Firmware = "bios"
+	UEFI   Firmware = "uefi" // keeps its variables over restarts
 	Kernel Firmware = "kernel"
 )
 
@@ -72,12 +74,15 @@ type Spec struct {
 	Arch        string      `json:"arch,omitempty"`        // x86_64 | aarch64; the host's when absent
 	Machine     string      `json:"machine,omitempty"`     // q35 | pc | virt: the family; its version is pinned at first start
 	Accelerator Accelerator `json:"accelerator,omitempty"` // auto | kvm | tcg
-	Firmware    Firmware    `json:"firmware,omitempty"`    // bios | kernel
-	Boot        *Boot       `json:"boot,omitempty"`        // with firmware "kernel"
+	Firmware    Firmware    `json:"firmware,omitempty"`    // bios | uefi | kernel
+	Boot        *Boot       `json:"boot,omitempty"`        // with firmware "kernel" or "uefi"
 
 	Disks map[string]Disk `json:"disks,omitempty"` // by device name, such as "root"
 	NICs  map[string]NIC  `json:"nics,omitempty"`  // by device name, such as "lan"
 
+	CDROMs map[string]CDROM `json:"cdroms,omitempty"` // by device name, such as "install"
+
+	Graphics *Graphics `json:"graphics,omitempty"` // a screen; none when absent
 	Watchdog *Watchdog `json:"watchdog,omitempty"` // none when absent
 
 	NestedVirtualization bool `json:"nestedVirtualization,omitempty"` // the guest may run VMs; the feature of that name must be on
@@ -156,7 +161,8 @@ func (s Spec) Clone() Spec {
 		s.Startup.After = slices.Clone(s.Startup.After)
 	}
 	s.Boot, s.Serial, s.RNG = clone(s.Boot), clone(s.Serial), clone(s.RNG)
-	s.CPU, s.Watchdog = s.CPU.clone(), clone(s.Watchdog)
+	s.CDROMs = maps.Clone(s.CDROMs)
+	s.CPU, s.Watchdog, s.Graphics = s.CPU.clone(), clone(s.Watchdog), clone(s.Graphics)
 	return s
 }
 

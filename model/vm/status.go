@@ -113,8 +113,9 @@ func (p *Process) Change(path string) (Change, bool) {
 
 // Pinned is what a guest has come to rely on and keeps over restarts and upgrades.
 type Pinned struct {
-	MachineType string         `json:"machineType"`     // versioned: pc-q35-7.2
-	Slots       map[string]int `json:"slots,omitempty"` // device name ("disk/root") → PCIe root port number, from 1
+	MachineType string         `json:"machineType"`       // versioned: pc-q35-7.2
+	Targets     map[string]int `json:"targets,omitempty"` // CD-ROM drive → SCSI target, from 1
+	Slots       map[string]int `json:"slots,omitempty"`   // device name ("disk/root") → PCIe root port number, from 1
 }
 
 // StopAsked says for which wish, and until when, a guest may power itself off.

@@ -26,6 +26,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/reconcile"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/boot"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/firmware"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
 	"github.com/hyper-nixos/hyper-nixos/internal/view"
@@ -42,6 +43,7 @@ type Host struct {
 	Audit   *audit.Log
 	Volumes *dir.Pool
 	Boots   *boot.Files
+	NVRAM   *firmware.Files
 	Logs    *console.Logs
 
 	t     testing.TB
@@ -69,11 +71,13 @@ func New(t testing.TB) *Host {
 	must(t, err)
 	h.Boots, err = boot.Open(in("boot"))
 	must(t, err)
+	h.NVRAM, err = firmware.Open(in("nvram"))
+	must(t, err)
 	h.Logs, err = console.OpenLogs(in("logs"), slog.New(slog.DiscardHandler))
 	must(t, err)
 	t.Cleanup(func() {
 		h.close()
-		must(t, errors.Join(h.Logs.Close(), h.Boots.Close(), h.Volumes.Close(), h.Audit.Close(), h.Store.Close()))
+		must(t, errors.Join(h.Logs.Close(), h.Boots.Close(), h.NVRAM.Close(), h.Volumes.Close(), h.Audit.Close(), h.Store.Close()))
 	})
 	h.facts = host.Facts{
 		Name: "testhost", OS: "linux", Arch: "x86_64", BootID: h.bootID, CPUs: 8, Memory: 64 * model.GiB,
@@ -188,7 +192,7 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 		Store: &cutStore{h.Store, points, "wish"}, Audit: &cutAudit{h.Audit, points}, Volumes: volumes, BootFiles: h.Boots, Facts: h.known, Now: h.now, Steady: h.steady, Random: random, Log: log,
 	})
 	d.Engine = reconcile.New(reconcile.Config{
-		Store: &cutStore{h.Store, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, BootFiles: h.Boots, Logs: &cutLogs{h.Logs, points},
+		Store: &cutStore{h.Store, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, BootFiles: h.Boots, Firmware: h.NVRAM, Logs: &cutLogs{h.Logs, points},
 		Facts: h.known, Features: d.Actions.Resolution, Now: h.now, Steady: h.steady, Log: log, Outcome: d.Actions.Ended, Recorded: d.Actions.Recorded,
 	})
 	d.View = view.New(view.Config{

@@ -39,6 +39,7 @@ func init() { // not a literal: the handlers refer to the table by way of the mo
 		"netdev_add":              func(q *QEMU, _ *monitor, args json.RawMessage) (any, error) { return done(q.netdevAdd(args)) },
 		"netdev_del":              netdevDel,
 		"set_link":                setLink,
+		"add_client":              addClient,
 		"getfd":                   getFD,
 		"closefd":                 closeFD,
 		"add-fd":                  addFD,

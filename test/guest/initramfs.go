@@ -20,7 +20,7 @@ var moduleSets = []struct {
 	{"0x0002", []string{"virtio_blk"}},
 	{"0x0003", []string{"virtio_console"}},
 	{"0x0004", []string{"virtio_rng"}},
-	{"0x0008", []string{"virtio_scsi", "sd_mod"}},
+	{"0x0008", []string{"virtio_scsi", "sd_mod", "sr_mod", "isofs"}},
 }
 
 // folders of the initramfs, parents first; the kernel adds /dev/console by itself.

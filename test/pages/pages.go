@@ -97,7 +97,7 @@ var volumes = Family{"VOL", "Volumes.", []Code{
 
 var machine = Family{"MACH", "What keeps a VM's machine from being built. From 101 on the host is to be changed, before that the VM.", []Code{
 	{"HV-MACH-001", "the spec is not well formed", "the path is named"},
-	{"HV-MACH-002", "the machine has no such firmware", "boot a kernel directly"},
+	{"HV-MACH-002", "the machine has no such firmware", "UEFI, or boot a kernel directly"},
 	{"HV-MACH-003", "a disk's volume does not exist, or has an unknown format", "`hv volume list`"},
 	{"HV-MACH-004", "a kernel command line that cannot be passed on", "the message says what is in it"},
 	{"HV-MACH-005", "more disks and network cards than the machine has slots", "fewer, or machine q35"},

@@ -1,14 +1,10 @@
 package rest
 
 import (
-	"bufio"
 	"context"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -38,15 +34,12 @@ type logInput struct {
 func (s *server) routeConsole() {
 	handle(s, action.VMConsole, func(_ context.Context, in *consoleInput) (*huma.StreamResponse, error) {
 		if !accepts(in.Connection, "upgrade") || !strings.EqualFold(in.Upgrade, wire.ConsoleProtocol) {
-			return nil, statused(http.StatusUpgradeRequired, fault.New(fault.Precondition, "a console is a connection of its own").
+			return nil, upgrade(wire.ConsoleProtocol, fault.New(fault.Precondition, "a console is a connection of its own").
 				WithCode(wire.CodeNoUpgrade).Try("send Connection: Upgrade and Upgrade: %s, or use hv vm console %s", wire.ConsoleProtocol, in.Name))
 		}
-		return &huma.StreamResponse{Body: func(hc huma.Context) {
-			r, w := humago.Unwrap(hc)
-			if err := s.console(w, r, in); err != nil {
-				s.fail(w, r, err)
-			}
-		}}, nil
+		return s.stream(wire.ConsoleProtocol, in.ref(), s.Actions.OpenConsole, func(ctx context.Context) (io.ReadWriteCloser, error) {
+			return s.Console.Connect(ctx, in.ref(), min(in.Scrollback, maxScrollback))
+		}), nil
 	}, content(http.StatusSwitchingProtocols, "the guest's serial line, bytes both ways", wire.ConsoleProtocol, &huma.Schema{}),
 		func(op *huma.Operation) { op.DefaultStatus = http.StatusSwitchingProtocols })
 	handle(s, action.VMLogs, func(_ context.Context, in *logInput) (*huma.StreamResponse, error) {
@@ -57,58 +50,6 @@ func (s *server) routeConsole() {
 			}
 		}}, nil
 	}, content(http.StatusOK, "the log, as it was written", "text/plain", &huma.Schema{Type: huma.TypeString}))
-}
-
-// console hands the connection over to a VM's serial line until one side ends. Errors are those
-// from before that.
-func (s *server) console(w http.ResponseWriter, r *http.Request, in *consoleInput) error {
-	free, err := s.place()
-	if err != nil {
-		return err
-	}
-	defer free()
-	ctx, done := untilStopped(r.Context(), true)
-	defer done()
-	if err := s.Actions.OpenConsole(ctx, callOf(ctx), in.ref()); err != nil {
-		return err
-	}
-	line, err := s.Console.Connect(ctx, in.ref(), min(in.Scrollback, maxScrollback))
-	if err != nil {
-		return err
-	}
-	conn, buffered, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		_ = line.Close()
-		return fault.New(fault.Internal, "the connection cannot be taken over").Because(err)
-	}
-	if rec, ok := w.(*recorder); ok {
-		rec.status = http.StatusSwitchingProtocols
-	}
-	join(ctx, conn, buffered, line, requestID(ctx))
-	return nil
-}
-
-// join carries bytes both ways until ctx or either side ends, and then ends both.
-func join(ctx context.Context, conn net.Conn, buffered *bufio.ReadWriter, line io.ReadWriteCloser, id string) {
-	end := func() {
-		_ = line.Close()
-		_ = conn.Close()
-	}
-	stop := context.AfterFunc(ctx, end)
-	typed := make(chan struct{})
-	_ = conn.SetDeadline(time.Time{})
-	_, err := fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\nX-Request-Id: %s\r\n\r\n", wire.ConsoleProtocol, id)
-	go func() {
-		defer close(typed)
-		if err == nil {
-			_, _ = io.Copy(line, buffered.Reader) // ends with either side, which is no error
-		}
-		end()
-	}()
-	_, _ = io.Copy(conn, line)
-	end()
-	<-typed
-	stop()
 }
 
 // logs sends a log, and with follow what is written to it until the reader is gone.

@@ -88,7 +88,7 @@ func build(t testing.TB, uid uint32, edit func(*server)) *house {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = h.view.Run(ctx) })
-	h.server = newServer(Config{Actions: h.actions, View: h.view, Console: h.lines, Logs: h.lines, Version: "test", Log: log})
+	h.server = newServer(Config{Actions: h.actions, View: h.view, Console: h.lines, Screens: pictures{h.lines}, Logs: h.lines, Version: "test", Log: log})
 	if edit != nil {
 		edit(h.server)
 	}
@@ -182,10 +182,13 @@ func (h *house) put(key string, v any) {
 }
 
 // runs writes what reconcile would have seen of the VM web when it runs.
-func (h *house) runs() {
+func (h *house) runs() { h.starts(vm.Spec{}) }
+
+// starts lets the VM "web" be seen running, started with that spec.
+func (h *house) starts(spec vm.Spec) {
 	h.t.Helper()
 	key := store.StatusKey(store.Ref{Kind: "vm", Project: model.DefaultProject, Name: "web"}, "power")
-	h.put(key, vm.PowerStatus{State: vm.StateRunning, Seen: time.Now(), Since: time.Now()})
+	h.put(key, vm.PowerStatus{State: vm.StateRunning, Seen: time.Now(), Since: time.Now(), Process: &vm.Process{PID: 1, Started: &spec}})
 }
 
 // became writes what became of an operation.

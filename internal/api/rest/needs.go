@@ -26,6 +26,7 @@ type Actions interface {
 type Gate interface {
 	Authorize(ctx context.Context, call action.Call, row action.Row) error
 	OpenConsole(ctx context.Context, call action.Call, ref model.Ref) error
+	OpenScreen(ctx context.Context, call action.Call, ref model.Ref) error
 }
 
 // VMActions change VMs.
@@ -97,6 +98,13 @@ type Console interface {
 	// Connect returns the line: its last scrollback bytes and what follows, and a way to type. It
 	// ends with the VM's process and by Close, which also ends a Read that waits.
 	Connect(ctx context.Context, ref model.Ref, scrollback int) (io.ReadWriteCloser, error)
+}
+
+// Screens connects viewers to VMs' screens.
+type Screens interface {
+	// Connect returns one viewer's connection, which speaks RFB. It ends with the VM's process and by Close,
+	// which also ends a Read that waits.
+	Connect(ctx context.Context, ref model.Ref) (io.ReadWriteCloser, error)
 }
 
 // Logs reads VMs' logs.

@@ -18,13 +18,19 @@ import (
 // special is an error whose status is not the one of its kind.
 type special struct {
 	error
-	status int
+	status   int
+	protocol string // that the path speaks, where it is an upgrade that is missing
 }
 
 func (s special) Unwrap() error { return s.error }
 
 // statused gives an error a status of its own: 410, 411, 413, 426 and the like.
 func statused(status int, err error) error { return special{error: err, status: status} }
+
+// upgrade says that a path is a connection of its own, of this protocol.
+func upgrade(protocol string, err error) error {
+	return special{error: err, status: http.StatusUpgradeRequired, protocol: protocol}
+}
 
 // problem is an error as huma writes it.
 type problem struct{ wire.Problem }

@@ -39,6 +39,7 @@ type Config struct {
 	Actions Actions
 	View    View
 	Console Console
+	Screens Screens
 	Logs    Logs
 	Version string // of the daemon
 	Log     *slog.Logger
@@ -79,6 +80,7 @@ func newServer(c Config) *server {
 	})
 	s.routeVMs()
 	s.routeConsole()
+	s.routeScreen()
 	s.routeVolumes()
 	s.routeBootFiles()
 	s.routeOperations()

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -57,9 +58,9 @@ func (s *server) humaError(ctx context.Context, err error) error {
 	p := s.problemOf(requestID(ctx), err)
 	h := http.Header{}
 	retryAfter(h, p.Status)
-	if p.Status == http.StatusUpgradeRequired {
+	if sp, ok := errors.AsType[special](err); ok && sp.protocol != "" {
 		h.Set("Connection", "Upgrade")
-		h.Set("Upgrade", wire.ConsoleProtocol)
+		h.Set("Upgrade", sp.protocol)
 	}
 	return huma.ErrorWithHeaders(p, h)
 }

@@ -129,6 +129,7 @@ func (f *definition) bind(s *session.Session, cmd *cobra.Command) {
 	session.Values(cmd, "accelerator", string(vm.Auto), string(vm.KVM), string(vm.TCG))
 	s.LiveFlag(cmd, "disk", s.Volumes)
 	s.LiveFlag(cmd, "start-after", s.VMs)
+	s.LiveFlag(cmd, "cdrom", s.Volumes)
 	s.LiveFlag(cmd, "kernel", s.BootFiles)
 	s.LiveFlag(cmd, "initrd", s.BootFiles)
 }

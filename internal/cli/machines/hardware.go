@@ -13,19 +13,24 @@ import (
 
 // hardware is what the flags say of the VM's board and its devices beside disks and network cards.
 type hardware struct {
-	cpu, topology, watchdog string
-	nested                  bool
+	cpu, topology, firmware, watchdog string
+	nested, vnc                       bool
+	cdroms                            []string
 }
 
 // hardwareFlags are their names.
-var hardwareFlags = []string{"cpu", "topology", "nested", "watchdog"}
+var hardwareFlags = []string{"cpu", "topology", "nested", "firmware", "watchdog", "vnc", "cdrom"}
 
 func (h *hardware) bind(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&h.cpu, "cpu", "", "CPU model and flags: host, max, or a name of QEMU's; ,+FLAG shows one, ,-FLAG hides one")
 	fl.StringVar(&h.topology, "topology", "", "vCPUs as SOCKETSxCORESxTHREADS, such as 1x4x2")
 	fl.BoolVar(&h.nested, "nested", false, "let the guest run VMs; the host's feature nestedVirtualization must be on")
+	fl.StringVar(&h.firmware, "firmware", "", "bios, uefi (keeps its variables over restarts) or kernel")
+	session.Values(cmd, "firmware", string(vm.BIOS), string(vm.UEFI), string(vm.Kernel))
 	fl.StringVar(&h.watchdog, "watchdog", "", "a watchdog, and what happens to a guest that does not pet it: reset, poweroff, pause or none")
+	fl.BoolVar(&h.vnc, "vnc", false, "a screen with keyboard and tablet, for hv vm vnc")
+	fl.StringArrayVar(&h.cdroms, "cdrom", nil, "a CD-ROM drive: [DEVICE=]VOLUME, or DEVICE= for an empty one")
 	session.Values(cmd, "watchdog", string(vm.ExpiryReset), string(vm.ExpiryPowerOff), string(vm.ExpiryPause), string(vm.ExpiryNone))
 	session.Values(cmd, "cpu", vm.CPUAuto, vm.CPUHost, vm.CPUMax)
 	session.Values(cmd, "topology", "1x2x1", "1x4x1", "1x4x2", "2x4x1")
@@ -34,6 +39,19 @@ func (h *hardware) bind(cmd *cobra.Command) {
 // describe writes the flags into the spec.
 func (h *hardware) describe(s *vm.Spec) error {
 	s.NestedVirtualization = h.nested
+	s.Firmware = vm.Firmware(h.firmware)
+	if h.vnc {
+		s.Graphics = &vm.Graphics{}
+	}
+	for i, text := range h.cdroms {
+		device, volume := named(text)
+		if device == "" {
+			device = "cd" + strconv.Itoa(i)
+		}
+		if err := add(&s.CDROMs, "--cdrom", device, vm.CDROM{Volume: volume}); err != nil {
+			return err
+		}
+	}
 	if h.watchdog != "" {
 		s.Watchdog = &vm.Watchdog{OnExpiry: vm.Expiry(h.watchdog)}
 	}

@@ -90,7 +90,10 @@ func TestWhatCannotBeFoundOutStaysUnknown(t *testing.T) {
 	if got.IOMMU == nil || got.IOMMU.OK {
 		t.Errorf("iommu is %+v", got.IOMMU)
 	}
-	got.Passt, got.Nginx, got.NFT, got.IOMMU = nil, nil, nil, nil
+	if len(got.UEFI) != 2 || got.UEFI[0].OK() || got.UEFI[1].OK() {
+		t.Errorf("uefi is %+v", got.UEFI)
+	}
+	got.Passt, got.Nginx, got.NFT, got.IOMMU, got.UEFI = nil, nil, nil, nil, nil
 	if d := cmp.Diff(host.Facts{Version: host.Version, OS: "linux", Arch: "x86_64"}, got); d != "" {
 		t.Error(d)
 	}

@@ -73,9 +73,10 @@ func lay(in Input) (board, map[string]int, finding.List) {
 	}
 	checkBoot(f, in.Spec)
 	checkVolumes(f, in)
+	checkMedia(f, in)
 	checkCPU(f, in)
 	pinned := pinnedFor(in)
-	b := board{family: in.Spec.Machine, serial: on(in.Spec.Serial), bios: in.Spec.Firmware == vm.BIOS, kvm: in.Accel == vm.KVM, nested: in.Nested != ""}
+	b := board{family: in.Spec.Machine, serial: on(in.Spec.Serial) && in.Spec.Graphics == nil, bios: in.Spec.Firmware == vm.BIOS, kvm: in.Accel == vm.KVM, nested: in.Nested != ""}
 	b.machineType = chooseType(f, in, pinned.MachineType)
 	slots := assignSlots(in.Spec, pinned.Slots)
 	for _, device := range slotted(in.Spec) {
@@ -136,7 +137,7 @@ func usable(f *findings, in Input) bool {
 
 func checkBoot(f *findings, s vm.Spec) {
 	if s.Firmware == vm.BIOS && s.Machine == familyVirt {
-		f.say(CodeFirmware, "firmware", `use firmware "kernel" with boot.kernel`, "machine virt has no BIOS")
+		f.say(CodeFirmware, "firmware", `use firmware "uefi", or "kernel" with boot.kernel`, "machine virt has no BIOS")
 	}
 	if s.Boot == nil {
 		return
@@ -151,13 +152,25 @@ func checkBoot(f *findings, s vm.Spec) {
 
 func checkVolumes(f *findings, in Input) {
 	for _, name := range sortedKeys(in.Spec.Disks) {
-		d, path := in.Spec.Disks[name], "disks."+name+".volume"
 		v, ok := in.Volumes[name]
-		switch {
-		case !ok:
-			f.say(CodeVolume, path, fmt.Sprintf("hv volume create %s --size 10GiB", d.Volume), "disk %q: volume %q does not exist", name, d.Volume)
-		case v.Format != "" && v.Format != storage.Raw && v.Format != storage.QCOW2:
-			f.say(CodeVolume, path, "", "disk %q: volume %q has the unknown format %.20q", name, d.Volume, string(v.Format))
+		f.volume("disk", name, "disks."+name+".volume", in.Spec.Disks[name].Volume, v, ok)
+	}
+}
+
+func checkMedia(f *findings, in Input) {
+	for _, name := range sortedKeys(in.Spec.CDROMs) {
+		if d := in.Spec.CDROMs[name]; d.Volume != "" {
+			v, ok := in.Media[name]
+			f.volume("drive", name, "cdroms."+name+".volume", d.Volume, v, ok)
 		}
+	}
+}
+
+func (f *findings) volume(kind, name, path, volume string, v Volume, exists bool) {
+	switch {
+	case !exists:
+		f.say(CodeVolume, path, fmt.Sprintf("hv volume create %s --size 10GiB", volume), "%s %q: volume %q does not exist", kind, name, volume)
+	case v.Format != "" && v.Format != storage.Raw && v.Format != storage.QCOW2:
+		f.say(CodeVolume, path, "", "%s %q: volume %q has the unknown format %.20q", kind, name, volume, string(v.Format))
 	}
 }

@@ -21,8 +21,10 @@ const fileSuffix = ".file"
 
 // DiskNode returns the node name that the disk of this name has in QEMU's block graph; the node of its file has
 // ".file" behind it. QEMU takes 31 bytes for both, so a long name is cut and gets a digest, again with a dot.
-func DiskNode(name string) string {
-	const prefix, limit = "disk-", 31
+func DiskNode(name string) string { return nodeName("disk-", name) }
+
+func nodeName(prefix, name string) string {
+	const limit = 31
 	if room := limit - len(prefix) - len(fileSuffix); len(name) > room {
 		sum := sha256.Sum256([]byte(name))
 		name = fmt.Sprintf("%s.%x", name[:room-9], sum[:4])

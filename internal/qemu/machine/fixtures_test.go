@@ -56,6 +56,7 @@ func machines() map[string]Input {
 	pc := input(vm.Spec{Machine: "pc", Disks: map[string]vm.Disk{
 		"a-cd": {Volume: "installer", ReadOnly: true, BootIndex: 2}, "root": {Volume: "web-root", BootIndex: 1}, "data": {Volume: "web-data"},
 	}, NICs: map[string]vm.NIC{"lan": {MAC: "52:54:00:12:34:56"}}})
+	pc.Spec.Graphics = &vm.Graphics{Device: vm.DisplayVGA}
 	pc.Spec.Watchdog = &vm.Watchdog{OnExpiry: vm.ExpiryPause}
 	pc.Volumes["root"] = Volume{Format: storage.QCOW2}
 	pc.Volumes["data"] = Volume{Format: storage.QCOW2, ReadOnly: true}
@@ -63,9 +64,18 @@ func machines() map[string]Input {
 	virt := input(vm.Spec{Arch: "aarch64", Boot: &vm.Boot{Kernel: "arm", Cmdline: "console=ttyAMA0"},
 		Disks: map[string]vm.Disk{"root": {Volume: "web-root"}}, NICs: map[string]vm.NIC{"lan": {}}})
 
+	virt.Spec.Graphics = &vm.Graphics{Device: vm.DisplayVirtio}
 	virt.Spec.Watchdog = &vm.Watchdog{OnExpiry: vm.ExpiryPowerOff}
 
 	bios := input(vm.Spec{Memory: 64 * model.MiB})
+
+	uefi := input(vm.Spec{Firmware: vm.UEFI, Disks: map[string]vm.Disk{"root": {Volume: "web-root"}}})
+	uefi.Spec.Graphics = &vm.Graphics{Device: vm.DisplayVirtio}
+	uefi.UEFIBytes = 4 * model.MiB
+
+	media := input(vm.Spec{Disks: map[string]vm.Disk{"root": {Volume: "web-root"}}, CDROMs: map[string]vm.CDROM{"install": {Volume: "debian"}, "tools": {}}})
+	media.Spec.Graphics = &vm.Graphics{Device: vm.DisplayVGA}
+	media.Media = map[string]Volume{"install": {Format: storage.Raw}}
 
 	full := vm.Spec{Disks: map[string]vm.Disk{}, NICs: map[string]vm.NIC{}, Boot: &vm.Boot{Kernel: "cloud"}}
 	for i := range vm.MaxDisks {
@@ -74,5 +84,5 @@ func machines() map[string]Input {
 	for i := range vm.MaxNICs {
 		full.NICs[fmt.Sprintf("n%d", i)] = vm.NIC{}
 	}
-	return map[string]Input{"bare": bare, "bios": bios, "home": home, "kvm": kvm, "pc": pc, "virt": virt, "full": input(full)}
+	return map[string]Input{"bare": bare, "bios": bios, "uefi": uefi, "media": media, "home": home, "kvm": kvm, "pc": pc, "virt": virt, "full": input(full)}
 }

@@ -14,7 +14,7 @@ import (
 // shapes are the options that a machine may have and how the value of each reads: JSON, comma-separated, as it
 // is, or none.
 var shapes = map[string]string{
-	"-name": "options", "-uuid": "plain", "-nodefaults": "none", "-no-user-config": "none", "-display": "plain", "-S": "none",
+	"-name": "options", "-uuid": "plain", "-nodefaults": "none", "-no-user-config": "none", "-display": "plain", "-vnc": "plain", "-S": "none",
 	"-action": "options", "-rtc": "options", "-machine": "options", "-accel": "options", "-cpu": "options", "-m": "options",
 	"-smp": "options", "-chardev": "options", "-mon": "options", "-serial": "plain", "-add-fd": "options", "-kernel": "plain",
 	"-initrd": "plain", "-append": "plain", "-boot": "options", "-blockdev": "json", "-device": "json", "-netdev": "json", "-object": "json",

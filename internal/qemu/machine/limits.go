@@ -20,13 +20,21 @@ const (
 )
 
 // limits allows guest memory + guest memory / 256 + 128 MiB + 16 MiB a vCPU, disk and NIC + 64 MiB a qcow2 disk
-// + the boot files + what TCG keeps translated + what may be plugged in while it runs; one CPU beside those of the guest.
+// + the boot files and the UEFI firmware + what TCG keeps translated + what may be plugged in while it runs; one CPU beside those of the guest.
 func limits(in Input) Limits {
 	s := in.Spec
-	total := s.Memory + s.Memory/pageTables + baseMemory + in.BootBytes +
-		perCPU*model.Bytes(s.CPUs) + perDisk*model.Bytes(len(s.Disks)) + perNIC*model.Bytes(len(s.NICs)) + sparePorts*(perDisk+perQCOW2)
+	total := s.Memory + s.Memory/pageTables + baseMemory + in.BootBytes + in.UEFIBytes +
+		perCPU*model.Bytes(s.CPUs) + perDisk*model.Bytes(len(s.Disks)+len(s.CDROMs)) + perNIC*model.Bytes(len(s.NICs)) + sparePorts*(perDisk+perQCOW2)
 	for name := range s.Disks {
 		if in.Volumes[name].Format == storage.QCOW2 {
+			total += perQCOW2
+		}
+	}
+	if s.Graphics != nil {
+		total += displayMemory
+	}
+	for _, medium := range in.Media {
+		if medium.Format == storage.QCOW2 {
 			total += perQCOW2
 		}
 	}

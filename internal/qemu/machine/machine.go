@@ -28,6 +28,8 @@ type Input struct {
 	Nested CPUFlag        // what a guest that may run VMs is shown; empty: it may not
 
 	Volumes   map[string]Volume // by name of the disk device
+	Media     map[string]Volume // by name of the drive; none of an empty one
+	UEFIBytes model.Bytes       // size of the firmware's flash images, which QEMU holds in memory
 	BootBytes model.Bytes       // size of kernel and initrd together; QEMU keeps a copy of them
 }
 
@@ -54,11 +56,14 @@ type FileKind string
 
 // The kinds of files.
 const (
-	DiskFile   FileKind = "disk"       // a volume, opened anew for this start
-	KernelFile FileKind = "kernel"     // a sealed memfd: -kernel takes no fdset, and would read on while the file changes
-	InitrdFile FileKind = "initrd"     // a sealed memfd
-	SerialLog  FileKind = "serial-log" // what the guest has written to its console
-	Stderr     FileKind = "stderr"     // QEMU's own words
+	DiskFile     FileKind = "disk"       // a volume, opened anew for this start
+	KernelFile   FileKind = "kernel"     // a sealed memfd: -kernel takes no fdset, and would read on while the file changes
+	InitrdFile   FileKind = "initrd"     // a sealed memfd
+	MediumFile   FileKind = "medium"     // a volume in a CD-ROM drive
+	FirmwareFile FileKind = "firmware"   // the code of the UEFI firmware, the host's
+	NVRAMFile    FileKind = "nvram"      // its variables, the VM's own
+	SerialLog    FileKind = "serial-log" // what the guest has written to its console
+	Stderr       FileKind = "stderr"     // QEMU's own words
 )
 
 // Access is the access mode that a file must have been opened with. QEMU takes no fd of another one.
@@ -76,7 +81,7 @@ type File struct {
 	Name   string // of its token: "disk-root"
 	Kind   FileKind
 	Object string // the volume or boot file that it is; empty for logs
-	Device string // the disk that it is for; empty for others
+	Device string // the disk or drive that it is for; empty for others
 	Access Access
 }
 
@@ -111,7 +116,10 @@ func Build(in Input) (Machine, error) {
 	if on(in.Spec.Serial) {
 		parts = append(parts, serial())
 	}
-	if in.Spec.Firmware == vm.Kernel {
+	if in.Spec.Firmware == vm.UEFI {
+		parts = append(parts, uefi())
+	}
+	if in.Spec.Boot != nil {
 		parts = append(parts, kernel(*in.Spec.Boot))
 	} else {
 		parts = append(parts, part{args: []string{"-boot", "strict=on"}}) // only from disks with a boot index
@@ -120,11 +128,21 @@ func Build(in Input) (Machine, error) {
 		slot := slots[diskSlot(name)]
 		parts = append(parts, disk(name, in.Spec.Disks[name], in.Volumes[name], slot, b.place(slot)))
 	}
+	targets := assignTargets(in.Spec, pinnedFor(in).Targets)
+	if len(targets) > 0 {
+		parts = append(parts, scsi(b.place(slots[scsiSlot])))
+	}
+	for _, name := range sortedKeys(targets) {
+		parts = append(parts, cdrom(name, in.Spec.CDROMs[name], in.Media[name], targets[name]))
+	}
 	for _, name := range sortedKeys(in.Spec.NICs) {
 		parts = append(parts, nic(name, in.Spec.NICs[name], b.place(slots[nicSlot(name)])))
 	}
 	if on(in.Spec.RNG) {
 		parts = append(parts, rng(b.place(slots[rngSlot])))
+	}
+	if g := in.Spec.Graphics; g != nil {
+		parts = append(parts, graphics(*g, b, b.place(slots[usbSlot])))
 	}
 	if w := in.Spec.Watchdog; w != nil {
 		parts = append(parts, watchdog(*w, b.watchdogAt(slots)))
@@ -132,7 +150,7 @@ func Build(in Input) (Machine, error) {
 	parts = append(parts, panicNotifier(b.family))
 
 	m := assemble(parts)
-	m.Pinned = vm.Pinned{MachineType: b.machineType, Slots: slots}
+	m.Pinned = vm.Pinned{MachineType: b.machineType, Slots: slots, Targets: targets}
 	m.Ports = b.ports(slots)
 	m.Limits = limits(in)
 	m.KVM = in.Accel == vm.KVM

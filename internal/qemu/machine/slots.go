@@ -17,8 +17,11 @@ func nicSlot(name string) string  { return "nic/" + name }
 // assignSlots gives every device of s a number from 1. One that is pinned keeps its number; a new one takes the
 // lowest that is free, so that no other ever moves. A number that is pinned twice, or none, counts as not pinned.
 func assignSlots(s vm.Spec, pinned map[string]int) map[string]int {
+	return assign(slotted(s), pinned)
+}
+
+func assign(wanted []string, pinned map[string]int) map[string]int {
 	slots, taken := map[string]int{}, map[int]bool{}
-	wanted := slotted(s)
 	for _, device := range wanted {
 		if n := pinned[device]; n > 0 && !taken[n] {
 			slots[device], taken[n] = n, true
@@ -49,6 +52,12 @@ func slotted(s vm.Spec) []string {
 	}
 	if on(s.RNG) {
 		out = append(out, rngSlot)
+	}
+	if len(s.CDROMs) > 0 {
+		out = append(out, scsiSlot)
+	}
+	if s.Graphics != nil {
+		out = append(out, usbSlot)
 	}
 	if s.Watchdog != nil && s.Machine == familyPC {
 		out = append(out, watchdogSlot)

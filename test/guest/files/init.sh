@@ -37,7 +37,7 @@ load_for_devices() {
 # SCSI disks come up after their driver's insmod has returned.
 wait_for_scsi() {
 	tries=0
-	until ls -d /sys/block/sd* >/dev/null 2>&1 || [ $tries -ge 20 ]; do
+	until ls -d /sys/block/s[dr]* >/dev/null 2>&1 || [ $tries -ge 20 ]; do
 		sleep 0.1
 		tries=$((tries + 1))
 	done

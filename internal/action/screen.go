@@ -1,0 +1,25 @@
+package action
+
+import (
+	"context"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// OpenScreen says whether the caller may look at a VM's screen now, and records it before the first byte: who looks
+// may type, too. It makes no operation.
+func (a *Actions) OpenScreen(ctx context.Context, call Call, ref model.Ref) error {
+	return a.open(ctx, call, VMVNC, ref, func(o vm.Object, last vm.PowerStatus) error {
+		spec := o.Spec
+		if p := last.Process; p != nil && p.Started != nil {
+			spec = *p.Started
+		}
+		if spec.Graphics == nil {
+			return fault.New(fault.Precondition, "vm %q was started without a screen", o.Name).
+				Try("add graphics = {} to its spec, then stop and start it; hv vm console %s is its serial line", o.Name).WithCode("HV-VM-045")
+		}
+		return nil
+	})
+}

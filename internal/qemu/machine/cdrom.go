@@ -1,0 +1,77 @@
+package machine
+
+import (
+	"cmp"
+
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// scsiSlot is the slot of the controller on which the drives are.
+const scsiSlot = "scsi"
+
+// mediaSets is added to a drive's target number to get the fdset of the medium that it starts with.
+const mediaSets = 400
+
+// CDROMDevice returns the id that the drive of this name has as a device in QEMU, which is the name of its medium's
+// file too.
+func CDROMDevice(name string) string { return "cdrom-" + name }
+
+// CDROMNode returns the node name of the medium in the drive of this name.
+func CDROMNode(name string) string { return nodeName("cdrom-", name) }
+
+type virtioSCSI struct {
+	Driver string `json:"driver"`
+	ID     string `json:"id"`
+	place
+}
+
+type scsiCD struct {
+	Driver    string `json:"driver"`
+	ID        string `json:"id"`
+	Bus       string `json:"bus"`
+	Target    int    `json:"scsi-id"`
+	Drive     string `json:"drive,omitempty"` // absent: there is no medium in it
+	BootIndex int    `json:"bootindex,omitempty"`
+}
+
+// scsi is the controller of the drives.
+func scsi(at place) part {
+	return part{args: []string{"-device", object(virtioSCSI{Driver: "virtio-scsi-pci", ID: "scsi", place: at})}}
+}
+
+// cdrom is a drive on virtio-scsi: unlike a disk it goes on without a medium, and its guest hears of a new one.
+func cdrom(name string, d vm.CDROM, medium Volume, target int) part {
+	device := scsiCD{Driver: "scsi-cd", ID: CDROMDevice(name), Bus: "scsi.0", Target: target, BootIndex: d.BootIndex}
+	if d.Volume == "" {
+		return part{args: []string{"-device", object(device)}}
+	}
+	device.Drive = CDROMNode(name)
+	args := addFD(device.ID, mediaSets+target)
+	for _, node := range Medium(name, medium.Format, fdset(mediaSets+target)) {
+		args = append(args, "-blockdev", object(node))
+	}
+	return part{
+		args:  append(args, "-device", object(device)),
+		files: []File{{Name: device.ID, Kind: MediumFile, Object: d.Volume, Device: name, Access: ReadOnly}},
+	}
+}
+
+// Medium returns the block nodes of a medium, file first, as QEMU takes them at start and while it runs.
+func Medium(name string, f storage.Format, file string) []any {
+	node := CDROMNode(name)
+	n := formatNode{string(cmp.Or(f, storage.Raw)), node, node + fileSuffix, true, "ignore"}
+	image := any(n)
+	if f == storage.QCOW2 {
+		image = qcow2Node{formatNode: n}
+	}
+	return []any{fileNode{"file", node + fileSuffix, file, "on", true, "ignore"}, image}
+}
+
+// assignTargets gives every drive its number on the controller; one that is pinned keeps it.
+func assignTargets(s vm.Spec, pinned map[string]int) map[string]int {
+	if len(s.CDROMs) == 0 {
+		return nil
+	}
+	return assign(sortedKeys(s.CDROMs), pinned)
+}
