@@ -41,6 +41,15 @@ func (c *Client) RenameVM(ctx context.Context, ref model.Ref, name string, ch Ch
 	return c.mutate(ctx, r, ch)
 }
 
+// ChangeMedium puts a volume into a VM's CD-ROM drive, or takes out what is in it.
+func (c *Client) ChangeMedium(ctx context.Context, ref model.Ref, opt wire.MediumOptions, ch Change) (Result, error) {
+	r, err := vmRequest(http.MethodPost, ref, "actions", "cdrom").json(opt)
+	if err != nil {
+		return Result{}, err
+	}
+	return c.mutate(ctx, r, ch)
+}
+
 // DeleteVM wishes a VM away; of opt, Force and Volumes are read.
 func (c *Client) DeleteVM(ctx context.Context, ref model.Ref, opt wire.VerbOptions, ch Change) (Result, error) {
 	r := vmRequest(http.MethodDelete, ref)

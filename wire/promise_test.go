@@ -23,7 +23,7 @@ const promised = "testdata/v1-fields.txt"
 // What travels: the bodies of requests and answers.
 var v1 = map[string]any{
 	"AuditRecord": wire.AuditRecord{}, "BootFile": wire.BootFile{}, "Config": wire.Config{}, "CreateVolume": wire.CreateVolume{},
-	"Event": wire.Event{}, "Features": wire.Features{}, "Host": wire.Host{}, "Operation": operation.Operation{}, "Page": wire.Page{},
+	"Event": wire.Event{}, "Features": wire.Features{}, "Host": wire.Host{}, "MediumOptions": wire.MediumOptions{}, "Operation": operation.Operation{}, "Page": wire.Page{},
 	"Preview": wire.Preview{}, "Problem": wire.Problem{}, "VM": wire.VM{}, "VMDefinition": vm.Definition{}, "VMSummary": wire.VMSummary{},
 	"VerbOptions": wire.VerbOptions{}, "Version": wire.Version{}, "Volume": wire.Volume{},
 }

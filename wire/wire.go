@@ -197,6 +197,13 @@ type StopVMs struct {
 	Timeout int `json:"timeout,omitempty"` // seconds that all of it may take; then guests are not waited for. 0: each has its stopTimeout
 }
 
+// MediumOptions is the body of POST …/vms/{name}/actions/cdrom.
+type MediumOptions struct {
+	Drive  string `json:"drive"`            // by its device name
+	Volume string `json:"volume,omitempty"` // what is put in; empty: what is in it is taken out
+	Force  bool   `json:"force,omitempty"`  // also where the guest uses what is in it
+}
+
 // AuditRecord is one line of the audit log.
 type AuditRecord struct {
 	Seq       int64           `json:"seq"`

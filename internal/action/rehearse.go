@@ -58,6 +58,7 @@ func (a *Actions) planInput(ctx context.Context, c *change, o vm.Object, st vm.P
 		Wish: o, Last: &st, Facts: a.Facts(), Now: a.Steady(), Clock: a.Now(),
 		Seen: vm.Seen{Process: st.Process, RunState: st.State.RunState(), Silent: st.Reason},
 		Kill: c.wish.Params["force"] == "true", Reboot: c.row.name == VMReboot.name, Reset: c.row.name == VMReset.name,
+		OpenTray: c.wish.Params["openTray"] == "true",
 	}
 	in.Effective, _ = vm.Effective(o.Spec, in.Facts.Arch)
 	var err error

@@ -80,6 +80,7 @@ var (
 	VMCreate = row("vm.create", Member, core, false, true, Level, "POST", project+"/vms", "create a VM")
 	VMEdit   = row("vm.edit", Member, core, false, true, Level, "PATCH", vmPath, "edit a VM's spec")
 	VMRename = row("vm.rename", Member, core, false, true, Level, "POST", vmPath+"/actions/rename", "give a VM another name")
+	VMCDROM  = row("vm.cdrom", Member, core, false, true, Level, "POST", vmPath+"/actions/cdrom", "change the medium in a VM's CD-ROM drive")
 	VMDelete = row("vm.delete", Member, core, false, true, Level, "DELETE", vmPath, "delete a VM")
 	VMStart  = row("vm.start", Member, core, true, true, Level, "POST", vmPath+"/actions/start", "start a VM")
 	VMStop   = row("vm.stop", Member, core, true, true, Level, "POST", vmPath+"/actions/stop", "ask a VM's guest to power off")

@@ -166,8 +166,15 @@ func declaredOnly(what, name string) error {
 }
 
 func (a *Actions) editVM(ctx context.Context, call Call, ref model.Ref, edit func(vm.Object) (vm.Definition, model.Origin, error)) (Result, error) {
+	return a.editAs(ctx, call, VMEdit, ref, nil, edit)
+}
+
+// editAs is an edit that may have another name, and parameters.
+func (a *Actions) editAs(ctx context.Context, call Call, row Row, ref model.Ref, params map[string]string,
+	edit func(vm.Object) (vm.Definition, model.Origin, error),
+) (Result, error) {
 	target := vmTarget(ref)
-	return a.do(ctx, call, VMEdit, target, func(c *change) error {
+	return a.do(ctx, call, row, target, func(c *change) error {
 		o, kv, err := a.vm(ctx, target.Ref)
 		if err != nil {
 			return err
@@ -175,6 +182,7 @@ func (a *Actions) editVM(ctx context.Context, call Call, ref model.Ref, edit fun
 		if err := match(call, kv, target); err != nil {
 			return err
 		}
+		c.wish.Params = params
 		def, origin, err := edit(o)
 		if err != nil {
 			return err

@@ -19,7 +19,8 @@ type Edit struct {
 	Device qmp.Hotplug `json:"device,omitzero"`
 	File   *File       `json:"file,omitempty"` // of a disk that is plugged in
 	Slot   int         `json:"slot,omitempty"`
-	Down   bool        `json:"down,omitempty"` // of a link
+	Down   bool        `json:"down,omitempty"`  // of a link
+	Force  bool        `json:"force,omitempty"` // of a medium: also where the guest holds it
 }
 
 // Live is what makes a VM that has a process what its spec has become since: the steps for what QEMU can do
@@ -48,6 +49,8 @@ func LiveEdit(in VMInput, process vm.Process, pinned *vm.Pinned) Live {
 			l.disk(path, name)
 		case "nics":
 			l.nic(path, name)
+		case "cdroms":
+			l.cdrom(path, name)
 		default:
 			l.Waits[path] = "QEMU cannot change it while the VM runs"
 		}
@@ -216,8 +219,11 @@ func (l *liveEdit) due(path string) bool {
 
 func deviceAt(path string) string {
 	kind, name, _ := strings.Cut(path, ".")
-	if kind == "nics" {
+	switch kind {
+	case "nics":
 		return machine.NICDevice(name)
+	case "cdroms":
+		return machine.CDROMDevice(name)
 	}
 	return machine.DiskDevice(name)
 }

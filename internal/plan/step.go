@@ -34,6 +34,8 @@ const (
 	Unplug Kind = "unplug" // take one away, when its guest has let go of it
 	Link   Kind = "link"   // pull a network card's cable, or plug it in
 
+	Medium Kind = "medium" // put another medium into a drive, or take it out
+
 	CreateVolume Kind = "create volume"
 	DeleteVolume Kind = "delete volume"
 )
@@ -44,7 +46,7 @@ type Step struct {
 	Name   string          `json:"name"`
 	Start  *Start          `json:"start,omitempty"`  // of Launch
 	Volume *storage.Volume `json:"volume,omitempty"` // of CreateVolume and DeleteVolume
-	Edit   *Edit           `json:"edit,omitempty"`   // of Plug, Unplug and Link
+	Edit   *Edit           `json:"edit,omitempty"`   // of Plug, Unplug, Link and Medium
 }
 
 // Start is everything that a launch needs.

@@ -41,6 +41,8 @@ type VMInput struct {
 	Missing []string
 	// Halt says that it is its turn to stop since its host goes down; nil where it is not.
 	Halt *Halt
+	// OpenTray says that somebody asked for another medium, whether or not the guest holds the old one.
+	OpenTray bool
 }
 
 // VM returns what is to be done about a VM. An error says why its wish cannot be reached as things

@@ -27,6 +27,9 @@ type Hypervisor interface {
 	// Unplug takes one away. It returns when the guest has let go of it; an error of kind Unavailable
 	// says that it has not, in the time that it had.
 	Unplug(ctx context.Context, uuid string, device qmp.Hotplug) error
+	// ChangeMedium takes the medium out of a drive, and puts in the one that stands on the file, if there is one.
+	// An error of kind Precondition says that the guest holds the old one.
+	ChangeMedium(ctx context.Context, uuid string, drive qmp.Hotplug, file *os.File, force bool) error
 	SetLink(ctx context.Context, uuid, device string, up bool) error
 	PowerDown(ctx context.Context, uuid string) error
 	Reset(ctx context.Context, uuid string) error

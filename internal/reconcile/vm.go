@@ -50,6 +50,7 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) (err error
 		Wish: obj, Last: last, Seen: seen, Facts: e.Facts(), Now: e.Steady(), Clock: e.Now(),
 		Kill:   slices.ContainsFunc(due, forceful) || obj.Deleted != nil,
 		Reboot: slices.ContainsFunc(due, unserved("vm.reboot", last)), Reset: slices.ContainsFunc(due, unserved("vm.reset", last)),
+		OpenTray: slices.ContainsFunc(due, opensTray),
 	}
 	in.Effective, _ = vm.Effective(obj.Spec, in.Facts.Arch)
 	in.Effective.StopTimeout = patience(due, in.Effective.StopTimeout)
@@ -341,6 +342,7 @@ func (r *vmRun) finish(ctx context.Context, revision int64) error {
 			return err
 		}
 		lost, well := r.lost()
+		well = r.failMedia(ctx, well)
 		r.tellPending(well)
 		r.ops.end(ctx, lost, operation.Failed, r.why())
 		r.ops.end(ctx, well, operation.Done, nil)

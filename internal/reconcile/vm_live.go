@@ -49,9 +49,12 @@ func (r *vmRun) change(ctx context.Context, s plan.Step) error {
 	}
 	r.edit(func(p *vm.Process, pinned *vm.Pinned) {
 		dropChange(p, s.Edit.Path)
-		if s.Kind == plan.Unplug {
+		switch s.Kind {
+		case plan.Unplug:
 			copyDevice(p.Started, vm.Spec{}, s.Edit.Path)
 			delete(pinned.Slots, slotAt(s.Edit.Path))
+		case plan.Medium:
+			setMedium(p.Started, r.in.Effective, s.Edit.Path)
 		}
 	})
 	return nil
@@ -68,6 +71,9 @@ func (r *vmRun) plugOrUnplug(ctx context.Context, s plan.Step) (err error) {
 			return err
 		}
 		defer func() { err = errors.Join(err, file.Close()) }()
+	}
+	if s.Kind == plan.Medium {
+		return r.Hypervisor.ChangeMedium(ctx, uuid, s.Edit.Device, file, s.Edit.Force)
 	}
 	return r.Hypervisor.Plug(ctx, uuid, s.Edit.Device, file)
 }

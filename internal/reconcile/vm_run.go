@@ -82,7 +82,7 @@ func (r *vmRun) do(ctx context.Context, s plan.Step) error {
 		err := r.reset(ctx)
 		r.serve(err, "vm.reset")
 		return err
-	case plan.Plug, plan.Unplug, plan.Link:
+	case plan.Plug, plan.Unplug, plan.Link, plan.Medium:
 		return r.change(ctx, s)
 	case plan.Quit:
 		return h.Quit(ctx, uuid)

@@ -43,8 +43,8 @@ func say(t *testing.T, h *onehost.Host, name, text, want string) string {
 	return got.String()
 }
 
-// tiny is a VM of the tiny guest with more in its spec, booted.
-func tiny(t *testing.T, h *onehost.Host, name, more string) {
+// booted is a VM of the tiny guest with more in its spec, booted.
+func booted(t *testing.T, h *onehost.Host, name, more string) {
 	t.Helper()
 	must(t, h, "vm", "create", "-f", file(t, "vm.nix", `{ name = "`+name+`"; memory = "256MiB"; `+more+`
 		boot = { kernel = "tiny-kernel"; initrd = "tiny-initrd"; cmdline = "console=ttyS0 quiet panic=-1 mitigations=off"; }; }`))
@@ -55,7 +55,7 @@ func tiny(t *testing.T, h *onehost.Host, name, more string) {
 func TestAGuestSeesTheCPUItWasGivenAndMayRunVMsOnlyWhereTheHostSaysSo(t *testing.T) {
 	h := bootable(t)
 	const show = "grep -m1 flags /proc/cpuinfo; grep -c processor /proc/cpuinfo; grep -m1 'cpu cores' /proc/cpuinfo; echo do''ne\n"
-	tiny(t, h, "plain", `cpu = { features = { avx2 = false; }; cores = 2; };`)
+	booted(t, h, "plain", `cpu = { features = { avx2 = false; }; cores = 2; };`)
 	got := say(t, h, "plain", show, "done")
 	if strings.Contains(got, " svm") || strings.Contains(got, " avx2") || !strings.Contains(got, "cpu cores\t: 2") {
 		t.Errorf("the guest sees another CPU:\n%s", got)
@@ -70,7 +70,7 @@ func TestAGuestSeesTheCPUItWasGivenAndMayRunVMsOnlyWhereTheHostSaysSo(t *testing
 		refused(t, h, 1, []string{"HV-VM-042", "VT-x"}, "vm", "create", "-f", nested)
 		return // the feature waits for a CPU that has it
 	}
-	tiny(t, h, "inner", `nestedVirtualization = true;`)
+	booted(t, h, "inner", `nestedVirtualization = true;`)
 	if got := say(t, h, "inner", show, "done"); !strings.Contains(got, " svm") && !strings.Contains(got, " vmx") {
 		t.Errorf("the guest is not shown that it may run VMs:\n%s", got)
 	}
@@ -85,7 +85,7 @@ const arm = `d=$(grep -l 0x25ab /sys/bus/pci/devices/*/device); d=${d%/device}; 
 
 func TestAWatchdogThatIsNotPettedResetsOrPausesItsGuest(t *testing.T) {
 	h := bootable(t)
-	tiny(t, h, "pausing", `watchdog.onExpiry = "pause";`)
+	booted(t, h, "pausing", `watchdog.onExpiry = "pause";`)
 	say(t, h, "pausing", arm, "armed")
 	v := h.WaitState(t.Context(), "pausing", "paused")
 	if !strings.Contains(v.Status.Power.Reason, "watchdog") {
@@ -93,7 +93,7 @@ func TestAWatchdogThatIsNotPettedResetsOrPausesItsGuest(t *testing.T) {
 	}
 	must(t, h, "vm", "kill", "pausing")
 
-	tiny(t, h, "resetting", `watchdog = {};`)
+	booted(t, h, "resetting", `watchdog = {};`)
 	say(t, h, "resetting", arm, `(?s)armed.*guest: ready`)
 }
 
@@ -116,7 +116,7 @@ func TestUEFIBootsAndKeepsItsVariablesOverARestart(t *testing.T) {
 		t.Errorf("a deleted VM left its variables: %v %v", left, err)
 	}
 
-	tiny(t, h, "stub", `firmware = "uefi";`)
+	booted(t, h, "stub", `firmware = "uefi";`)
 	if got := say(t, h, "stub", "ls /sys/firmware; echo do''ne\n", "done"); !strings.Contains(got, "efi") {
 		t.Errorf("the kernel was not booted by UEFI:\n%s", got)
 	}
@@ -171,7 +171,7 @@ func looks(t *testing.T, h *onehost.Host, name string) (io.ReadWriteCloser, []by
 
 func TestSeveralViewersLookAtOneScreenAndNoneEndsWithAnother(t *testing.T) {
 	h := bootable(t)
-	tiny(t, h, "seen", `graphics = {};`)
+	booted(t, h, "seen", `graphics = {};`)
 	one, size := looks(t, h, "seen")
 	two, same := looks(t, h, "seen")
 	if !bytes.Equal(size, same) || bytes.Equal(size, make([]byte, 4)) {
@@ -191,6 +191,40 @@ func TestSeveralViewersLookAtOneScreenAndNoneEndsWithAnother(t *testing.T) {
 	if _, err := io.Copy(io.Discard, two); err != nil {
 		t.Logf("the screen ended with %v", err)
 	}
-	tiny(t, h, "blind", ``)
+	booted(t, h, "blind", ``)
 	refused(t, h, 1, []string{"HV-VM-045", "graphics"}, "vm", "vnc", "blind")
+}
+
+func TestAGuestReadsAnotherMediumWhileItRunsUnlessItHoldsTheTray(t *testing.T) {
+	h := bootable(t)
+	for _, name := range []string{"first", "second"} {
+		image := file(t, name+".iso", strings.Repeat(name+"-medium ", 4096))
+		must(t, h, "volume", "import", name+"-iso", image, "--format", "raw")
+	}
+	booted(t, h, "reads", `cdroms = { cd = { volume = "first-iso"; }; spare = { }; };`)
+	const read = "head -c 14 /dev/sr0; echo; echo do''ne\n"
+	if got := say(t, h, "reads", read, "done"); !strings.Contains(got, "first-medium") {
+		t.Errorf("the guest reads:\n%s", got)
+	}
+	// Several may have one medium in their drives.
+	must(t, h, "vm", "create", "other", "--memory", "64MiB", "--cdrom", "cd=first-iso", "--start")
+	must(t, h, "vm", "cdrom", "insert", "reads", "cd", "second-iso")
+	if got := say(t, h, "reads", read, "done"); !strings.Contains(got, "second-medium") {
+		t.Errorf("after the change the guest reads:\n%s", got)
+	}
+	if v := h.WaitState(t.Context(), "reads", "running"); len(v.Status.Power.Pending) > 0 {
+		t.Errorf("pending: %v %v", v.Status.Power.Pending, v.Status.Power.PendingWhy)
+	}
+
+	say(t, h, "reads", "exec 5</dev/sr0; echo he''ld\n", "held") // the kernel locks the tray of what is open
+	refused(t, h, 1, []string{"HV-VM-046", "--force"}, "vm", "cdrom", "eject", "reads", "cd")
+	must(t, h, "vm", "cdrom", "eject", "reads", "cd", "--force")
+	if got := say(t, h, "reads", "exec 5<&-; head -c 14 /dev/sr0; echo do''ne\n", "done"); strings.Contains(got, "second-medium") {
+		t.Errorf("the medium is out, and the guest reads:\n%s", got)
+	}
+	must(t, h, "vm", "cdrom", "insert", "reads", "spare", "first-iso")
+	if got := say(t, h, "reads", "head -c 14 /dev/sr1; echo do''ne\n", "done"); !strings.Contains(got, "first-medium") {
+		t.Errorf("from the spare drive the guest reads:\n%s", got)
+	}
+	refused(t, h, 3, []string{"HV-VM-047"}, "vm", "cdrom", "insert", "reads", "lost", "first-iso")
 }

@@ -86,6 +86,10 @@ func (h *cutHypervisor) Unplug(ctx context.Context, uuid string, d qmp.Hotplug) 
 	return h.points.step(plan.Unplug, func() error { return h.Host.Unplug(ctx, uuid, d) })
 }
 
+func (h *cutHypervisor) ChangeMedium(ctx context.Context, uuid string, d qmp.Hotplug, f *os.File, force bool) error {
+	return h.points.step(plan.Medium, func() error { return h.Host.ChangeMedium(ctx, uuid, d, f, force) })
+}
+
 func (h *cutHypervisor) SetLink(ctx context.Context, uuid, device string, up bool) error {
 	return h.points.step(plan.Link, func() error { return h.Host.SetLink(ctx, uuid, device, up) })
 }

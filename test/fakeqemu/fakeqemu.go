@@ -62,6 +62,7 @@ type QEMU struct {
 	chardevs []chardev
 	nodes    []*node // newest first
 	devices  map[string]device
+	trays    map[string]bool // of drives: open
 	netdevs  map[string]bool
 	fdsets   map[int][]setFD
 	named    map[string]*os.File // by getfd

@@ -33,6 +33,7 @@ type Gate interface {
 type VMActions interface {
 	CreateVM(ctx context.Context, call action.Call, project string, def vm.Definition) (action.Result, error)
 	EditVM(ctx context.Context, call action.Call, ref model.Ref, patch json.RawMessage) (action.Result, error)
+	ChangeMedium(ctx context.Context, call action.Call, ref model.Ref, opt wire.MediumOptions) (action.Result, error)
 	DeleteVM(ctx context.Context, call action.Call, ref model.Ref, opt wire.VerbOptions) (action.Result, error)
 	RenameVM(ctx context.Context, call action.Call, ref model.Ref, name string) (action.Result, error)
 	PowerVM(ctx context.Context, call action.Call, row action.Row, ref model.Ref, opt wire.VerbOptions) (action.Result, error)

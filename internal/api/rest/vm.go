@@ -47,6 +47,12 @@ type powerVM struct {
 	Body *wire.VerbOptions
 }
 
+type changeMedium struct {
+	Named
+	Changing
+	Body wire.MediumOptions
+}
+
 type oneVM struct {
 	ETag string `header:"ETag"`
 	Body wire.VM
@@ -87,6 +93,13 @@ func (s *server) routeVMs() {
 			return action.Result{}, err
 		}
 		return s.Actions.DeleteVM(ctx, call, in.ref(), wire.VerbOptions{Force: in.Force, Volumes: in.Volumes})
+	})
+	change(s, action.VMCDROM, func(ctx context.Context, in *changeMedium) (action.Result, error) {
+		call, err := in.call(ctx)
+		if err != nil {
+			return action.Result{}, err
+		}
+		return s.Actions.ChangeMedium(ctx, call, in.ref(), in.Body)
 	})
 	for _, row := range []action.Row{action.VMStart, action.VMStop, action.VMKill, action.VMPause, action.VMResume, action.VMReboot, action.VMReset} {
 		change(s, row, func(ctx context.Context, in *powerVM) (action.Result, error) {

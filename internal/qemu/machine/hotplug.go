@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
@@ -35,6 +36,21 @@ func HotplugNIC(machineType, name string, n vm.NIC, slot int) qmp.Hotplug {
 // NICUnplug returns what there is of the network card of this name to be taken away.
 func NICUnplug(name string) qmp.Hotplug {
 	return qmp.Hotplug{Device: NICDevice(name), Netdev: NICSocket(name)}
+}
+
+// InsertMedium returns the medium of a drive as it is put into one that runs.
+func InsertMedium(name string, f storage.Format, target int) qmp.Hotplug {
+	h := EjectMedium(name, target)
+	for i, node := range Medium(name, f, fdset(h.FDSet)) {
+		h.Nodes[i].Add = json.RawMessage(object(node))
+	}
+	return h
+}
+
+// EjectMedium returns what there is of the medium in a drive to be taken out.
+func EjectMedium(name string, target int) qmp.Hotplug {
+	node := CDROMNode(name)
+	return qmp.Hotplug{Device: CDROMDevice(name), FDSet: mediaSets + target, Nodes: []qmp.BlockPlug{{Name: node + fileSuffix}, {Name: node}}}
 }
 
 // FreeSlot returns the lowest slot of a board with so many ports that no pinned device sits in.
