@@ -37,7 +37,7 @@ func (c *check) cdroms(s Spec) {
 	for _, name := range sortedKeys(s.CDROMs) {
 		d, path := s.CDROMs[name], "cdroms."+name
 		c.err(path, model.CheckName("drive name", name))
-		c.between(path+".bootIndex", d.BootIndex, 1, MaxDisks+MaxCDROMs)
+		c.between(path+".bootIndex", d.BootIndex, MaxDisks+MaxCDROMs)
 		if other, twice := index[d.BootIndex]; twice && d.BootIndex != 0 {
 			c.say(path+".bootIndex", "", "%d is already that of %s", d.BootIndex, other)
 		}

@@ -64,9 +64,9 @@ func (c *check) oneOf(path, value string, known ...string) {
 	}
 }
 
-func (c *check) between(path string, value, low, high int) {
-	if value != 0 && (value < low || value > high) {
-		c.say(path, "", "%d is not between %d and %d", value, low, high)
+func (c *check) between(path string, value, high int) {
+	if value != 0 && (value < 1 || value > high) {
+		c.say(path, "", "%d is not between 1 and %d", value, high)
 	}
 }
 
@@ -82,8 +82,8 @@ func (c *check) scalars(s Spec) {
 	c.oneOf("onPowerOff", string(s.OnPowerOff), string(AfterStop), string(AfterRestart))
 	c.oneOf("onReboot", string(s.OnReboot), string(AfterRestart), string(AfterStop))
 	c.oneOf("onCrash", string(s.OnCrash), string(AfterStop), string(AfterRestart), string(AfterPreserve))
-	c.between("cpus", s.CPUs, 1, MaxCPUs)
-	c.between("stopTimeout", s.StopTimeout, 1, MaxStopSecond)
+	c.between("cpus", s.CPUs, MaxCPUs)
+	c.between("stopTimeout", s.StopTimeout, MaxStopSecond)
 	if s.Memory != 0 && (s.Memory < MinMemory || s.Memory > MaxMemory) {
 		c.say("memory", "", "%s is not between %s and %s", s.Memory, MinMemory, MaxMemory)
 	} else if s.Memory%model.MiB != 0 {
@@ -124,8 +124,8 @@ func (c *check) startup(d Definition) {
 		return
 	}
 	s := *d.Startup
-	c.between("startup.order", s.Order, 1, MaxOrder)
-	c.between("startup.delay", s.Delay, 1, MaxDelay)
+	c.between("startup.order", s.Order, MaxOrder)
+	c.between("startup.delay", s.Delay, MaxDelay)
 	if len(s.After) > MaxAfter {
 		c.say("startup.after", "", "%d VMs are more than %d", len(s.After), MaxAfter)
 	}
@@ -158,7 +158,7 @@ func (c *check) disks(disks map[string]Disk) {
 			c.say(path+".bootIndex", "", "%d is already that of disk %q", d.BootIndex, other)
 		}
 		index[d.BootIndex] = name
-		c.between(path+".bootIndex", d.BootIndex, 1, MaxDisks)
+		c.between(path+".bootIndex", d.BootIndex, MaxDisks)
 		if !serialShape.MatchString(d.Serial) {
 			c.say(path+".serial", "", "%.40q is not up to 20 of A-Z a-z 0-9 _ . -", d.Serial)
 		}

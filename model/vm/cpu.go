@@ -105,9 +105,9 @@ func (c *check) cpu(s Spec) {
 
 func (c *check) layout(cpus int, p *CPU) {
 	before := len(c.found)
-	c.between("cpu.sockets", p.Sockets, 1, MaxCPUs)
-	c.between("cpu.cores", p.Cores, 1, MaxCPUs)
-	c.between("cpu.threads", p.Threads, 1, MaxCPUs)
+	c.between("cpu.sockets", p.Sockets, MaxCPUs)
+	c.between("cpu.cores", p.Cores, MaxCPUs)
+	c.between("cpu.threads", p.Threads, MaxCPUs)
 	if len(c.found) > before {
 		return
 	}
