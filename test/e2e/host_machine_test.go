@@ -33,15 +33,18 @@ func say(t *testing.T, h *onehost.Host, name, text, want string) string {
 	}
 	var got strings.Builder
 	until, buf := regexp.MustCompile(want), make([]byte, 4096)
-	for !until.MatchString(got.String()) {
+	for !until.MatchString(escapes.ReplaceAllString(got.String(), "")) {
 		n, err := conn.Read(buf)
 		got.Write(buf[:n])
 		if err != nil {
 			t.Fatalf("%v before %q was printed:\n%s", err, want, got.String())
 		}
 	}
-	return got.String()
+	return escapes.ReplaceAllString(got.String(), "")
 }
+
+// escapes are what moves the cursor: a UEFI shell puts each letter into its place.
+var escapes = regexp.MustCompile(`\x1b\[[0-9;=?]*[A-Za-z]`)
 
 // booted is a VM of the tiny guest with more in its spec, booted.
 func booted(t *testing.T, h *onehost.Host, name, more string) {
