@@ -111,7 +111,7 @@ func TestUEFIBootsAndKeepsItsVariablesOverARestart(t *testing.T) {
 	must(t, h, "vm", "kill", "efi")
 	must(t, h, "vm", "start", "efi")
 	must(t, h, "vm", "console", "efi", "--until", `Shell>`, "--timeout", "2m")
-	if got := say(t, h, "efi", "setvar HvTest -guid 5c2d1b0e-8b8a-4a55-9d8e-0a4f7a9b5a11\r", `(?s)setvar.*Shell>`); !strings.Contains(got, "C0 FF EE 42") {
+	if got := say(t, h, "efi", "setvar HvTest -guid 5c2d1b0e-8b8a-4a55-9d8e-0a4f7a9b5a11\r", `(?s)setvar.*Shell>`); !strings.Contains(got, "42 EE FF C0") {
 		t.Errorf("what the guest wrote into its variables is gone:\n%s", got)
 	}
 	must(t, h, "vm", "delete", "--yes", "--force", "efi")
