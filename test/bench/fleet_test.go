@@ -50,7 +50,7 @@ func newFleet(b *testing.B) *fleetHost {
 	for _, name := range []string{"hv", "hvd"} {
 		data, err := os.ReadFile(filepath.Join(built, name))
 		must(b, err)
-		must(b, os.WriteFile(filepath.Join(parent, name), data, 0o755)) //nolint:gosec // a program
+		must(b, os.WriteFile(filepath.Join(parent, name), data, 0o755))
 	}
 	out, err := exec.Command("go", "build", "-o", filepath.Join(parent, "fleet"), "../fleet").CombinedOutput() //nolint:noctx // it ends by itself
 	if err != nil {
@@ -66,7 +66,7 @@ func newFleet(b *testing.B) *fleetHost {
 func (h *fleetHost) sail() {
 	h.Helper()
 	uid := strconv.Itoa(onehost.UserHVD)
-	h.fleet = exec.Command(filepath.Join(h.bin, "fleet"), h.run, uid, uid) //nolint:noctx,gosec // ended below
+	h.fleet = exec.Command(filepath.Join(h.bin, "fleet"), h.run, uid, uid) //nolint:noctx // ended below
 	h.fleet.Stderr = os.Stderr
 	in, err := h.fleet.StdinPipe()
 	must(h.B, err)
@@ -110,7 +110,7 @@ func (h *fleetHost) stopHVD(s syscall.Signal) string {
 // hv runs the command line and returns what it printed.
 func (h *fleetHost) hv(args ...string) []byte {
 	h.Helper()
-	cmd := exec.Command(filepath.Join(h.bin, "hv"), args...) //nolint:noctx,gosec // it ends by itself
+	cmd := exec.Command(filepath.Join(h.bin, "hv"), args...) //nolint:noctx // it ends by itself
 	cmd.Env = append(os.Environ(), "HV_HOST=unix://"+filepath.Join(h.run, privilege.APISocket))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

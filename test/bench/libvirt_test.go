@@ -16,8 +16,7 @@ import (
 // libvirt is libvirtd as the distribution ships it, started for one benchmark.
 type libvirt struct {
 	*testing.B
-	dir  string
-	hide string // how the daemon is kept from a /dev/kvm that boots nothing
+	dir string
 }
 
 // startLibvirt starts libvirtd and virtlogd where none run. Where /dev/kvm boots no guest libvirt
@@ -37,7 +36,7 @@ func startLibvirt(b *testing.B) *libvirt {
 		"exec virtlogd -d -p " + l.pid("virtlogd"),
 		"[ ! -e /dev/kvm ] || mount --bind /dev/null /dev/kvm; exec libvirtd -d -p " + l.pid("libvirtd"),
 	} {
-		out, err := exec.Command("unshare", "--mount", "sh", "-c", script).CombinedOutput() //nolint:noctx,gosec // it ends by itself
+		out, err := exec.Command("unshare", "--mount", "sh", "-c", script).CombinedOutput() //nolint:noctx // it ends by itself
 		if err != nil {
 			b.Fatalf("%s: %v\n%s", script, err, out)
 		}
@@ -45,7 +44,7 @@ func startLibvirt(b *testing.B) *libvirt {
 	b.Cleanup(func() {
 		for _, name := range []string{"libvirtd", "virtlogd"} {
 			if data, err := os.ReadFile(l.pid(name)); err == nil {
-				_ = exec.Command("kill", strings.TrimSpace(string(data))).Run() //nolint:noctx,gosec // it ends by itself
+				_ = exec.Command("kill", strings.TrimSpace(string(data))).Run() //nolint:noctx // it ends by itself
 			}
 		}
 	})
@@ -78,7 +77,7 @@ func (l *libvirt) virsh(args ...string) time.Duration {
 }
 
 func (l *libvirt) try(args ...string) (string, error) {
-	out, err := exec.Command("virsh", append([]string{"-c", "qemu:///system"}, args...)...).CombinedOutput() //nolint:noctx,gosec // it ends by itself
+	out, err := exec.Command("virsh", append([]string{"-c", "qemu:///system"}, args...)...).CombinedOutput() //nolint:noctx // it ends by itself
 	return string(out), err
 }
 

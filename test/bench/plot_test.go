@@ -28,7 +28,7 @@ const (
 // draw writes a plot with logarithmic axes to docs/pictures.
 func draw(b *testing.B, file, title, unit string, curves []curve) {
 	b.Helper()
-	if err := os.WriteFile(filepath.Join("../../docs/pictures", file), []byte(svg(title, unit, curves)), 0o644); err != nil { //nolint:gosec // a page
+	if err := os.WriteFile(filepath.Join("../../docs/pictures", file), []byte(svg(title, unit, curves)), 0o644); err != nil {
 		b.Fatal(err)
 	}
 }

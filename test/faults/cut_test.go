@@ -113,7 +113,7 @@ var scenarios = map[string]scenario{
 			})
 		},
 	},
-	"attach": attaches, "detach": detaches,
+	"attach": attaches, "detach": detaches, "insert": inserts,
 	"make a volume": {
 		before: func(*fakehost.Daemon) {},
 		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {

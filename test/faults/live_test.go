@@ -53,6 +53,20 @@ var detaches = scenario{
 	},
 }
 
+// Another medium comes into a drive while a VM runs.
+var inserts = scenario{
+	before: func(d *fakehost.Daemon) {
+		d.Done(d.Volume("data"))
+		d.Done(d.Create(fakehost.Tiny("web", on, func(def *vm.Definition) { def.CDROMs = map[string]vm.CDROM{"cd": {}} })))
+	},
+	ask: edits(`{"cdroms":{"cd":{"volume":"data"}}}`),
+	after: func(t *testing.T, d *fakehost.Daemon) {
+		if p := allLive(d); p.Started.CDROMs["cd"].Volume != "data" {
+			t.Errorf("the process has %+v", p.Started)
+		}
+	},
+}
+
 // allLive waits until nothing is pending: what an hv-helper that was away did not do is tried again.
 func allLive(d *fakehost.Daemon) *vm.Process {
 	d.Advance(time.Minute)

@@ -145,8 +145,9 @@ func (f *fleet) do(verb privilege.Verb, body json.RawMessage) (any, []*os.File, 
 		return nil, []*os.File{file}, err
 	case privilege.VerbKill, privilege.VerbForget, privilege.VerbCleanup:
 		return nil, nil, nil
+	default:
+		return nil, nil, fault.New(fault.Unavailable, "a fleet has no %s", verb)
 	}
-	return nil, nil, fault.New(fault.Unavailable, "a fleet has no %s", verb)
 }
 
 func (f *fleet) launch(body json.RawMessage) (any, []*os.File, error) {
