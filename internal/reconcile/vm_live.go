@@ -55,6 +55,7 @@ func (r *vmRun) change(ctx context.Context, s plan.Step) error {
 			delete(pinned.Slots, slotAt(s.Edit.Path))
 		case plan.Medium:
 			setMedium(p.Started, r.in.Effective, s.Edit.Path)
+		default: // a device that was plugged in is noted above already
 		}
 	})
 	return nil

@@ -3,6 +3,7 @@ package fakeqemu
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 )
 
 func itoa(i int) string { return strconv.Itoa(i) }
@@ -12,7 +13,8 @@ func (q *QEMU) deviceAdd(args json.RawMessage) error {
 	if !q.knows(d.Driver) {
 		return refuse("'%s' is not a valid device model name", d.Driver)
 	}
-	if _, ok := q.devices[d.Bus]; d.Bus != "" && d.Bus != "pcie.0" && d.Bus != "pci.0" && !ok {
+	// A bus is called as the device that has it, and numbered where that may have several: "rp1", "scsi.0".
+	if _, ok := q.devices[strings.TrimSuffix(d.Bus, ".0")]; d.Bus != "" && d.Bus != "pcie.0" && d.Bus != "pci.0" && !ok {
 		return refuse("Bus '%s' not found", d.Bus)
 	}
 	if _, ok := q.devices[d.ID]; ok && d.ID != "" {
