@@ -2,14 +2,17 @@ package qemu
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/machine"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
 )
 
@@ -73,18 +76,34 @@ func stand(ctx context.Context, m qmp.Executor, d qmp.Hotplug, file *os.File) er
 	return nil
 }
 
-// netdev makes the back end of a network card, on a listening socket made for it. (An fd that it does not have
-// QEMU 7.2 takes without a word: netdev_add is no question.)
+// netdev makes the back end of a network card, on a listening socket made for it. QEMU opens the socket in a thread
+// that knows no monitor, so a name of getfd is nothing there; what it says of that is lost, and the first packet of the
+// guest is the end of QEMU 7.2 by SIGSEGV. A number it finds, and add-fd is what tells one. From then on the back end
+// has the descriptor and closes it, so it is never taken out of its set: that would close it twice.
 func (p *process) netdev(ctx context.Context, m qmp.Executor, d qmp.Hotplug) error {
+	if err := holdsFDs(ctx, m); err != nil {
+		return err
+	}
 	socket, err := p.host.Helper.Socket(ctx, privilege.Uplink{VM: p.run.VM, Socket: d.Netdev})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = socket.Close() }() // QEMU has its own
-	if err := qmp.GetFD(ctx, m, socket, d.Netdev); err != nil {
+	added, err := qmp.AddFD(ctx, m, socket, machine.NICSet, d.Netdev)
+	if err != nil {
 		return err
 	}
-	return qmp.NetdevAdd(ctx, m, d.NetdevAdd)
+	args := strings.ReplaceAll(string(d.NetdevAdd), machine.FDOf(d.Netdev), strconv.Itoa(added.FD))
+	return qmp.NetdevAdd(ctx, m, json.RawMessage(args))
+}
+
+// holdsFDs makes sure that QEMU keeps the socket of a network card when this daemon ends.
+func holdsFDs(ctx context.Context, m qmp.Executor) error {
+	chardevs, err := qmp.QueryChardevs(ctx, m)
+	if err != nil || slices.ContainsFunc(chardevs, func(c qmp.Chardev) bool { return c.Label == machine.HoldsFDs }) {
+		return err
+	}
+	return fault.New(fault.Unavailable, "this QEMU was started by an earlier build, which cannot give it a network card; the next start does")
 }
 
 // freshSet puts a file into the fdset of its number. One that is left there is of a try that was cut off

@@ -20,7 +20,8 @@ func TestEachDeviceAddsWhatItNeedsAndNoMore(t *testing.T) {
 			sockets: []string{"serial0"},
 		}},
 		"monitor": {monitor(), part{
-			args:    []string{"-chardev", "socket,id=qmp,fd={fd:qmp},server=on,wait=off", "-mon", "chardev=qmp,mode=control"},
+			args: []string{"-chardev", "socket,id=qmp,fd={fd:qmp},server=on,wait=off", "-mon", "chardev=qmp,mode=control",
+				"-chardev", "ringbuf,id=holds-fds,size=4096", "-mon", "chardev=holds-fds,mode=control"},
 			sockets: []string{"qmp"},
 		}},
 		"network card": {nic("lan", vm.NIC{Network: vm.UserNetwork, MAC: "52:54:00:00:00:01"}, at), part{

@@ -24,14 +24,17 @@ func DiskUnplug(name string, slot int) qmp.Hotplug {
 	return qmp.Hotplug{Device: DiskDevice(name), FDSet: diskSets + slot, Nodes: []qmp.BlockPlug{{Name: node + fileSuffix}, {Name: node}}}
 }
 
-// HotplugNIC returns the network card of this name as it is plugged into slot of a machine that runs. Its
-// listening socket is given to QEMU beforehand, under the name of its back end.
+// HotplugNIC returns the network card of this name as it is plugged into slot of a machine that runs. In place of
+// its listening socket it has what FDOf says, as at a start.
 func HotplugNIC(machineType, name string, n vm.NIC, slot int) qmp.Hotplug {
 	h := NICUnplug(name)
 	h.Add = json.RawMessage(object(nicDevice(name, n, board{family: familyOf(machineType)}.place(slot))))
-	h.NetdevAdd = json.RawMessage(object(streamNetdev{Type: "stream", ID: h.Netdev, Server: true, Addr: socketRef{"fd", h.Netdev}}))
+	h.NetdevAdd = json.RawMessage(object(streamNetdev{Type: "stream", ID: h.Netdev, Server: true, Addr: socketRef{"fd", fd(h.Netdev)}}))
 	return h
 }
+
+// FDOf stands for the number by which QEMU has a file or a socket.
+func FDOf(name string) string { return fd(name) }
 
 // NICUnplug returns what there is of the network card of this name to be taken away.
 func NICUnplug(name string) qmp.Hotplug {

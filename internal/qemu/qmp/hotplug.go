@@ -12,8 +12,8 @@ type Hotplug struct {
 	FDSet int         `json:"fdset,omitempty"`
 	Nodes []BlockPlug `json:"nodes,omitempty"`
 
-	// A network card: the id of its back end, which is also the name under which its listening socket
-	// was given to QEMU.
+	// A network card: the id of its back end, which is also the name of its listening socket. The arguments of
+	// netdev_add have a stand-in for the number that the socket gets in QEMU.
 	Netdev    string          `json:"netdev,omitempty"`
 	NetdevAdd json.RawMessage `json:"netdevAdd,omitempty"`
 }
