@@ -22,7 +22,10 @@ type writer struct {
 	pending map[string]store.Op
 	order   []string
 	waiting []waiting // told by the next commit that takes everything
-	retry   bool      // something could not be written
+	// refused says of a key why the store did not take what was put last under it, until something else is:
+	// who put it may ask only after it was tried.
+	refused map[string]error
+	retry   bool // something could not be written
 	wake    chan struct{}
 }
 
@@ -33,7 +36,7 @@ type waiting struct {
 }
 
 func newWriter(s store.Committer, log *slog.Logger) *writer {
-	return &writer{store: s, log: log, pending: map[string]store.Op{}, wake: make(chan struct{}, 1)}
+	return &writer{store: s, log: log, pending: map[string]store.Op{}, refused: map[string]error{}, wake: make(chan struct{}, 1)}
 }
 
 // put writes v under key soon. A value that cannot be encoded is our own mistake, and logged.
@@ -49,6 +52,7 @@ func (w *writer) put(key string, v any) {
 		w.order = append(w.order, key)
 	}
 	w.pending[key] = op
+	delete(w.refused, key)
 	w.signal()
 }
 
@@ -76,6 +80,7 @@ func (w *writer) drop(key string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.pending, key)
+	delete(w.refused, key)
 }
 
 // flush returns when everything that was put before is durable. Of values that the store refuses for what
@@ -137,7 +142,6 @@ func (w *writer) commit(ctx context.Context) {
 	w.mu.Unlock()
 
 	var failed error
-	refused := map[string]error{}
 	for len(order) > 0 {
 		n, bytes := 0, 0
 		var ops []store.Op
@@ -152,12 +156,12 @@ func (w *writer) commit(ctx context.Context) {
 		if len(ops) == 0 {
 			continue
 		}
-		failed = errors.Join(failed, w.write(ctx, ops, refused))
+		failed = errors.Join(failed, w.write(ctx, ops))
 	}
 	for _, f := range flushes {
 		err := failed
 		for _, key := range f.keys {
-			err = errors.Join(err, refused[key])
+			err = errors.Join(err, w.refusal(key))
 		}
 		f.done <- err
 	}
@@ -165,20 +169,35 @@ func (w *writer) commit(ctx context.Context) {
 
 // write commits ops. One that can never be written, because it is out of bounds, takes no other with it,
 // since those are of other objects; it is noted in refused.
-func (w *writer) write(ctx context.Context, ops []store.Op, refused map[string]error) error {
+func (w *writer) write(ctx context.Context, ops []store.Op) error {
 	_, err := w.store.Commit(ctx, store.Txn{Then: ops})
 	if fault.KindOf(err) == fault.Invalid && len(ops) > 1 {
 		half := len(ops) / 2
-		return errors.Join(w.write(ctx, ops[:half], refused), w.write(ctx, ops[half:], refused))
+		return errors.Join(w.write(ctx, ops[:half]), w.write(ctx, ops[half:]))
 	}
 	if err == nil {
 		return nil
 	}
 	w.log.Error("cannot write what was seen", "keys", len(ops), "first", ops[0].Key, "err", err)
 	if fault.KindOf(err) == fault.Invalid {
-		refused[ops[0].Key] = err
+		w.refuse(ops[0].Key, err)
 		return nil
 	}
 	w.keep(ops, err)
 	return err
+}
+
+// refuse notes that the store does not take what was put under key, unless something newer was put.
+func (w *writer) refuse(key string, why error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, newer := w.pending[key]; !newer {
+		w.refused[key] = why
+	}
+}
+
+func (w *writer) refusal(key string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.refused[key]
 }

@@ -139,6 +139,15 @@ func (d *Daemon) Ended(op operation.Operation) operation.Operation {
 // EndedOrCut waits for an operation's end, or for the daemon to be cut off.
 func (d *Daemon) EndedOrCut(op operation.Operation) {
 	d.t.Helper()
+	d.UntilOrCut("the end of "+op.Action+" of "+op.Target.String(), func() bool {
+		now, err := d.View.Operation(d.t.Context(), op.ID)
+		return err == nil && now.State.Ended()
+	})
+}
+
+// UntilOrCut is Until for a daemon that may be cut off before.
+func (d *Daemon) UntilOrCut(what string, ready func() bool) {
+	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.t.Context(), patience)
 	defer cancel()
 	go func() {
@@ -150,15 +159,14 @@ func (d *Daemon) EndedOrCut(op operation.Operation) {
 	}()
 	for {
 		seen := d.View.Revision()
-		now, err := d.View.Operation(ctx, op.ID)
-		if err == nil && now.State.Ended() {
+		if ready() {
 			return
 		}
 		if d.View.Await(ctx, seen+1) == nil {
 			continue
 		}
 		if !d.Points.Cut() {
-			d.t.Fatalf("in vain waited for the end of %s of %s", op.Action, op.Target)
+			d.t.Fatalf("in vain waited for %s", what)
 		}
 		return
 	}

@@ -31,6 +31,15 @@ type scenario struct {
 	before func(*fakehost.Daemon)
 	ask    func(context.Context, *fakehost.Daemon) (action.Result, error)
 	after  func(*testing.T, *fakehost.Daemon)
+	// also waits, until the daemon is cut off, for what its operation does not: that is cut off too. May be nil.
+	also func(*fakehost.Daemon)
+}
+
+func volumeGone(d *fakehost.Daemon) func() bool {
+	return func() bool {
+		_, err := d.View.Volume(context.Background(), fakehost.Ref("data"))
+		return err != nil
+	}
 }
 
 func verb(row action.Row) func(context.Context, *fakehost.Daemon) (action.Result, error) {
@@ -107,11 +116,9 @@ var scenarios = map[string]scenario{
 		},
 		after: func(_ *testing.T, d *fakehost.Daemon) {
 			d.Gone("web")
-			d.Until("its volume to go", func() bool {
-				_, err := d.View.Volume(context.Background(), fakehost.Ref("data"))
-				return err != nil
-			})
+			d.Until("its volume to go", volumeGone(d))
 		},
+		also: func(d *fakehost.Daemon) { d.UntilOrCut("its volume to go", volumeGone(d)) },
 	},
 	"attach": attaches, "detach": detaches, "insert": inserts,
 	"make a volume": {
@@ -208,6 +215,9 @@ func cutDaemon(t *testing.T, s scenario, points *fakehost.Points) {
 	res, err := s.ask(t.Context(), d)
 	if err == nil {
 		d.EndedOrCut(*res.Operation)
+		if s.also != nil {
+			s.also(d)
+		}
 	} else if !points.Cut() {
 		t.Fatal(err)
 	}
