@@ -3,12 +3,15 @@
 package reconcile_test
 
 import (
+	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/fakehost"
@@ -63,6 +66,30 @@ func TestANetworkCardComesAndGoesAndItsCableIsPulled(t *testing.T) {
 		t.Errorf("%q %v", steps(op), op.Findings)
 	}
 	d.Until("its passt", func() bool { return len(d.Uplinks()) == 1 && d.Uplinks()[0].Socket == "net-lan" })
+	asked := make(chan struct{}, 1)
+	d.Refuse(func(verb, _ string) error {
+		if verb == string(privilege.VerbUplink) {
+			select {
+			case asked <- struct{}{}:
+			default:
+			}
+		}
+		return nil
+	})
+	monitor, err := d.VMs.Socket(d.VM("web").Spec.UUID, "qmp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	passt, err := net.Dial("unix", filepath.Join(filepath.Dir(monitor), "net-lan"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = passt.Close()
+	select { // QEMU, which has the card's socket, tells that its passt is gone
+	case <-asked:
+	case <-time.After(30 * time.Second):
+		t.Fatal("nobody asked for another passt")
+	}
 	op = d.Done(edit(t, d, `{"nics":{"lan":{"link":"down"}}}`))
 	if p := d.Power("web"); steps(op) != "pull the cable of network card lan" || p.Process.Started.NICs["lan"].Link != vm.LinkDown || len(p.Pending) > 0 {
 		t.Errorf("%q %+v", steps(op), p)

@@ -36,7 +36,7 @@ func init() { // not a literal: the handlers refer to the table by way of the mo
 		"blockdev-del":            blockdevDel,
 		"device_add":              func(q *QEMU, _ *monitor, args json.RawMessage) (any, error) { return done(q.deviceAdd(args)) },
 		"device_del":              deviceDel,
-		"netdev_add":              func(q *QEMU, _ *monitor, args json.RawMessage) (any, error) { return done(q.netdevAdd(args)) },
+		"netdev_add":              func(q *QEMU, _ *monitor, args json.RawMessage) (any, error) { return done(q.plugNetdev(args)) },
 		"netdev_del":              netdevDel,
 		"set_link":                setLink,
 		"add_client":              addClient,

@@ -2,6 +2,7 @@ package fakeqemu
 
 import (
 	"encoding/json"
+	"net"
 	"strconv"
 	"strings"
 )
@@ -55,6 +56,31 @@ func (q *QEMU) netdevAdd(args json.RawMessage) error {
 		return refuse("Duplicate ID '%s'", id)
 	}
 	q.netdevs[id] = true
+	return nil
+}
+
+// plugNetdev is netdev_add. A stream back end finds its socket only by number, and QEMU does not say whether it did.
+func (q *QEMU) plugNetdev(args json.RawMessage) error {
+	if err := q.netdevAdd(args); err != nil {
+		return err
+	}
+	o := read[struct {
+		ID   string
+		Addr struct{ Type, Str string }
+	}](args)
+	for _, set := range q.fdsets {
+		for _, s := range set {
+			if o.Addr.Type != "fd" || o.Addr.Str != itoa(int(s.file.Fd())) {
+				continue
+			}
+			if l, err := net.FileListener(s.file); err == nil {
+				q.after = append(q.after, func() {
+					q.atEnd(l.Close)
+					go q.accept(o.ID, l)
+				})
+			}
+		}
+	}
 	return nil
 }
 

@@ -53,18 +53,20 @@ func (stdio) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
 // stream is a network back end that listens: it takes one peer at a time and drops what it sends.
 func (q *QEMU) stream(id string, l net.Listener) {
 	q.Do(func() { q.atEnd(l.Close) })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			q.Emit("NETDEV_STREAM_CONNECTED", map[string]any{
-				"netdev-id": id, "addr": map[string]string{"type": "unix", "path": l.Addr().String()},
-			})
-			_, _ = io.Copy(io.Discard, c)
-			_ = c.Close()
-			q.Emit("NETDEV_STREAM_DISCONNECTED", map[string]string{"netdev-id": id})
+	go q.accept(id, l)
+}
+
+func (q *QEMU) accept(id string, l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
 		}
-	}()
+		q.Emit("NETDEV_STREAM_CONNECTED", map[string]any{
+			"netdev-id": id, "addr": map[string]string{"type": "unix", "path": l.Addr().String()},
+		})
+		_, _ = io.Copy(io.Discard, c)
+		_ = c.Close()
+		q.Emit("NETDEV_STREAM_DISCONNECTED", map[string]string{"netdev-id": id})
+	}
 }
