@@ -50,9 +50,10 @@ type Config struct {
 // Engine runs the reconcilers.
 type Engine struct {
 	Config
-	queue  *queue[operation.Target]
-	writer *writer
-	ops    *ops
+	queue    *queue[operation.Target]
+	writer   *writer
+	ops      *ops
+	followed *followed
 
 	mu     sync.Mutex
 	names  map[string]model.Ref // UUID → VM
@@ -79,7 +80,7 @@ func New(c Config) *Engine {
 		c.Recorded = func(context.Context, []operation.Operation) (map[string]operation.Status, error) { return nil, nil }
 	}
 	e := &Engine{
-		Config: c, queue: newQueue[operation.Target](), writer: newWriter(c.Store, c.Log),
+		Config: c, queue: newQueue[operation.Target](), writer: newWriter(c.Store, c.Log), followed: newFollowed(),
 		names: map[string]model.Ref{}, alones: map[string]*named{}, power: map[operation.Target]*vm.PowerStatus{}, tries: map[operation.Target]int{},
 		resets: map[operation.Target]vm.Resets{},
 	}
@@ -120,6 +121,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	workers.Go(func() { e.housekeep(ctx, time.Minute) })
 	for batch := range watch.Events() {
 		e.follow(batch)
+		e.followed.advance(batch.Revision)
 		for _, ev := range batch.Events {
 			e.noticed(ev)
 		}
@@ -142,6 +144,7 @@ func (e *Engine) begin(ctx context.Context) (store.Watcher, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, "cannot read what is wished")
 	}
+	e.followed.advance(from)
 	watch, err := e.Store.Watch(ctx, store.Root, from+1)
 	return watch, fault.Wrap(err, "cannot follow what is wished")
 }

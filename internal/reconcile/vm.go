@@ -26,6 +26,9 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) (err error
 	if missing(err) {
 		return e.absent(ctx, t, orphans)
 	}
+	if err == nil {
+		err = e.followed.await(ctx, kv.ModRevision)
+	}
 	if err != nil {
 		return err
 	}

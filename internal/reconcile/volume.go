@@ -28,6 +28,9 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 		e.retire(ctx, t, orphans)
 		return nil
 	}
+	if err == nil {
+		err = e.followed.await(ctx, kv.ModRevision)
+	}
 	if err != nil {
 		return err
 	}
