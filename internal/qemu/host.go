@@ -5,7 +5,7 @@
 // (plan, reconcile), the command line (qemu/machine), the protocol (qemu/qmp), dialling
 // (qemu/monitor).
 //
-// Cost of one running VM: two goroutines, parked, and two file descriptors (pidfd and monitor).
+// Cost of one running VM: three goroutines, parked, and two file descriptors (pidfd and monitor).
 package qemu
 
 import (

@@ -40,7 +40,7 @@ func svg(title, unit string, curves []curve) string {
 	py := func(v float64) float64 { return plotTop + plotInnerHeight - (math.Log10(v)-y0)/(y1-y0)*plotInnerHeight }
 	var s strings.Builder
 	fmt.Fprintf(&s, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" font-family="sans-serif" font-size="12" role="img" aria-label="%s">`+"\n", plotWidth, plotHeight, title)
-	fmt.Fprintf(&s, `<rect width="100%%" height="100%%" fill="#fff"/><text x="%g" y="24" font-size="15">%s</text>`+"\n", plotLeft, title)
+	fmt.Fprintf(&s, `<rect width="100%%" height="100%%" fill="#fff"/><text x="%g" y="24" font-size="15">%s, in %s</text>`+"\n", plotLeft, title, unit)
 	for d := y0; d <= y1; d++ {
 		y := py(math.Pow(10, d))
 		fmt.Fprintf(&s, `<line x1="%g" y1="%.1f" x2="%g" y2="%.1f" stroke="#ddd"/><text x="%g" y="%.1f" text-anchor="end">%g</text>`+"\n",
@@ -51,7 +51,7 @@ func svg(title, unit string, curves []curve) string {
 		fmt.Fprintf(&s, `<line x1="%.1f" y1="%g" x2="%.1f" y2="%g" stroke="#ddd"/><text x="%.1f" y="%g" text-anchor="middle">%g</text>`+"\n",
 			x, plotTop, x, plotHeight-plotBottom, x, plotHeight-plotBottom+18, math.Pow(10, d))
 	}
-	fmt.Fprintf(&s, `<text x="%g" y="%g" text-anchor="middle">VMs</text><text x="16" y="%g">%s</text>`+"\n", plotLeft+plotInnerWidth/2, plotHeight-10, plotTop+4, unit)
+	fmt.Fprintf(&s, `<text x="%g" y="%g" text-anchor="middle">VMs</text>`+"\n", plotLeft+plotInnerWidth/2, plotHeight-10)
 	colours := strings.Fields(plotColours)
 	for i, c := range curves {
 		colour := colours[i%len(colours)]
