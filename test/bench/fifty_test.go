@@ -89,17 +89,7 @@ func (f *fiftyFigures) ofOurs(b *testing.B, h *onehost.Host) {
 			}
 		}()
 	}
-	there := map[string]bool{}
-	for ev, err := range h.Client.Events(ctx, client.EventOptions{From: page.Revision + 1, Subject: "vm/default/many-"}) {
-		must(b, err)
-		var data struct{ State vm.State }
-		if json.Unmarshal(ev.Data, &data) == nil && data.State == vm.StatePrelaunch {
-			there[ev.Subject] = true
-		}
-		if len(there) == fifty {
-			break
-		}
-	}
+	there := awaitPrelaunch(b, h, page.Revision+1, fifty)
 	f.allOurs = time.Since(begin)
 	settle()
 	now, helperNow := processOf(b, h.HVD()), processOf(b, h.HelperPID())
@@ -111,6 +101,24 @@ func (f *fiftyFigures) ofOurs(b *testing.B, h *onehost.Host) {
 		_, err = h.Client.WaitOperation(ctx, gone.Operation.ID, func(operation.Operation) {})
 		must(b, err)
 	}
+}
+
+// awaitPrelaunch follows the events from a revision on until so many VMs called many-… are prelaunch, and
+// returns their subjects.
+func awaitPrelaunch(b *testing.B, h *onehost.Host, from int64, n int) map[string]bool {
+	b.Helper()
+	there := map[string]bool{}
+	for ev, err := range h.Client.Events(b.Context(), client.EventOptions{From: from, Subject: "vm/default/many-"}) {
+		must(b, err)
+		var data struct{ State vm.State }
+		if json.Unmarshal(ev.Data, &data) == nil && data.State == vm.StatePrelaunch {
+			there[ev.Subject] = true
+		}
+		if len(there) == n {
+			break
+		}
+	}
+	return there
 }
 
 // settle lets what a measured daemon put off be done: nothing tells when that is.

@@ -55,17 +55,7 @@ func startMany(b *testing.B, h *onehost.Host) time.Duration {
 		_, err := h.Client.CreateVM(ctx, "", tiny(fmt.Sprintf("many-%03d", i)), client.Change{})
 		must(b, err)
 	}
-	there := map[string]bool{}
-	for ev, err := range h.Client.Events(ctx, client.EventOptions{From: page.Revision + 1, Subject: "vm/default/many-"}) {
-		must(b, err)
-		var data struct{ State vm.State }
-		if json.Unmarshal(ev.Data, &data) == nil && data.State == vm.StatePrelaunch {
-			there[ev.Subject] = true
-		}
-		if len(there) == many {
-			break
-		}
-	}
+	awaitPrelaunch(b, h, page.Revision+1, many)
 	return time.Since(begin)
 }
 
