@@ -56,6 +56,10 @@ func (a *Actions) mayApply(ctx context.Context, call Call, encoded []byte) (conf
 func (a *Actions) apply(ctx context.Context, call Call, decl config.Declaration, encoded []byte) (Result, error) {
 	var applied config.Applied
 	var gone []string
+	digest, err := decl.Digest()
+	if err != nil {
+		return Result{}, err
+	}
 	res, err := a.do(ctx, call, ConfigApply, configTarget, func(c *change) error {
 		before, kv, err := a.standing(ctx)
 		if err != nil {
@@ -83,7 +87,7 @@ func (a *Actions) apply(ctx context.Context, call Call, decl config.Declaration,
 			c.wish.Generation = applied.Generation
 			return nil // it stands; what has moved away from it since is wished back
 		}
-		applied = config.Applied{Generation: applied.Generation + 1, At: c.wish.Created, By: call.Actor, Source: "applied", Declaration: encoded}
+		applied = config.Applied{Generation: applied.Generation + 1, At: c.wish.Created, By: call.Actor, Source: "applied", Digest: digest, Declaration: encoded}
 		if a.DeclaredBy != "" {
 			applied.Source = a.DeclaredBy
 		}
