@@ -224,6 +224,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	g.Go(func() error { return d.engine.Run(ctx) })
 	g.Go(func() error { d.logs.Run(ctx, 30*time.Second); return nil })
 	g.Go(func() error { d.keeping.watch(ctx, d.Log); return nil })
+	g.Go(func() error { tidy(ctx, giveBack); return nil })
 	g.Go(func() error { d.store.KeepSnapshots(ctx, snapshot.Hourly, d.Log); return nil })
 	g.Go(func() error {
 		d.reserve.Run(ctx, 30*time.Second, func(err error) { d.Log.Warn("no reserve for a full disk", "err", err) })
