@@ -15,8 +15,8 @@ import (
 // as soon as nothing goes on.
 const (
 	quiet    = time.Second // without a collection: nothing that is worth its name goes on
-	worthIt  = 1 << 20     // bytes that would come back; less is not worth a collection
-	ofMemory = 16          // and one part in so many of all that it has
+	worthIt  = 256 << 10   // bytes that would come back; less is not worth a collection
+	ofMemory = 32          // and one part in so many of all that it has
 )
 
 // tidy gives memory back after every burst of work, until ctx ends. It is woken by the collections
@@ -29,6 +29,7 @@ func tidy(ctx context.Context, give func()) {
 	calm := time.NewTimer(quiet)
 	calm.Stop()
 	defer calm.Stop()
+	own := uint64(0) // collections until we had given back: ours is no sign of work
 	for {
 		select {
 		case <-ctx.Done():
@@ -36,8 +37,10 @@ func tidy(ctx context.Context, give func()) {
 		case <-collected:
 			calm.Reset(quiet)
 		case <-calm.C:
-			if total, back := memory(); back > max(worthIt, total/ofMemory) {
+			total, back, collections := memory()
+			if collections > own && back > max(worthIt, total/ofMemory) {
 				give()
+				_, _, own = memory()
 			}
 		}
 	}
@@ -61,18 +64,20 @@ func onCollection(collected chan<- struct{}, ended <-chan struct{}) {
 	}, struct{}{})
 }
 
-// memory is what this process has of the system, and about how much of it a collection would give back.
-func memory() (total, back uint64) {
+// memory is what this process has of the system, about how much of it a collection would give back, and
+// how many collections there were.
+func memory() (total, back, collections uint64) {
 	s := []metrics.Sample{
 		{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"},
 		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/free:bytes"},
+		{Name: "/gc/cycles/total:gc-cycles"},
 	}
 	metrics.Read(s)
 	total = s[0].Value.Uint64() - s[1].Value.Uint64()
 	if objects, live := s[2].Value.Uint64(), s[3].Value.Uint64(); objects > live {
 		back = objects - live
 	}
-	return total, back + s[4].Value.Uint64()
+	return total, back + s[4].Value.Uint64(), s[5].Value.Uint64()
 }
 
 // giveBack collects and returns what is free.

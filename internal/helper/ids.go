@@ -28,17 +28,21 @@ func (i *ids) claim(vm string) (uint32, error) {
 	if first, ok := i.table.Holds(vm); ok && !recorded[first] {
 		return first, nil
 	}
-	inUse, err := i.helper.proc.WithUIDs(uid.First, uid.Block*uid.Blocks)
-	if err != nil {
-		return 0, err
-	}
-	for _, id := range inUse {
-		recorded[uid.Of(id)] = true
-	}
 	for _, g := range i.helper.guests.list() {
 		recorded[g.recordedUID()] = true
 	}
-	first, err := i.table.Claim(vm, func(first uint32) bool { return recorded[first] })
+	var failed error
+	first, err := i.table.Claim(vm, func(first uint32) bool {
+		if recorded[first] || failed != nil {
+			return true
+		}
+		var unused bool
+		unused, failed = i.helper.proc.Unused(first, uid.Block)
+		return !unused
+	})
+	if failed != nil {
+		return 0, failed
+	}
 	if err != nil {
 		return 0, fault.New(fault.Exhausted, "no uid for VM %s", vm).Because(err)
 	}

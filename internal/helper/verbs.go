@@ -235,11 +235,15 @@ func (h *Helper) forget(vm string) error {
 	if !ok {
 		return nil
 	}
-	left, err := h.proc.WithUIDs(first, uid.Block)
+	unused, err := h.proc.Unused(first, uid.Block)
 	if err != nil {
 		return err
 	}
-	if len(left) > 0 {
+	if !unused {
+		left, err := h.proc.WithUIDs(first, uid.Block)
+		if err != nil {
+			return err
+		}
 		return fault.New(fault.Precondition, "VM %s: processes %v still run with its uids", vm, slices.Sorted(maps.Keys(left)))
 	}
 	return h.ids.free(vm)

@@ -94,11 +94,26 @@ func TestProcessesAreFoundByTheirRealUIDAndZombiesLeftOut(t *testing.T) {
 	if want := map[int]uint32{10: 1000, 11: 1001}; err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, %v; want %v", got, err, want)
 	}
+	for first, want := range map[uint32]bool{1000: false, 1001: false, 1002: true, 1003: false, 1005: true} {
+		if got, err := fs.Unused(first, 2); err != nil || got != want {
+			t.Errorf("uids %d and the next: unused %v, %v; want %v", first, got, err, want)
+		}
+	}
 	if fs.Sealed(10) || !fs.Sealed(11) || fs.Sealed(99) {
 		t.Error("seccomp is misread")
 	}
 	if boot, err := fs.BootID(); err != nil || boot != "a-b" {
 		t.Errorf("%q, %v", boot, err)
+	}
+}
+
+func TestTheKernelKnowsWhichUIDsAreUnused(t *testing.T) {
+	me := uint32(os.Getuid())
+	if unused, err := Host.Unused(me, 1); err != nil || unused {
+		t.Errorf("the uid of this test: unused %v, %v", unused, err)
+	}
+	if unused, err := Host.Unused(3_999_999_990, 4); err != nil || !unused {
+		t.Errorf("uids that nobody has: unused %v, %v", unused, err)
 	}
 }
 
