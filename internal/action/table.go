@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/phase"
 )
 
 // Access says who may ask.
@@ -30,15 +31,15 @@ const (
 // reached. A Row cannot be made outside of this package: an action that is not in the table has no
 // route.
 type Row struct {
-	name     string
-	access   Access
-	feature  string
-	hardened bool
-	dryRun   bool
-	wish     Wish
-	method   string
-	path     string
-	what     string
+	name    string
+	access  Access
+	feature string
+	class   phase.Class
+	dryRun  bool
+	wish    Wish
+	method  string
+	path    string
+	what    string
 }
 
 // Name is the action's stable name: "vm.start".
@@ -50,8 +51,11 @@ func (r Row) Access() Access { return r.access }
 // Feature is the feature that the action belongs to; the core ones are always on.
 func (r Row) Feature() string { return r.feature }
 
-// Hardened reports whether it is allowed in the hardened phase.
-func (r Row) Hardened() bool { return r.hardened }
+// Class is the kind of action it is; the phases allow kinds.
+func (r Row) Class() phase.Class { return r.class }
+
+// Hardened is what a hardened host makes of it.
+func (r Row) Hardened() phase.Verdict { return r.class.Hardened() }
 
 // DryRun reports whether its plan can be asked for.
 func (r Row) DryRun() bool { return r.dryRun }
@@ -75,58 +79,58 @@ const (
 	log     = "auditLogging"
 )
 
-// The action table. Columns: name, access, feature, allowed when hardened, dry run, wish, route.
+// The action table. Columns: name, access, feature, class (which phase allows it), dry run, wish, route.
 var (
-	VMCreate = row("vm.create", Member, core, false, true, Level, "POST", project+"/vms", "create a VM")
-	VMEdit   = row("vm.edit", Member, core, false, true, Level, "PATCH", vmPath, "edit a VM's spec")
-	VMRename = row("vm.rename", Member, core, false, true, Level, "POST", vmPath+"/actions/rename", "give a VM another name")
-	VMCDROM  = row("vm.cdrom", Member, core, false, true, Level, "POST", vmPath+"/actions/cdrom", "change the medium in a VM's CD-ROM drive")
-	VMDelete = row("vm.delete", Member, core, false, true, Level, "DELETE", vmPath, "delete a VM")
-	VMStart  = row("vm.start", Member, core, true, true, Level, "POST", vmPath+"/actions/start", "start a VM")
-	VMStop   = row("vm.stop", Member, core, true, true, Level, "POST", vmPath+"/actions/stop", "ask a VM's guest to power off")
-	VMKill   = row("vm.kill", Member, core, true, true, Level, "POST", vmPath+"/actions/kill", "end a VM without asking its guest")
-	VMPause  = row("vm.pause", Member, core, true, true, Level, "POST", vmPath+"/actions/pause", "stop a VM's vCPUs")
-	VMResume = row("vm.resume", Member, core, true, true, Level, "POST", vmPath+"/actions/resume", "let a paused VM go on")
-	VMReboot = row("vm.reboot", Member, core, true, true, Edge, "POST", vmPath+"/actions/reboot", "ask a VM's guest to power off, and start it again")
-	VMReset  = row("vm.reset", Member, core, true, true, Edge, "POST", vmPath+"/actions/reset", "reset a VM without asking its guest")
+	VMCreate = row("vm.create", Member, core, phase.Configure, true, Level, "POST", project+"/vms", "create a VM")
+	VMEdit   = row("vm.edit", Member, core, phase.Configure, true, Level, "PATCH", vmPath, "edit a VM's spec")
+	VMRename = row("vm.rename", Member, core, phase.Configure, true, Level, "POST", vmPath+"/actions/rename", "give a VM another name")
+	VMCDROM  = row("vm.cdrom", Member, core, phase.Medium, true, Level, "POST", vmPath+"/actions/cdrom", "change the medium in a VM's CD-ROM drive")
+	VMDelete = row("vm.delete", Member, core, phase.Configure, true, Level, "DELETE", vmPath, "delete a VM")
+	VMStart  = row("vm.start", Member, core, phase.Power, true, Level, "POST", vmPath+"/actions/start", "start a VM")
+	VMStop   = row("vm.stop", Member, core, phase.Power, true, Level, "POST", vmPath+"/actions/stop", "ask a VM's guest to power off")
+	VMKill   = row("vm.kill", Member, core, phase.Power, true, Level, "POST", vmPath+"/actions/kill", "end a VM without asking its guest")
+	VMPause  = row("vm.pause", Member, core, phase.Power, true, Level, "POST", vmPath+"/actions/pause", "stop a VM's vCPUs")
+	VMResume = row("vm.resume", Member, core, phase.Power, true, Level, "POST", vmPath+"/actions/resume", "let a paused VM go on")
+	VMReboot = row("vm.reboot", Member, core, phase.Power, true, Edge, "POST", vmPath+"/actions/reboot", "ask a VM's guest to power off, and start it again")
+	VMReset  = row("vm.reset", Member, core, phase.Power, true, Edge, "POST", vmPath+"/actions/reset", "reset a VM without asking its guest")
 
-	VMList    = row("vm.list", Member, core, true, false, Read, "GET", project+"/vms", "list VMs")
-	VMShow    = row("vm.show", Member, core, true, false, Read, "GET", vmPath, "show a VM")
-	VMConsole = row("vm.console", Member, core, true, false, Edge, "GET", vmPath+"/console", "connect to a VM's serial console")
-	VMVNC     = row("vm.vnc", Member, core, true, false, Edge, "GET", vmPath+"/vnc", "connect to a VM's screen")
-	VMLogs    = row("vm.logs", Member, core, true, false, Read, "GET", vmPath+"/logs/{log}", "read a VM's logs")
+	VMList    = row("vm.list", Member, core, phase.Look, false, Read, "GET", project+"/vms", "list VMs")
+	VMShow    = row("vm.show", Member, core, phase.Look, false, Read, "GET", vmPath, "show a VM")
+	VMConsole = row("vm.console", Member, core, phase.Console, false, Edge, "GET", vmPath+"/console", "connect to a VM's serial console")
+	VMVNC     = row("vm.vnc", Member, core, phase.Console, false, Edge, "GET", vmPath+"/vnc", "connect to a VM's screen")
+	VMLogs    = row("vm.logs", Member, core, phase.Look, false, Read, "GET", vmPath+"/logs/{log}", "read a VM's logs")
 
-	VolumeCreate = row("volume.create", Member, core, false, true, Level, "POST", project+"/volumes", "create an empty volume")
-	VolumeImport = row("volume.import", Member, core, false, true, Edge, "PUT", project+"/volumes/{name}/content", "import a volume's content")
-	VolumeDelete = row("volume.delete", Member, core, false, true, Level, "DELETE", project+"/volumes/{name}", "delete a volume and what is on it")
-	VolumeList   = row("volume.list", Member, core, true, false, Read, "GET", project+"/volumes", "list volumes")
-	VolumeShow   = row("volume.show", Member, core, true, false, Read, "GET", project+"/volumes/{name}", "show a volume")
+	VolumeCreate = row("volume.create", Member, core, phase.Configure, true, Level, "POST", project+"/volumes", "create an empty volume")
+	VolumeImport = row("volume.import", Member, core, phase.Configure, true, Edge, "PUT", project+"/volumes/{name}/content", "import a volume's content")
+	VolumeDelete = row("volume.delete", Member, core, phase.Configure, true, Level, "DELETE", project+"/volumes/{name}", "delete a volume and what is on it")
+	VolumeList   = row("volume.list", Member, core, phase.Look, false, Read, "GET", project+"/volumes", "list volumes")
+	VolumeShow   = row("volume.show", Member, core, phase.Look, false, Read, "GET", project+"/volumes/{name}", "show a volume")
 
-	BootFileImport = row("boot-file.import", Member, core, false, true, Edge, "PUT", project+"/boot-files/{name}/content", "import a kernel or an initrd")
-	BootFileDelete = row("boot-file.delete", Member, core, false, true, Level, "DELETE", project+"/boot-files/{name}", "delete a kernel or an initrd")
-	BootFileShow   = row("boot-file.show", Member, core, true, false, Read, "GET", project+"/boot-files/{name}", "show a kernel or an initrd")
-	BootFileList   = row("boot-file.list", Member, core, true, false, Read, "GET", project+"/boot-files", "list kernels and initrds")
+	BootFileImport = row("boot-file.import", Member, core, phase.Configure, true, Edge, "PUT", project+"/boot-files/{name}/content", "import a kernel or an initrd")
+	BootFileDelete = row("boot-file.delete", Member, core, phase.Configure, true, Level, "DELETE", project+"/boot-files/{name}", "delete a kernel or an initrd")
+	BootFileShow   = row("boot-file.show", Member, core, phase.Look, false, Read, "GET", project+"/boot-files/{name}", "show a kernel or an initrd")
+	BootFileList   = row("boot-file.list", Member, core, phase.Look, false, Read, "GET", project+"/boot-files", "list kernels and initrds")
 
-	OperationList   = row("operation.list", Member, core, true, false, Read, "GET", "/v1/operations", "list operations")
-	OperationShow   = row("operation.show", Member, core, true, false, Read, "GET", "/v1/operations/{id}", "show an operation")
-	OperationCancel = row("operation.cancel", Member, core, true, true, Edge, "POST", "/v1/operations/{id}/actions/cancel", "cancel an operation")
+	OperationList   = row("operation.list", Member, core, phase.Look, false, Read, "GET", "/v1/operations", "list operations")
+	OperationShow   = row("operation.show", Member, core, phase.Look, false, Read, "GET", "/v1/operations/{id}", "show an operation")
+	OperationCancel = row("operation.cancel", Member, core, phase.Cancel, true, Edge, "POST", "/v1/operations/{id}/actions/cancel", "cancel an operation")
 
-	ConfigApply = row("config.apply", Root, core, false, true, Level, "PUT", "/v1/config", "apply a declaration")
-	ConfigShow  = row("config.show", Member, core, true, false, Read, "GET", "/v1/config", "show the declaration")
+	ConfigApply = row("config.apply", Root, core, phase.Declare, true, Level, "PUT", "/v1/config", "apply a declaration")
+	ConfigShow  = row("config.show", Member, core, phase.Look, false, Read, "GET", "/v1/config", "show the declaration")
 
-	FeatureList = row("feature.list", Member, core, true, false, Read, "GET", "/v1/features", "list features")
-	HostShow    = row("host.show", Member, core, true, false, Read, "GET", "/v1/host", "show this host")
-	HostStopVMs = row("host.stop-vms", Root, core, true, true, Edge, "POST", "/v1/host/actions/stop-vms", "stop every VM before the host goes down")
-	EventList   = row("event.list", Member, core, true, false, Read, "GET", "/v1/events", "follow what happens")
-	AuditList   = row("audit.list", Root, log, true, false, Read, "GET", "/v1/audit", "read the audit log")
-	VersionShow = row("version.show", Member, core, true, false, Read, "GET", "/v1/version", "show the version")
-	APIShow     = row("api.show", Member, core, true, false, Read, "GET", "/v1/openapi.json", "show the API's description")
+	FeatureList = row("feature.list", Member, core, phase.Look, false, Read, "GET", "/v1/features", "list features")
+	HostShow    = row("host.show", Member, core, phase.Look, false, Read, "GET", "/v1/host", "show this host")
+	HostStopVMs = row("host.stop-vms", Root, core, phase.Power, true, Edge, "POST", "/v1/host/actions/stop-vms", "stop every VM before the host goes down")
+	EventList   = row("event.list", Member, core, phase.Look, false, Read, "GET", "/v1/events", "follow what happens")
+	AuditList   = row("audit.list", Root, log, phase.Look, false, Read, "GET", "/v1/audit", "read the audit log")
+	VersionShow = row("version.show", Member, core, phase.Look, false, Read, "GET", "/v1/version", "show the version")
+	APIShow     = row("api.show", Member, core, phase.Look, false, Read, "GET", "/v1/openapi.json", "show the API's description")
 )
 
 var table []Row
 
-func row(name string, access Access, feature string, hardened, dryRun bool, wish Wish, method, path, what string) Row {
-	r := Row{name, access, feature, hardened, dryRun, wish, method, path, what}
+func row(name string, access Access, feature string, class phase.Class, dryRun bool, wish Wish, method, path, what string) Row {
+	r := Row{name, access, feature, class, dryRun, wish, method, path, what}
 	table = append(table, r)
 	return r
 }

@@ -78,8 +78,8 @@ func TestTheListOfActionsIsThatOfTheTable(t *testing.T) {
 Made from the action table by ` + "`go test ./internal/api/rest -update`" + `.
 
 Everything that can be asked of a daemon, by any way. *Who*: members are the users in the group
-` + "`hypervisor`" + `. *Hardened*: to be allowed in the hardened phase, which
-this build does not have yet. *Dry run*: its plan can be asked for. *Wish*:
+` + "`hypervisor`" + `. *Feature*: the one that has to be on; the core ones always are. *Hardened*: whether a hardened
+host is to do it, and by its class. *Dry run*: its plan can be asked for. *Wish*:
 a level wish stays true until a newer one takes its place, an edge wish happens once, a read changes
 nothing.
 
@@ -88,9 +88,16 @@ nothing.
 `)
 	for _, r := range action.Table() {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | `%s %s` |\n", r.Name(), r.What(), r.Access(), r.Feature(),
-			yesNo(r.Hardened()), yesNo(r.DryRun()), r.Wish(), r.Method(), r.Path())
+			hardened(r), yesNo(r.DryRun()), r.Wish(), r.Method(), r.Path())
 	}
 	fresh(t, "docs/actions.md", []byte(b.String()))
+}
+
+func hardened(r action.Row) string {
+	if only := r.Class().Only(); only != "" {
+		return fmt.Sprintf("%s (%s): only %s", r.Hardened(), r.Class(), only)
+	}
+	return fmt.Sprintf("%s (%s)", r.Hardened(), r.Class())
 }
 
 func yesNo(b bool) string {
