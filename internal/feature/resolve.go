@@ -54,7 +54,7 @@ func (w *wish) limits(s selection, facts Facts) finding.List {
 			out = append(out, finding.Finding{
 				Code: codePlatformPart, Severity: finding.Limited, Path: w.path(f.ID), Subject: []string{string(f.ID)},
 				What: fmt.Sprintf("%s is limited on %s", f.ID, facts.Platform), Why: sup.Reason,
-				Remedy: "use a Linux host on x86_64 where that matters", Source: "compatibility matrix: Operating Systems",
+				Remedy: sup.Remedy, Source: "compatibility matrix: Operating Systems",
 			})
 		}
 	}

@@ -129,7 +129,7 @@ func noPlatform(f catalogue.Feature, p catalogue.Platform, s catalogue.Support) 
 	return finding.Finding{
 		Code: codeNoPlatform, Severity: finding.Unavailable, Subject: []string{string(f.ID)},
 		What: fmt.Sprintf("%s is unavailable on %s, and with it all that works on VMs", f.ID, p), Why: s.Reason,
-		Remedy: "run hvd on Linux, and reach it from here with HV_HOST=ssh://user@host",
+		Remedy: s.Remedy,
 		Source: "compatibility matrix: Operating Systems",
 	}
 }

@@ -16,3 +16,10 @@ func String() string {
 	}
 	return Version
 }
+
+// Release is the release that this tree becomes, and FirstRelease the one that was before all others. A build's
+// Version says more exactly which tree it is of.
+const (
+	FirstRelease = "0.1.0"
+	Release      = "0.1.0"
+)

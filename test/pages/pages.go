@@ -93,6 +93,8 @@ var volumes = Family{"VOL", "Volumes.", []Code{
 	{"HV-VOL-003", "the volume belongs to a VM", "use another one, attach it read-only to both, or delete that VM; see [storage.md](storage.md#who-uses-a-volume)"},
 	{"HV-VOL-004", "the volume's file is gone from its pool", "put it back, or delete the volume"},
 	{"HV-VOL-005", "an image that is not taken: not the format that was said, or with a part that is not safe to open", "the message says what; `qemu-img convert` makes one that is taken"},
+	{"HV-VOL-021", "a storage backend that cannot do what it is asked for: a VM's disks on S3", "the finding names the backends that can"},
+	{"HV-VOL-022", "a storage backend that does it with a limit", "the finding says what is lost, and how to live with it"},
 }}
 
 var machine = Family{"MACH", "What keeps a VM's machine from being built. From 101 on the host is to be changed, before that the VM.", []Code{

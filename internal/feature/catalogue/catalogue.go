@@ -2,10 +2,9 @@
 // feature with every column, how two of them get on, what each needs, profiles, sets, risk levels
 // and platforms.
 //
-// What lives here: data, split into one file a category (data_*.go), the checks that the data hangs
-// together, and look-ups. What does not: what follows for one declaration (package feature), and
-// relations to what is no feature (a storage backend, a foreign hypervisor), which stand where their
-// subject is used.
+// What lives here: data, split into one file a category (data_*.go), the specification's tables and lists
+// (data_tables.go, line.go, phase.go, tree.go), the checks that the data hangs together, and look-ups. What does
+// not: what follows for one declaration (package feature), and the published document (feature/matrix).
 //
 // The data follows the feature compatibility matrix (the specification) and the page that settles
 // what it leaves open; Source strings name the table or decision.
@@ -25,6 +24,13 @@ type Data struct {
 	Aliases   map[string]ID // an older name and what it is called now
 	// NotInBuild names the features whose hands do not exist yet. Who builds one takes it off.
 	NotInBuild []ID
+
+	Tables         []Table
+	Modes          []Mode
+	Phases         []PhaseTable
+	Trees          []Tree
+	Configurations []Configuration
+	Matrix, Loads  []MatrixRow // the rows of the pairs' table, and of the performance table
 }
 
 // Catalogue is checked data with its derived parts. It is never changed once made, and may be used
@@ -41,6 +47,13 @@ type Catalogue struct {
 	aliases   map[string]ID
 	names     []string // ids and aliases, for the search of nearest names
 	missing   map[ID]bool
+
+	tables         []Table
+	modes          []Mode
+	phases         []PhaseTable
+	trees          []Tree
+	configurations []Configuration
+	matrix, loads  []MatrixRow
 }
 
 // New checks d and derives what follows from it. The error lists everything that is wrong with d.
@@ -53,6 +66,8 @@ func New(d Data) (*Catalogue, error) {
 		sets:      d.Sets,
 		aliases:   d.Aliases,
 		missing:   make(map[ID]bool, len(d.NotInBuild)),
+
+		modes: d.Modes, phases: d.Phases, trees: d.Trees, configurations: d.Configurations, matrix: d.Matrix, loads: d.Loads,
 	}
 	for i, f := range c.features {
 		c.index[f.ID] = i
@@ -67,11 +82,30 @@ func New(d Data) (*Catalogue, error) {
 	for _, id := range d.NotInBuild {
 		c.missing[id] = true
 	}
+	c.tables = c.filled(d.Tables)
 	if err := check(c, d); err != nil {
 		return nil, err
 	}
 	c.derive(d)
 	return c, nil
+}
+
+// filled returns the tables with the rows that are a feature's on each platform, where they are written.
+func (c *Catalogue) filled(in []Table) []Table {
+	out := slices.Clone(in)
+	for i, t := range out {
+		out[i].Rows = slices.Clone(t.Rows)
+		for j, r := range out[i].Rows {
+			at, known := c.index[r.Feature]
+			if t.Name != OperatingSystems || !known || r.Cells != nil {
+				continue
+			}
+			for _, p := range t.Columns {
+				out[i].Rows[j].Cells = append(out[i].Rows[j].Cells, c.features[at].Platforms[Platform(p)])
+			}
+		}
+	}
+	return out
 }
 
 // derive fills in what is written elsewhere: a feature's set, the closures, the full profile.

@@ -23,7 +23,8 @@ func small(change func(*Data)) Data {
 func plain(id ID) Feature {
 	return Feature{
 		ID: id, Name: "N", Category: CategoryCore, Risk: Minimal,
-		On: "on", Off: "off", ChangesIn: setup,
+		On: "on", Off: "off", ChangesIn: setup, Description: "d", Benefits: []string{"b"}, Exposes: "e",
+		Mitigations: []string{"m"}, Since: "1.0.0", Tunables: none, Impact: light,
 	}
 }
 
@@ -62,10 +63,13 @@ func TestACatalogueThatDoesNotHangTogetherIsRefused(t *testing.T) {
 		}, `feature "a" requires itself through "b"`},
 		"requires itself":        {func(d *Data) { d.Features[0].Requires = []ID{"a"} }, `feature "a" requires itself`},
 		"an alias of its own":    {func(d *Data) { d.Aliases = map[string]ID{"a": "b"} }, `alias "a" is a feature itself`},
-		"a column empty":         {func(d *Data) { d.Features[0].Off = "" }, `feature "a" lacks`},
-		"a risk not explained":   {func(d *Data) { d.Features[0].Risk = High }, "does not say what it exposes"},
+		"a column empty":         {func(d *Data) { d.Features[0].Off = "" }, `feature "a" lacks the column off`},
+		"a risk not explained":   {func(d *Data) { d.Features[0].Exposes = "" }, `feature "a" lacks the column exposes`},
+		"tunables forgotten":     {func(d *Data) { d.Features[0].Tunables = nil }, `feature "a" lacks the column tunables`},
+		"no impact":              {func(d *Data) { d.Features[0].Impact.Disk = "" }, `feature "a" has the impact "" on disk`},
 		"core that changes":      {func(d *Data) { d.Features[0].Core = true }, "what is core never changes"},
 		"a limit without reason": {func(d *Data) { d.Features[0].Platforms = map[Platform]Support{BSD: {Mark: Limits}} }, "limit without a reason"},
+		"a limit without remedy": {func(d *Data) { d.Features[0].Platforms = map[Platform]Support{BSD: {Mark: Nothing, Reason: "r"}} }, "and a remedy"},
 	} {
 		_, err := New(small(c.change))
 		if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -21,8 +21,11 @@ func check(c *Catalogue, d Data) error {
 	checkFeatures(d, say, known)
 	checkRelations(d, say, known)
 	checkNames(c, d, say, known)
-	if len(wrong) == 0 { // a cycle can only be looked for among known ids
+	checkTables(c, d, say, known)
+	checkLines(d, say)
+	if len(wrong) == 0 { // a cycle can only be looked for among known ids, a tree only be held against whole features
 		checkCycles(c, say)
+		checkTrees(c, d, say)
 	}
 	return errors.Join(wrong...)
 }
@@ -44,15 +47,20 @@ func checkFeatures(d Data, say sayFunc, known knownFunc) {
 	}
 }
 
+// checkColumns holds that no column of a feature is empty. Requires, Needs, Optional and Options may be: then there
+// are none; tunables have to be none on purpose.
 func checkColumns(f Feature, say sayFunc) {
-	if f.ID == "" || f.Name == "" || f.Category == "" || f.On == "" || f.Off == "" {
-		say("feature %q lacks an id, a name, a category, on or off", f.ID)
+	for column, empty := range map[string]bool{
+		"id": f.ID == "", "name": f.Name == "", "category": f.Category == "", "on": f.On == "", "off": f.Off == "",
+		"description": f.Description == "", "benefits": len(f.Benefits) == 0, "exposes": f.Exposes == "",
+		"mitigations": len(f.Mitigations) == 0, "since": f.Since == "", "tunables": f.Tunables == nil,
+	} {
+		if empty {
+			say("feature %q lacks the column %s", f.ID, column)
+		}
 	}
 	if f.Risk.Rank() < 0 {
 		say("feature %q has the unknown risk %q", f.ID, f.Risk)
-	}
-	if f.Risk != Minimal && (f.Exposes == "" || len(f.Mitigations) == 0) {
-		say("feature %q is %s and does not say what it exposes and what mitigates it", f.ID, f.Risk)
 	}
 	if f.Core == (len(f.ChangesIn) > 0) {
 		say("feature %q: what is core never changes, all else says in which phase", f.ID)
@@ -63,10 +71,21 @@ func checkColumns(f Feature, say sayFunc) {
 		}
 	}
 	for _, p := range slices.Sorted(maps.Keys(f.Platforms)) {
-		s := f.Platforms[p]
-		if !slices.Contains(Platforms(), p) || (s.Reason == "") != (s.Mark == Full) {
-			say("feature %q on %q: unknown platform, or a limit without a reason", f.ID, p)
+		if s := f.Platforms[p]; !slices.Contains(Platforms(), p) || !s.whole() || s.Mark == NoPart {
+			say("feature %q on %q: unknown platform, or a limit without a reason and a remedy", f.ID, p)
 		}
+	}
+	for what, load := range map[string]string{"CPU": f.Impact.CPU, "memory": f.Impact.Memory, "disk": f.Impact.Disk, "network": f.Impact.Network} {
+		if !slices.Contains(loads, load) {
+			say("feature %q has the impact %q on %s", f.ID, load, what)
+		}
+	}
+	names := map[string]bool{}
+	for _, t := range f.Tunables {
+		if wrong := t.wrong(); wrong != "" || names[t.Name] {
+			say("feature %q: tunable %q is there twice, or %s", f.ID, t.Name, wrong)
+		}
+		names[t.Name] = true
 	}
 }
 

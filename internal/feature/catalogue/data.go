@@ -14,11 +14,18 @@ func Standard() Data {
 	return Data{
 		Features: slices.Concat(coreFeatures, monitoringFeatures, backupFeatures, securityFeatures,
 			accessFeatures, hardwareFeatures, workloadFeatures),
-		Relations:  relations,
-		Sets:       sets,
-		Profiles:   profiles,
-		Aliases:    aliases,
-		NotInBuild: notInBuild,
+		Relations:      relations,
+		Sets:           sets,
+		Profiles:       profiles,
+		Aliases:        aliases,
+		NotInBuild:     notInBuild,
+		Tables:         tables,
+		Modes:          modes,
+		Phases:         phases,
+		Trees:          trees,
+		Configurations: configurations,
+		Matrix:         matrixRows,
+		Loads:          loadRows,
 	}
 }
 

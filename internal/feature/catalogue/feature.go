@@ -27,6 +27,10 @@ type Feature struct {
 	Risk     Risk     `json:"risk"`
 	Set      SetName  `json:"set,omitempty"`     // the lowest set that names it; empty = in none
 	SetMark  Mark     `json:"setMark,omitempty"` // how that set names it
+	Since    string   `json:"since"`             // the release whose catalogue names it first
+
+	Description string   `json:"description"` // what it is, in a sentence or two
+	Benefits    []string `json:"benefits"`    // what its owner gets
 
 	Requires []ID     `json:"requires,omitempty"` // features without which it cannot be
 	Needs    []Need   `json:"needs,omitempty"`    // what the host has to offer
@@ -40,41 +44,23 @@ type Feature struct {
 	Mitigations []string `json:"mitigations,omitempty"` // what keeps that risk in bounds
 
 	Platforms map[Platform]Support `json:"platforms,omitempty"` // empty: as vmManagement
-	Impact    Impact               `json:"impact,omitzero"`     // zero: the specification gives none
+	Impact    Impact               `json:"impact"`
+	Tunables  []Tunable            `json:"tunables"`            // empty: there is nothing to set
 	ChangesIn []string             `json:"changesIn,omitempty"` // phases in which it may go on or off
 }
 
-// Impact is the load that a feature puts on a host: low, medium or high, as the specification's
-// Performance Impact Matrix says.
+// Impact is the load that a feature puts on a host: low, medium or high.
 type Impact struct {
 	CPU     string `json:"cpu"`
 	Memory  string `json:"memory"`
 	Disk    string `json:"disk"`
 	Network string `json:"network"`
+	// Estimated says that the specification's Performance Impact Matrix does not name the feature: the figures
+	// are what it is expected to cost.
+	Estimated bool `json:"estimated,omitempty"`
 }
 
-// Mark is a verdict of the specification's tables.
-type Mark string
-
-// The marks, best first.
-const (
-	Full    Mark = "full"    // ✅ fully compatible
-	Limits  Mark = "limited" // ⚠️ compatible with limitations
-	Nothing Mark = "none"    // ❌ not compatible
-)
-
-// Symbol returns the mark as the specification draws it.
-func (m Mark) Symbol() string {
-	switch m {
-	case Full:
-		return "✅"
-	case Limits:
-		return "⚠️"
-	case Nothing:
-		return "❌"
-	}
-	return "-"
-}
+var loads = []string{"low", "medium", "high"}
 
 // setup is the phase in which features may go on and off; while a host is hardened none may.
 var setup = []string{"setup"}

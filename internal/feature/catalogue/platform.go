@@ -7,13 +7,12 @@ type Platform string
 
 // The platforms of the specification's Operating Systems table.
 const (
-	LinuxX86  Platform = "Linux x86_64"
-	LinuxARM  Platform = "Linux ARM64"
-	BSD       Platform = "BSD"
-	MacOS     Platform = "macOS"
-	AnyOther  Platform = "other" // none that the specification knows
-	NotAsked  Platform = ""      // the platform was not asked
-	vfioLinux          = "assigning a device needs VFIO, which is an interface of the Linux kernel"
+	LinuxX86 Platform = "Linux x86_64"
+	LinuxARM Platform = "Linux ARM64"
+	BSD      Platform = "BSD"
+	MacOS    Platform = "macOS"
+	AnyOther Platform = "other" // none that the specification knows
+	NotAsked Platform = ""      // the platform was not asked
 )
 
 // Platforms returns the specification's platforms in its order.
@@ -34,12 +33,6 @@ func PlatformOf(goos, goarch string) Platform {
 	return AnyOther
 }
 
-// Support is a platform's mark for a feature. What is not full has a reason.
-type Support struct {
-	Mark   Mark   `json:"mark"`
-	Reason string `json:"reason,omitempty"`
-}
-
 // Support returns how p supports id. inherited is true where the mark is not the feature's own: a
 // platform that cannot run VMs has no use for what works on VMs.
 func (c *Catalogue) Support(id ID, p Platform) (s Support, inherited bool) {
@@ -47,7 +40,7 @@ func (c *Catalogue) Support(id ID, p Platform) (s Support, inherited bool) {
 	case p == NotAsked:
 		return Support{Mark: Full}, false
 	case !slices.Contains(Platforms(), p):
-		return Support{Nothing, "Hyper-NixOS knows Linux on x86_64 and ARM64, BSD and macOS"}, id != VMManagement
+		return never("Hyper-NixOS knows Linux on x86_64 and ARM64, BSD and macOS", onLinux), id != VMManagement
 	}
 	if s, ok := c.features[c.index[id]].Platforms[p]; ok {
 		return s, false

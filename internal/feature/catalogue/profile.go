@@ -22,9 +22,10 @@ type Ceiling struct {
 
 // Member is a feature in a set, with its mark there.
 type Member struct {
-	ID   ID
-	Mark Mark
-	Note string // "with authentication"
+	ID    ID
+	Mark  Mark
+	Label string // what the list calls it, where it is not the feature's name
+	Note  string // "with authentication"
 }
 
 // Profile is a named selection for owners who do not want to list features.
@@ -75,7 +76,7 @@ var sets = []Ceiling{
 		{ID: WebDashboard, Mark: Full},
 		{ID: RemoteBackup, Mark: Full},
 		{ID: PrometheusExport, Mark: Full},
-		{ID: API, Mark: Limits, Note: "with authentication"},
+		{ID: API, Mark: Limits, Label: "API Access", Note: "with authentication"},
 	}},
 	{Name: SetHigh, For: "Lab/Testing Only", Members: []Member{
 		{ID: LiveMigration, Mark: Limits},
