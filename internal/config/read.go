@@ -60,6 +60,7 @@ func ReadVMsString(ctx context.Context, format Format, name, text string) ([]vm.
 }
 
 func declaration(ctx context.Context, f tree.File) (Declaration, error) {
+	f.Options = Options()
 	root, err := f.Read(ctx)
 	if err != nil {
 		return Declaration{}, err
@@ -72,6 +73,7 @@ func declaration(ctx context.Context, f tree.File) (Declaration, error) {
 }
 
 func vms(ctx context.Context, f tree.File) ([]vm.Definition, SourceMap, error) {
+	f.Options = Options()
 	root, err := f.Read(ctx)
 	if err != nil {
 		return nil, nil, err

@@ -37,6 +37,7 @@ type shape struct {
 	note   note
 	fields []field // of an object, in the order of the Go type
 	elem   *shape  // of a map or list
+	absent bool    // a set or list whose absence is not the same as being empty
 }
 
 // field is one key of an object.
@@ -91,10 +92,11 @@ func (s *shape) under(path string) (*shape, bool) {
 var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
 
 func derive(path string, t reflect.Type) *shape {
+	s := &shape{path: path, note: notes()[path]}
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
+		s.absent = true
 	}
-	s := &shape{path: path, note: notes()[path]}
 	if reflect.PointerTo(t).Implements(unmarshaler) {
 		if t.Kind() != reflect.Int64 {
 			panic(fmt.Sprintf("config cannot read a %s at %s", t, path)) // met by every test; never at run time

@@ -13,7 +13,10 @@ type attr struct {
 }
 
 // attrs is a set: attributes sorted by name, names unique, never changed once made.
-type attrs struct{ items []attr }
+type attrs struct {
+	items   []attr
+	options bool // put together by the module system: it holds what nobody defined too
+}
 
 var emptyAttrs = &attrs{}
 

@@ -36,7 +36,7 @@ func BenchmarkDeclarationOf500VMs(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if v, err = Module(ctx, v); err != nil {
+		if v, err = Module(ctx, v, nil); err != nil {
 			b.Fatal(err)
 		}
 		n, err := v.Deep(ctx)

@@ -2,8 +2,9 @@
 // the pure part of the builtins. It is how an owner's declaration becomes plain data.
 //
 // What lives here: lexer, parser, scopes, the lazy evaluator, builtins, the small `lib` that a
-// module-style file is given, printing as nix-instantiate prints, and the way from a value to plain
-// data with the position of each part. What does not: what a declaration means (package config),
+// module-style file is given, the module system that puts the definitions of several files together,
+// printing as nix-instantiate prints, and the way from a value to plain data with the position of
+// each part. What does not: what a declaration means (package config),
 // where files come from (they are handed in as an fs.FS), and everything that would need a store,
 // a network, a clock or the environment: those builtins are refused by name.
 //

@@ -52,7 +52,7 @@ func detail(t *testing.T, src string) string {
 	}}
 	v, err := EvalFile(ctx, "host.nix", opt)
 	if err == nil {
-		v, err = Module(ctx, v)
+		v, err = Module(ctx, v, nil)
 	}
 	if err == nil {
 		_, err = v.Deep(ctx)

@@ -66,7 +66,7 @@ func FuzzEval(f *testing.F) {
 			checkError(t, err)
 			return
 		}
-		m, err := Module(ctx, v)
+		m, err := Module(ctx, v, someOptions)
 		checkError(t, err)
 		if err == nil {
 			_, err = m.Deep(ctx)

@@ -1,6 +1,7 @@
 # lib as a declaration sees it: the plain functions of nixpkgs' lib on numbers, lists, text and sets,
-# with the meaning that the nixpkgs manual ("Library functions") gives them. What builds modules,
-# options or packages is refused by name at the end.
+# with the meaning that the nixpkgs manual ("Library functions") gives them, and the properties of
+# definitions (NixOS manual, "Writing NixOS Modules"). What builds options or packages is refused by
+# name at the end.
 refuse:
 let
   inherit (builtins) add all any attrNames attrValues bitAnd bitOr bitXor catAttrs ceil
@@ -39,6 +40,7 @@ let
     extends = overlay: f: final: let prev = f final; in prev // overlay final prev;
     toFunction = v: if isFunction v then v else _: v;
     importJSON = path: fromJSON (builtins.readFile path);
+    importTOML = path: builtins.fromTOML (builtins.readFile path);
     assertMsg = pred: msg: pred || throw msg;
     assertOneOf = name: val: xs:
       assertMsg (elem val xs) "${name} must be one of ${toJSON xs}, but is: ${toJSON val}";
@@ -227,16 +229,32 @@ let
   };
   collect' = set: if set ? leaf then [ set.leaf ] else concatMap collect' (attrValues set);
 
-  modules = "write the value itself, or choose it with if, optional and optionalAttrs";
+  # Read by the evaluator where it puts modules together.
+  modules = rec {
+    mkIf = condition: content: { _type = "if"; inherit condition content; };
+    mkMerge = contents: { _type = "merge"; inherit contents; };
+    mkOverride = priority: content: { _type = "override"; inherit priority content; };
+    mkOptionDefault = mkOverride 1500;
+    mkDefault = mkOverride 1000;
+    mkImageMediaOverride = mkOverride 60;
+    mkForce = mkOverride 50;
+    mkVMOverride = mkOverride 10;
+    mkOrder = priority: content: { _type = "order"; inherit priority content; };
+    mkBefore = mkOrder 500;
+    mkAfter = mkOrder 1500;
+    mkAssert = assertion: message: mkIf (assertion || throw "assertion failed: ${message}");
+    defaultPriority = 100;
+    defaultOrderPriority = 1000;
+  };
+
+  evaluation = "a declaration is put together by itself: use imports";
   options = "write values, not options: the options of a declaration are given";
   packages = "declare data only: nothing is built here";
   refused = hint: names: attrsets.genAttrs names (n: refuse n hint);
 in
-refused modules [
-  "mkIf" "mkMerge" "mkForce" "mkDefault" "mkOverride" "mkOptionDefault" "mkBefore" "mkAfter"
-  "mkOrder" "mkAssert" "mkVMOverride" "mkImageMediaOverride" "evalModules" "modules"
-  "mkRenamedOptionModule" "mkRemovedOptionModule" "mkAliasOptionModule" "mkChangedOptionModule"
-  "mkMergedOptionModule" "importTOML" "makeExtensible"
+refused evaluation [
+  "evalModules" "mkRenamedOptionModule" "mkRemovedOptionModule" "mkAliasOptionModule"
+  "mkChangedOptionModule" "mkMergedOptionModule" "makeExtensible"
 ]
 // refused options [
   "mkOption" "mkEnableOption" "mkPackageOption" "mkSinkUndeclaredOptions" "types" "options"
@@ -248,5 +266,5 @@ refused modules [
   "generators" "cli" "gvariant" "filesystem" "fileset" "sources" "cleanSource" "fetchers" "nixosSystem"
   "isDerivation" "toDerivation" "isStorePath" "version" "release" "trivialRelease"
 ]
-// trivial // strings // lists // attrsets
-// { inherit trivial lists strings attrsets; }
+// trivial // strings // lists // attrsets // modules
+// { inherit trivial lists strings attrsets modules; }

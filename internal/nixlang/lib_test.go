@@ -109,7 +109,7 @@ func libCall(expr string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if v, err = Module(ctx, v); err != nil {
+	if v, err = Module(ctx, v, nil); err != nil {
 		return "", err
 	}
 	s, err := v.Nix(ctx, true)

@@ -6,88 +6,87 @@ import (
 	"sync"
 )
 
-// Module returns what a declaration in the style of a NixOS module declares. A function
-// `{ config, lib, pkgs, ... }: …` is called: lib is the part of nixpkgs' lib that lib.nix holds,
-// config, pkgs and options are refused when they are used. A plain set is returned as it is. A set
-// with the explicit form `{ config = …; }` gives its config. What belongs to the fixpoint of
-// modules, imports and options, is refused by name.
+const (
+	hintValue = "write the value itself"
+	whyData   = "a declaration is data for options that are given"
+)
+
+// Module returns what a declaration in the style of NixOS modules declares. A function
+// `{ config, lib, ... }: …` is called: lib is the part of nixpkgs' lib that lib.nix holds, config is
+// what all modules together declare, where options says what is known there; pkgs and options are
+// refused when they are used. Files and modules in `imports` are modules too. What nobody defines, or
+// defines as null, is left out. A plain set without imports is returned as it is.
 //
 // v must come from EvalFile or EvalString.
-func Module(ctx context.Context, v *Value) (*Value, error) {
+func Module(ctx context.Context, v *Value, options *Option) (*Value, error) {
 	m := v.m
 	m.begin(ctx)
-	result := v.v
-	if result.tag == tagLambda {
-		var err error
-		if result, err = m.callModule(result); err != nil {
-			return nil, err
-		}
+	if v.v.tag == tagAttrs && !usesModules(v.v.attrs()) {
+		return v, nil
 	}
-	if result.tag != tagAttrs {
-		return nil, failf(v.at, "a declaration is a set or a function that gives one, and this is %s", result.what())
+	known := options
+	if known == nil {
+		known = &Option{Form: Group}
 	}
-	result, err := m.declared(result, v.at)
+	if err := m.enter(v.at); err != nil {
+		return nil, err
+	}
+	defer func() { m.depth-- }()
+	f := &fixpoint{m: m, seen: map[string]bool{}}
+	config := f.config(known)
+	f.args = moduleArgs(config)
+	if err := f.collect(v.v, v.at); err != nil {
+		return nil, err
+	}
+	result, err := m.declared(config, v.at)
 	if err != nil {
 		return nil, err
 	}
 	return &Value{m: m, v: result, at: v.at}, nil
 }
 
-func (m *machine) callModule(fn *value) (*value, error) {
-	f := fn.lambda()
-	args := m.moduleArgs()
-	if f.pattern != nil {
-		for _, fm := range f.pattern.formals {
-			if args.get(fm.name) == nil && fm.otherwise == nil {
-				return nil, failf(fm.pos, "the argument '%s' is not known here", fm.name).
-					try("a declaration may ask for config, lib, options and pkgs")
-			}
-		}
-		if !f.pattern.ellipsis {
-			return nil, failf(f.pos, "the arguments of a declaration must end with '...'").
-				try("write { lib, ... }: as every NixOS module does")
+// usesModules reports whether a plain set is more than that.
+func usesModules(set *attrs) bool {
+	for _, name := range []string{"imports", "options", "disabledModules", "config", "_type", "_module"} {
+		if set.get(name) != nil {
+			return true
 		}
 	}
-	return m.apply(fn, f.pos, attrsValue(args))
+	return false
 }
 
-const (
-	hintModules = "write the value itself"
-	whyFixpoint = "declarations are read one by one, not merged as NixOS modules are"
-)
-
-func (m *machine) moduleArgs() *attrs {
-	return newAttrs([]attr{
-		{name: "lib", val: lazyValue((*machine).library)},
-		{name: "config", val: refusal("config", whyFixpoint, hintModules+", or bind it with let")},
-		{name: "options", val: refusal("options", whyFixpoint, hintModules)},
-		{name: "pkgs", val: refusal("pkgs", "evaluation is offline and has no nixpkgs", hintModules+"; lib is available")},
-	})
-}
-
-// declared looks at the keys that mean something to the module system itself.
+// declared is what somebody has defined in v.
 func (m *machine) declared(v *value, at pos) (*value, error) {
-	set := v.attrs()
-	for _, name := range []string{"imports", "options", "disabledModules"} {
-		if a := set.get(name); a != nil {
-			return nil, failf(nearer(a.at, at), "'%s' is not available here: %s", name, whyFixpoint).
-				try("use import and '//' to put files together")
-		}
-	}
-	explicit := set.get("config")
-	if explicit == nil {
-		return v, nil
-	}
-	for _, a := range set.items {
-		if a.name != "config" && a.name != "_file" && a.name != "key" {
-			return nil, failf(nearer(a.at, at), "'%s' stands beside 'config', and where 'config' is given everything belongs into it", a.name).
-				try("move '%s' into 'config', or take 'config' away", a.name)
-		}
-	}
-	if err := m.forceTo(explicit.val, tagAttrs, nearer(explicit.at, at)); err != nil {
+	if err := m.enter(at); err != nil {
 		return nil, err
 	}
-	return explicit.val, nil
+	defer func() { m.depth-- }()
+	if err := m.force(v, at); err != nil {
+		return nil, err
+	}
+	if v.tag != tagAttrs || !v.attrs().options {
+		return v, nil
+	}
+	set := v.attrs()
+	kept := make([]attr, 0, len(set.items))
+	m.charge(len(set.items) * (sizeAttr + sizeValue))
+	for i := range set.items {
+		a := &set.items[i]
+		val, err := m.declared(a.val, nearer(a.at, at))
+		if err != nil {
+			return nil, err
+		}
+		if nobodys(val) && !a.at.known() || val.tag == tagNull {
+			continue
+		}
+		kept = append(kept, attr{a.name, val, a.at})
+	}
+	return attrsValue(&attrs{items: kept}), nil
+}
+
+// nobodys reports whether v may stand for an option without a definition.
+func nobodys(v *value) bool {
+	return v.tag == tagList && v.ref == any(notDefined) || v.tag == tagAttrs && len(v.attrs().items) == 0
 }
 
 //go:embed lib.nix
@@ -124,5 +123,5 @@ var refuseInLib = primitive{"refuse", 2, func(m *machine, at pos, args []*value)
 	if err != nil {
 		return nil, err
 	}
-	return nil, failf(pos{}, "lib.%s is not available here: %s", name, whyFixpoint).try("%s", hint)
+	return nil, failf(pos{}, "lib.%s is not available here: %s", name, whyData).try("%s", hint)
 }}

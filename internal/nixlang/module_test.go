@@ -28,7 +28,7 @@ func declare(src string) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v, err = Module(ctx, v); err != nil {
+	if v, err = Module(ctx, v, nil); err != nil {
 		return nil, err
 	}
 	return v.Deep(ctx)
@@ -176,14 +176,14 @@ func TestPositionsAreNamedAsTheOwnerNamedTheFolder(t *testing.T) {
 func TestNamingWhatIsNotThereIsFineUsingItIsNot(t *testing.T) {
 	const lazy = `{ config, lib, pkgs, options, ... }@args:
 let
-  unused = [ pkgs.vim config.x options.y builtins.currentTime lib.mkIf <nixpkgs> (derivation { }) ];
+  unused = [ pkgs.vim config.x options.y builtins.currentTime lib.evalModules <nixpkgs> (derivation { }) ];
   inherit (pkgs) hello;
 in { a = builtins.length unused; b = args ? pkgs; }`
 	if got := jsonOf(t, declared(t, lazy)); got != `{"a":7,"b":true}` {
 		t.Errorf("got %s", got)
 	}
 	for _, use := range []string{
-		"pkgs", "pkgs.vim", "with pkgs; vim", "pkgs ? vim", "config.x", "options", "lib.mkDefault 1", "lib.mkMerge [ ]",
+		"pkgs", "pkgs.vim", "with pkgs; vim", "pkgs ? vim", "options", "lib.evalModules { }",
 		"lib.types.str", "lib.mkOption { }", "lib.getExe 1", "builtins.currentSystem", "builtins.storePath /x",
 		"builtins.fetchTarball \"x\"", "fetchGit { }", "builtins.getFlake \"x\"", "builtins.path { }", "builtins.toFile \"a\" \"b\"",
 		"builtins.filterSource (a: b: true) ./.", "placeholder \"out\"", "builtins.nixVersion", "scopedImport { } ./x", "builtins.exec [ ]",

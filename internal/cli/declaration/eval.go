@@ -10,6 +10,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/screen"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/nixlang"
 )
 
@@ -71,7 +72,7 @@ func value(ctx context.Context, s *session.Session, args []string, expression st
 	if err != nil || v.Kind() != nixlang.Function {
 		return v, err
 	}
-	return nixlang.Module(ctx, v)
+	return nixlang.Module(ctx, v, config.Options())
 }
 
 func printValue(ctx context.Context, s *session.Session, v *nixlang.Value, format string, strict bool) error {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/nixlang"
 )
 
 // Format is a form in which values are written.
@@ -40,6 +41,8 @@ type File struct {
 	Format Format
 	Text   string
 	Folder fs.FS // that Nix may import from; Name is in it. nil for a text alone
+	// Options says how the definitions of several Nix modules come together; nil where nothing is known.
+	Options *nixlang.Option
 }
 
 // Open loads the file of that name. The error is fault.NotFound, Denied or Unreadable.

@@ -36,7 +36,7 @@ func (f File) evaluate(ctx context.Context) (*nixlang.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v, err = nixlang.Module(ctx, v); err != nil {
+	if v, err = nixlang.Module(ctx, v, f.Options); err != nil {
 		return nil, err
 	}
 	return v.Deep(ctx)
