@@ -109,7 +109,7 @@ func TestAWellFormedVMIsNeverCalledMalformed(t *testing.T) {
 func TestFeaturesAreHeldAgainstTheHost(t *testing.T) {
 	f := aHost()
 	f.Nginx = &host.Tool{Why: "nginx is not installed"}
-	f.IOMMU = &host.Verdict{OK: true, Why: "12 groups"}
+	f.IOMMU = &host.IOMMU{OK: true, Why: "12 groups"}
 	want := feature.Facts{Platform: catalogue.LinuxX86, Needs: map[catalogue.Need]feature.NeedState{
 		catalogue.QEMU:              {Met: true, Why: "QEMU 7.2.22"},
 		catalogue.Nginx:             {Why: "nginx is not installed"},

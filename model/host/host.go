@@ -32,9 +32,18 @@ type Facts struct {
 	Nginx  *Tool    `json:"nginx,omitempty"`     // absent: not asked
 	NFT    *Tool    `json:"nft,omitempty"`       // absent: not asked
 	Cgroup *Cgroup  `json:"cgroup,omitempty"`    // absent: not asked
-	IOMMU  *Verdict `json:"iommu,omitempty"`     // absent: not asked
+	IOMMU  *IOMMU   `json:"iommu,omitempty"`     // absent: not asked
 	// Landlock holds a VM's process a second time, beside its namespaces; absent: not asked.
 	Landlock *Verdict `json:"landlock,omitempty"`
+
+	Platform  *Platform     `json:"platform,omitempty"`  // absent: not asked
+	KVMDevice *KVMDevice    `json:"kvmDevice,omitempty"` // absent: not asked
+	Modules   []Module      `json:"modules,omitzero"`    // those of the kernel's that matter here; absent: not asked
+	PCI       []PCIDevice   `json:"pci,omitzero"`        // by address; absent: not asked
+	Storage   *StorageTools `json:"storage,omitempty"`   // absent: not asked
+	Layout    *Layout       `json:"layout,omitempty"`    // of the memory; absent: not asked
+
+	ContainerRuntime *Tool `json:"containerRuntime,omitempty"` // absent: not asked
 }
 
 // CPU is what the host's processor says of itself.
@@ -43,6 +52,14 @@ type CPU struct {
 	Model  string `json:"model,omitempty"`
 	VTx    bool   `json:"vtx"`  // Intel VT-x (flag vmx)
 	AMDV   bool   `json:"amdv"` // AMD-V (flag svm)
+
+	// EL2 is ARM64's hypervisor mode, as Linux shows it: KVM is built in, and either came up or not. Absent: no
+	// ARM64 CPU, or a kernel without KVM, which does not say.
+	EL2    *Verdict `json:"el2,omitempty"`
+	Nested *Verdict `json:"nested,omitempty"` // VMs may run VMs; absent: KVM is not loaded, so nobody knows
+	SVE    bool     `json:"sve,omitempty"`    // ARM64's scalable vectors: a flag for guests, nothing to do with running VMs
+	// Hypervisor: the CPU is one that a hypervisor shows (x86 only); this host is a VM.
+	Hypervisor bool `json:"hypervisor,omitempty"`
 }
 
 // Verdict is a yes or no with its reason.
@@ -73,6 +90,8 @@ type QEMU struct {
 
 	CPUs     []CPUModel `json:"cpuModels,omitempty"` // absent: not asked
 	CPUFlags []string   `json:"cpuFlags,omitempty"`  // every flag it knows, sorted; absent: not asked
+
+	BlockDrivers []string `json:"blockDrivers,omitempty"` // disk formats and protocols it was built with, sorted; absent: not asked
 }
 
 // CPUModel is a CPU that a QEMU can show to a guest.

@@ -1,8 +1,6 @@
 package declaration
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -16,8 +14,6 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
-	"github.com/hyper-nixos/hyper-nixos/internal/host/probe"
-	"github.com/hyper-nixos/hyper-nixos/model/host"
 )
 
 func check(s *session.Session) *cobra.Command {
@@ -38,7 +34,7 @@ cannot be read.`,
 		Args:              session.Exactly("FILE"),
 		ValidArgsFunction: session.Files("nix", "json", "yaml", "yml"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			facts, err := facts(cmd.Context(), on)
+			facts, err := Facts(cmd.Context(), on)
 			if err != nil {
 				return err
 			}
@@ -61,39 +57,6 @@ cannot be read.`,
 		panic("cli: " + err.Error())
 	}
 	return cmd
-}
-
-// facts are what is known of the host that the declaration is held against.
-func facts(ctx context.Context, on string) (host.Facts, error) {
-	switch on {
-	case "":
-		return host.Facts{}, nil
-	case "self":
-		return probe.Self(ctx, os.DirFS("/")), nil
-	}
-	text, err := readBounded(on)
-	if err != nil {
-		return host.Facts{}, unreadable(on, err)
-	}
-	// What `hv host -o json` prints has the facts one level down.
-	var outer struct {
-		Facts json.RawMessage `json:"facts"`
-	}
-	var got host.Facts
-	if err = json.Unmarshal(text, &outer); err == nil && outer.Facts != nil {
-		text = outer.Facts
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &got)
-	}
-	if err != nil {
-		return host.Facts{}, fault.New(fault.Unreadable, "cannot read the facts in %s", on).Because(err)
-	}
-	if got.Version != host.Version {
-		return host.Facts{}, fault.New(fault.Unreadable, "cannot read the facts in %s: version %d, this hv reads %d", on, got.Version, host.Version).
-			Try("hv host -o json > facts.json, on that host")
-	}
-	return got, nil
 }
 
 func readBounded(path string) (text []byte, err error) {

@@ -82,7 +82,7 @@ func printHost(s *session.Session, h wire.Host) error {
 	if c := f.Cgroup; c != nil {
 		out.Add("cgroups", either(c.Enforced, c.Mode+", limits hold", c.Mode+", limits do not hold: "+c.Why))
 	}
-	out.Add("IOMMU", verdict(f.IOMMU))
+	out.Add("IOMMU", iommu(f.IOMMU))
 	if k := h.Keeping; k != nil {
 		out.Add("store", fmt.Sprintf("%s of at most %s, %s free on its disk", k.Store, k.Most, k.Free))
 		if k.Snapshot != nil {
@@ -118,4 +118,11 @@ func tool(t *host.Tool) string {
 		return notAsked
 	}
 	return either(t.OK(), strings.TrimSpace(t.Version+" "+t.Path), t.Why)
+}
+
+func iommu(u *host.IOMMU) string {
+	if u == nil {
+		return notAsked
+	}
+	return verdict(&host.Verdict{OK: u.OK, Why: strings.TrimPrefix(string(u.Kind)+", ", ", ") + u.Why})
 }

@@ -37,11 +37,12 @@ func parseCPU(text string) *host.CPU {
 			c.Vendor = implementer(value)
 		case "model name":
 			c.Model = value
-		case "flags":
+		case "flags", "Features":
 			flags = strings.Fields(value)
 		}
 	}
-	c.VTx, c.AMDV = slices.Contains(flags, "vmx"), slices.Contains(flags, "svm")
+	has := func(flag string) bool { return slices.Contains(flags, flag) }
+	c.VTx, c.AMDV, c.Hypervisor, c.SVE = has("vmx"), has("svm"), has("hypervisor"), has("sve")
 	if c == (host.CPU{}) && flags == nil {
 		return nil
 	}

@@ -42,6 +42,8 @@ func TestAProcessorIsWhatTheFirstOneSays(t *testing.T) {
 		"intel":    {"vendor_id\t: GenuineIntel\nmodel name\t: X\nflags\t\t: fpu vmx sse\n\nvendor_id: Other\n", &host.CPU{Vendor: "GenuineIntel", Model: "X", VTx: true}},
 		"no flag":  {"vendor_id\t: AuthenticAMD\nflags\t\t: fpu svm_lock\n", &host.CPU{Vendor: "AuthenticAMD"}},
 		"arm64":    {"processor\t: 0\nFeatures\t: fp asimd\nCPU implementer\t: 0xc0\n", &host.CPU{Vendor: "Ampere"}},
+		"with SVE": {"Features\t: fp asimd sve\nCPU implementer\t: 0x41\n", &host.CPU{Vendor: "ARM", SVE: true}},
+		"a VM":     {"vendor_id\t: AuthenticAMD\nflags\t: fpu hypervisor\n", &host.CPU{Vendor: "AuthenticAMD", Hypervisor: true}},
 		"new arm":  {"CPU implementer\t: 0x99\n", &host.CPU{Vendor: "0x99"}},
 		"no words": {"no colon\nflags: svm\n", nil},
 	} {
@@ -69,14 +71,22 @@ func TestHierarchiesOfControlGroups(t *testing.T) {
 
 // FuzzParsers holds that no file of the kernel's can make a prober panic or say what cannot be.
 func FuzzParsers(f *testing.F) {
-	f.Add("vendor_id\t: GenuineIntel\nflags\t: vmx\n")
-	f.Add("MemTotal:  24684084 kB\n")
-	f.Add("0-3,8\n")
-	f.Add("cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\ncgroup /x cgroup rw,cpu 0 0\n")
+	for _, seed := range []string{
+		"vendor_id\t: GenuineIntel\nflags\t: vmx\n", "MemTotal:  24684084 kB\n", "0-3,8\n",
+		"cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\ncgroup /x cgroup rw,cpu 0 0\n",
+		"Filename Type Size Used Priority\n/dev/dm-1 partition 8388604 0 -2\n", "hugepages-2048kB", "always [madvise] never", "0000:01:00.0",
+		"kvm:x:104:ann\n", "PRETTY_NAME=\"Debian\"\n", "intel_iommu=on iommu=pt ip=192.0.2.7", "Node 0 MemTotal: 1 kB\n",
+		"eno1\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n", "kernel/drivers/vfio/pci/vfio-pci.ko.xz: a\n", "CONFIG_KVM=y\n",
+	} {
+		f.Add(seed)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		parseCPU(text)
 		if m := parseMemory(text); m < 0 {
 			t.Errorf("memory is %d", m)
+		}
+		if m := nodeMemory(text); m < 0 {
+			t.Errorf("memory of a node is %d", m)
 		}
 		if n := countList(text); n < 0 || n > maxCPUs {
 			t.Errorf("%d CPUs", n)
@@ -84,5 +94,30 @@ func FuzzParsers(f *testing.F) {
 		if top, mode := hierarchy(text); top != "" && !fs.ValidPath(top) || mode == "" {
 			t.Errorf("%q %q", top, mode)
 		}
+		if swaps := parseSwaps(text); len(swaps) > maxSwaps {
+			t.Errorf("%d swap areas", len(swaps))
+		}
+		if kib, ok := pageSize(text); ok && kib <= 0 {
+			t.Errorf("pages of %d KiB", kib)
+		}
+		for _, w := range deciding(text) {
+			if !strings.Contains(text, w) {
+				t.Errorf("%q is not in %q", w, text)
+			}
+		}
+		if pciAddress(text) && strings.ContainsAny(text, "/ \n") {
+			t.Errorf("%q is no address", text)
+		}
+		for name := range listedModules(strings.NewReader(text)) {
+			if strings.Contains(name, "-") {
+				t.Errorf("module %q", name)
+			}
+		}
+		chosen(text)
+		osRelease(text)
+		groupName(text, 104)
+		routes4(text)
+		routes6(text)
+		setOptions(strings.NewReader(text))
 	})
 }

@@ -22,26 +22,31 @@ import (
 var update = flag.Bool("update", false, "write testdata anew")
 
 // probed runs every prober over the fixture, whatever system the test runs on.
-func probed(root fs.FS) host.Facts {
-	f := host.Facts{Version: host.Version, OS: "linux", Arch: "x86_64"}
+func probed(root fs.FS, arch string) host.Facts {
+	f := host.Facts{Version: host.Version, OS: "linux", Arch: arch}
 	for _, probe := range probers {
 		probe(root, &f)
 	}
 	return f
 }
 
-func TestHostsComeOutAsTheyWereReviewed(t *testing.T) {
-	hosts, err := filepath.Glob("testdata/hosts/*")
-	if err != nil || len(hosts) == 0 {
+func TestMachinesComeOutAsTheyWereReviewed(t *testing.T) {
+	machines, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(machines) == 0 {
 		t.Fatal("no fixture: ", err)
 	}
-	for _, dir := range hosts {
-		t.Run(filepath.Base(dir), func(t *testing.T) {
-			got, err := json.MarshalIndent(probed(withExtras(t, dir)), "", "  ")
+	for _, file := range machines {
+		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		t.Run(name, func(t *testing.T) {
+			arch := "x86_64"
+			if strings.HasPrefix(name, "arm") {
+				arch = "aarch64"
+			}
+			got, err := json.MarshalIndent(probed(readMachine(t, file), arch), "", "  ")
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden := filepath.Join("testdata", filepath.Base(dir)+".json")
+			golden := filepath.Join("testdata", name+".json")
 			if *update {
 				if err := os.WriteFile(golden, append(got, '\n'), 0o600); err != nil {
 					t.Fatal(err)
@@ -54,34 +59,19 @@ func TestHostsComeOutAsTheyWereReviewed(t *testing.T) {
 			if d := cmp.Diff(string(want), string(got)+"\n"); d != "" {
 				t.Error(d)
 			}
+			again := host.Facts{}
+			if err := json.Unmarshal(want, &again); err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(probed(readMachine(t, file), arch), again); d != "" {
+				t.Errorf("it is read back otherwise: %s", d)
+			}
 		})
 	}
 }
 
-// withExtras is the fixture in dir with what a source tree cannot hold: programs and folders of symlinks, one path
-// a line in its file "extras".
-func withExtras(t *testing.T, dir string) fs.FS {
-	t.Helper()
-	root := fstest.MapFS{}
-	walk := func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(path)))
-		root[path] = &fstest.MapFile{Data: data, Mode: 0o444}
-		return err
-	}
-	if err := fs.WalkDir(os.DirFS(dir), ".", walk); err != nil {
-		t.Fatal(err)
-	}
-	for _, line := range strings.Fields(string(root["extras"].Data)) {
-		root[line] = &fstest.MapFile{Mode: 0o755}
-	}
-	return root
-}
-
 func TestWhatCannotBeFoundOutStaysUnknown(t *testing.T) {
-	got := probed(fstest.MapFS{})
+	got := probed(fstest.MapFS{}, "x86_64")
 	for _, tool := range []*host.Tool{got.Passt, got.Nginx, got.NFT} {
 		if tool.OK() || !strings.HasSuffix(tool.Why, "is not installed") {
 			t.Errorf("%+v", tool)
@@ -93,7 +83,17 @@ func TestWhatCannotBeFoundOutStaysUnknown(t *testing.T) {
 	if len(got.UEFI) != 2 || got.UEFI[0].OK() || got.UEFI[1].OK() {
 		t.Errorf("uefi is %+v", got.UEFI)
 	}
-	got.Passt, got.Nginx, got.NFT, got.IOMMU, got.UEFI = nil, nil, nil, nil, nil
+	if got.KVMDevice == nil || got.KVMDevice.Present || got.KVMDevice.Usable != "nobody" {
+		t.Errorf("kvm is %+v", got.KVMDevice)
+	}
+	if got.PCI != nil || got.Layout != nil || got.CPU != nil || len(got.Modules) != 0 || got.Storage.QEMUImg.OK() || got.ContainerRuntime.OK() {
+		t.Errorf("%+v", got)
+	}
+	if d := cmp.Diff(&host.Platform{}, got.Platform); d != "" {
+		t.Error(d)
+	}
+	got.Passt, got.Nginx, got.NFT, got.IOMMU, got.UEFI, got.KVMDevice, got.Modules = nil, nil, nil, nil, nil, nil, nil
+	got.Storage, got.ContainerRuntime, got.Platform = nil, nil, nil
 	if d := cmp.Diff(host.Facts{Version: host.Version, OS: "linux", Arch: "x86_64"}, got); d != "" {
 		t.Error(d)
 	}
@@ -104,7 +104,7 @@ func TestThisHostKnowsItself(t *testing.T) {
 	if f.OS != runtime.GOOS || f.Arch == "" || f.QEMU != nil || f.KVM != nil {
 		t.Errorf("%+v", f)
 	}
-	if f.OS == "linux" && (f.CPUs < 1 || f.Memory < 64*model.MiB || f.BootID == "" || f.CPU == nil || f.Cgroup == nil || f.Passt == nil) {
+	if f.OS == "linux" && (f.CPUs < 1 || f.Memory < 64*model.MiB || f.BootID == "" || f.CPU == nil || f.Cgroup == nil || f.Passt == nil || f.Platform == nil || f.IOMMU == nil) {
 		t.Errorf("%+v", f)
 	}
 }

@@ -3,6 +3,7 @@ package probe
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -51,6 +52,7 @@ func askWithin(ctx context.Context, limit time.Duration, arch, path string) host
 	q.Version, q.Package = said.version.String(), said.version.Package
 	q.Machines = machines(said.machines)
 	q.CPUs, q.CPUFlags = cpuModels(said.cpus), cpuFlags(said.max)
+	q.BlockDrivers = blockDrivers(said.schema)
 	if !said.version.AtLeast(oldestMajor, oldestMinor) {
 		q.Why = fmt.Sprintf("QEMU %s is older than %d.%d", q.Version, oldestMajor, oldestMinor)
 	}
@@ -63,6 +65,7 @@ type answers struct {
 	machines []qmp.MachineType
 	cpus     []qmp.CPUModel
 	max      qmp.CPUExpansion
+	schema   json.RawMessage
 }
 
 // ask starts the program and asks it. Its monitor is one end of a socket pair that it inherits: there is no path
@@ -86,6 +89,7 @@ func ask(ctx context.Context, path string) (said answers, err error) {
 	// Not every architecture's QEMU answers these: what it does not say counts as not asked.
 	said.cpus, _ = qmp.QueryCPUModels(ctx, client)
 	said.max, _ = qmp.ExpandCPUModel(ctx, client, "max")
+	said.schema, _ = qmp.QuerySchema(ctx, client)
 	return said, ctx.Err()
 }
 
