@@ -126,6 +126,17 @@ func (c *Client) Screen(ctx context.Context, ref model.Ref) (io.ReadWriteCloser,
 	return c.upgrade(ctx, vmRequest(http.MethodGet, ref, "vnc"), wire.VNCProtocol, "screen")
 }
 
+// Screenshot returns a PNG of what a VM's screen shows now. One that is cut off ends with an error.
+func (c *Client) Screenshot(ctx context.Context, ref model.Ref) (io.ReadCloser, error) {
+	r := vmRequest(http.MethodGet, ref, "screenshot")
+	r.header.Set("Accept", "image/png")
+	resp, err := c.send(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
 // upgrade turns a request's connection into one of another protocol.
 func (c *Client) upgrade(ctx context.Context, r *request, protocol, what string) (io.ReadWriteCloser, error) {
 	r.header.Set("Connection", "Upgrade")

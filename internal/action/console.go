@@ -53,7 +53,7 @@ func (a *Actions) mayOpen(ctx context.Context, call Call, row Row, ref model.Ref
 		return err
 	}
 	if vm.Allowed(vm.VerbConsole, last.State) == vm.Never {
-		what := map[string]string{VMConsole.name: "console", VMVNC.name: "screen"}[row.name]
+		what := map[string]string{VMConsole.name: "console", VMVNC.name: "screen", VMShot.name: "screen"}[row.name]
 		return fault.New(fault.Precondition, "vm %q has no %s now: it is %s", o.Name, what, last.State).
 			Try("%s", vm.Hint(vm.VerbConsole, last.State, o.Name)).WithCode("HV-VM-025")
 	}

@@ -63,6 +63,8 @@ func TestNoMethodGoesAroundTheGate(t *testing.T) {
 			return err
 		},
 		"vm.console":    func() error { return d.OpenConsole(t.Context(), too, ref("web")) },
+		"vm.vnc":        func() error { return d.OpenScreen(t.Context(), too, ref("web")) },
+		"vm.screenshot": func() error { return d.OpenPicture(t.Context(), too, ref("web")) },
 		"volume.create": func() error { _, err := d.CreateVolume(t.Context(), too, "default", newVolume("more")); return err },
 		"volume.delete": func() error { _, err := d.DeleteVolume(t.Context(), too, ref("data")); return err },
 		"volume.import": func() error {

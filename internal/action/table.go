@@ -98,6 +98,7 @@ var (
 	VMShow    = row("vm.show", Member, core, phase.Look, false, Read, "GET", vmPath, "show a VM")
 	VMConsole = row("vm.console", Member, core, phase.Console, false, Edge, "GET", vmPath+"/console", "connect to a VM's serial console")
 	VMVNC     = row("vm.vnc", Member, core, phase.Console, false, Edge, "GET", vmPath+"/vnc", "connect to a VM's screen")
+	VMShot    = row("vm.screenshot", Member, core, phase.Console, false, Edge, "GET", vmPath+"/screenshot", "take a picture of a VM's screen")
 	VMLogs    = row("vm.logs", Member, core, phase.Look, false, Read, "GET", vmPath+"/logs/{log}", "read a VM's logs")
 
 	VolumeCreate = row("volume.create", Member, core, phase.Configure, true, Level, "POST", project+"/volumes", "create an empty volume")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -179,6 +180,18 @@ func (f *fake) screen(w http.ResponseWriter, _ *http.Request) {
 	defer func() { _ = conn.Close() }()
 	_, _ = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\nRFB 003.008\n", wire.VNCProtocol)
 	_, _ = io.Copy(conn, rw)
+}
+
+// picture is what a VM's screen shows; one whose name begins with "cut" breaks off.
+func (f *fake) picture(w http.ResponseWriter, r *http.Request) {
+	const png = "\x89PNG\r\n\x1a\nit is a prompt\n"
+	w.Header().Set("Content-Type", "image/png")
+	w.Header().Set("Content-Length", strconv.Itoa(len(png)))
+	text := png
+	if strings.HasPrefix(r.PathValue("name"), "cut") {
+		text = png[:8]
+	}
+	_, _ = io.WriteString(w, text)
 }
 
 func (f *fake) log(w http.ResponseWriter, r *http.Request) {

@@ -100,6 +100,7 @@ func (f *fake) routes() http.Handler {
 	on("POST "+project+"/vms/{name}/actions/{verb}", f.power)
 	on("GET "+project+"/vms/{name}/console", f.connect)
 	on("GET "+project+"/vms/{name}/vnc", f.screen)
+	on("GET "+project+"/vms/{name}/screenshot", f.picture)
 	on("GET "+project+"/vms/{name}/logs/{log}", f.log)
 	on("GET "+project+"/volumes", func(w http.ResponseWriter, r *http.Request) { f.list(w, r, items(f, f.volumes)) })
 	on("POST "+project+"/volumes", f.createVolume)

@@ -193,3 +193,11 @@ func TestATableIsCutToTheTerminal(t *testing.T) {
 		t.Errorf("nothing was cut: %q", p.seen.String())
 	}
 }
+
+func TestAPictureIsNotPrintedOnATerminal(t *testing.T) {
+	f, socket := newFake(t)
+	furnish(f)
+	p := sit(t, 100, socket, "vm", "screenshot", "web")
+	p.sees("-o web.png")
+	p.exits(2)
+}

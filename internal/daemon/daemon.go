@@ -182,7 +182,7 @@ func (d *daemon) wire(ctx context.Context) {
 		Processes: d.vms.Living, Keeping: d.keeping.now,
 	})
 	d.lines = console.NewLines(d.logs, d.uuid, d.vms.Socket, d.vms.Gone)
-	d.screens = console.NewScreens(d.uuid, d.vms.Screen)
+	d.screens = console.NewScreens(d.uuid, d.vms)
 }
 
 // close lets go of what runs on.

@@ -40,6 +40,7 @@ func init() { // not a literal: the handlers refer to the table by way of the mo
 		"netdev_del":              netdevDel,
 		"set_link":                setLink,
 		"add_client":              addClient,
+		"screendump":              screendump,
 		"blockdev-open-tray":      openTray,
 		"blockdev-close-tray":     closeTray,
 		"blockdev-remove-medium":  removeMedium,

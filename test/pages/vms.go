@@ -38,4 +38,5 @@ var vms = Family{"VM", "VMs: what a declaration or a file asks for (001 to 009, 
 	{"HV-VM-071", "VMs are to start after each other, in a circle", "take one of them out of another's `startup.after`"},
 	{"HV-VM-072", "it was started with its host without a VM after which it was to start", "`autostart` for that one too; `hv vm show` says why it did not start"},
 	{"HV-VM-073", "it is not started while the host is being shut down", "`hv operation list` has who stops the VMs"},
+	{"HV-VM-080", "QEMU keeps the descriptors of earlier screenshots while its machine is stopped", "`hv vm resume NAME`, then take it again"},
 }}

@@ -27,6 +27,7 @@ type Gate interface {
 	Authorize(ctx context.Context, call action.Call, row action.Row) error
 	OpenConsole(ctx context.Context, call action.Call, ref model.Ref) error
 	OpenScreen(ctx context.Context, call action.Call, ref model.Ref) error
+	OpenPicture(ctx context.Context, call action.Call, ref model.Ref) error
 }
 
 // VMActions change VMs.
@@ -106,6 +107,8 @@ type Screens interface {
 	// Connect returns one viewer's connection, which speaks RFB. It ends with the VM's process and by Close,
 	// which also ends a Read that waits.
 	Connect(ctx context.Context, ref model.Ref) (io.ReadWriteCloser, error)
+	// Picture returns a PNG of what the screen shows now, and its size in bytes.
+	Picture(ctx context.Context, ref model.Ref) (io.ReadCloser, int64, error)
 }
 
 // Logs reads VMs' logs.

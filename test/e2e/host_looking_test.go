@@ -1,0 +1,61 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"image/png"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/test/onehost"
+)
+
+func TestAScreenshotIsAPNGOfWhatTheScreenShows(t *testing.T) {
+	h := onehost.New(t)
+	must(t, h, "vm", "create", "seen", "--memory", "64MiB", "--vnc")
+	refused(t, h, 1, []string{"HV-VM-025", "hv vm start seen"}, "vm", "screenshot", "seen")
+	must(t, h, "vm", "start", "seen")
+	path := filepath.Join(t.TempDir(), "seen.png")
+	lit := 0
+	for until := time.Now().Add(time.Minute); lit == 0 && time.Now().Before(until); lit = light(t, path) { // only the screen tells of it
+		must(t, h, "vm", "screenshot", "seen", "-o", path)
+	}
+	t.Logf("%d pixels of the text are lit", lit)
+	// What stands still has the same picture; a stopped machine has one, too.
+	must(t, h, "vm", "pause", "seen")
+	must(t, h, "vm", "screenshot", "seen", "-o", path)
+	if light(t, path) == 0 {
+		t.Error("a paused VM's screen is black")
+	}
+	must(t, h, "vm", "resume", "seen")
+	must(t, h, "vm", "create", "blind", "--memory", "64MiB", "--start")
+	refused(t, h, 1, []string{"HV-VM-045", "graphics = {}"}, "vm", "screenshot", "blind")
+}
+
+// light counts the pixels of a text mode's picture that are not black.
+func light(t *testing.T, path string) (n int) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	pic, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := pic.Bounds()
+	if size.Dx() != 720 && size.Dx() != 640 || size.Dy() != 400 && size.Dy() != 480 {
+		t.Fatalf("the picture is %v, and a VGA text mode is not", size)
+	}
+	for y := range size.Dy() {
+		for x := range size.Dx() {
+			if r, g, b, _ := pic.At(x, y).RGBA(); r+g+b > 0 {
+				n++
+			}
+		}
+	}
+	return n
+}
