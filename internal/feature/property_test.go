@@ -134,8 +134,8 @@ func TestWhatIsEffectiveHoldsTogether(t *testing.T) {
 }
 
 func narrowed(cat *catalogue.Catalogue, d Declaration, r catalogue.Relation) bool {
-	w := read(cat, d)
-	return w.scopeOf(r) != catalogue.OnHost
+	at := slices.IndexFunc(cat.Pairs(), func(p catalogue.Pair) bool { return p.A == r.A && p.B == r.B })
+	return read(cat, d).scopeOf(at) != catalogue.OnHost
 }
 
 func TestNothingIsDroppedInSilence(t *testing.T) {

@@ -1,161 +1,159 @@
 package feature
 
 import (
-	"maps"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 )
 
-// The edits of a remedy, as edit.go words them.
-var (
-	editList    = regexp.MustCompile(`(add|remove) ("(?:[^"\\]|\\.)*") (?:to|from) hypervisor\.featureManager\.(\S+)`)
-	editReplace = regexp.MustCompile(`replace ("(?:[^"\\]|\\.)*") with ("(?:[^"\\]|\\.)*") in hypervisor\.featureManager\.(\S+)`)
-	editSet     = regexp.MustCompile(`set hypervisor\.featureManager\.(\S+) = ("(?:[^"\\]|\\.)*")`)
-	priced      = regexp.MustCompile(` \([^)]*\)`)
-)
-
-// ways returns what d would be after each of the ways that a remedy names; a way without an edit
-// (wait for a release, do something to the host) is no way here.
-func ways(d Declaration, remedy string) []Declaration {
-	var out []Declaration
-	for way := range strings.SplitSeq(priced.ReplaceAllString(remedy, ""), "; or ") {
-		edited, edits := clone(d), 0
-		for _, m := range editList.FindAllStringSubmatch(way, -1) {
-			edits += edited.list(m[1], unquote(m[2]), strings.TrimRight(m[3], ";,"))
-		}
-		for _, m := range editReplace.FindAllStringSubmatch(way, -1) {
-			edits += edited.replace(unquote(m[1]), unquote(m[2]), m[3])
-		}
-		for _, m := range editSet.FindAllStringSubmatch(way, -1) {
-			edits += edited.set(m[1], unquote(m[2]))
-		}
-		if edits > 0 {
-			out = append(out, edited)
-		}
-	}
-	return out
+// same reports whether two findings say the same of the same.
+func same(a, b finding.Finding) bool {
+	return a.Code == b.Code && a.What == b.What && slices.Equal(a.Subject, b.Subject)
 }
 
-func clone(d Declaration) Declaration {
+// editless reports whether no edit of a declaration can take a finding away: it is about the host, or about
+// core, which is there whatever is declared.
+func editless(cat *catalogue.Catalogue, f finding.Finding) bool {
+	first, core := len(f.Subject) > 0, false
+	if first {
+		place, _, ok := cat.Place(f.Subject[0])
+		core = ok && cat.Core().Has(place)
+	}
+	switch f.Code {
+	case codeNoPlatform, codeNotAsked:
+		return true
+	case codeNotInBuild, codeWaiting, codePlatformPart, codeHeldBack, codeHeldUp:
+		return core
+	}
+	return false
+}
+
+func checkWays(t *rapid.T, cat *catalogue.Catalogue, d Declaration, facts Facts) {
+	for _, f := range resolve(cat, d, facts).Findings {
+		if len(f.Ways) == 0 && !editless(cat, f) {
+			t.Errorf("%s %s: no edit takes it away (%q)", f.Code, f.What, f.Remedy)
+		}
+		for _, way := range f.Ways {
+			edited, err := Edited(d, way)
+			if err != nil {
+				t.Errorf("%s %s: %v", f.Code, f.What, err)
+				continue
+			}
+			if slices.ContainsFunc(resolve(cat, edited, facts).Findings, func(g finding.Finding) bool { return same(f, g) }) {
+				t.Errorf("%s is still there after %+v:\n%s\n%+v", f.Code, way, f.What, edited)
+			}
+		}
+	}
+}
+
+func TestEveryRemedyTakesItsFindingAway(t *testing.T) {
+	for name, cat := range map[string]*catalogue.Catalogue{"built": built(t), "this build": catalogue.Default()} {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) { checkWays(t, cat, drawDeclaration(t), drawFacts(t)) })
+		})
+	}
+}
+
+// What was found once stays found.
+func TestWhatIsNamedBesideItsProfileDoesNotComeBackFromIt(t *testing.T) {
+	cat := built(t)
+	d := Declaration{ExtraFeatures: []string{"remoteBackup"}, DisabledFeatures: []string{"localBackup"}}
+	r := resolve(cat, d, ready())
+	refused := r.Findings.Of(finding.Refused)
+	if len(refused) != 1 || refused[0].Code != codeInUse || len(refused[0].Ways) != 2 {
+		t.Fatalf("got %+v", refused)
+	}
+	for _, way := range refused[0].Ways {
+		edited, err := Edited(d, way)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after := resolve(cat, edited, ready()); after.Refused() {
+			t.Errorf("after %+v: %s", way, report(after))
+		}
+	}
+	if want := `remove "remoteBackup" from hypervisor.featureManager.extraFeatures and add "remoteBackup" to hypervisor.featureManager.disabledFeatures`; !strings.HasSuffix(refused[0].Remedy, want) {
+		t.Errorf("it says %q", refused[0].Remedy)
+	}
+}
+
+// dropped is d without one feature: nothing names it, and the profile, where it plays a part, brings neither it
+// nor what requires it.
+func dropped(cat *catalogue.Catalogue, d Declaration, place int, fromProfile bool) Declaration {
+	d = d.clone()
+	gone := func(users catalogue.Bits) func(string) bool {
+		return func(name string) bool {
+			p, _, ok := cat.Place(name)
+			return ok && users.Has(p)
+		}
+	}
+	users, itself := gone(cat.Users(place)), gone(catalogue.Bit(place))
 	if d.EnabledFeatures != nil {
-		l := slices.Clone(*d.EnabledFeatures)
-		d.EnabledFeatures = &l
+		*d.EnabledFeatures = slices.DeleteFunc(*d.EnabledFeatures, users)
 	}
-	d.ExtraFeatures, d.DisabledFeatures = slices.Clone(d.ExtraFeatures), slices.Clone(d.DisabledFeatures)
-	d.AcknowledgedRisks = maps.Clone(d.AcknowledgedRisks)
-	scopes := map[string]map[string]string{}
-	for k, v := range d.ConflictScope {
-		scopes[k] = maps.Clone(v)
+	d.ExtraFeatures = slices.DeleteFunc(d.ExtraFeatures, users)
+	d.DisabledFeatures = slices.DeleteFunc(d.DisabledFeatures, itself)
+	for name := range d.AcknowledgedRisks {
+		if itself(name) {
+			delete(d.AcknowledgedRisks, name)
+		}
 	}
-	d.ConflictScope = scopes
+	for a, inner := range d.ConflictScope {
+		for b := range inner {
+			if itself(b) {
+				delete(inner, b)
+			}
+		}
+		if itself(a) {
+			delete(d.ConflictScope, a)
+		}
+	}
+	if !fromProfile {
+		return d
+	}
+	profile := d.Profile
+	if profile == "" {
+		profile = catalogue.DefaultProfile
+	}
+	for i := range (cat.MembersOf(profile) & cat.Users(place)).Each() {
+		d.DisabledFeatures = append(d.DisabledFeatures, string(cat.At(i).ID))
+	}
 	return d
 }
 
-func unquote(s string) string {
-	if u, err := strconv.Unquote(s); err == nil {
-		return u
-	}
-	return s
-}
-
-func (d *Declaration) lists() map[string]*[]string {
-	m := map[string]*[]string{optExtra: &d.ExtraFeatures, optDisabled: &d.DisabledFeatures}
-	if d.EnabledFeatures != nil {
-		m[optEnabled] = d.EnabledFeatures
-	}
-	return m
-}
-
-func (d *Declaration) list(verb, name, option string) int {
-	l, inner := d.lists()[option], strings.TrimPrefix(option, optScope+".")
-	switch {
-	case l != nil && verb == "add":
-		*l = append(*l, name)
-	case l != nil:
-		*l = slices.DeleteFunc(*l, func(n string) bool { return n == name })
-	case option == optRisks:
-		delete(d.AcknowledgedRisks, name)
-	case option == optScope:
-		delete(d.ConflictScope, name)
-	default:
-		delete(d.ConflictScope[inner], name)
-	}
-	return 1
-}
-
-func (d *Declaration) replace(name, by, option string) int {
-	l, inner := d.lists()[option], strings.TrimPrefix(option, optScope+".")
-	switch {
-	case l != nil:
-		for i, n := range *l {
-			if n == name {
-				(*l)[i] = by
-			}
-		}
-	case option == optRisks:
-		rename(d.AcknowledgedRisks, name, by)
-	case option == optScope:
-		rename(d.ConflictScope, name, by)
-	default:
-		rename(d.ConflictScope[inner], name, by)
-	}
-	return 1
-}
-
-func rename[V any](m map[string]V, name, by string) {
-	if v, ok := m[name]; ok {
-		m[by] = v
-		delete(m, name)
-	}
-}
-
-func (d *Declaration) set(option, value string) int {
-	parts := strings.Split(option, ".")
-	switch {
-	case option == optProfile:
-		d.Profile = value
-	case option == optTolerance:
-		d.RiskTolerance = value
-	case parts[0] == optRisks && len(parts) == 2:
-		if d.AcknowledgedRisks == nil {
-			d.AcknowledgedRisks = map[string]string{}
-		}
-		d.AcknowledgedRisks[parts[1]] = value
-	case parts[0] == optScope && len(parts) == 3:
-		if d.ConflictScope[parts[1]] == nil {
-			d.ConflictScope[parts[1]] = map[string]string{}
-		}
-		d.ConflictScope[parts[1]][parts[2]] = value
-	default:
-		return 0
-	}
-	return 1
-}
-
-func TestEveryWayOutOfARefusalTakesItAway(t *testing.T) {
+func TestAFindingNamesNothingThatPlaysNoPartInIt(t *testing.T) {
 	cat := built(t)
 	rapid.Check(t, func(t *rapid.T) {
 		d, facts := drawDeclaration(t), drawFacts(t)
-		for _, f := range resolve(cat, d, facts).Findings.Of(finding.Refused) {
-			out := ways(d, f.Remedy)
-			if len(out) == 0 {
-				t.Errorf("%s %s: no edit in %q", f.Code, f.What, f.Remedy)
-			}
-			for _, edited := range out {
-				after := resolve(cat, edited, facts)
-				if slices.ContainsFunc(after.Findings, func(g finding.Finding) bool {
-					return g.Code == f.Code && g.What == f.What && slices.Equal(g.Subject, f.Subject)
-				}) {
-					t.Errorf("%s is still there after %q:\n%s\n%+v", f.Code, f.Remedy, f.What, edited)
+		for _, f := range resolve(cat, d, facts).Findings {
+			for _, name := range f.Subject {
+				place, _, ok := cat.Place(name)
+				if !ok || cat.Core().Has(place) {
+					continue // an option, an unknown name; or core, which cannot be dropped
+				}
+				without := dropped(cat, d, place, d.EnabledFeatures == nil || f.Code == codeUnused)
+				if slices.ContainsFunc(resolve(cat, without, facts).Findings, func(g finding.Finding) bool { return same(f, g) }) {
+					t.Errorf("%s names %s, and is there without it: %s\nfrom %+v\nto   %+v", f.Code, name, f.What, d, without)
 				}
 			}
 		}
 	})
+}
+
+func TestAnEditThatIsNoneOfTheSectionsIsRefused(t *testing.T) {
+	for _, e := range []finding.Edit{
+		{Op: finding.Set, Path: "hypervisor.vms.web.memory", Value: "1GiB"}, {Op: finding.Add, Path: section + ".profile", Value: "x"},
+		{Op: finding.Set, Path: section + ".enabledFeatures", Value: "x"}, {Op: finding.Set, Path: section + ".acknowledgedRisks", Value: "x"},
+		{Op: finding.Set, Path: section + `.acknowledgedRisks."x`}, {Op: finding.Set, Path: section}, {}, {Op: finding.Add, Path: section + ".acknowledgedRisks.x.y"},
+		{Op: finding.Set, Path: section + ".conflictScope.a", Value: "vm"}, {Op: finding.Unset, Path: section + ".tolerance"},
+	} {
+		if got, err := Edited(Declaration{}, finding.Way{e}); err == nil {
+			t.Errorf("%+v made %+v", e, got)
+		}
+	}
 }

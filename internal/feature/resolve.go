@@ -1,7 +1,6 @@
 package feature
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
@@ -22,114 +21,115 @@ func resolve(cat *catalogue.Catalogue, d Declaration, f Facts) Resolution {
 		Effective: effective, Risk: w.risk(effective), cat: cat,
 	}
 	for _, l := range left {
-		r.LeftOut = append(r.LeftOut, LeftOut{l.id, l.why})
+		r.LeftOut = append(r.LeftOut, LeftOut{w.cat.At(l.place).ID, l.why})
 	}
-	r.Findings = slices.Concat(w.findings, w.inUse(s), w.refusals(s, f), w.leftOut(left), w.added(s),
-		w.unused(s, f), held, w.limits(s, f), w.idle(s, left), unasked(effective))
-	r.Findings.Sort()
+	found := slices.Concat(w.findings, held)
+	found = w.inUse(s, found)
+	found = w.refusals(s, f, found)
+	found = w.leftOut(left, found)
+	found = w.added(s, found)
+	found = w.unused(s, f, found)
+	found = w.limits(s, f, found)
+	found = w.idle(s, left, found)
+	found = unasked(effective, found)
+	found.Sort()
+	r.Findings = found
 	return r
 }
 
 // limits tells what goes through with a limit: pairs, narrowed conflicts, platforms and warnings.
-func (w *wish) limits(s selection, facts Facts) finding.List {
-	var out finding.List
+func (w *wish) limits(s selection, facts Facts, out finding.List) finding.List {
 	in := w.all(s)
-	for _, r := range w.cat.Relations() {
-		if in[r.A] && in[r.B] {
-			out = append(out, w.limit2(r)...)
+	for at, r := range w.cat.Pairs() {
+		if r.Both(in) && !w.onHost(at) { // on the host: refused, or one of them left
+			out = append(out, w.limitOf(at, r, s))
 		}
 	}
-	for _, f := range w.cat.Each() {
-		if !f.Core && !in[f.ID] {
-			continue
-		}
+	for i := range (in | w.cat.Core()).Each() {
+		f := w.cat.At(i)
+		id := string(f.ID)
 		if f.Warning != "" {
-			out = append(out, finding.Finding{
-				Code: codeWarning, Severity: finding.Limited, Path: w.path(f.ID), Subject: []string{string(f.ID)},
-				What: fmt.Sprintf("%s comes with a warning: %s", f.ID, f.Warning), Why: "it exposes " + f.Exposes,
-				Remedy: w.without(f.ID, s), Source: "compatibility matrix: Risk Level Combinations",
-			})
+			out = append(out, mended(finding.Finding{
+				Code: codeWarning, Severity: finding.Limited, Path: w.path(i, 0), Subject: []string{id},
+				What: id + " comes with a warning: " + f.Warning, Why: "it exposes " + f.Exposes,
+				Source: "compatibility matrix: Risk Level Combinations",
+			}, "", w.off(i, s)))
 		}
 		if sup, _ := w.cat.Support(f.ID, facts.Platform); sup.Mark == catalogue.Limits {
-			out = append(out, finding.Finding{
-				Code: codePlatformPart, Severity: finding.Limited, Path: w.path(f.ID), Subject: []string{string(f.ID)},
-				What: fmt.Sprintf("%s is limited on %s", f.ID, facts.Platform), Why: sup.Reason,
-				Remedy: sup.Remedy, Source: "compatibility matrix: Operating Systems",
-			})
+			out = append(out, mendable(finding.Finding{
+				Code: codePlatformPart, Severity: finding.Limited, Path: w.path(i, 0), Subject: []string{id},
+				What: id + " is limited on " + string(facts.Platform), Why: sup.Reason, Source: "compatibility matrix: Operating Systems",
+			}, sup.Remedy, w.off(i, s)))
 		}
 	}
 	return out
 }
 
-func (w *wish) limit2(r catalogue.Relation) finding.List {
-	scope := w.scopeOf(r)
+func (w *wish) limitOf(at int, r catalogue.Pair, s selection) finding.Finding {
+	a, b := string(r.A), string(r.B)
 	f := finding.Finding{
-		Path: w.path(r.A, r.B), Subject: []string{string(r.A), string(r.B)}, Why: r.Reason, Remedy: r.Remedy, Source: r.Source,
+		Code: codeLimited, Severity: finding.Limited, Path: w.path(r.APlace, catalogue.Bit(r.BPlace)), Subject: []string{a, b},
+		What: a + " and " + b + " limit each other", Why: r.Reason, Source: r.Source,
 	}
-	switch {
+	switch scope := w.scopeOf(at); {
 	case r.Kind == catalogue.Limited:
-		f.Code, f.Severity = codeLimited, finding.Limited
-		f.What = fmt.Sprintf("%s and %s limit each other", r.A, r.B)
-	case scope == catalogue.OnHost:
-		return nil // refused, or one of them left
 	case scope == r.Scope:
-		f.Code, f.Severity = codeNotOnOneVM, finding.Limited
-		f.What = fmt.Sprintf("%s and %s are both on the host, never on one VM", r.A, r.B)
+		f.Code, f.What = codeNotOnOneVM, a+" and "+b+" are both on the host, never on one VM"
 	default:
-		f.Code, f.Severity = codeNarrowed, finding.Consequence
-		f.What = fmt.Sprintf("the conflict of %s and %s holds per %s: %s", r.A, r.B, scope, r.Narrow[scope])
-		f.Remedy = set(w.scopeOption(r), string(r.Scope))
-		f.Path = w.scopes[[2]catalogue.ID{r.A, r.B}].path
+		f.Code, f.Severity, f.Path = codeNarrowed, finding.Consequence, w.scopes[at][0].path()
+		f.What = "the conflict of " + a + " and " + b + " holds per " + string(scope) + ": " + r.Narrow[scope]
+		return mended(f, "", w.rescoped(at, r.Scope))
 	}
-	return finding.List{f}
+	return mendable(f, r.Remedy, w.off(r.APlace, s), w.off(r.BPlace, s))
 }
 
 // idle advises on acknowledgements and narrowings that change nothing as the declaration stands.
-func (w *wish) idle(s selection, left []leaving) finding.List {
-	var out finding.List
+func (w *wish) idle(s selection, left []leaving, out finding.List) finding.List {
 	in := w.all(s)
 	for _, l := range left {
-		in[l.id] = true // what left may still be wanted
+		in |= catalogue.Bit(l.place) // what left may still be wanted
 	}
-	for _, id := range sortedKeys(w.risks) {
-		f, _ := w.cat.Get(id)
-		if in[id] && f.Risk.WantsAcknowledgement() {
+	for i := range w.cat.Len() {
+		if w.risks[i] == "" {
+			continue
+		}
+		f := w.cat.At(i)
+		if in.Has(i) && f.Risk.WantsAcknowledgement() {
 			continue
 		}
 		why := "it is not declared"
-		if in[id] || f.Core {
+		if in.Has(i) || f.Core {
 			why = "its risk is " + string(f.Risk) + ": only high and critical ones want a reason"
 		}
-		out = append(out, noEffect(keyPath(optRisks, string(id)), []string{string(id)},
-			fmt.Sprintf("acknowledgedRisks.%s changes nothing", id), why, remove(optRisks, string(id))))
+		id := string(f.ID)
+		out = append(out, noEffect(pathOf(keyed(optRisks, id)), []string{id}, "acknowledgedRisks."+id+" changes nothing", why, w.unacknowledged(i)))
 	}
-	for _, r := range w.cat.Relations() {
-		if e, ok := w.scopes[[2]catalogue.ID{r.A, r.B}]; ok && e.scope != r.Scope && (!in[r.A] || !in[r.B]) {
-			out = append(out, noEffect(e.path, []string{string(r.A), string(r.B)},
-				fmt.Sprintf("conflictScope of %s and %s changes nothing", r.A, r.B), "not both of them are declared",
-				remove(optScope+"."+e.a, e.b)))
+	for at, r := range w.cat.Pairs() {
+		if w.scopeOf(at) != r.Scope && !r.Both(in) {
+			e := w.scopes[at][0]
+			out = append(out, noEffect(e.path(), []string{string(r.A), string(r.B)}, e.option()+" changes nothing", "not both of them are declared", w.unscoped(at)))
 		}
 	}
 	return out
 }
 
 // unasked names the needs that no fact speaks of, all in one.
-func unasked(effective []Effective) finding.List {
+func unasked(effective []Effective, out finding.List) finding.List {
 	var subject, names []string
 	for _, e := range effective {
 		for _, n := range e.NotAsked {
-			names = append(names, fmt.Sprintf("%s (for %s)", n.Name(), e.ID))
+			names = append(names, n.Name()+" (for "+string(e.ID)+")")
 		}
 		if len(e.NotAsked) > 0 {
 			subject = append(subject, string(e.ID))
 		}
 	}
 	if len(names) == 0 {
-		return nil
+		return out
 	}
-	return finding.List{{
+	return append(out, finding.Finding{
 		Code: codeNotAsked, Severity: finding.Advice, Subject: subject,
 		What: "not asked whether the host has " + sentence(names), Why: "no fact of the host speaks of it",
 		Remedy: "hv host -o json >facts.json on that host, then hv config check FILE --host facts.json", Source: "reading the matrix: decision 2",
-	}}
+	})
 }

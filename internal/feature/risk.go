@@ -6,22 +6,25 @@ import "github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
 // lowest level nobody does.
 func (w *wish) risk(effective []Effective) TotalRisk {
 	total := TotalRisk{Level: catalogue.Minimal, Now: catalogue.Minimal}
-	for _, e := range effective {
-		f, _ := w.cat.Get(e.ID)
-		if f.Risk.Over(total.Level) {
-			total.Level = f.Risk
+	var most, now, rank int
+	places := make([]int, len(effective))
+	for i, e := range effective {
+		places[i], _, _ = w.cat.Place(string(e.ID))
+		f := w.cat.At(places[i])
+		if rank = f.Risk.Rank(); rank > most {
+			most, total.Level = rank, f.Risk
 		}
-		if e.State == On && f.Risk.Over(total.Now) {
-			total.Now = f.Risk
+		if e.State == On && rank > now {
+			now, total.Now = rank, f.Risk
 		}
 	}
-	for _, e := range effective {
-		f, _ := w.cat.Get(e.ID)
+	for i, e := range effective {
+		f := w.cat.At(places[i])
 		if f.Risk != total.Level || f.Risk == catalogue.Minimal {
 			continue
 		}
 		total.Contributors = append(total.Contributors, Contributor{
-			ID: f.ID, State: e.State, Exposes: f.Exposes, Mitigations: f.Mitigations, Acknowledged: w.risks[f.ID],
+			ID: f.ID, State: e.State, Exposes: f.Exposes, Mitigations: f.Mitigations, Acknowledged: w.risks[places[i]],
 		})
 	}
 	return total

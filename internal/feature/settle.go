@@ -3,34 +3,34 @@ package feature
 import (
 	"cmp"
 	"fmt"
-	"slices"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 )
 
-// leaving is a member of the profile that leaves, with the reason told of the member and the edits
-// that would keep it.
+// leaving is a member of the profile that leaves, with the reason told of the member and the ways that
+// would keep it.
 type leaving struct {
-	id       catalogue.ID
-	subject  []catalogue.ID // who else plays a part
-	why, fix string
-	source   string
+	place       int
+	subject     []string // who plays a part, itself first
+	why, source string
+	fix         ways
 }
 
 // settle lets members of the profile leave until nothing is held against those that stay. What is
 // named never leaves; what is held against it is refused elsewhere.
 func (w *wish) settle(s selection, f Facts) (selection, []leaving) {
+	if s.members == 0 {
+		return s, nil
+	}
 	var left []leaving
 	s, left = w.settleObjections(s, f)
 	for {
-		id, rivals := w.leaver(s)
-		if id == "" {
+		place, rivals := w.leaver(s)
+		if place < 0 {
 			return s, left
 		}
-		var gone []leaving
-		s, gone = w.drop(s, id, w.conflictLeaving(id, rivals, s))
-		left = append(left, gone...)
+		s, left = w.drop(s, w.conflictLeaving(place, rivals, s), rivals, left)
 	}
 }
 
@@ -38,136 +38,145 @@ func (w *wish) settle(s selection, f Facts) (selection, []leaving) {
 // lacks something for.
 func (w *wish) settleObjections(s selection, f Facts) (selection, []leaving) {
 	var left []leaving
-	kept := w.closure(s.named...)
-	in := w.all(s)
-	for _, c := range w.cat.Each() {
-		if kept[c.ID] || !in[c.ID] {
+	kept := w.cat.Closed(s.named)
+	for i := range (w.all(s) &^ kept).Each() {
+		held := append(w.objections(i, f), w.lacks(i, f)...)
+		if len(held) == 0 {
 			continue
 		}
-		against := append(w.objections(c, f), w.lacks(c, f)...)
-		if len(against) == 0 {
-			continue
-		}
-		why, fix := told(against)
-		var gone []leaving
-		s, gone = w.drop(s, c.ID, leaving{why: why, fix: fix, source: against[0].source})
-		left = append(left, gone...)
+		why, fix := against(held)
+		s, left = w.drop(s, leaving{place: i, why: why, fix: fix, source: held[0].source}, 0, left)
 	}
 	return s, left
 }
 
-// drop takes id and every member that requires it out of s.
-func (w *wish) drop(s selection, id catalogue.ID, l leaving) (selection, []leaving) {
-	var gone []leaving
-	for _, m := range w.users(id, s.members) {
+// drop takes the member that leaves, and every other that requires it, out of s.
+func (w *wish) drop(s selection, l leaving, rivals catalogue.Bits, left []leaving) (selection, []leaving) {
+	others := texts(w.cat.SortedIDs(rivals))
+	id, why := string(w.cat.At(l.place).ID), l.why
+	gone := w.cat.Users(l.place) & s.members
+	for m := range gone.Each() {
 		one := l
-		one.id = m
-		if m != id {
-			one.subject = append([]catalogue.ID{id}, l.subject...)
-			one.why = fmt.Sprintf("it requires %s, and %s %s", id, id, l.why)
-		} else {
-			one.why = "it " + l.why
+		one.place, one.subject, one.why = m, append([]string{id}, others...), "it "+why
+		if m != l.place {
+			one.subject = append([]string{string(w.cat.At(m).ID)}, one.subject...)
+			one.why = "it requires " + id + ", and " + id + " " + why
 		}
-		gone = append(gone, one)
+		left = append(left, one)
 	}
-	s.members = slices.DeleteFunc(slices.Clone(s.members), func(m catalogue.ID) bool {
-		return slices.ContainsFunc(gone, func(g leaving) bool { return g.id == m })
-	})
-	return s, gone
+	s.members &^= gone
+	return s, left
 }
 
-// leaver picks who leaves next over a conflict on the host, and with whom it conflicts. Against
-// what is named a member always leaves. Between two members the riskier leaves, then the one with
+// leaver picks who leaves next over a conflict on the host, and with whom it conflicts; -1 for nobody.
+// Against what is named a member always leaves. Between two members the riskier leaves, then the one with
 // more conflicts, then the first by id.
-func (w *wish) leaver(s selection) (catalogue.ID, []catalogue.ID) {
-	kept := w.closure(s.named...)
-	rivals := w.rivals(w.all(s))
-	var free, forced []catalogue.ID
-	for _, id := range sortedKeys(rivals) {
-		if kept[id] {
+func (w *wish) leaver(s selection) (int, catalogue.Bits) {
+	kept := w.cat.Closed(s.named)
+	in := w.all(s)
+	var fighting, forced catalogue.Bits
+	for at, r := range w.cat.Pairs() {
+		if !r.Both(in) || !w.onHost(at) {
 			continue
 		}
-		free = append(free, id)
-		if slices.ContainsFunc(rivals[id], func(r catalogue.ID) bool { return kept[r] }) {
-			forced = append(forced, id)
+		pair := catalogue.Bit(r.APlace) | catalogue.Bit(r.BPlace)
+		fighting |= pair &^ kept
+		if pair&kept != 0 {
+			forced |= pair &^ kept
 		}
 	}
-	from := forced
-	if len(from) == 0 {
-		from = free
+	if forced != 0 {
+		fighting = forced
 	}
-	if len(from) == 0 {
-		return "", nil
-	}
-	rank := func(id catalogue.ID) int { f, _ := w.cat.Get(id); return f.Risk.Rank() }
-	id := slices.MinFunc(from, func(a, b catalogue.ID) int {
-		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(len(rivals[b]), len(rivals[a])), cmp.Compare(a, b))
-	})
-	return id, rivals[id]
-}
-
-// rivals returns, for each of in that conflicts with another of in on the host, all of those.
-func (w *wish) rivals(in idSet) map[catalogue.ID][]catalogue.ID {
-	out := map[catalogue.ID][]catalogue.ID{}
-	for _, r := range w.cat.Relations() {
-		if in[r.A] && in[r.B] && r.Kind == catalogue.Conflict && w.scopeOf(r) == catalogue.OnHost {
-			out[r.A] = append(out[r.A], r.B)
-			out[r.B] = append(out[r.B], r.A)
+	place, against := -1, catalogue.Bits(0)
+	for i := range fighting.Each() {
+		rivals := w.rivals(i, in)
+		if place < 0 || cmp.Or(
+			cmp.Compare(w.cat.At(place).Risk.Rank(), w.cat.At(i).Risk.Rank()),
+			cmp.Compare(against.Len(), rivals.Len()),
+			cmp.Compare(w.cat.At(i).ID, w.cat.At(place).ID),
+		) < 0 {
+			place, against = i, rivals
 		}
 	}
-	for _, list := range out {
-		slices.Sort(list)
-	}
-	return out
+	return place, against
 }
 
-func (w *wish) conflictLeaving(id catalogue.ID, rivals []catalogue.ID, s selection) leaving {
-	var steps []string
-	for _, rival := range rivals {
-		steps = append(steps, w.without(rival, s))
+// rivals returns what of in conflicts with a feature on the host.
+func (w *wish) rivals(place int, in catalogue.Bits) catalogue.Bits {
+	var out catalogue.Bits
+	for at, r := range w.cat.Pairs() {
+		switch {
+		case !w.onHost(at):
+		case r.APlace == place:
+			out |= catalogue.Bit(r.BPlace)
+		case r.BPlace == place:
+			out |= catalogue.Bit(r.APlace)
+		}
 	}
-	r, _ := w.cat.Between(id, rivals[0])
-	return leaving{
-		subject: rivals, why: "conflicts with " + listed(rivals) + " on one host",
-		fix: and(steps...), source: r.Source,
+	return out & in
+}
+
+// conflictLeaving would stay without its rivals, or where every conflict with them was narrowed.
+func (w *wish) conflictLeaving(place int, rivals catalogue.Bits, s selection) leaving {
+	ids := w.cat.SortedIDs(rivals)
+	l := leaving{place: place, why: "conflicts with " + sentence(texts(ids)) + " on one host"}
+	var alone, narrowed way
+	narrow := true
+	for _, id := range ids {
+		rival, _, _ := w.cat.Place(string(id))
+		alone = append(alone, w.without(rival, s)...)
+		for at, r := range w.cat.Pairs() {
+			if catalogue.Bit(r.APlace)|catalogue.Bit(r.BPlace) != catalogue.Bit(place)|catalogue.Bit(rival) {
+				continue
+			}
+			if l.source == "" {
+				l.source = r.Source
+			}
+			if narrow = narrow && len(r.Narrowest) > 0; narrow {
+				narrowed = append(narrowed, w.rescoped(at, r.Narrowest[0])...)
+			}
+		}
 	}
+	l.fix = ways{alone}
+	if narrow {
+		l.fix = append(l.fix, narrowed)
+	}
+	return l
 }
 
 // leftOut tells of the members that left.
-func (w *wish) leftOut(left []leaving) finding.List {
-	var out finding.List
+func (w *wish) leftOut(left []leaving, out finding.List) finding.List {
 	for _, l := range left {
-		out = append(out, finding.Finding{
-			Code: codeLeftOut, Severity: finding.Consequence, Path: section + "." + optProfile,
-			Subject: texts(append([]catalogue.ID{l.id}, l.subject...)),
-			What:    fmt.Sprintf("%s is left out of profile %q: %s", l.id, w.profile.Name, l.why),
-			Why:     "what comes from a profile is left out where it does not fit; only what is named is refused",
-			Remedy:  or(l.fix, add(optDisabled, string(l.id))), Source: l.source,
-		})
+		id := string(w.cat.At(l.place).ID)
+		out = append(out, mended(finding.Finding{
+			Code: codeLeftOut, Severity: finding.Consequence, Path: pathOf(optProfile), Subject: l.subject,
+			What: id + " is left out of profile " + catalogue.Quote(w.profile.Name) + ": " + l.why,
+			Why:  "what comes from a profile is left out where it does not fit; only what is named is refused", Source: l.source,
+		}, "", append(l.fix[:len(l.fix):len(l.fix)], way{add(optDisabled, id)})...))
 	}
 	return out
 }
 
 // unused tells what the profile would have added, had there been no list.
-func (w *wish) unused(s selection, f Facts) finding.List {
+func (w *wish) unused(s selection, f Facts, out finding.List) finding.List {
 	if !w.listed || w.profile.List {
-		return nil
+		return out
 	}
-	with, _ := w.settle(selection{named: s.named, members: w.from(w.profile)}, f)
-	in, more := w.all(s), []catalogue.ID(nil)
-	for _, id := range with.members {
-		if !in[id] {
-			more = append(more, id)
+	with, _ := w.settle(selection{named: s.named, members: w.members &^ w.named.in}, f)
+	more := with.members &^ w.all(s)
+	if more == 0 {
+		return out
+	}
+	var ids []string
+	for _, id := range w.profile.Members { // in the profile's order
+		if i, _, _ := w.cat.Place(string(id)); more.Has(i) {
+			ids = append(ids, string(id))
 		}
 	}
-	if len(more) == 0 {
-		return nil
-	}
-	return finding.List{{
-		Code: codeUnused, Severity: finding.Advice, Path: section + "." + optEnabled, Subject: texts(more),
-		What:   fmt.Sprintf("profile %q is not used: it would have added %s", w.profile.Name, listed(more)),
-		Why:    "enabledFeatures is given, and beats the profile's set",
-		Remedy: or(set(optProfile, "custom"), fmt.Sprintf("remove %s.%s", section, optEnabled)),
-		Source: "reading the matrix: profiles",
-	}}
+	return append(out, mended(finding.Finding{
+		Code: codeUnused, Severity: finding.Advice, Path: pathOf(optEnabled), Subject: ids,
+		What: fmt.Sprintf("profile %q is not used: it would have added %s", w.profile.Name, sentence(ids)),
+		Why:  "enabledFeatures is given, and beats the profile's set", Source: "reading the matrix: profiles",
+	}, "", way{set(optProfile, "custom")}, way{unset(optEnabled)}))
 }

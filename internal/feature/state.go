@@ -1,7 +1,6 @@
 package feature
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
@@ -10,138 +9,145 @@ import (
 
 // effective says how each feature of a settled selection stands on the host, and why it is there.
 func (w *wish) effective(s selection, facts Facts) ([]Effective, finding.List) {
-	var out []Effective
 	var said finding.List
-	in, standings := w.all(s), map[catalogue.ID]standing{}
-	for f := range w.cat.BottomUp() {
-		if f.Core || in[f.ID] {
-			standings[f.ID] = w.held(f, facts, standings)
-			said = append(said, standings[f.ID].findings...)
+	in := w.all(s)
+	there := in | w.cat.Core()
+	standings := make([]standing, w.cat.Len())
+	for _, i := range w.cat.Order() {
+		if there.Has(i) {
+			standings[i], said = w.held(i, s, facts, standings, said)
 		}
 	}
-	for _, f := range w.cat.Each() {
-		st, ok := standings[f.ID]
-		if !ok {
-			continue
-		}
-		e := Effective{ID: f.ID, State: st.state, Held: st.why, Why: w.reasons(f, s, in)}
-		if w.cat.InBuild(f.ID) {
-			e.NotAsked = notAsked(f, facts)
+	out := make([]Effective, 0, there.Len())
+	for i := range there.Each() {
+		e := Effective{ID: w.cat.At(i).ID, State: standings[i].state, Held: standings[i].why, Why: w.reasons(i, s, in)}
+		if w.cat.Built().Has(i) {
+			e.NotAsked = notAsked(w.cat.At(i), facts)
 		}
 		out = append(out, e)
 	}
 	return out, said
 }
 
-func (w *wish) reasons(f catalogue.Feature, s selection, in idSet) []Reason {
-	var out []Reason
-	if f.Core {
+func (w *wish) reasons(place int, s selection, in catalogue.Bits) []Reason {
+	users := w.cat.Requirers(place) & in
+	named := w.named.of(place)
+	out := make([]Reason, 0, 2+len(named)+users.Len())
+	if w.cat.Core().Has(place) {
 		out = append(out, Reason{Kind: IsCore})
 	}
-	for _, m := range w.named[f.ID] {
+	for _, m := range named {
 		if r := (Reason{Selected, m.option}); !slices.Contains(out, r) {
 			out = append(out, r)
 		}
 	}
-	if slices.Contains(s.members, f.ID) {
+	if s.members.Has(place) {
 		out = append(out, Reason{FromProfile, w.profile.Name})
 	}
-	for _, u := range w.cat.Each() {
-		if in[u.ID] && slices.Contains(u.Requires, f.ID) {
-			out = append(out, Reason{RequiredBy, string(u.ID)})
-		}
+	for u := range users.Each() {
+		out = append(out, Reason{RequiredBy, string(w.cat.At(u).ID)})
 	}
 	return out
 }
 
-// standing is how far a feature has come, and what is told of it.
+// standing is how far a feature has come.
 type standing struct {
-	state    State
-	why      []string
-	findings finding.List
+	state State
+	why   []string
 }
 
 // held works out a feature's state from the build, the platform, its needs and what it requires;
 // before holds the standings of what it requires. The worst wins, and each is told.
-func (w *wish) held(f catalogue.Feature, facts Facts, before map[catalogue.ID]standing) standing {
+func (w *wish) held(place int, s selection, facts Facts, before []standing, said finding.List) (standing, finding.List) {
+	f := w.cat.At(place)
 	st := standing{state: On}
-	support, inherited := w.cat.Support(f.ID, facts.Platform)
-	switch {
-	case !w.cat.InBuild(f.ID):
-		st.hold(Unavailable, "not in this build", w.notInBuild(f))
-	case support.Mark == catalogue.Nothing:
-		st.hold(Unavailable, fmt.Sprintf("not on %s: %s", facts.Platform, support.Reason))
-		if f.Core && !inherited {
-			st.findings = append(st.findings, noPlatform(f, facts.Platform, support))
-		}
-	default:
-		for _, o := range w.lacks(f, facts) {
-			st.hold(Waiting, o.what, w.waits(f, o))
-		}
-		w.holdByRequirements(&st, f, before)
+	if !w.cat.Built().Has(place) {
+		st.hold(Unavailable, "not in this build")
+		return st, append(said, w.notInBuild(place, s))
 	}
-	return st
-}
-
-// holdByRequirements holds back what requires something that is not on.
-func (w *wish) holdByRequirements(st *standing, f catalogue.Feature, before map[catalogue.ID]standing) {
-	for _, r := range f.Requires {
+	if support, inherited := w.cat.Support(f.ID, facts.Platform); support.Mark == catalogue.Nothing {
+		st.hold(Unavailable, "not on "+string(facts.Platform)+": "+support.Reason)
+		if f.Core && !inherited {
+			said = append(said, noPlatform(f, facts.Platform, support))
+		}
+		return st, said
+	}
+	for _, o := range w.lacks(place, facts) {
+		st.hold(Waiting, o.what)
+		said = append(said, w.waits(place, o, s))
+	}
+	for _, id := range f.Requires { // what is held back by something that is not on
+		r, _, _ := w.cat.Place(string(id))
 		state := before[r].state
 		if state == On {
 			continue
 		}
-		severity, code := finding.Waiting, codeHeldUp
-		if state == Unavailable {
-			severity, code = finding.Unavailable, codeHeldBack
-		}
-		st.hold(state, fmt.Sprintf("requires %s, which is %s", r, state), finding.Finding{
-			Code: code, Severity: severity, Path: w.path(f.ID), Subject: texts([]catalogue.ID{f.ID, r}),
-			What:   fmt.Sprintf("%s is %s: it requires %s", f.ID, state, r),
-			Why:    fmt.Sprintf("%s is %s", r, state),
-			Remedy: "see what is said of " + string(r), Source: "reading the matrix: decision 2",
-		})
+		st.hold(state, "requires "+string(id)+", which is "+string(state))
+		said = append(said, w.heldUp(place, r, state, s))
 	}
+	return st, said
 }
 
-func (st *standing) hold(s State, why string, f ...finding.Finding) {
+func (st *standing) hold(s State, why string) {
 	if st.state != Unavailable {
 		st.state = s
 	}
 	st.why = append(st.why, why)
-	st.findings = append(st.findings, f...)
 }
 
-func (w *wish) notInBuild(f catalogue.Feature) finding.Finding {
-	why := "the code behind it does not exist yet; until then: " + f.Off
-	remedy := or("leave it declared: it turns on with the release that brings it", unmention(w.named[f.ID]))
+// off is the way that turns a feature off, where it is not core.
+func (w *wish) off(place int, s selection) way {
+	if w.cat.Core().Has(place) {
+		return nil
+	}
+	return w.without(place, s)
+}
+
+func (w *wish) heldUp(place, by int, state State, s selection) finding.Finding {
+	severity, code := finding.Waiting, codeHeldUp
+	if state == Unavailable {
+		severity, code = finding.Unavailable, codeHeldBack
+	}
+	id, on := string(w.cat.At(place).ID), string(w.cat.At(by).ID)
+	return mendable(finding.Finding{
+		Code: code, Severity: severity, Path: w.path(place, 0), Subject: []string{id, on},
+		What: id + " is " + string(state) + ": it requires " + on, Why: on + " is " + string(state),
+		Source: "reading the matrix: decision 2",
+	}, "see what is said of "+on, w.off(place, s))
+}
+
+func (w *wish) notInBuild(place int, s selection) finding.Finding {
+	f := w.cat.At(place)
+	id := string(f.ID)
+	told := finding.Finding{
+		Code: codeNotInBuild, Severity: finding.Unavailable, Path: w.path(place, 0), Subject: []string{id},
+		What: id + " is unavailable: not in this build", Why: "the code behind it does not exist yet", Source: "reading the matrix: decision 2",
+	}
 	if f.Core {
-		why = "the code behind it does not exist yet"
-		remedy = "nothing to do: it turns on with the release that brings it"
+		return mended(told, "nothing to do: it turns on with the release that brings it")
 	}
-	return finding.Finding{
-		Code: codeNotInBuild, Severity: finding.Unavailable, Path: w.path(f.ID), Subject: []string{string(f.ID)},
-		What: fmt.Sprintf("%s is unavailable: not in this build", f.ID), Why: why,
-		Remedy: remedy, Source: "reading the matrix: decision 2",
-	}
+	told.Why += "; until then: " + f.Off
+	return mended(told, "", way{do("leave it declared: it turns on with the release that brings it")}, w.without(place, s))
 }
 
-func noPlatform(f catalogue.Feature, p catalogue.Platform, s catalogue.Support) finding.Finding {
+func noPlatform(f *catalogue.Feature, p catalogue.Platform, s catalogue.Support) finding.Finding {
 	return finding.Finding{
 		Code: codeNoPlatform, Severity: finding.Unavailable, Subject: []string{string(f.ID)},
-		What: fmt.Sprintf("%s is unavailable on %s, and with it all that works on VMs", f.ID, p), Why: s.Reason,
+		What: string(f.ID) + " is unavailable on " + string(p) + ", and with it all that works on VMs", Why: s.Reason,
 		Remedy: s.Remedy,
 		Source: "compatibility matrix: Operating Systems",
 	}
 }
 
-func (w *wish) waits(f catalogue.Feature, o objection) finding.Finding {
-	return finding.Finding{
-		Code: codeWaiting, Severity: finding.Waiting, Path: w.path(f.ID), Subject: []string{string(f.ID)},
-		What: fmt.Sprintf("%s is waiting: it %s", f.ID, o.what), Why: o.why, Remedy: o.fix, Source: o.source,
-	}
+func (w *wish) waits(place int, o objection, s selection) finding.Finding {
+	id := string(w.cat.At(place).ID)
+	return mended(finding.Finding{
+		Code: codeWaiting, Severity: finding.Waiting, Path: w.path(place, 0), Subject: []string{id},
+		What: id + " is waiting: it " + o.what, Why: o.why, Source: o.source,
+	}, "", append(o.fix[:len(o.fix):len(o.fix)], w.off(place, s))...)
 }
 
-func notAsked(f catalogue.Feature, facts Facts) []catalogue.Need {
+func notAsked(f *catalogue.Feature, facts Facts) []catalogue.Need {
 	var out []catalogue.Need
 	for _, n := range f.Needs {
 		if _, asked := facts.Needs[n]; !asked {

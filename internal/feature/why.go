@@ -15,7 +15,7 @@ func (r Resolution) WhyOff(name string) (f finding.Finding, ok bool) {
 	cat := r.catalogue()
 	feature, _, err := cat.Lookup(name)
 	if err != nil {
-		w := wish{cat: cat}
+		w := &wish{cat: cat}
 		return w.unknown(optEnabled, name, ""), true
 	}
 	if r.On(name) {
@@ -30,8 +30,9 @@ func (r Resolution) WhyOff(name string) (f finding.Finding, ok bool) {
 // at last that nobody asked for it.
 func (r Resolution) off(cat *catalogue.Catalogue, feature catalogue.Feature) finding.Finding {
 	w := read(cat, r.Declaration)
+	place, _, _ := cat.Place(string(feature.ID))
 	if !cat.InBuild(feature.ID) {
-		return w.notInBuild(feature)
+		return w.notInBuild(place, w.selection())
 	}
 	if f, ok := r.told(feature.ID); ok {
 		return f
@@ -44,7 +45,7 @@ func (r Resolution) off(cat *catalogue.Catalogue, feature catalogue.Feature) fin
 			Source: "reading the matrix: decision 4",
 		}
 	}
-	return r.undeclared(w, feature)
+	return r.undeclared(w, place)
 }
 
 // told returns the finding that already says what keeps id off.
@@ -60,23 +61,31 @@ func (r Resolution) told(id catalogue.ID) (finding.Finding, bool) {
 }
 
 // undeclared words the edit that would declare a feature, with what that edit would meet.
-func (r Resolution) undeclared(w wish, feature catalogue.Feature) finding.Finding {
+func (r Resolution) undeclared(w *wish, place int) finding.Finding {
+	feature := w.cat.At(place)
 	f := finding.Finding{
 		Code: codeOff, Subject: []string{string(feature.ID)}, Path: section,
 		What: fmt.Sprintf("%s is off", feature.ID), Why: "without it: " + feature.Off, Source: "reading the matrix: decision 4",
 	}
-	if off := w.disabled[feature.ID]; len(off) > 0 {
-		f.Remedy, f.Path = unmention(off), off[0].path
-		return f
+	if off := w.disabled.of(place); len(off) > 0 {
+		f.Path = off[0].path()
+		return mended(f, "", w.declare(place, unmention(off)))
+	}
+	declared := ways{w.declare(place, nil)}
+	for _, o := range w.objections(place, Facts{}) {
+		declared = declared.both(o.fix)
+	}
+	return mended(f, "", declared...)
+}
+
+// declare is steps and the edit that selects a feature, where they do not select it already.
+func (w *wish) declare(place int, steps way) way {
+	if !w.listed && w.cat.MembersOf(w.profile.Name).Has(place) {
+		return steps
 	}
 	option := optExtra
 	if w.listed {
 		option = optEnabled
 	}
-	steps := []string{add(option, string(feature.ID))}
-	for _, o := range w.objections(feature, Facts{}) {
-		steps = append(steps, o.fix)
-	}
-	f.Remedy = and(steps...)
-	return f
+	return append(steps, add(option, string(w.cat.At(place).ID)))
 }

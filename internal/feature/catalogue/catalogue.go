@@ -54,6 +54,7 @@ type Catalogue struct {
 	trees          []Tree
 	configurations []Configuration
 	matrix, loads  []MatrixRow
+	places         places
 }
 
 // New checks d and derives what follows from it. The error lists everything that is wrong with d.
@@ -132,6 +133,7 @@ func (c *Catalogue) derive(d Data) {
 		}
 		c.profiles = append(c.profiles, p)
 	}
+	c.place()
 }
 
 // reach returns id and all that it requires, directly or not.

@@ -36,6 +36,9 @@ type (
 )
 
 func checkFeatures(d Data, say sayFunc, known knownFunc) {
+	if len(d.Features) > MaxFeatures {
+		say("there are %d features, and a set holds %d", len(d.Features), MaxFeatures)
+	}
 	seen := map[ID]bool{}
 	for _, f := range d.Features {
 		if seen[f.ID] {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -76,7 +77,7 @@ func Quote(name string) string {
 	if r := []rune(name); len(r) > quoted {
 		name = string(r[:quoted]) + "…"
 	}
-	return fmt.Sprintf("%q", name)
+	return strconv.Quote(name)
 }
 
 // Get returns the feature of a canonical id; false where there is none.

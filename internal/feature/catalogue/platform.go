@@ -16,7 +16,9 @@ const (
 )
 
 // Platforms returns the specification's platforms in its order.
-func Platforms() []Platform { return []Platform{LinuxX86, LinuxARM, BSD, MacOS} }
+func Platforms() []Platform { return slices.Clone(platforms) }
+
+var platforms = []Platform{LinuxX86, LinuxARM, BSD, MacOS}
 
 // PlatformOf names the platform of a Go operating system and architecture.
 func PlatformOf(goos, goarch string) Platform {
@@ -39,7 +41,7 @@ func (c *Catalogue) Support(id ID, p Platform) (s Support, inherited bool) {
 	switch {
 	case p == NotAsked:
 		return Support{Mark: Full}, false
-	case !slices.Contains(Platforms(), p):
+	case !slices.Contains(platforms, p):
 		return never("Hyper-NixOS knows Linux on x86_64 and ARM64, BSD and macOS", onLinux), id != VMManagement
 	}
 	if s, ok := c.features[c.index[id]].Platforms[p]; ok {
