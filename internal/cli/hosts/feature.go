@@ -29,7 +29,7 @@ func Features(s *session.Session) *cobra.Command {
 		Long:    "Shows which features the host offers, why each is on, and how much risk they add up to.",
 		Example: "  hv feature list",
 	}
-	cmd.AddCommand(features(s))
+	cmd.AddCommand(features(s), matrixOf(s))
 	return cmd
 }
 

@@ -59,15 +59,15 @@ var hypervisors = Table{
 		}},
 		{Name: "Live Migration", Feature: LiveMigration, Cells: []Support{
 			yes,
-			never("from or to Xen: "+noStream, coldMove),
-			never("from or to VMware: "+noStream, coldMove),
-			never("from or to Hyper-V: "+noStream, coldMove),
+			never(noStream, coldMove),
+			never(noStream, coldMove),
+			never(noStream, coldMove),
 		}},
 		{Name: "Snapshots", Feature: Snapshots, Cells: []Support{
 			yes,
-			partly("Xen: "+flattened, oneState),
-			partly("VMware: "+flattened, oneState),
-			partly("Hyper-V: "+flattened, oneState),
+			partly(flattened, oneState),
+			partly(flattened, oneState),
+			partly(flattened, oneState),
 		}},
 	},
 }
@@ -111,8 +111,8 @@ var storageBackends = Table{
 		}},
 		{Name: string(EncryptionAtRest), Feature: Encryption, Cells: []Support{
 			yes,
-			partly("on NFS: "+beyondLUKS, wrapped),
-			partly("on iSCSI: "+beyondLUKS, wrapped),
+			partly(beyondLUKS, wrapped),
+			partly(beyondLUKS, wrapped),
 			yes, yes,
 		}},
 	},

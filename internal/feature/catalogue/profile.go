@@ -16,7 +16,7 @@ const (
 // Ceiling is what one set adds to the set below it, in the specification's order.
 type Ceiling struct {
 	Name    SetName
-	For     string // whom the specification recommends it to
+	For     string // "Recommended for Production", "Lab/Testing Only"
 	Members []Member
 }
 
@@ -39,6 +39,9 @@ type Profile struct {
 
 // DefaultProfile is the one of a declaration that names none.
 const DefaultProfile = "balanced"
+
+// Sets returns what each set adds to the set below it, lowest first.
+func (c *Catalogue) Sets() []Ceiling { return slices.Clone(c.sets) }
 
 // Profiles returns every profile, smallest first.
 func (c *Catalogue) Profiles() []Profile { return slices.Clone(c.profiles) }
@@ -65,14 +68,14 @@ var profiles = []Profile{
 }
 
 var sets = []Ceiling{
-	{Name: SetLow, For: "Production", Members: []Member{
+	{Name: SetLow, For: "Recommended for Production", Members: []Member{
 		{ID: VMManagement, Mark: Full},
 		{ID: Monitoring, Mark: Full},
 		{ID: LocalBackup, Mark: Full},
 		{ID: MicroSegmentation, Mark: Full},
 		{ID: Encryption, Mark: Full},
 	}},
-	{Name: SetModerate, For: "Development", Members: []Member{
+	{Name: SetModerate, For: "Recommended for Development", Members: []Member{
 		{ID: WebDashboard, Mark: Full},
 		{ID: RemoteBackup, Mark: Full},
 		{ID: PrometheusExport, Mark: Full},
