@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
+	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
@@ -62,7 +63,10 @@ func (c *vmCheck) say(s finding.Severity, code, name, path, remedy, format strin
 func (c *vmCheck) one(d vm.Definition) {
 	malformed := vm.Check(d)
 	for _, p := range malformed {
-		c.say(finding.Refused, CodeVMShape, d.Name, p.Path, p.Hint, "%s: %s", p.Path, p.What)
+		f := c.say(finding.Refused, CodeVMShape, d.Name, p.Path, p.Hint, "%s: %s", p.Path, p.What)
+		if _, s, other := catalogue.Default().ForeignHypervisor(string(d.Spec.Accelerator)); other && p.Path == "accelerator" {
+			f.Why, f.Remedy = s.Reason, s.Remedy
+		}
 	}
 	if len(malformed) > 0 {
 		return // what a host lacks for it would be guessed
@@ -92,6 +96,11 @@ func (c *vmCheck) accelerator(name string, s vm.Spec) {
 		return
 	}
 	remedy := fmt.Sprintf("set %s.accelerator = \"auto\" or \"tcg\"", VMPath(name))
+	p := platform(c.facts)
+	if kvm, err := catalogue.Default().Ask(catalogue.OperatingSystems, catalogue.KVMAcceleration, string(p)); err == nil && kvm.Mark == catalogue.Nothing {
+		c.say(finding.Refused, CodeVMKVM, name, "accelerator", remedy+"; or "+kvm.Remedy, "it asks for KVM, which does not exist on %s", p).Why = kvm.Reason
+		return
+	}
 	if c.facts.Arch != "" && s.Arch != c.facts.Arch {
 		c.say(finding.Refused, CodeVMKVM, name, "accelerator", remedy, "KVM on this host runs guests of %s, and its arch is %s", c.facts.Arch, s.Arch)
 		return

@@ -8,10 +8,7 @@ import (
 
 // FeatureFacts is what features need to know of a host's facts. What was not asked stays unknown.
 func FeatureFacts(f host.Facts) feature.Facts {
-	out := feature.Facts{Needs: map[catalogue.Need]feature.NeedState{}}
-	if f.OS != "" && f.Arch != "" {
-		out.Platform = catalogue.PlatformOf(f.OS, goArch(f.Arch))
-	}
+	out := feature.Facts{Platform: platform(f), Needs: map[catalogue.Need]feature.NeedState{}}
 	set := func(n catalogue.Need, met bool, why string) {
 		out.Needs[n] = feature.NeedState{Met: met, Why: why}
 	}
@@ -31,6 +28,14 @@ func FeatureFacts(f host.Facts) feature.Facts {
 		set(catalogue.CPUVirtualization, c.VTx || c.AMDV, virtualization(*c))
 	}
 	return out
+}
+
+// platform is the specification's word for what a host is; empty where nobody asked.
+func platform(f host.Facts) catalogue.Platform {
+	if f.OS == "" || f.Arch == "" {
+		return catalogue.NotAsked
+	}
+	return catalogue.PlatformOf(f.OS, goArch(f.Arch))
 }
 
 func said(why, otherwise string) string {

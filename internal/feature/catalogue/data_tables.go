@@ -43,9 +43,9 @@ const (
 
 var hypervisors = Table{
 	Name: Hypervisors, Corner: "Feature", Source: "reading the matrix: decision 13",
-	Columns: []string{"QEMU/KVM", "Xen", "VMware", "Hyper-V"},
+	Columns: []string{string(QEMUKVM), string(Xen), string(VMware), string(HyperV)},
 	Rows: []TableRow{
-		{Name: "Full Integration", Cells: []Support{
+		{Name: FullIntegration, Cells: []Support{
 			yes,
 			never(notOurs+"Xen's toolstack is not driven", moveOver),
 			never(notOurs+"neither ESXi nor vCenter is driven", moveOver),

@@ -11,34 +11,32 @@ const (
 	HardenedPhase Phase = "hardened"
 )
 
-// Deed is a kind of thing that may be asked of a host. Every action is of one kind, and the phases speak of kinds.
+// Deed is a kind of thing that may be asked of a host. Package phase, which enforces them, has a class of the same
+// name for each; a test of the action table's compares the two.
 type Deed string
 
-// The kinds. What each phase says of them stands in the phases below, and nowhere else.
+// The kinds. What each phase says of them stands in the lines below.
 const (
-	DeedRead        Deed = "read"             // look at anything that one may look at
-	DeedPower       Deed = "power"            // start, stop, reset, pause, suspend
-	DeedConsole     Deed = "console"          // the guest's consoles and screens
-	DeedSnapshot    Deed = "snapshot"         // take one
-	DeedMove        Deed = "move"             // migrate, evacuate, restart elsewhere
-	DeedEject       Deed = "eject"            // take a medium out of a drive
-	DeedCancel      Deed = "cancel"           // cancel an operation
-	DeedBackup      Deed = "backup"           // take a backup
-	DeedRestore     Deed = "restore"          // to the same VM, or to a new one in quarantine
-	DeedAlert       Deed = "alert"            // alerts and their acknowledgement
-	DeedRespond     Deed = "respond"          // a detection's response, quarantine
-	DeedRenew       Deed = "renewCertificate" // a certificate for the same names
-	DeedNarrow      Deed = "narrow"           // revoke a key, lock a user, one's own password
-	DeedReapply     Deed = "reapply"          // the sealed generation, at boot
-	DeedHarden      Deed = "harden"           // enter the hardened phase
-	DeedUnlock      Deed = "unlock"           // leave it: with the recovery key, after a delay
-	DeedCreate      Deed = "create"           // VMs, volumes, networks
-	DeedDelete      Deed = "delete"           // the same
-	DeedEdit        Deed = "edit"             // the same, another medium included
-	DeedConfigure   Deed = "configure"        // apply a declaration, settings of the host
-	DeedUsers       Deed = "users"            // add users, give rights
-	DeedFeatures    Deed = "features"         // features on or off
-	DeedAcknowledge Deed = "acknowledge"      // accept a risk
+	DeedLook        Deed = "look"        // at anything that one may look at
+	DeedPower       Deed = "power"       // start, stop, reset, pause what exists
+	DeedConsole     Deed = "console"     // a guest's console or screen
+	DeedSnapshot    Deed = "snapshot"    // of what exists
+	DeedMigrate     Deed = "migrate"     // move, evacuate, restart elsewhere
+	DeedMedium      Deed = "medium"      // out of a drive; in is configuration
+	DeedCancel      Deed = "cancel"      // an operation
+	DeedBackup      Deed = "backup"      // of what exists
+	DeedRestore     Deed = "restore"     // to the same VM, or to a new one in quarantine
+	DeedAlert       Deed = "alert"       // acknowledge, silence
+	DeedResponse    Deed = "response"    // what a detection sets off
+	DeedQuarantine  Deed = "quarantine"  // cut a VM off
+	DeedCertificate Deed = "certificate" // renew
+	DeedNarrow      Deed = "narrow"      // revoke a key, lock a user, one's own password
+	DeedDeclare     Deed = "declare"     // the sealed declaration, applied again at boot
+	DeedHarden      Deed = "harden"      // enter the hardened phase
+	DeedUnlock      Deed = "unlock"      // leave it: with the recovery key, after a delay
+	DeedConfigure   Deed = "configure"   // create, delete, edit; apply a declaration
+	DeedUsers       Deed = "users"       // add users, give rights; a part of configure where it is enforced
+	DeedFeatures    Deed = "features"    // features on or off; the same
 )
 
 // PhaseLine is a line of a phase's list, with the kinds of deeds that it decides.
@@ -95,12 +93,12 @@ func Allows(p Phase, d Deed) bool {
 const unlockFirst = "leave the hardened phase first: hv phase unlock, with the recovery key"
 
 var (
-	running     = []Deed{DeedRead, DeedPower, DeedConsole, DeedSnapshot, DeedMove, DeedEject, DeedCancel}
-	watching    = []Deed{DeedAlert, DeedRespond, DeedNarrow, DeedRenew, DeedReapply, DeedHarden, DeedUnlock}
+	running     = []Deed{DeedLook, DeedPower, DeedConsole, DeedSnapshot, DeedMigrate, DeedMedium, DeedCancel}
+	watching    = []Deed{DeedAlert, DeedResponse, DeedQuarantine, DeedNarrow, DeedCertificate, DeedDeclare, DeedHarden, DeedUnlock}
 	saving      = []Deed{DeedBackup, DeedRestore}
-	configuring = []Deed{DeedConfigure, DeedCreate, DeedEdit, DeedDelete}
+	configuring = []Deed{DeedConfigure}
 	people      = []Deed{DeedUsers}
-	adding      = []Deed{DeedFeatures, DeedAcknowledge}
+	adding      = []Deed{DeedFeatures}
 )
 
 var phases = []PhaseTable{

@@ -17,7 +17,7 @@ func TestATableThatIsNotWholeIsRefused(t *testing.T) {
 	}
 	hardened := func(deeds ...Deed) []PhaseTable {
 		return []PhaseTable{
-			{ID: SetupPhase, Lines: []PhaseLine{{Line{yes, "all"}, []Deed{DeedRead, DeedEdit}}}},
+			{ID: SetupPhase, Lines: []PhaseLine{{Line{yes, "all"}, []Deed{DeedLook, DeedUsers}}}},
 			{ID: HardenedPhase, Lines: []PhaseLine{{Line{yes, "some"}, deeds}}},
 		}
 	}
@@ -36,8 +36,8 @@ func TestATableThatIsNotWholeIsRefused(t *testing.T) {
 		"a load's row":            {func(d *Data) { d.Loads = []MatrixRow{{"x", "X"}} }, `row "X" names "x"`},
 		"a configuration":         {func(d *Data) { d.Configurations = []Configuration{{Name: "C", Enabled: []ID{"x"}}} }, `configuration "C" names "x"`},
 		"a mode's line":           {func(d *Data) { d.Modes = []Mode{{ID: "m", Lines: []ModeLine{bad(Internet, Nothing, "No", "r", "")}}} }, `m, line "No"`},
-		"a deed decided twice":    {func(d *Data) { d.Phases = hardened(DeedRead, DeedRead, DeedEdit) }, `decides "read" twice`},
-		"a deed not decided":      {func(d *Data) { d.Phases = hardened(DeedRead) }, `1 of 2 phases decide "edit"`},
+		"a deed decided twice":    {func(d *Data) { d.Phases = hardened(DeedLook, DeedLook, DeedUsers) }, `decides "look" twice`},
+		"a deed not decided":      {func(d *Data) { d.Phases = hardened(DeedLook) }, `1 of 2 phases decide "users"`},
 		"a branch not true":       {func(d *Data) { d.Trees = tree(Branch{Verb: Requires, Text: "B", Feature: "b"}) }, `the columns of "a" do not say Requires B`},
 		"an option not true":      {func(d *Data) { d.Trees = tree(Branch{Verb: Optional, Text: "O", Option: "o"}) }, `do not say Optional O`},
 		"a child not built on it": {func(d *Data) { d.Trees = tree(Branch{Text: "B", Feature: "b"}) }, `the columns of "a" do not say  B`},
@@ -52,7 +52,7 @@ func TestATableThatIsNotWholeIsRefused(t *testing.T) {
 		}
 	}
 	if _, err := New(small(func(d *Data) {
-		d.Tables, d.Phases = table(yes, partly("r", "m")), hardened(DeedRead, DeedEdit)
+		d.Tables, d.Phases = table(yes, partly("r", "m")), hardened(DeedLook, DeedUsers)
 		d.Trees = tree(Branch{Verb: Conflicts, Text: "B", Feature: "b"})
 	})); err != nil {
 		t.Errorf("a good one is refused: %v", err)
@@ -178,18 +178,15 @@ func TestAModeSaysWhatItReaches(t *testing.T) {
 }
 
 func TestThePhasesAllowWhatTheSpecificationAllows(t *testing.T) {
-	inHardened := []Deed{
-		DeedRead, DeedPower, DeedConsole, DeedSnapshot, DeedMove, DeedEject, DeedCancel, DeedBackup, DeedRestore, DeedAlert,
-		DeedRespond, DeedRenew, DeedNarrow, DeedReapply, DeedHarden, DeedUnlock,
-	}
-	if n := len(Default().Deeds()); n != 23 {
-		t.Errorf("%d kinds of deeds, want 23", n)
+	refused := []Deed{DeedConfigure, DeedUsers, DeedFeatures}
+	if n := len(Default().Deeds()); n != 20 {
+		t.Errorf("%d kinds of deeds, want 20", n)
 	}
 	for _, d := range Default().Deeds() {
 		if !Allows(SetupPhase, d) {
 			t.Errorf("setup does not allow %s", d)
 		}
-		if got := Allows(HardenedPhase, d); got != slices.Contains(inHardened, d) {
+		if got := Allows(HardenedPhase, d); got == slices.Contains(refused, d) {
 			t.Errorf("hardened allows %s: %v", d, got)
 		}
 		p, _ := Default().Phase(HardenedPhase)
