@@ -65,7 +65,7 @@ func Run(ctx context.Context, opt Options) (err error) {
 	if err != nil {
 		return err
 	}
-	host := &facts{helper: helper, qemu: probe.NewCache(), log: opt.Log}
+	host := &facts{helper: helper, qemu: probe.NewCache(filepath.Join(opt.State, "qemu.json")), log: opt.Log}
 	if err := host.ask(ctx); err != nil {
 		return err
 	}

@@ -19,8 +19,9 @@ type Cache struct {
 	paths map[string]string // by architecture
 	ask   func(ctx context.Context, arch, path string) host.QEMU
 	now   func() time.Time
+	file  string // where their answers outlive this process; may be empty
 
-	mu    sync.Mutex
+	mu    sync.Mutex             // of known; the file is written with it held, too
 	known map[string]*remembered // by architecture
 }
 
@@ -31,14 +32,22 @@ type remembered struct {
 	until time.Time // zero: as long as the file is the same
 }
 
-// NewCache returns an empty cache for the QEMUs in their places: those that hv-helper starts.
-func NewCache() *Cache {
-	return &Cache{
+// NewCache returns a cache for the QEMUs in their places: those that hv-helper starts. It knows what one of the
+// same program has left in file in the same boot of the host; empty: nothing, and it leaves nothing.
+func NewCache(file string) *Cache {
+	c := &Cache{
 		paths: map[string]string{"x86_64": "/usr/bin/qemu-system-x86_64", "aarch64": "/usr/bin/qemu-system-aarch64"},
 		ask:   QEMU,
 		now:   time.Now,
 		known: map[string]*remembered{},
+		file:  file,
 	}
+	if file != "" {
+		for arch, q := range recall(file) {
+			c.known[arch] = &remembered{qemu: q}
+		}
+	}
+	return c
 }
 
 // Ask returns what the QEMU for arch says of itself; at the cost of a stat(2) where that is known. One that is
@@ -59,11 +68,30 @@ func (c *Cache) Ask(ctx context.Context, arch string) host.QEMU {
 	if ctx.Err() != nil {
 		return q // that says more of whoever asked than of QEMU
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	r.qemu, r.until = q, time.Time{}
 	if q.Version == "" {
 		r.until = c.now().Add(retryAfter)
 	}
+	if q.OK() {
+		c.leave()
+	}
 	return q
+}
+
+// leave writes what can be told again; c.mu is held. What cannot be written is asked anew by the next daemon.
+func (c *Cache) leave() {
+	if c.file == "" {
+		return
+	}
+	all := map[string]host.QEMU{}
+	for arch, r := range c.known {
+		if r.qemu.OK() {
+			all[arch] = r.qemu
+		}
+	}
+	_ = keep(c.file, all)
 }
 
 func (c *Cache) entry(arch string) *remembered {

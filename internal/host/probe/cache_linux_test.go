@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +18,7 @@ func asked(t *testing.T, version string) (c *Cache, file string, times *int, now
 	t.Helper()
 	file, times, now = filepath.Join(t.TempDir(), "qemu"), new(int), new(time.Time)
 	*now = time.Unix(1000, 0)
-	c = NewCache()
+	c = NewCache(filepath.Join(filepath.Dir(file), "kept"))
 	c.paths = map[string]string{"x86_64": file}
 	c.now = func() time.Time { return *now }
 	c.ask = func(_ context.Context, arch, path string) host.QEMU {
@@ -56,6 +57,38 @@ func TestAQEMUIsAskedOnceAndAgainWhenItsFileWasReplaced(t *testing.T) {
 	first := c.Ask(t.Context(), "x86_64")
 	if second := c.Ask(t.Context(), "x86_64"); *times != 2 || first.Key != second.Key {
 		t.Errorf("it was asked %d times", *times)
+	}
+}
+
+func TestTheNextDaemonNeedNotAskAgain(t *testing.T) {
+	first, file, _, _ := asked(t, "7.2.22")
+	write(t, file, "a")
+	told := first.Ask(t.Context(), "x86_64")
+	next := func() (host.QEMU, int) {
+		c, times := NewCache(first.file), 0
+		c.paths = first.paths
+		c.ask = func(context.Context, string, string) host.QEMU { times++; return host.QEMU{} }
+		return c.Ask(t.Context(), "x86_64"), times
+	}
+	if q, times := next(); times != 0 || !reflect.DeepEqual(q, told) {
+		t.Errorf("asked %d times: %+v, want %+v", times, q, told)
+	}
+	good, err := os.ReadFile(first.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, content := range map[string]string{
+		"is cut off": string(good[:len(good)/2]), "is empty": "", "is of another program": strings.Replace(string(good), `"stamp":"`, `"stamp":"x`, 1),
+	} {
+		write(t, first.file, content)
+		if _, times := next(); times != 1 {
+			t.Errorf("what was kept %s: QEMU was asked %d times", what, times)
+		}
+	}
+	write(t, first.file, string(good))
+	write(t, file, "b")
+	if _, times := next(); times != 1 {
+		t.Errorf("QEMU was replaced while no daemon ran: it was asked %d times", times)
 	}
 }
 
@@ -104,7 +137,7 @@ func TestAQuestionThatWasGivenUpIsNotRemembered(t *testing.T) {
 }
 
 func TestOnlyArchitecturesThatVMsCanHaveAreAsked(t *testing.T) {
-	q := NewCache().Ask(t.Context(), "../../bin/sh")
+	q := NewCache("").Ask(t.Context(), "../../bin/sh")
 	if q.OK() || !strings.Contains(q.Why, "no architecture") {
 		t.Errorf("%+v", q)
 	}
