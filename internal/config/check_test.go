@@ -112,7 +112,8 @@ func TestFeaturesAreHeldAgainstTheHost(t *testing.T) {
 	f.IOMMU = &host.IOMMU{OK: true, Why: "12 groups"}
 	want := feature.Facts{Platform: catalogue.LinuxX86, Needs: map[catalogue.Need]feature.NeedState{
 		catalogue.QEMU:              {Met: true, Why: "QEMU 7.2.22"},
-		catalogue.Nginx:             {Why: "nginx is not installed"},
+		catalogue.Nginx:             {Why: "nginx is not installed", Remedy: "sudo apt-get install nginx"},
+		catalogue.KeyStore:          {Met: true, Why: "a sealed file, which needs nothing of the host"},
 		catalogue.IOMMU:             {Met: true, Why: "12 groups"},
 		catalogue.CPUVirtualization: {Met: true, Why: "the CPU has AMD-V"},
 	}}
@@ -122,7 +123,7 @@ func TestFeaturesAreHeldAgainstTheHost(t *testing.T) {
 	if got := FeatureFacts(host.Facts{}); got.Platform != catalogue.NotAsked || len(got.Needs) != 0 {
 		t.Errorf("a host that nobody asked is %+v", got)
 	}
-	if got := FeatureFacts(host.Facts{OS: "linux", Arch: "aarch64", CPU: &host.CPU{}}); got.Platform != catalogue.LinuxARM || len(got.Needs) != 0 {
+	if got := FeatureFacts(host.Facts{OS: "linux", Arch: "aarch64", CPU: &host.CPU{}}); got.Platform != catalogue.LinuxARM || len(got.Needs) != 1 {
 		t.Errorf("ARM64 is %+v", got)
 	}
 }

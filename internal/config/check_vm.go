@@ -5,6 +5,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
+	"github.com/hyper-nixos/hyper-nixos/internal/feature/fit"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
@@ -96,7 +97,7 @@ func (c *vmCheck) accelerator(name string, s vm.Spec) {
 		return
 	}
 	remedy := fmt.Sprintf("set %s.accelerator = \"auto\" or \"tcg\"", VMPath(name))
-	p := platform(c.facts)
+	p := fit.Platform(c.facts)
 	if kvm, err := catalogue.Default().Ask(catalogue.OperatingSystems, catalogue.KVMAcceleration, string(p)); err == nil && kvm.Mark == catalogue.Nothing {
 		c.say(finding.Refused, CodeVMKVM, name, "accelerator", remedy+"; or "+kvm.Remedy, "it asks for KVM, which does not exist on %s", p).Why = kvm.Reason
 		return

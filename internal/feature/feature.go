@@ -53,6 +53,7 @@ type Facts struct {
 
 // NeedState says whether a host meets a need, and how that was seen: "nginx is not installed".
 type NeedState struct {
-	Met bool   `json:"met"`
-	Why string `json:"why,omitempty"`
+	Met    bool   `json:"met"`
+	Why    string `json:"why,omitempty"`
+	Remedy string `json:"remedy,omitempty"` // what to do on this host; empty: what the catalogue says for any
 }

@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
@@ -75,7 +76,7 @@ func (w *wish) lacks(place int, facts Facts) []objection {
 	for _, n := range w.cat.At(place).Needs {
 		if state, asked := facts.Needs[n]; asked && !state.Met {
 			out = append(out, objection{
-				code: codeWaiting, what: "needs " + n.Name(), why: state.Why, fix: ways{{do(n.Remedy())}}, source: "reading the matrix: decision 2",
+				code: codeWaiting, what: "needs " + n.Name(), why: state.Why, fix: ways{{do(cmp.Or(state.Remedy, n.Remedy()))}}, source: "reading the matrix: decision 2",
 			})
 		}
 	}

@@ -26,7 +26,7 @@ func check(s *session.Session) *cobra.Command {
 waiting or unavailable, how much risk it adds up to, and everything that refuses or limits it or its VMs.
 
 It needs no daemon. Without --host what depends on a host is not asked: the CPUs, the memory, KVM. --host self
-asks the host that hv runs on; --host FACTS.json takes what hv host -o json printed elsewhere.
+asks the host that hv runs on; --host FACTS.json takes what hv host check -o json printed elsewhere.
 
 Exit: 0 it fits, 1 something refuses it (with --strict: or limits it, or is unavailable or waiting), 2 the file
 cannot be read.`,
@@ -51,11 +51,7 @@ cannot be read.`,
 	}
 	cmd.Flags().StringVar(&on, "host", "", "hold it against a host: self, or a file of facts")
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit 1 also for what is limited, waiting or unavailable")
-	if err := cmd.RegisterFlagCompletionFunc("host", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return []string{"self"}, cobra.ShellCompDirectiveDefault
-	}); err != nil {
-		panic("cli: " + err.Error())
-	}
+	CompleteHost(cmd)
 	return cmd
 }
 

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"os"
 
+	"github.com/spf13/cobra"
+
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/host/probe"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
@@ -42,4 +44,13 @@ func Facts(ctx context.Context, on string) (host.Facts, error) {
 			Try("hv host -o json > facts.json, on that host")
 	}
 	return got, nil
+}
+
+// CompleteHost completes the flag --host of a command.
+func CompleteHost(cmd *cobra.Command) {
+	if err := cmd.RegisterFlagCompletionFunc("host", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return []string{"self"}, cobra.ShellCompDirectiveDefault
+	}); err != nil {
+		panic("cli: " + err.Error()) // a command without that flag: every test that builds the commands sees it
+	}
 }

@@ -45,7 +45,7 @@ func Command(s *session.Session) *cobra.Command {
 		Args:    session.Exactly(),
 		RunE:    look,
 	}
-	cmd.AddCommand(stop(s), &cobra.Command{
+	cmd.AddCommand(check(s), stop(s), &cobra.Command{
 		Use: "show", Short: "Show the host", Long: "Shows the host; the same as hv host.", Example: "  hv host show",
 		Args: session.Exactly(), RunE: look,
 	})

@@ -47,7 +47,9 @@ func devices(f host.Facts) []Device {
 		for _, p := range partners {
 			v.With = append(v.With, p.Address)
 		}
-		v.Verdict = all(ground, alone(f, d, partners))
+		if v.Verdict = ground; ground.Answer != No { // else a group is what it lacks as well
+			v.Verdict = all(ground, alone(f, d, partners))
+		}
 		if v.Answer == Yes {
 			v.Why = aloneWhy(d, partners)
 		}
@@ -161,7 +163,7 @@ func candidate(id catalogue.ID, f host.Facts) Verdict {
 	if id == catalogue.GPUPassthrough {
 		what = "GPU"
 	}
-	best, found, real := Device{Verdict: Verdict{Answer: No}}, 0, 0
+	best, found, genuine := Device{Verdict: Verdict{Answer: No}}, 0, 0
 	for _, d := range devices(f) {
 		if !slices.Contains(kinds, d.Kind) {
 			continue
@@ -171,14 +173,14 @@ func candidate(id catalogue.ID, f host.Facts) Verdict {
 		if slices.Contains(emulated, p.Vendor) && d.Kind == host.GPU {
 			continue
 		}
-		if real++; real == 1 || d.Answer.Rank() > best.Answer.Rank() {
+		if genuine++; genuine == 1 || d.Answer.Rank() > best.Answer.Rank() {
 			best = d
 		}
 	}
 	switch {
 	case found == 0:
 		return no("this host has no "+what, "fit one")
-	case real == 0:
+	case genuine == 0:
 		return no("the only "+what+" of this host is one that a hypervisor emulates", "give this host a real one")
 	case best.Answer == Yes:
 		return yes("%s: %s", best.Name, best.Why)

@@ -157,8 +157,8 @@ func marked(s catalogue.Support) Verdict {
 	return no(s.Reason, s.Remedy)
 }
 
-// platform is the column of the operating systems that a host stands in.
-func platform(f host.Facts) catalogue.Platform {
+// Platform is the column of the operating systems that a host stands in.
+func Platform(f host.Facts) catalogue.Platform {
 	if f.OS == "" || f.Arch == "" {
 		return catalogue.NotAsked
 	}

@@ -174,7 +174,7 @@ func TestTheTableOfCPUsSaysTheSame(t *testing.T) {
 			t.Fatal(name, " has an IOMMU of no kind")
 		}
 		el2 := f.CPU.EL2 != nil && f.CPU.EL2.OK
-		facts := catalogue.CPUFacts{Platform: platform(f), SMMU: &f.IOMMU.OK, Has: map[catalogue.CPUFeature]bool{
+		facts := catalogue.CPUFacts{Platform: Platform(f), SMMU: &f.IOMMU.OK, Has: map[catalogue.CPUFeature]bool{
 			catalogue.VTx: f.CPU.VTx, catalogue.AMDV: f.CPU.AMDV, catalogue.ARM64: el2,
 			catalogue.VTd: f.IOMMU.OK && f.IOMMU.Kind == host.VTd, catalogue.AMDVi: f.IOMMU.OK && f.IOMMU.Kind == host.AMDVi,
 		}}

@@ -30,7 +30,7 @@ func iommu(f host.Facts) Verdict {
 			"give this host a device that is behind its IOMMU; in a VM, plug it into a PCI Express port")
 	}
 	if h := isVM(f); h != "" && len(u.Tables) == 0 {
-		return no(fmt.Sprintf("this host is itself a VM (%s) without a virtual IOMMU", h),
+		return no(fmt.Sprintf("this host is itself %s without a virtual IOMMU", vmOf(h)),
 			"give this VM a virtual IOMMU on its host (QEMU: -machine q35,kernel-irqchip=split -device intel-iommu,intremap=on; VMware: \"Expose IOMMU to the guest OS\")")
 	}
 	if f.Arch == arm {

@@ -43,7 +43,7 @@ func need(n catalogue.Need, f host.Facts) Verdict {
 		}
 		return v
 	}
-	return notAsked("it is a setting, not a fact of the host", n.Remedy())
+	return notAsked(n.Name()+": a setting, no fact of the host", n.Remedy())
 }
 
 // tool is the verdict on a program.
@@ -107,9 +107,9 @@ func keyStore(f host.Facts) Verdict {
 // away where it gives one away.
 func feature(c *catalogue.Catalogue, ft catalogue.Feature, f host.Facts) Feature {
 	out := Feature{ID: ft.ID, Name: ft.Name, NotInBuild: !c.InBuild(ft.ID)}
-	support, _ := c.Support(ft.ID, platform(f))
+	support, _ := c.Support(ft.ID, Platform(f))
 	parts := []Verdict{marked(support)}
-	if platform(f) == catalogue.NotAsked {
+	if Platform(f) == catalogue.NotAsked {
 		parts = []Verdict{notAsked("it is not known what system this host runs", "")}
 	}
 	for _, id := range c.Closure(ft.ID) {

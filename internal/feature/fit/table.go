@@ -15,7 +15,7 @@ func rows(c *catalogue.Catalogue, t catalogue.Table, f host.Facts) []Row {
 		row := Row{Table: t.Name, Row: r.Name, Feature: r.Feature, NotInBuild: r.Feature != "" && !c.InBuild(r.Feature)}
 		switch t.Name {
 		case catalogue.OperatingSystems:
-			row.Column, row.Verdict = string(platform(f)), system(c, r, f)
+			row.Column, row.Verdict = string(Platform(f)), system(c, r, f)
 			out = append(out, row)
 		case catalogue.CPUFeatures:
 			row.Column, row.Verdict = cpuRow(c, catalogue.CPUUse(r.Name), f)
@@ -45,14 +45,14 @@ func system(c *catalogue.Catalogue, r catalogue.TableRow, f host.Facts) Verdict 
 // cpuRow is a row of the CPU's features: the columns that this host has, and what they come to.
 func cpuRow(c *catalogue.Catalogue, use catalogue.CPUUse, f host.Facts) (column string, v Verdict) {
 	var parts []Verdict
-	if platform(f) == catalogue.LinuxARM {
+	if Platform(f) == catalogue.LinuxARM {
 		cell, _ := c.Ask(catalogue.CPUFeatures, string(use), string(catalogue.ARM64)) // the table's own row and column
 		parts = append(parts, marked(cell))
 	}
 	switch use {
 	case catalogue.BasicVirtualization:
 		v := virtualization(f)
-		if v.Answer == No && platform(f) != catalogue.MacOS { // VMs still run, on QEMU's emulation
+		if v.Answer == No && Platform(f) != catalogue.MacOS { // VMs still run, on QEMU's emulation
 			v.Answer = Limited
 			v.Why += ": VMs run on QEMU's software emulation (TCG), many times slower"
 		}

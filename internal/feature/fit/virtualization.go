@@ -32,7 +32,7 @@ func virtualization(f host.Facts) Verdict {
 		name, setting = "AMD-V", "SVM Mode (AMD-V)"
 	}
 	if h := isVM(f); h != "" {
-		return no(fmt.Sprintf("this host is itself a VM (%s), and its hypervisor shows it no %s", h, name), nest(h))
+		return no(fmt.Sprintf("this host is itself %s, and its hypervisor shows it no %s", vmOf(h), name), nest(h))
 	}
 	// A kernel hides the flag where the firmware has it off: from outside the two look alike.
 	return no(fmt.Sprintf("the CPU shows no %s: the firmware has it off, or this CPU has none", name),
@@ -63,6 +63,14 @@ func isVM(f host.Facts) string {
 		return "unknown"
 	}
 	return ""
+}
+
+// vmOf is how a VM of a hypervisor is told.
+func vmOf(hypervisor string) string {
+	if hypervisor == "unknown" {
+		return "a VM"
+	}
+	return "a VM of " + hypervisor
 }
 
 // nest says how a hypervisor is told to show its VM the CPU's virtualization.
