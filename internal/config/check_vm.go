@@ -65,7 +65,7 @@ func (c *vmCheck) one(d vm.Definition) {
 	malformed := vm.Check(d)
 	for _, p := range malformed {
 		f := c.say(finding.Refused, CodeVMShape, d.Name, p.Path, p.Hint, "%s: %s", p.Path, p.What)
-		if _, s, other := catalogue.Default().ForeignHypervisor(string(d.Spec.Accelerator)); other && p.Path == "accelerator" {
+		if _, s, other := catalogue.Default().ForeignHypervisor(string(d.Accelerator)); other && p.Path == "accelerator" {
 			f.Why, f.Remedy = s.Reason, s.Remedy
 		}
 	}

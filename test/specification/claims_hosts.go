@@ -1,0 +1,77 @@
+package specification
+
+const (
+	platform = "internal/feature:TestEachFeatureComesOutOnEachPlatformAsItsCellSays"
+	cpuTable = "internal/feature/catalogue:TestTheCPUTableGivesAHostItsVerdict"
+	noKVM    = "internal/config:TestKVMIsRefusedWhereItsPlatformHasNone"
+	firstVM  = "test/e2e:TestADeclaredHostRunsItsFirstVM"
+	kvmVM    = "test/lab/inside:TestAGuestBootsUnderKVMAndLivesThroughKilledAndRestartedServices"
+	kvmSays  = "test/lab/inside:TestTheHostSaysWhatItCan"
+	nestedVM = "test/lab/inside:TestAGuestUnderKVMMayRunVMsOnlyWhereTheHostAndTheVMSaySo"
+	shown    = "internal/plan:TestAGuestIsShownNestedVirtualizationWhereItAsksAndTheFeatureIsOn"
+	armGuest = "test/e2e:TestAnARM64GuestRunsOnThisHost"
+	foreign  = "internal/config:TestAnotherHypervisorIsRefusedWithTheWayToThisOne"
+)
+
+var platforms = []Claim{
+	proven("os/core-vm-management/linux-x86-64", platform, firstVM, kvmVM),
+	partial("os/core-vm-management/linux-arm64", "an ARM64 guest runs on x86_64; the programs are built for ARM64 hosts and were not run on one", arm, platform, armGuest),
+	partial("os/core-vm-management/bsd", "it is told with its reason, and hv is built for FreeBSD; hvd runs on Linux alone", bsd, platform),
+	proven("os/core-vm-management/macos", platform, "internal/feature/catalogue:TestWhereNoVMRunsNothingOnVMsIsOffered"),
+	proven("os/kvm-acceleration/linux-x86-64", noKVM, kvmVM, kvmSays),
+	partial("os/kvm-acceleration/linux-arm64", "a declaration takes it; no ARM64 host was there to run under KVM", arm, noKVM),
+	proven("os/kvm-acceleration/*", noKVM).marked("❌"),
+	proven("os/gpu-passthrough/*", platform, "internal/feature:TestNeedsAndPlatforms").marked("❌"),
+	partial("os/gpu-passthrough/*", "a declaration comes out as the cell says; no GPU is assigned yet", passing, platform),
+	partial("os/container-support/*", "a declaration comes out as the cell says; no container is run yet", container, platform),
+
+	partial("hypervisor/full-integration/qemu-kvm", "VMs live their whole life on it, machine, disks, network card and console; they are not moved, kept as snapshots or backed up",
+		moving+", "+snapshots+" and "+backups, firstVM, kvmVM, "test/e2e:TestDisksAndNetworkCardsComeAndGoWhileTheGuestRuns"),
+	proven("hypervisor/full-integration/*", foreign),
+	partial("hypervisor/vm-import/qemu-kvm", "disks and kernels are imported, raw and qcow2; the definition of a VM is not", importing,
+		"internal/action:TestAVolumeExistsOnlyWhenItsContentIsDurable", "internal/cli:TestScripts"),
+	notYet("hypervisor/vm-import/*", importing),
+	notYet("hypervisor/live-migration/*", moving),
+	notYet("hypervisor/snapshots/qemu-kvm", snapshots),
+	notYet("hypervisor/snapshots/*", importing),
+}
+
+var cpus = []Claim{
+	partial("cpu/basic-virtualization/intel-vt-x", "the verdict is given; what emulates our KVM host has AMD-V alone, so no guest ran by VT-x", intel, cpuTable),
+	proven("cpu/basic-virtualization/amd-v", cpuTable, kvmVM, kvmSays),
+	proven("cpu/basic-virtualization/*", cpuTable, kvmVM).marked("-"),
+	partial("cpu/basic-virtualization/arm-sve", "the verdict is given; no ARM64 host was there", arm, cpuTable),
+	partial("cpu/nested-virtualization/intel-vt-x", "the flag is planned where feature and VM ask for it; no Intel host was there", intel, cpuTable, shown),
+	proven("cpu/nested-virtualization/amd-v", cpuTable, shown, nestedVM),
+	proven("cpu/nested-virtualization/*", cpuTable, nestedVM).marked("-"),
+	partial("cpu/nested-virtualization/arm-sve", "it is told with its reason; no ARM64 host was there", arm, cpuTable,
+		"internal/feature/catalogue:TestPlatformsAreMarkedAsTheSpecificationMarksThem"),
+	partial("cpu/device-passthrough/*", "the verdict is given, and the feature waits for what lacks; no device is assigned yet", passing, cpuTable),
+	proven("cpu/sr-iov/arm-sve", cpuTable, "internal/feature:TestNeedsAndPlatforms"),
+	partial("cpu/sr-iov/*", "the verdict is given, and the feature waits for what lacks; no virtual function is assigned yet", passing, cpuTable),
+}
+
+const s3 = "internal/feature/catalogue:TestS3IsRefusedForDisksWithTheBackendsThatWouldDo"
+
+var storages = []Claim{
+	proven("storage/vm-storage/local", firstVM, "internal/action:TestAVolumeExistsOnlyWhenItsContentIsDurable", "test/e2e:TestADiskIsLockedForItsVM"),
+	partial("storage/vm-storage/s3", "it is refused with the backends that would do; no pool can be declared yet, so nobody is asked", pools, s3),
+	notYet("storage/vm-storage/*", pools),
+	notYet("storage/backup-target/*", backups),
+	partial("storage/live-migration/s3", "it is refused with the backends that would do; no VM is moved yet, so nobody is asked", moving, s3),
+	notYet("storage/live-migration/*", moving),
+	partial("storage/encryption/*", "it is told with what lies in clear; no volume is encrypted yet, so nobody is asked", encrypted, s3).marked("⚠️"),
+	notYet("storage/encryption/*", encrypted),
+}
+
+const allowed = "internal/action:TestThePublishedPhasesAreThoseThatAreEnforced"
+
+var phases = []Claim{
+	partial("phase/*/*", "which kinds of action each phase allows is decided in one place; no host can be hardened yet", "hv phase", allowed),
+}
+
+var modes = []Claim{
+	partial("network/nat/internet-access-for-vms", "a VM's card is joined to passt, without privileges; that a guest reaches a server through it is not tried",
+		network, "test/e2e:TestAnUplinkIsAPasstWithoutPrivilegesInTheHostsNetwork", "test/e2e:TestADeadPasstIsReplacedWhileTheGuestRuns"),
+	notYet("network/*/*", network),
+}
