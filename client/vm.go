@@ -126,6 +126,27 @@ func (c *Client) Screen(ctx context.Context, ref model.Ref) (io.ReadWriteCloser,
 	return c.upgrade(ctx, vmRequest(http.MethodGet, ref, "vnc"), wire.VNCProtocol, "screen")
 }
 
+// UsageOptions say of which VMs what they use is wanted, and in which order.
+type UsageOptions struct {
+	ListOptions
+	Sort string // a column of wire.UsageColumns; empty for the name
+}
+
+// UsagePage returns one page of what VMs use. Where nobody has looked lately, it takes a second.
+func (c *Client) UsagePage(ctx context.Context, project string, opt UsageOptions) (wire.UsagePage, error) {
+	r := newRequest(http.MethodGet, "v1", "projects", projectOr(project), "vm-usage")
+	for k, v := range opt.query() {
+		r.query[k] = v
+	}
+	r.query.text("sort", opt.Sort)
+	return call[wire.UsagePage](ctx, c, r)
+}
+
+// Usage returns what one VM uses.
+func (c *Client) Usage(ctx context.Context, ref model.Ref) (wire.VMUsage, error) {
+	return call[wire.VMUsage](ctx, c, vmRequest(http.MethodGet, ref, "usage"))
+}
+
 // Screenshot returns a PNG of what a VM's screen shows now. One that is cut off ends with an error.
 func (c *Client) Screenshot(ctx context.Context, ref model.Ref) (io.ReadCloser, error) {
 	r := vmRequest(http.MethodGet, ref, "screenshot")

@@ -99,6 +99,8 @@ var (
 	VMConsole = row("vm.console", Member, core, phase.Console, false, Edge, "GET", vmPath+"/console", "connect to a VM's serial console")
 	VMVNC     = row("vm.vnc", Member, core, phase.Console, false, Edge, "GET", vmPath+"/vnc", "connect to a VM's screen")
 	VMShot    = row("vm.screenshot", Member, core, phase.Console, false, Edge, "GET", vmPath+"/screenshot", "take a picture of a VM's screen")
+	VMUsage   = row("vm.usage", Member, core, phase.Look, false, Read, "GET", vmPath+"/usage", "show what a VM uses")
+	VMUsages  = row("vm.usage-list", Member, core, phase.Look, false, Read, "GET", project+"/vm-usage", "show what all VMs use")
 	VMLogs    = row("vm.logs", Member, core, phase.Look, false, Read, "GET", vmPath+"/logs/{log}", "read a VM's logs")
 
 	VolumeCreate = row("volume.create", Member, core, phase.Configure, true, Level, "POST", project+"/volumes", "create an empty volume")

@@ -101,6 +101,8 @@ func (f *fake) routes() http.Handler {
 	on("GET "+project+"/vms/{name}/console", f.connect)
 	on("GET "+project+"/vms/{name}/vnc", f.screen)
 	on("GET "+project+"/vms/{name}/screenshot", f.picture)
+	on("GET "+project+"/vm-usage", f.usages)
+	on("GET "+project+"/vms/{name}/usage", f.usage)
 	on("GET "+project+"/vms/{name}/logs/{log}", f.log)
 	on("GET "+project+"/volumes", func(w http.ResponseWriter, r *http.Request) { f.list(w, r, items(f, f.volumes)) })
 	on("POST "+project+"/volumes", f.createVolume)

@@ -201,3 +201,32 @@ func TestAPictureIsNotPrintedOnATerminal(t *testing.T) {
 	p.sees("-o web.png")
 	p.exits(2)
 }
+
+func TestTopHasAScreenOfItsOwnThatGoesAwayAgain(t *testing.T) {
+	f, socket := newFake(t)
+	furnish(f)
+	p := sit(t, 100, socket, "vm", "top", "--interval", "1s")
+	p.sees("\x1b[?1049h") // the alternate screen
+	p.sees("sorted by name")
+	p.sees("web")
+	p.types(">")
+	p.sees("sorted by cpu")
+	p.types("\x1b[D\x1b[D")
+	p.sees("sorted by writes")
+	p.types("q")
+	p.sees("\x1b[?1049l")
+	p.exits(0)
+	if after, err := unix.IoctlGetTermios(int(p.master.Fd()), unix.TCGETS); err != nil || *after != p.before {
+		t.Errorf("the terminal was left as %+v (%v)", after, err)
+	}
+}
+
+func TestCtrlCEndsTop(t *testing.T) {
+	f, socket := newFake(t)
+	furnish(f)
+	p := sit(t, 40, socket, "vm", "top")
+	p.sees("sorted by name")
+	p.types("\x03")
+	p.sees("\x1b[?1049l")
+	p.exits(0)
+}

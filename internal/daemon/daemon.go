@@ -24,6 +24,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/console"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/host/probe"
+	"github.com/hyper-nixos/hyper-nixos/internal/monitoring"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/monitor"
@@ -179,7 +180,7 @@ func (d *daemon) wire(ctx context.Context) {
 	d.view = view.New(view.Config{
 		Store: d.store, Audit: d.audit, Facts: d.facts.known, Allocated: d.volumes.Allocated,
 		Features: d.actions.Resolution, Now: now, Version: d.Version, Started: d.started, DeclaredBy: declared, Log: d.Log,
-		Processes: d.vms.Living, Keeping: d.keeping.now,
+		Processes: d.vms.Living, Sample: monitoring.New(d.vms.Counters, time.Now).Sample, Keeping: d.keeping.now,
 	})
 	d.lines = console.NewLines(d.logs, d.uuid, d.vms.Socket, d.vms.Gone)
 	d.screens = console.NewScreens(d.uuid, d.vms)

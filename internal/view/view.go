@@ -44,6 +44,8 @@ type Config struct {
 	Now       func() time.Time
 	// Processes are the VMs' processes that live, by UUID; nil for none.
 	Processes func() map[string]vm.Living
+	// Sample is what VMs use, by UUID; nil for nothing. It may take a second, and reads while it is called only.
+	Sample func(ctx context.Context) (vm.Sample, error)
 	// Keeping is how the store is, and what else the daemon has found about its host; nil for nothing.
 	Keeping    func() (wire.Keeping, finding.List)
 	Version    string

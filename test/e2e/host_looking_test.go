@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/test/onehost"
+	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
 func TestAScreenshotIsAPNGOfWhatTheScreenShows(t *testing.T) {
@@ -58,4 +60,29 @@ func light(t *testing.T, path string) (n int) {
 		}
 	}
 	return n
+}
+
+func TestTopShowsWhoUsesTheHost(t *testing.T) {
+	h := bootable(t)
+	must(t, h, "volume", "create", "scratch", "--size", "64MiB")
+	booted(t, h, "busy", `disks = { data = { volume = "scratch"; }; };`)
+	booted(t, h, "idle", ``)
+	must(t, h, "vm", "create", "off", "--memory", "64MiB")
+	say(t, h, "busy", "(while :; do dd if=/dev/zero of=/dev/vda bs=64k count=64 oflag=direct 2>/dev/null; done) & echo be''gun\n", "begun")
+	var p wire.UsagePage
+	if err := json.Unmarshal([]byte(must(t, h, "vm", "top", "--once", "--sort", "write", "-o", "json")), &p); err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Items) != 2 || p.Items[0].Name != "busy" || p.Items[1].Name != "idle" {
+		t.Fatalf("%+v", p.Items)
+	}
+	busy, idle := p.Items[0], p.Items[1]
+	if busy.CPUPercent == nil || *busy.CPUPercent <= 0 || busy.DiskWrite == nil || *busy.DiskWrite < 64<<10 || *busy.DiskWrites < 1 || busy.Resident < 32<<20 {
+		t.Errorf("the busy VM uses %+v", busy)
+	}
+	if idle.CPUPercent == nil || *idle.CPUPercent >= *busy.CPUPercent || idle.DiskWrite == nil || *idle.DiskWrite != 0 {
+		t.Errorf("the idle VM uses %+v", idle)
+	}
+	t.Log(must(t, h, "vm", "top", "--once"))
+	refused(t, h, 1, []string{"HV-VM-025", "hv vm start off"}, "vm", "top", "off", "--once")
 }

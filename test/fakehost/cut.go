@@ -201,6 +201,11 @@ func (h *cutHelper) Cut(ctx context.Context, u privilege.Uplink) error {
 	return h.points.around("helper's cut", func() error { return h.Helper.Cut(ctx, u) })
 }
 
+func (h *cutHelper) Usage(ctx context.Context, u privilege.Usage) (used []privilege.VMUsage, err error) {
+	err = h.points.around("helper's usage", func() error { used, err = h.Helper.Usage(ctx, u); return err })
+	return used, err
+}
+
 // unless returns f, or closes it where the answer that it came with was lost.
 func unless(err error, f *os.File) *os.File {
 	if err != nil && f != nil {

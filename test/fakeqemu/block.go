@@ -143,3 +143,17 @@ func (q *QEMU) describeNodes() any {
 	}
 	return all
 }
+
+// blockStats is what a guest did with its disks: a page more of each whenever it is asked for.
+func blockStats(q *QEMU, _ *monitor, _ json.RawMessage) (any, error) {
+	q.looks++
+	all := []any{}
+	for _, d := range q.devices {
+		if d.Drive != "" {
+			all = append(all, map[string]any{"qdev": "/machine/peripheral/" + d.ID, "stats": map[string]int{
+				"rd_bytes": 4096 * q.looks, "wr_bytes": 512 * q.looks, "rd_operations": 2 * q.looks, "wr_operations": q.looks,
+			}})
+		}
+	}
+	return all, nil
+}

@@ -62,6 +62,7 @@ type QEMU struct {
 	chardevs []chardev
 	nodes    []*node // newest first
 	devices  map[string]device
+	looks    int             // how often its disks' figures were asked for
 	trays    map[string]bool // of drives: open
 	netdevs  map[string]bool
 	fdsets   map[int][]setFD

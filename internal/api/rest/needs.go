@@ -75,6 +75,8 @@ type Index interface {
 type VMView interface {
 	VMs(ctx context.Context, project string, opt view.ListOptions) (wire.Page, error)
 	VM(ctx context.Context, ref model.Ref) (wire.VM, error)
+	Usage(ctx context.Context, project, sort string, opt view.ListOptions) (wire.UsagePage, error)
+	UsageOf(ctx context.Context, ref model.Ref) (wire.VMUsage, error)
 	Operations(ctx context.Context, opt view.ListOptions) (wire.Page, error)
 	Operation(ctx context.Context, id string) (operation.Operation, error)
 }

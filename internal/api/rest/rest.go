@@ -81,6 +81,7 @@ func newServer(c Config) *server {
 	s.routeVMs()
 	s.routeConsole()
 	s.routeScreen()
+	s.routeUsage()
 	s.routeVolumes()
 	s.routeBootFiles()
 	s.routeOperations()

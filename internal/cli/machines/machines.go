@@ -13,6 +13,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/console"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/editor"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/top"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/vnc"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
@@ -25,7 +26,7 @@ func Command(s *session.Session) *cobra.Command {
 		Long:    "Creates, runs and looks at VMs.",
 		Example: "  hv vm create -f examples/first-vm.nix\n  hv vm start first\n  hv vm console first",
 	}
-	cmd.AddCommand(create(s), remove(s), list(s), show(s), console.Command(s), vnc.Command(s), screenshot(s), cdrom(s), logs(s), wait(s), label(s), rename(s), editor.Command(s, chosen))
+	cmd.AddCommand(create(s), remove(s), list(s), show(s), console.Command(s), vnc.Command(s), screenshot(s), top.Command(s), cdrom(s), logs(s), wait(s), label(s), rename(s), editor.Command(s, chosen))
 	for _, v := range verbs {
 		cmd.AddCommand(power(s, v))
 	}

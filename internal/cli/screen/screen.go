@@ -59,6 +59,18 @@ func (s Screen) Width() int {
 	return w
 }
 
+// Height is the number of its lines; 24 where there is nobody to ask.
+func (s Screen) Height() int {
+	const usual = 24
+	if !s.terminal {
+		return usual
+	}
+	if _, h, err := term.GetSize(s.fd); err == nil && h > 0 {
+		return h
+	}
+	return usual
+}
+
 // IsTerminal reports whether r is a terminal that a person may type at.
 func IsTerminal(r io.Reader) bool {
 	f, ok := r.(*os.File)

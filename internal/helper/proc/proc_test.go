@@ -164,3 +164,12 @@ func TestAHandleMeansOneProcessOnly(t *testing.T) {
 		t.Errorf("found: %v", err)
 	}
 }
+
+// BenchmarkUsage is what one VM costs in a sample: two files of procfs.
+func BenchmarkUsage(b *testing.B) {
+	for b.Loop() {
+		if _, err := Host.Usage(os.Getpid(), false); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

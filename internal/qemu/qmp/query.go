@@ -66,6 +66,17 @@ type BlockNode struct {
 	} `json:"image"`
 }
 
+// BlockStats is what a guest did with one disk or drive since it was plugged in.
+type BlockStats struct {
+	Device string `json:"qdev,omitempty"` // its device, by its QOM path
+	Stats  struct {
+		ReadBytes  int64 `json:"rd_bytes"`
+		WriteBytes int64 `json:"wr_bytes"`
+		Reads      int64 `json:"rd_operations"`
+		Writes     int64 `json:"wr_operations"`
+	} `json:"stats"`
+}
+
 // CommandInfo is one command this QEMU has.
 type CommandInfo struct {
 	Name string `json:"name"`
@@ -78,6 +89,7 @@ var (
 	queryCPUs       = define[none, []CPU]("query-cpus-fast")
 	queryChardevs   = define[none, []Chardev]("query-chardev")
 	queryBlockNodes = define[blockNodesArgs, []BlockNode]("query-named-block-nodes")
+	queryBlockStats = define[none, []BlockStats]("query-blockstats")
 	queryCommands   = define[none, []CommandInfo]("query-commands")
 	querySchema     = define[none, json.RawMessage]("query-qmp-schema")
 )
@@ -114,6 +126,11 @@ func QueryChardevs(ctx context.Context, on Executor) ([]Chardev, error) {
 // QueryBlockNodes lists the named block nodes, without their backing chains.
 func QueryBlockNodes(ctx context.Context, on Executor) ([]BlockNode, error) {
 	return queryBlockNodes.do(ctx, on, blockNodesArgs{Flat: true})
+}
+
+// QueryBlockStats lists what the guest did with each of its disks and drives.
+func QueryBlockStats(ctx context.Context, on Executor) ([]BlockStats, error) {
+	return queryBlockStats.do(ctx, on, none{})
 }
 
 // QueryCommands lists the commands this QEMU has.
