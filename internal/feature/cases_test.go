@@ -124,7 +124,7 @@ func with(d Declaration, change func(*Declaration)) Declaration {
 }
 
 func TestEveryCodeIsDocumentedAndHappens(t *testing.T) {
-	happens := map[string]finding.Severity{codeOff: finding.Refused} // from WhyOff alone
+	happens := map[string]finding.Severity{codeOff: finding.Refused, codeStillUsed: finding.Refused} // from WhyOff and StillUsed
 	for _, g := range []group{
 		selectionCases(t), wrongCases(t), riskCases(t), requirementCases(t), conflictCases(t),
 		stateCases(t), missingCases(), missingRequirementCases(t),

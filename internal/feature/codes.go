@@ -36,6 +36,7 @@ const (
 	codeOff          = "HV-FEAT-030"
 	codeHeldBack     = "HV-FEAT-031"
 	codeHeldUp       = "HV-FEAT-032"
+	codeStillUsed    = "HV-FEAT-033"
 )
 
 // Code documents one code.
@@ -80,5 +81,6 @@ func Codes() []Code {
 		{codeOff, finding.Refused, "an action of a feature that is not declared"},
 		{codeHeldBack, finding.Unavailable, "a feature that requires one which is unavailable"},
 		{codeHeldUp, finding.Waiting, "a feature that requires one which is waiting"},
+		{codeStillUsed, finding.Refused, "a feature that goes off and that VMs or other objects use"},
 	}
 }
