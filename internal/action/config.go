@@ -71,7 +71,11 @@ func (a *Actions) apply(ctx context.Context, call Call, decl config.Declaration,
 		if gone, err = a.declaredNoMore(ctx, decl); err != nil {
 			return err
 		}
-		c.notes = slices.Concat(config.Check(decl, a.Facts()).Findings, a.clashes(ctx, decl))
+		used, err := a.inUse(ctx, before.decl, decl, gone)
+		if err != nil {
+			return err
+		}
+		c.notes = slices.Concat(config.Check(decl, a.Facts()).Findings, a.clashes(ctx, decl), used)
 		c.notes.Sort()
 		for _, d := range config.Diff(before.decl, decl) {
 			c.diff = append(c.diff, wire.Change{Path: d.Path, Kind: string(d.Kind), Old: d.Old, New: d.New})

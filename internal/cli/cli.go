@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/features"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 )
@@ -40,7 +41,7 @@ func Run(ctx context.Context, args []string, w session.World) int {
 	s := session.New(w)
 	defer s.Close()
 	root := Root(s)
-	root.SetArgs(args)
+	root.SetArgs(features.Arguments(args))
 	root.SetIn(w.In)
 	root.SetOut(w.Out)
 	root.SetErr(w.Err)

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/declaration"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/features"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/history"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/hosts"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/machines"
@@ -42,7 +43,7 @@ is applied (hv config check) needs no daemon.`,
 	root.SetUsageTemplate(usageTemplate)
 	s.Bind(root)
 	root.AddCommand(
-		machines.Command(s), volumes.Command(s), volumes.BootFiles(s), declaration.Command(s), hosts.Features(s), hosts.Command(s),
+		machines.Command(s), volumes.Command(s), volumes.BootFiles(s), declaration.Command(s), features.Command(s), hosts.Command(s),
 		history.Operations(s), history.Events(s), history.Audit(s), stores.Command(s), hosts.Version(s), hosts.Proxy(s), completion(s),
 	)
 	root.AddCommand(topics.Commands()...)

@@ -27,7 +27,7 @@ func (c Chain) String() string {
 		}
 		b.WriteString(string(l.ID))
 		if i == 0 {
-			b.WriteString(" (" + l.Reason.String() + ")")
+			b.WriteString(" (" + l.String() + ")")
 		}
 	}
 	return b.String()

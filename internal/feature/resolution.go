@@ -102,6 +102,30 @@ func (r Resolution) Lookup(id catalogue.ID) (Effective, bool) {
 	return r.Effective[i], true
 }
 
+// StateOf is the state of a feature in one word: that of Effective, or off.
+func (r Resolution) StateOf(id catalogue.ID) string {
+	if e, ok := r.Lookup(id); ok {
+		return string(e.State)
+	}
+	return "off"
+}
+
+// Words says of each contributor what it exposes and what mitigates that.
+func (t TotalRisk) Words() []string {
+	var out []string
+	for _, c := range t.Contributors {
+		text := string(c.ID)
+		if c.Exposes != "" {
+			text += ": " + c.Exposes
+		}
+		for _, m := range c.Mitigations {
+			text += "; mitigated by " + m
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
 // On reports whether the feature of that name, an id or an older name, is on. Of a refused
 // declaration only core is ever on.
 func (r Resolution) On(name string) bool {

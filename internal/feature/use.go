@@ -119,6 +119,16 @@ func zero(v any) bool {
 	return false
 }
 
+// MayBeUsed reports whether a feature goes off, from before to after, that objects may use: whether it is worth to look at
+// the objects.
+func MayBeUsed(before, after Resolution) bool {
+	return slices.ContainsFunc(uses, func(u Use) bool {
+		_, was := before.Lookup(u.Feature)
+		_, is := after.Lookup(u.Feature)
+		return was && !is
+	})
+}
+
 // StillUsed refuses to turn off what objects use, with all of its users: each feature that is effective in before and
 // not in after, and that some of the users use.
 func StillUsed(before, after Resolution, users []User) finding.List {

@@ -29,6 +29,9 @@ const (
 // WaysTo returns up to three ways to have the feature on, the smallest first: those with the fewest edits, then
 // those that turn the fewest other features off. None of them has the edits of another and more. Where there is
 // none, no says what stands in the way. For a feature that is on there is nothing to do: no ways, and no is nil.
+//
+// For one that this build has no hands for, no says so, and the ways are those that declare it for the release that
+// brings it.
 func WaysTo(d Declaration, f Facts, id catalogue.ID) (out []Yes, no *finding.Finding) {
 	return waysTo(catalogue.Default(), d, f, id)
 }
@@ -38,11 +41,15 @@ func waysTo(cat *catalogue.Catalogue, d Declaration, f Facts, id catalogue.ID) (
 	if before.On(string(id)) {
 		return nil, nil
 	}
-	if no := before.never(id, f); no != nil {
+	no := before.never(id, f)
+	if no != nil && (no.Code != codeNotInBuild || before.declares(id)) {
 		return nil, no
 	}
 	met, host := meeting(cat, f, id)
-	s := search{cat: cat, facts: met, host: host, id: id, before: before, seen: map[string]bool{}}
+	s := search{cat: cat, yes: Resolution.On, facts: met, host: host, id: id, before: before, seen: map[string]bool{}}
+	if no != nil {
+		s.yes = func(r Resolution, name string) bool { return r.declares(catalogue.ID(name)) }
+	}
 	s.push(try{d: d})
 	for tries := 0; len(s.open) > 0 && tries < mostTries && len(s.found) < 4*mostWays; tries++ {
 		s.step(heap.Pop(&s.open).(try)) //nolint:errcheck // the heap holds nothing else
@@ -57,11 +64,17 @@ func waysTo(cat *catalogue.Catalogue, d Declaration, f Facts, id catalogue.ID) (
 			out = append(out, y)
 		}
 	}
-	if len(out) > 0 {
-		return out, nil
+	if len(out) > 0 || no != nil {
+		return out, no
 	}
 	why, _ := before.WhyOff(string(id))
 	return nil, &why
+}
+
+// declares reports whether a feature is effective in a declaration that is not refused, on or not yet.
+func (r Resolution) declares(id catalogue.ID) bool {
+	_, there := r.Lookup(id)
+	return there && !r.Refused()
 }
 
 // never says why no edit of a declaration turns a feature on: this build or this platform has no hands for it, or
@@ -109,6 +122,7 @@ type search struct {
 	facts  Facts    // once the host has what the feature needs
 	host   []string // what has to be done for that
 	id     catalogue.ID
+	yes    func(Resolution, string) bool
 	before Resolution
 	open   tries
 	seen   map[string]bool
@@ -129,7 +143,7 @@ func (s *search) push(t try) {
 
 func (s *search) step(t try) {
 	r := resolve(s.cat, t.d, s.facts)
-	if r.On(string(s.id)) {
+	if s.yes(r, string(s.id)) {
 		s.found = append(s.found, s.smallest(t.way))
 		return
 	}
@@ -137,14 +151,23 @@ func (s *search) step(t try) {
 	if refused := r.Findings.Of(finding.Refused); len(refused) > 0 {
 		next = refused[0].Ways
 	} else {
-		why, _ := r.WhyOff(string(s.id))
-		next = why.Ways
+		next = r.toDeclare(s.id)
 	}
 	for _, w := range next {
 		if d, err := Edited(t.d, w); err == nil {
 			s.push(try{d: d, way: slices.Concat(t.way, w)})
 		}
 	}
+}
+
+// toDeclare is the ways that bring a feature into a declaration that is not refused and lacks it.
+func (r Resolution) toDeclare(id catalogue.ID) []finding.Way {
+	if f, told := r.told(id); told {
+		return f.Ways
+	}
+	w := read(r.catalogue(), r.Declaration)
+	place, _, _ := r.catalogue().Place(string(id))
+	return r.undeclared(w, place).Ways
 }
 
 // smallest leaves every edit out that the way to yes does not need.
@@ -168,7 +191,7 @@ func (s *search) try(w finding.Way) (Declaration, Resolution, bool) {
 		return d, Resolution{}, false
 	}
 	r := resolve(s.cat, d, s.facts)
-	return d, r, r.On(string(s.id))
+	return d, r, s.yes(r, string(s.id))
 }
 
 // meeting is the facts of a host that meets all that a feature needs, in itself and in what it requires; and what has

@@ -122,28 +122,20 @@ func wantedFeatures(set, maxRisk string) ([]catalogue.Feature, error) {
 
 // Features puts a resolution into the words of the wire.
 func Features(res feature.Resolution, wanted []catalogue.Feature, revision int64) wire.Features {
-	out := wire.Features{Items: []wire.Feature{}, Findings: res.Findings, Risk: string(res.Risk.Level), Revision: revision}
+	out := wire.Features{
+		Items: []wire.Feature{}, Findings: res.Findings, Risk: string(res.Risk.Level), RiskWhy: res.Risk.Words(), Revision: revision,
+	}
 	for _, f := range wanted {
 		item := wire.Feature{
-			ID: string(f.ID), Name: f.Name, Category: string(f.Category), Risk: string(f.Risk), Set: string(f.Set), State: "off", What: f.On,
+			ID: string(f.ID), Name: f.Name, Category: string(f.Category), Risk: string(f.Risk), Set: string(f.Set),
+			State: res.StateOf(f.ID), What: f.On,
 		}
 		if e, ok := res.Lookup(f.ID); ok {
-			item.State = string(e.State)
 			for _, why := range e.Why {
 				item.Why = append(item.Why, why.String())
 			}
 		}
 		out.Items = append(out.Items, item)
-	}
-	for _, c := range res.Risk.Contributors {
-		text := string(c.ID)
-		if c.Exposes != "" {
-			text += ": " + c.Exposes
-		}
-		for _, m := range c.Mitigations {
-			text += fmt.Sprintf("; mitigated by %s", m)
-		}
-		out.RiskWhy = append(out.RiskWhy, text)
 	}
 	return out
 }

@@ -1,7 +1,7 @@
-// Package hosts holds `hv host`, `hv feature` and `hv version`: what a host is, what it offers, and which
+// Package hosts holds `hv host` and `hv version`: what a host is, and which
 // programs run.
 //
-// What lives here: looking at the host. What does not: what is declared of it (declaration).
+// What lives here: looking at the host. What does not: what is declared of it (declaration), what it offers (features).
 package hosts
 
 import (

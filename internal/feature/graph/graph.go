@@ -105,8 +105,5 @@ func state(r *feature.Resolution, id catalogue.ID) string {
 	if r == nil {
 		return ""
 	}
-	if e, ok := r.Lookup(id); ok {
-		return string(e.State)
-	}
-	return "off"
+	return r.StateOf(id)
 }

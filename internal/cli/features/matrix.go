@@ -1,4 +1,4 @@
-package hosts
+package features
 
 import (
 	"encoding/json"
