@@ -63,7 +63,7 @@ var diets = []diet{
 	{"internal/cli", "client wire model internal/fault internal/finding internal/version internal/nearest internal/nixlang " +
 		"internal/config internal/feature internal/rule internal/phase internal/audit/verify internal/host/probe",
 		"hv runs as any user on any system and starts in milliseconds: it speaks to a daemon, or answers from pure rooms"},
-	{"internal/helper", "internal/fault internal/privilege internal/version model",
+	{"internal/helper", "internal/fault internal/privilege internal/version internal/phase/recovery model",
 		"what runs as root stays small enough to be read: words, its own verbs, and nothing else"},
 	{"cmd/hv", "internal/cli internal/version", "a command is flags and wiring"},
 	{"cmd/hvd", "internal/daemon internal/version", "a command is flags and wiring"},

@@ -16,6 +16,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/proc"
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/run"
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/scope"
+	"github.com/hyper-nixos/hyper-nixos/internal/helper/seal"
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/uid"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 )
@@ -53,6 +54,7 @@ type Helper struct {
 	guests guests
 	ids    ids
 	kvm    kvmVerdict
+	seal   *seal.Seal
 	strays []string
 }
 
@@ -88,6 +90,7 @@ func open(o Options, log io.Writer) (_ *Helper, err error) {
 	if h.state, err = stateFolder(state, h.owners); err != nil {
 		return nil, err
 	}
+	h.openSeal()
 	table, err := uid.Open(h.state)
 	if err != nil {
 		return nil, fault.New(fault.Internal, "the table of VMs' uids in %s cannot be used", state).Because(err).

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/helper/door"
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/launch"
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/uid"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
@@ -38,6 +39,10 @@ func (h *Helper) do(verb privilege.Verb, body any, files []*os.File) (any, []*os
 		return with(nil, f, err)
 	case privilege.VerbKVM:
 		return h.kvm.ask(h), nil, nil
+	case privilege.VerbPhase:
+		return h.seal.State(), nil, nil
+	case privilege.VerbUnseal:
+		return h.sealed(verb)(h.seal.Unseal())
 	default:
 		return h.doBody(verb, body, files)
 	}
@@ -47,6 +52,9 @@ func (h *Helper) do(verb privilege.Verb, body any, files []*os.File) (any, []*os
 func (h *Helper) doBody(verb privilege.Verb, body any, files []*os.File) (any, []*os.File, error) {
 	switch b := body.(type) {
 	case *privilege.Launch:
+		if err := h.seal.Launches(b.VM); err != nil {
+			return nil, nil, err
+		}
 		reply, pidfd, err := h.launch(b, files)
 		return with(reply, pidfd, err)
 	case *privilege.List:
@@ -59,6 +67,16 @@ func (h *Helper) doBody(verb privilege.Verb, body any, files []*os.File) (any, [
 		return h.usage(b), nil, nil
 	case *privilege.ByVM:
 		return h.byVM(verb, b.VM)
+	case *privilege.Harden:
+		vms, err := door.VMs(files[0])
+		if err != nil {
+			return nil, nil, err
+		}
+		return h.sealed(verb)(h.seal.Harden(*b, vms))
+	case *privilege.Unlock:
+		return h.sealed(verb)(h.seal.Unlock(*b))
+	case *privilege.Relock:
+		return h.sealed(verb)(h.seal.Relock())
 	}
 	return nil, nil, fault.New(fault.Internal, "hv-helper knows no hand for %q", verb)
 }
@@ -81,6 +99,11 @@ func (h *Helper) byVM(verb privilege.Verb, vm string) (any, []*os.File, error) {
 }
 
 func (h *Helper) byUplink(verb privilege.Verb, u *privilege.Uplink) (any, []*os.File, error) {
+	if configures[verb] {
+		if err := h.seal.Configures(verb); err != nil {
+			return nil, nil, err
+		}
+	}
 	switch verb {
 	case privilege.VerbUplink:
 		return nil, nil, h.uplink(u)

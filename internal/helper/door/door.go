@@ -37,6 +37,11 @@ var bodies = map[privilege.Verb]func() checkable{
 	privilege.VerbSocket:  func() checkable { return new(uplink) },
 	privilege.VerbCut:     func() checkable { return new(uplink) },
 	privilege.VerbUsage:   func() checkable { return new(usage) },
+	privilege.VerbPhase:   func() checkable { return new(empty) },
+	privilege.VerbHarden:  func() checkable { return new(harden) },
+	privilege.VerbUnlock:  func() checkable { return new(unlock) },
+	privilege.VerbRelock:  func() checkable { return new(relock) },
+	privilege.VerbUnseal:  func() checkable { return new(empty) },
 }
 
 // Let decodes one message and checks it, with the descriptors that came beside it. The body is a pointer
@@ -84,6 +89,12 @@ func plain(body checkable) any {
 		return (*privilege.Uplink)(b)
 	case *usage:
 		return (*privilege.Usage)(b)
+	case *harden:
+		return (*privilege.Harden)(b)
+	case *unlock:
+		return (*privilege.Unlock)(b)
+	case *relock:
+		return (*privilege.Relock)(b)
 	}
 	return nil
 }

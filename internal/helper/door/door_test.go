@@ -51,6 +51,9 @@ func regular(t testing.TB, n int) []*os.File {
 	return files
 }
 
+// keyHash has the form of a recovery key's hash, and is of no key.
+var keyHash = "$argon2id$v=19$m=19456,t=2,p=1$" + strings.Repeat("A", 22) + "$" + strings.Repeat("A", 43)
+
 // samples are a good request of each verb.
 func samples() map[privilege.Verb]any {
 	launch := good()
@@ -67,6 +70,10 @@ func samples() map[privilege.Verb]any {
 		privilege.VerbSocket:  &privilege.Uplink{VM: vm, Socket: "net-lan"},
 		privilege.VerbCut:     &privilege.Uplink{VM: vm, Socket: "net-lan"},
 		privilege.VerbUsage:   &privilege.Usage{VMs: []string{vm}, PSS: true},
+		privilege.VerbPhase:   nil, privilege.VerbUnseal: nil,
+		privilege.VerbHarden: &privilege.Harden{By: privilege.Person{Name: "root"}, Generation: 3, Digest: strings.Repeat("0a", 32), KeyHash: keyHash, DelaySeconds: 600},
+		privilege.VerbUnlock: &privilege.Unlock{By: privilege.Person{UID: 1000, Name: "ann"}, Key: "00000-00001-00002-00003-00004-00005-00006"},
+		privilege.VerbRelock: &privilege.Relock{},
 	}
 }
 
@@ -87,8 +94,11 @@ func TestTheVerbsAreFewAndEachHasItsCheck(t *testing.T) {
 func TestEveryVerbIsLetInAsWhatItIs(t *testing.T) {
 	for verb, want := range samples() {
 		var files []*os.File
-		if verb == privilege.VerbLaunch {
+		switch verb {
+		case privilege.VerbLaunch:
 			files = regular(t, 2)
+		case privilege.VerbHarden:
+			files = regular(t, 1)
 		}
 		got, body, err := Let(message(t, verb, want), files)
 		if err != nil || got != verb || !reflect.DeepEqual(body, want) {
@@ -131,6 +141,7 @@ func TestFilesBesideAVerbThatTakesNoneAreRefused(t *testing.T) {
 		privilege.VerbUplink: privilege.Uplink{VM: vm, Socket: "net-lan"},
 		privilege.VerbSocket: privilege.Uplink{VM: vm, Socket: "net-lan"},
 		privilege.VerbCut:    privilege.Uplink{VM: vm, Socket: "net-lan"},
+		privilege.VerbPhase:  nil, privilege.VerbUnseal: nil, privilege.VerbRelock: privilege.Relock{}, privilege.VerbUnlock: samples()[privilege.VerbUnlock],
 	} {
 		if _, _, err := Let(message(t, verb, body), regular(t, 1)); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", verb, err)

@@ -1,0 +1,44 @@
+package helper
+
+import (
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/helper/seal"
+	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
+)
+
+// configures are the verbs that give a host more than it had: a hardened one refuses them, whoever asks. The others
+// run, look at, end or tidy up what is there; launch is held against the VMs that were there by itself.
+var configures = map[privilege.Verb]bool{
+	privilege.VerbSocket: true, // one more network card for a VM
+}
+
+// openSeal reads the phase. It never fails: a seal that cannot be read holds.
+func (h *Helper) openSeal() {
+	h.seal = seal.Open(h.state, seal.Clock{Now: time.Now, Up: up, Boot: h.boot})
+	h.say("%s", seal.Describe(h.seal.State()))
+}
+
+// up is how long this boot has lasted, also while the host slept.
+func up() time.Duration {
+	var t unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) != nil {
+		return 0 // nothing is due then
+	}
+	return time.Duration(t.Nano())
+}
+
+// sealed answers a verb of the seal, and says what it has changed.
+func (h *Helper) sealed(verb privilege.Verb) func(privilege.SealState, error) (any, []*os.File, error) {
+	return func(st privilege.SealState, err error) (any, []*os.File, error) {
+		if err != nil {
+			h.say("%s was refused: %v", verb, err)
+			return nil, nil, err
+		}
+		h.say("%s: %s", verb, seal.Describe(st))
+		return st, nil, nil
+	}
+}
