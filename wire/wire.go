@@ -143,6 +143,7 @@ type Host struct {
 	Started  time.Time    `json:"started"` // hvd
 	VMs      int          `json:"vms"`
 	Running  int          `json:"running"`
+	Phase    string       `json:"phase,omitempty"` // setup | hardened
 	Keeping  *Keeping     `json:"keeping,omitempty"`
 	Findings finding.List `json:"findings,omitempty"`
 }
@@ -203,6 +204,31 @@ type MediumOptions struct {
 	Volume string `json:"volume,omitempty"` // what is put in; empty: what is in it is taken out
 	Force  bool   `json:"force,omitempty"`  // also where the guest uses what is in it
 }
+
+// Phase is the phase of a host, and what differs from what was sealed.
+type Phase struct {
+	host.Phase
+	Generation int64        `json:"generation"` // of the declaration that stands
+	Digest     string       `json:"digest"`     // of what it says
+	Findings   finding.List `json:"findings,omitempty"`
+}
+
+// Harden is the body of POST /v1/phase/actions/harden.
+type Harden struct {
+	// KeyHash is the hash of a recovery key that the caller has made, and keeps: $argon2id$v=19$m=19456,t=2,p=1$….
+	KeyHash string `json:"keyHash"`
+}
+
+// Unlock is the body of POST /v1/phase/actions/unlock.
+type Unlock struct {
+	Key string `json:"key"` // the recovery key; it is compared, and neither kept nor recorded
+}
+
+// String keeps the key out of logs and errors.
+func (u Unlock) String() string { return "unlock (with a key)" }
+
+// GoString does, too.
+func (u Unlock) GoString() string { return u.String() }
 
 // AuditRecord is one line of the audit log.
 type AuditRecord struct {

@@ -1,5 +1,5 @@
 // Package action is the only way in which anything changes: one typed method per change, each
-// through the same gate (may you? is the feature on?) and held against the rules, each audited before
+// through the same gate (may you? does the phase allow it? is the feature on?) and held against the rules, each audited before
 // and after, each durable as one store transaction before it is acknowledged.
 //
 // What lives here: the action table, the gate, the writing of wishes. What does not: reading
@@ -34,6 +34,9 @@ type Call struct {
 	IdempotencyKey string
 	// IfMatch is the revision that the object must still have; 0 for any.
 	IfMatch int64
+
+	within   bool // what is asked is the part of its class that a hardened host does
+	asSealed bool // it follows from the declaration that was sealed
 }
 
 // Result is what a change answers: an operation, or with a dry run its preview.
@@ -88,6 +91,12 @@ type Config struct {
 	// DeclaredBy is the host's own file that is its declaration; empty where `hv config apply` is
 	// the way.
 	DeclaredBy string
+	// Seal keeps the phase.
+	Seal Seal
+	// Members are the login names of those who may run VMs beside root; nil for none.
+	Members func() []string
+	// AuditWhole says what is wrong with the audit log; nil where it cannot be found out.
+	AuditWhole func(context.Context) error
 	Log        *slog.Logger
 }
 
@@ -96,6 +105,7 @@ type Actions struct {
 	Config
 
 	applying sync.Mutex // one apply at a time
+	hold     hold
 	arriving arrivals
 
 	mu       sync.Mutex
@@ -107,7 +117,7 @@ func New(c Config) *Actions {
 	if c.Steady == nil {
 		c.Steady = c.Now
 	}
-	return &Actions{Config: c}
+	return &Actions{Config: c, hold: hold{asked: make(chan struct{}, 1)}}
 }
 
 // resolved is what the standing declaration came to.

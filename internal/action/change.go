@@ -26,6 +26,7 @@ type change struct {
 	plan   []wire.PlanStep
 	notes  finding.List
 	diff   []wire.Change
+	act    func(context.Context) error // what is done beside the store, once it is recorded and before it is committed; it may run twice
 }
 
 func (c *change) put(key string, v any) error {
@@ -46,6 +47,7 @@ const maxRaces = 16
 // do takes one change through the gate, the audit log and the store. build reads what there is and
 // puts the transaction together; it is called again when what it read has changed meanwhile.
 func (a *Actions) do(ctx context.Context, call Call, row Row, target operation.Target, build func(*change) error) (Result, error) {
+	defer a.keep(row)()
 	if err := a.may(ctx, call, row, target); err != nil {
 		a.refused(ctx, call, row, target, err)
 		return Result{}, err
@@ -72,6 +74,12 @@ func (a *Actions) do(ctx context.Context, call Call, row Row, target operation.T
 	})
 	if err != nil {
 		return Result{}, fault.Wrap(err, "nothing is done that the audit log cannot record")
+	}
+	if c.act != nil {
+		if err := c.act(ctx); err != nil {
+			a.outcome(ctx, row, c.wish, operation.Failed, receipt.Seq, err)
+			return Result{}, err
+		}
 	}
 	res, err := a.commit(ctx, c, receipt.Seq, build)
 	if err != nil {

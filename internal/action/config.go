@@ -22,7 +22,7 @@ import (
 // ApplyConfig makes a declaration, as config.Declaration.Encode writes it, the one that stands. What
 // it wishes of VMs is wished after it is durable; if that is cut off the next start finishes it.
 func (a *Actions) ApplyConfig(ctx context.Context, call Call, encoded []byte) (Result, error) {
-	decl, err := a.mayApply(ctx, call, encoded)
+	decl, err := a.mayApply(ctx, &call, encoded)
 	if err == nil && !call.DryRun {
 		if !a.applying.TryLock() {
 			err = fault.New(fault.Conflict, "another declaration is being applied").Try("hv operation list, then apply again").WithCode("HV-CFG-003")
@@ -40,16 +40,22 @@ func (a *Actions) ApplyConfig(ctx context.Context, call Call, encoded []byte) (R
 	return a.apply(ctx, call, decl, encoded)
 }
 
-// mayApply is the gate, before anything of a stranger's is read, and then the reading.
-func (a *Actions) mayApply(ctx context.Context, call Call, encoded []byte) (config.Declaration, error) {
-	if err := a.Authorize(ctx, call, ConfigApply); err != nil {
+// mayApply is the gate, before anything of a stranger's is read, and then the reading. On a hardened host it lets
+// the sealed declaration in, at boot, with what follows from it.
+func (a *Actions) mayApply(ctx context.Context, call *Call, encoded []byte) (config.Declaration, error) {
+	atBoot := call.Actor.Via == "boot"
+	call.within = atBoot
+	if err := a.Authorize(ctx, *call, ConfigApply); err != nil {
 		return config.Declaration{}, err
 	}
-	if a.DeclaredBy != "" && call.Actor.Via != "boot" {
+	if a.DeclaredBy != "" && !atBoot {
 		return config.Declaration{}, fault.New(fault.Denied, "this host's declaration is %s, applied at boot", a.DeclaredBy).
 			Try("change it where that file comes from; hv config check FILE says what would follow").WithCode("HV-CFG-001")
 	}
 	decl, err := config.Decode(encoded)
+	if err == nil && atBoot {
+		call.asSealed, err = a.asSealed(ctx, decl)
+	}
 	return decl, fault.Wrap(err, "cannot apply the declaration")
 }
 
@@ -279,6 +285,9 @@ func (a *Actions) Resume(ctx context.Context, call Call) error {
 	stands, _, err := a.standing(ctx)
 	if err != nil || stands.Generation == 0 || stands.Complete {
 		return err
+	}
+	if call.asSealed, err = a.asSealed(ctx, stands.decl); err != nil {
+		return fault.Wrap(err, "an apply that was cut off is not finished")
 	}
 	gone, err := a.declaredNoMore(ctx, stands.decl)
 	if err != nil {

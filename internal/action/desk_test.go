@@ -23,6 +23,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/test/fakeseal"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
@@ -36,6 +37,7 @@ type desk struct {
 	boots *boot.Files
 	facts host.Facts
 	paper *paper
+	seal  *fakeseal.Seal
 }
 
 // paper is the audit log, which can run out.
@@ -77,10 +79,10 @@ func newDesk(t testing.TB) *desk {
 	d.boots, err = boot.Open(filepath.Join(d.dir, "boot"))
 	d.must(err)
 	t.Cleanup(func() { d.must(errors.Join(d.boots.Close(), d.pool.Close(), d.log.Close(), s.Close())) })
-	d.paper = &paper{Log: d.log}
+	d.paper, d.seal = &paper{Log: d.log}, fakeseal.New(t)
 	d.Actions = New(Config{
 		Store: s, Audit: d.paper, Volumes: d.pool, BootFiles: d.boots, Facts: func() host.Facts { return d.facts },
-		Now: func() time.Time { return noon }, Random: random, Log: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return noon }, Random: random, Log: slog.New(slog.DiscardHandler), Seal: d.seal,
 	})
 	return d
 }

@@ -27,6 +27,9 @@ func (a *Actions) Authorize(ctx context.Context, call Call, r Row) error {
 	if len(call.IdempotencyKey) > 128 {
 		return fault.New(fault.Invalid, "the idempotency key has %d bytes: at most 128", len(call.IdempotencyKey))
 	}
+	if err := a.inPhase(ctx, call, r); err != nil {
+		return err
+	}
 	if f, _, err := catalogue.Lookup(r.feature); err == nil && f.Core {
 		return nil // cannot be off: where QEMU is missing, who asks why must be answered, and a VM can be stopped
 	}

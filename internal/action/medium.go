@@ -16,6 +16,7 @@ func (a *Actions) ChangeMedium(ctx context.Context, call Call, ref model.Ref, op
 	if opt.Force {
 		params["openTray"] = "true"
 	}
+	call.within = opt.Volume == "" // out, and nothing in
 	return a.editAs(ctx, call, VMCDROM, ref, params, func(o vm.Object) (vm.Definition, model.Origin, error) {
 		if o.Origin == model.Declared {
 			return vm.Definition{}, "", declaredOnly("edited", o.Name)

@@ -73,10 +73,11 @@ func (r Row) Path() string { return r.path }
 func (r Row) What() string { return r.what }
 
 const (
-	project = "/v1/projects/{project}"
-	vmPath  = project + "/vms/{name}"
-	core    = "vmManagement"
-	log     = "auditLogging"
+	project    = "/v1/projects/{project}"
+	vmPath     = project + "/vms/{name}"
+	core       = "vmManagement"
+	log        = "auditLogging"
+	separation = "privilegeSeparation"
 )
 
 // The action table. Columns: name, access, feature, class (which phase allows it), dry run, wish, route.
@@ -120,6 +121,11 @@ var (
 
 	ConfigApply = row("config.apply", Root, core, phase.Declare, true, Level, "PUT", "/v1/config", "apply a declaration")
 	ConfigShow  = row("config.show", Member, core, phase.Look, false, Read, "GET", "/v1/config", "show the declaration")
+
+	PhaseShow   = row("phase.show", Member, separation, phase.Look, false, Read, "GET", "/v1/phase", "show the phase of the host")
+	PhaseHarden = row("phase.harden", Root, separation, phase.Harden, true, Edge, "POST", "/v1/phase/actions/harden", "harden the host")
+	PhaseUnlock = row("phase.unlock", Root, separation, phase.Unlock, true, Edge, "POST", "/v1/phase/actions/unlock", "unlock a hardened host, after a delay")
+	PhaseRelock = row("phase.relock", Root, separation, phase.Narrow, true, Edge, "POST", "/v1/phase/actions/relock", "call an unlock off")
 
 	FeatureList = row("feature.list", Member, core, phase.Look, false, Read, "GET", "/v1/features", "list features")
 	HostShow    = row("host.show", Member, core, phase.Look, false, Read, "GET", "/v1/host", "show this host")

@@ -11,6 +11,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/history"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/hosts"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/machines"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/phases"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/stores"
@@ -43,7 +44,7 @@ is applied (hv config check) needs no daemon.`,
 	root.SetUsageTemplate(usageTemplate)
 	s.Bind(root)
 	root.AddCommand(
-		machines.Command(s), volumes.Command(s), volumes.BootFiles(s), declaration.Command(s), features.Command(s), hosts.Command(s),
+		machines.Command(s), volumes.Command(s), volumes.BootFiles(s), declaration.Command(s), features.Command(s), hosts.Command(s), phases.Command(s),
 		history.Operations(s), history.Events(s), history.Audit(s), stores.Command(s), hosts.Version(s), hosts.Proxy(s), completion(s),
 	)
 	root.AddCommand(topics.Commands()...)

@@ -72,7 +72,8 @@ func drawVM(t *rapid.T) vm.Definition {
 
 func drawDeclaration(t *rapid.T) Declaration {
 	d := Declaration{
-		Host: HostSection{Name: rapid.OneOf(rapid.Just(""), label).Draw(t, "host"), Description: anyText.Draw(t, "description")},
+		Host:      HostSection{Name: rapid.OneOf(rapid.Just(""), label).Draw(t, "host"), Description: anyText.Draw(t, "description")},
+		Hardening: HardeningSection{UnlockDelay: rapid.SampledFrom([]string{"", "90s", "10m", "7d"}).Draw(t, "unlockDelay")},
 		FeatureManager: feature.Declaration{
 			Profile:          rapid.SampledFrom(append(profiles(), "")).Draw(t, "profile"),
 			ExtraFeatures:    drawFeatures(t, "extraFeatures"),

@@ -65,6 +65,9 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.host.name":        {doc: "What the host is called in lists and events: a DNS label. Its host name when absent.", pattern: dnsLabel},
 		"hypervisor.host.description": {doc: "A few words for people, up to 1024 bytes."},
 
+		"hypervisor.hardening":             {doc: "The hardened phase, which hv phase harden begins. What is declared here is read then, and sealed."},
+		"hypervisor.hardening.unlockDelay": {doc: "How long the host stays hardened after it was unlocked with the recovery key: from 1m to 7d, 10m when absent.", pattern: delayPattern},
+
 		"hypervisor.featureManager":                     {doc: "Which features the host offers, and how much risk its owner accepts."},
 		"hypervisor.featureManager.profile":             {enum: profiles(), doc: "A named selection of features; balanced when absent. An explicit enabledFeatures beats it. With custom the list has to be written."},
 		"hypervisor.featureManager.riskTolerance":       {enum: catalogue.Tolerances(), doc: "The highest risk a feature may have: paranoid up to low, cautious up to moderate, balanced up to high, accepting all. balanced when absent."},

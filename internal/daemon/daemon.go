@@ -172,6 +172,7 @@ func (d *daemon) wire(ctx context.Context) {
 	d.actions = action.New(action.Config{
 		Store: d.store, Audit: d.audit, Volumes: d.volumes, BootFiles: d.boots, MakeRoom: d.reserve.Give,
 		Facts: d.facts.known, Now: now, Random: random, Steady: d.steady.now, DeclaredBy: declared, Log: d.Log,
+		Seal: d.helper, Members: members, AuditWhole: d.auditWhole,
 	})
 	d.engine = reconcile.New(reconcile.Config{
 		Store: d.store, Hypervisor: d.vms, Volumes: d.volumes, BootFiles: d.boots, Firmware: d.nvram, Logs: d.logs,
@@ -180,7 +181,7 @@ func (d *daemon) wire(ctx context.Context) {
 	d.view = view.New(view.Config{
 		Store: d.store, Audit: d.audit, Facts: d.facts.known, Allocated: d.volumes.Allocated,
 		Features: d.actions.Resolution, Now: now, Version: d.Version, Started: d.started, DeclaredBy: declared, Log: d.Log,
-		Processes: d.vms.Living, Sample: monitoring.New(d.vms.Counters, time.Now).Sample, Keeping: d.keeping.now,
+		Processes: d.vms.Living, Sample: monitoring.New(d.vms.Counters, time.Now).Sample, Keeping: d.keeping.now, Phase: d.actions.Phase,
 	})
 	d.lines = console.NewLines(d.logs, d.uuid, d.vms.Socket, d.vms.Gone)
 	d.screens = console.NewScreens(d.uuid, d.vms)
@@ -225,6 +226,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	g.Go(func() error { return d.engine.Run(ctx) })
 	g.Go(func() error { d.logs.Run(ctx, 30*time.Second); return nil })
 	g.Go(func() error { d.keeping.watch(ctx, d.Log); return nil })
+	g.Go(func() error { d.actions.KeepPhase(ctx); return nil })
 	g.Go(func() error { tidy(ctx, giveBack); return nil })
 	g.Go(func() error { d.store.KeepSnapshots(ctx, snapshot.Hourly, d.Log); return nil })
 	g.Go(func() error {

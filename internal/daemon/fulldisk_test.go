@@ -18,6 +18,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
 	"github.com/hyper-nixos/hyper-nixos/internal/audit/verify"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/reserve"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
@@ -62,6 +63,11 @@ func TestOnAFullDiskNothingIsDoneThatCannotBeRecordedAndItGoesOnOnceThereIsRoom(
 	}
 }
 
+// never is the seal of a host that was never hardened.
+type never struct{ action.Seal }
+
+func (never) Phase(context.Context) (privilege.SealState, error) { return privilege.SealState{}, nil }
+
 // onFullDisk runs in a process of its own, with all that a daemon keeps in a folder of 16 MiB.
 func onFullDisk(ctx context.Context, state string) (err error) {
 	k, err := keep(Options{State: state, Log: slog.New(slog.DiscardHandler)})
@@ -76,6 +82,7 @@ func onFullDisk(ctx context.Context, state string) (err error) {
 	a := action.New(action.Config{
 		Store: k.store, Audit: k.audit, Volumes: k.volumes, BootFiles: k.boots, MakeRoom: spare.Give, Now: now, Random: random,
 		Facts: func() host.Facts { return host.Facts{OS: "linux", Arch: "x86_64", CPUs: 4, Memory: model.GiB} }, Log: slog.New(slog.DiscardHandler),
+		Seal: never{},
 	})
 	call := action.Call{Actor: operation.Actor{UID: 1000, Name: "ann", Via: "unix"}}
 	create := func(name string) error {

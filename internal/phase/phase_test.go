@@ -105,7 +105,7 @@ func TestAHostIsHardenedWhenNothingIsWrongAndToldAllThatIs(t *testing.T) {
 }
 
 func TestDriftIsWhatDiffersFromWhatWasSealed(t *testing.T) {
-	a, b := Content{3, strings.Repeat("a", 64)}, Content{4, strings.Repeat("b", 64)}
+	a, b := Content{3, "sha256:" + strings.Repeat("a", 64)}, Content{4, "sha256:" + strings.Repeat("b", 64)}
 	if l := Drift(a, Content{9, a.Digest}); l != nil {
 		t.Errorf("the same content of another generation: %v", l)
 	}

@@ -107,16 +107,17 @@ func Drift(sealed, stands Content) finding.List {
 	return finding.List{{
 		Code: CodeDrift, Severity: finding.Limited, Subject: []string{"host"},
 		What: fmt.Sprintf("the standing declaration is not the sealed one: generation %d (%s) stands, generation %d (%s) was sealed",
-			stands.Generation, short(stands.Digest), sealed.Generation, short(sealed.Digest)),
+			stands.Generation, Short(stands.Digest), sealed.Generation, Short(sealed.Digest)),
 		Why:    "the store was put back or edited since the host was hardened; the host is hardened all the same",
 		Remedy: "sudo hv phase unlock, then sudo hv config apply FILE with what is meant to stand, and sudo hv phase harden",
 	}}
 }
 
-// short is a digest as people compare it.
-func short(digest string) string {
-	if digest == "" {
+// Short is a digest as people compare it.
+func Short(digest string) string {
+	_, hex, _ := strings.Cut(digest, ":")
+	if hex == "" {
 		return "none"
 	}
-	return digest[:min(len(digest), 12)]
+	return hex[:min(len(hex), 12)]
 }

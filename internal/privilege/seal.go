@@ -19,6 +19,9 @@ const (
 	MaxUnlockDelay     = 7 * 24 * time.Hour
 )
 
+// DigestForm begins a digest.
+const DigestForm = "sha256:"
+
 // MaxSealed is how many VMs a host may have when it is hardened: as many as have uids.
 const MaxSealed = 1 << 16
 
@@ -39,7 +42,7 @@ type Unseal struct{}
 type Harden struct {
 	By           Person `json:"by"`
 	Generation   int64  `json:"generation"` // of the declaration that stands; 0: none was applied
-	Digest       string `json:"digest"`     // SHA-256 of what it says, in hex
+	Digest       string `json:"digest"`     // of what it says: DigestForm and 64 hex digits
 	KeyHash      string `json:"keyHash"`    // of the recovery key
 	DelaySeconds int    `json:"delaySeconds"`
 }

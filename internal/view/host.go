@@ -21,7 +21,7 @@ import (
 )
 
 // Host returns what is known of this host, and what limits it.
-func (v *View) Host(context.Context) (wire.Host, error) {
+func (v *View) Host(ctx context.Context) (wire.Host, error) {
 	v.mu.RLock()
 	n, running := len(v.vms), v.running
 	v.mu.RUnlock()
@@ -34,6 +34,7 @@ func (v *View) Host(context.Context) (wire.Host, error) {
 		keeping, found := v.Keeping()
 		h.Keeping, h.Findings = &keeping, append(h.Findings, found...)
 	}
+	v.addPhase(ctx, &h)
 	return h, nil
 }
 

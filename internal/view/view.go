@@ -47,7 +47,9 @@ type Config struct {
 	// Sample is what VMs use, by UUID; nil for nothing. It may take a second, and reads while it is called only.
 	Sample func(ctx context.Context) (vm.Sample, error)
 	// Keeping is how the store is, and what else the daemon has found about its host; nil for nothing.
-	Keeping    func() (wire.Keeping, finding.List)
+	Keeping func() (wire.Keeping, finding.List)
+	// Phase is the phase of the host; nil where nobody keeps one.
+	Phase      func(context.Context) (host.Phase, error)
 	Version    string
 	Started    time.Time
 	DeclaredBy string // the host's own file that is its declaration

@@ -20,6 +20,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/test/fakeseal"
 )
 
 // step does one step of a plan between two points, which are named after its kind.
@@ -52,6 +53,32 @@ func (a *cutAudit) Append(ctx context.Context, r audit.Record) (res audit.Receip
 		return err
 	})
 	return res, err
+}
+
+// cutSeal is the way to hv-helper's seal.
+type cutSeal struct {
+	*fakeseal.Seal
+	points *Points
+}
+
+func (s *cutSeal) Harden(ctx context.Context, h privilege.Harden, vms []string) (st privilege.SealState, err error) {
+	err = s.points.around("harden", func() error { st, err = s.Seal.Harden(ctx, h, vms); return err })
+	return st, err
+}
+
+func (s *cutSeal) Unlock(ctx context.Context, u privilege.Unlock) (st privilege.SealState, err error) {
+	err = s.points.around("unlock", func() error { st, err = s.Seal.Unlock(ctx, u); return err })
+	return st, err
+}
+
+func (s *cutSeal) Relock(ctx context.Context, r privilege.Relock) (st privilege.SealState, err error) {
+	err = s.points.around("relock", func() error { st, err = s.Seal.Relock(ctx, r); return err })
+	return st, err
+}
+
+func (s *cutSeal) Unseal(ctx context.Context) (st privilege.SealState, err error) {
+	err = s.points.around("unseal", func() error { st, err = s.Seal.Unseal(ctx); return err })
+	return st, err
 }
 
 // cutHypervisor is the engine's hand on processes.

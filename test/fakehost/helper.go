@@ -47,7 +47,8 @@ type Helper struct {
 	launches int
 	doubles  int
 	uplinks  []privilege.Uplink
-	used     int64 // seconds
+	used     int64                 // seconds
+	sealed   func(vm string) error // why a hardened host does not launch it
 }
 
 // guest is one QEMU that was started.
@@ -206,6 +207,11 @@ func (g *guest) alive() bool {
 func (h *Helper) Launch(ctx context.Context, l privilege.Launch, files []*os.File) (privilege.LaunchReply, *os.File, error) {
 	if err := errors.Join(ctx.Err(), h.asked(privilege.VerbLaunch, l.VM)); err != nil {
 		return privilege.LaunchReply{}, nil, err
+	}
+	if h.sealed != nil {
+		if err := h.sealed(l.VM); err != nil {
+			return privilege.LaunchReply{}, nil, err
+		}
 	}
 	if old := h.find(l.VM); old != nil && old.alive() {
 		h.mu.Lock()

@@ -34,6 +34,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/host"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/test/fakeseal"
 )
 
 // Host is what stays while daemons come and go.
@@ -45,6 +46,7 @@ type Host struct {
 	Boots   *boot.Files
 	NVRAM   *firmware.Files
 	Logs    *console.Logs
+	Seal    *fakeseal.Seal
 
 	t     testing.TB
 	facts host.Facts
@@ -79,6 +81,9 @@ func New(t testing.TB) *Host {
 		h.close()
 		must(t, errors.Join(h.Logs.Close(), h.Boots.Close(), h.NVRAM.Close(), h.Volumes.Close(), h.Audit.Close(), h.Store.Close()))
 	})
+	must(t, os.Mkdir(in("helper"), 0o700))
+	h.Seal = fakeseal.In(t, in("helper"))
+	h.sealed = h.Seal.Launches
 	h.facts = host.Facts{
 		Name: "testhost", OS: "linux", Arch: "x86_64", BootID: h.bootID, CPUs: 8, Memory: 64 * model.GiB,
 		KVM: &host.Verdict{Why: "/dev/kvm boots nothing"}, Cgroup: &host.Cgroup{Mode: "v2", Enforced: true},
@@ -190,6 +195,7 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 	volumes := &cutVolumes{h.Volumes, points}
 	d.Actions = action.New(action.Config{
 		Store: &cutStore{h.Store, points, "wish"}, Audit: &cutAudit{h.Audit, points}, Volumes: volumes, BootFiles: h.Boots, Facts: h.known, Now: h.now, Steady: h.steady, Random: random, Log: log,
+		Seal: &cutSeal{h.Seal, points},
 	})
 	d.Engine = reconcile.New(reconcile.Config{
 		Store: &cutStore{h.Store, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, BootFiles: h.Boots, Firmware: h.NVRAM, Logs: &cutLogs{h.Logs, points},
@@ -198,7 +204,7 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 	d.View = view.New(view.Config{
 		Store: h.Store, Audit: h.Audit, Facts: h.known, Allocated: h.Volumes.Allocated, Now: h.now, Started: h.now(), Log: log,
 		Features:  func(ctx context.Context) (feature.Resolution, int64, error) { return d.Actions.Resolution(ctx) },
-		Processes: d.VMs.Living,
+		Processes: d.VMs.Living, Phase: d.Actions.Phase,
 	})
 	d.Lines = console.NewLines(h.Logs, d.uuid, d.VMs.Socket, d.VMs.Gone)
 	must(h.t, d.View.Load(ctx))

@@ -35,6 +35,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/test/fakeseal"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
@@ -56,7 +57,8 @@ type house struct {
 	audit   *audit.Log
 	lines   *lines
 	words   *bytes.Buffer // the daemon's log
-	stop    func()        // the API ends
+	seal    *fakeseal.Seal
+	stop    func() // the API ends
 }
 
 // member and nobody are uids; 0 is root.
@@ -66,7 +68,7 @@ func newHouse(t testing.TB, uid uint32) *house { return build(t, uid, nil) }
 
 func build(t testing.TB, uid uint32, edit func(*server)) *house {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir(), lines: newLines(), words: &bytes.Buffer{}}
+	h := &house{t: t, dir: t.TempDir(), lines: newLines(), words: &bytes.Buffer{}, seal: fakeseal.New(t)}
 	var err error
 	h.store, err = local.Open(filepath.Join(h.dir, "store"), local.Options{})
 	h.must(err)
@@ -78,10 +80,10 @@ func build(t testing.TB, uid uint32, edit func(*server)) *house {
 	h.must(err)
 	log := slog.New(slog.NewTextHandler(&locked{w: h.words}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h.actions = action.New(action.Config{
-		Store: h.store, Audit: h.audit, Volumes: pool, BootFiles: boots, Facts: facts, Now: time.Now, Random: random, Log: log,
+		Store: h.store, Audit: h.audit, Volumes: pool, BootFiles: boots, Facts: facts, Now: time.Now, Random: random, Log: log, Seal: h.seal,
 	})
 	h.view = view.New(view.Config{
-		Store: h.store, Audit: h.audit, Facts: facts, Features: h.actions.Resolution, Allocated: pool.Allocated,
+		Store: h.store, Audit: h.audit, Facts: facts, Features: h.actions.Resolution, Phase: h.actions.Phase, Allocated: pool.Allocated,
 		Now: time.Now, Version: "test", Log: log,
 	})
 	h.must(h.view.Load(t.Context()))

@@ -54,6 +54,9 @@ type HostActions interface {
 	StopVMs(ctx context.Context, call action.Call, opt wire.StopVMs) (action.Result, error)
 	ApplyConfig(ctx context.Context, call action.Call, encoded []byte) (action.Result, error)
 	CancelOperation(ctx context.Context, call action.Call, id string) (action.Result, error)
+	Harden(ctx context.Context, call action.Call, opt wire.Harden) (action.Result, error)
+	Unlock(ctx context.Context, call action.Call, opt wire.Unlock) (action.Result, error)
+	Relock(ctx context.Context, call action.Call) (action.Result, error)
 }
 
 // View is everything that can be asked. *view.View is one.
@@ -92,6 +95,7 @@ type StorageView interface {
 // HostView shows what is one a host.
 type HostView interface {
 	Host(ctx context.Context) (wire.Host, error)
+	HostPhase(ctx context.Context) (wire.Phase, error)
 	Features(ctx context.Context, set, maxRisk string) (wire.Features, error)
 	Standing(ctx context.Context) (wire.Config, error)
 	AuditRecords(ctx context.Context, after int64, limit int) (wire.Page, error)

@@ -86,6 +86,7 @@ func newServer(c Config) *server {
 	s.routeBootFiles()
 	s.routeOperations()
 	s.routeHost()
+	s.routePhase()
 	s.routeEvents()
 	s.routeDescription()
 	s.opened()

@@ -79,7 +79,7 @@ Made from the action table by ` + "`go test ./internal/api/rest -update`" + `.
 
 Everything that can be asked of a daemon, by any way. *Who*: members are the users in the group
 ` + "`hypervisor`" + `. *Feature*: the one that has to be on; the core ones always are. *Hardened*: whether a hardened
-host is to do it, and by its class. *Dry run*: its plan can be asked for. *Wish*:
+host does it ([hardening.md](hardening.md)), and by its class. *Dry run*: its plan can be asked for. *Wish*:
 a level wish stays true until a newer one takes its place, an edge wish happens once, a read changes
 nothing.
 

@@ -57,6 +57,7 @@ func printHost(s *session.Session, h wire.Host) error {
 	fmt.Fprintf(s.Out, "host %s: %d VMs, %d running\n", f.Name, h.VMs, h.Running)
 	var out output.Fields
 	out.Add("daemon", "hvd "+h.Version+", since "+output.Moment(s.Now(), h.Started))
+	out.Add("phase", h.Phase)
 	out.Add("system", strings.TrimSpace(f.OS+" "+f.Kernel+" on "+f.Arch))
 	if f.CPU != nil {
 		out.Add("CPU", f.CPU.Model)

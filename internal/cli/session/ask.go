@@ -40,6 +40,24 @@ func (s *Session) Confirm(ctx context.Context, question string) error {
 	return report.Told(report.Refused)
 }
 
+// Ask asks for a line at the terminal, which the caller has made sure of.
+func (s *Session) Ask(ctx context.Context, question string) (string, error) {
+	fmt.Fprint(s.Err, question+" ")
+	answer, err := s.readLine(ctx)
+	if err != nil {
+		fmt.Fprintln(s.Err)
+	}
+	return answer, err
+}
+
+// AskHidden asks for a line that the terminal does not show.
+func (s *Session) AskHidden(ctx context.Context, question string) (string, error) {
+	fmt.Fprint(s.Err, question+" ")
+	answer, err := screen.Hidden(ctx, s.In)
+	fmt.Fprintln(s.Err) // the line's end was not shown either
+	return answer, err
+}
+
 // readLine reads an answer; a call that is interrupted meanwhile does not wait for it.
 func (s *Session) readLine(ctx context.Context) (string, error) {
 	got := make(chan string, 1)

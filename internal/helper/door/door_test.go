@@ -71,7 +71,7 @@ func samples() map[privilege.Verb]any {
 		privilege.VerbCut:     &privilege.Uplink{VM: vm, Socket: "net-lan"},
 		privilege.VerbUsage:   &privilege.Usage{VMs: []string{vm}, PSS: true},
 		privilege.VerbPhase:   nil, privilege.VerbUnseal: nil,
-		privilege.VerbHarden: &privilege.Harden{By: privilege.Person{Name: "root"}, Generation: 3, Digest: strings.Repeat("0a", 32), KeyHash: keyHash, DelaySeconds: 600},
+		privilege.VerbHarden: &privilege.Harden{By: privilege.Person{Name: "root"}, Generation: 3, Digest: privilege.DigestForm + strings.Repeat("0a", 32), KeyHash: keyHash, DelaySeconds: 600},
 		privilege.VerbUnlock: &privilege.Unlock{By: privilege.Person{UID: 1000, Name: "ann"}, Key: "00000-00001-00002-00003-00004-00005-00006"},
 		privilege.VerbRelock: &privilege.Relock{},
 	}
@@ -93,13 +93,7 @@ func TestTheVerbsAreFewAndEachHasItsCheck(t *testing.T) {
 
 func TestEveryVerbIsLetInAsWhatItIs(t *testing.T) {
 	for verb, want := range samples() {
-		var files []*os.File
-		switch verb {
-		case privilege.VerbLaunch:
-			files = regular(t, 2)
-		case privilege.VerbHarden:
-			files = regular(t, 1)
-		}
+		files := regular(t, map[privilege.Verb]int{privilege.VerbLaunch: 2, privilege.VerbHarden: 1}[verb])
 		got, body, err := Let(message(t, verb, want), files)
 		if err != nil || got != verb || !reflect.DeepEqual(body, want) {
 			t.Errorf("%s: %v, %+v, %v; want %+v", verb, got, body, err, want)

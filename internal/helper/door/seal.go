@@ -28,8 +28,9 @@ func (h *harden) check(w *wrong, files int) {
 	w.unless(files == 1, "%d file descriptors came; the list of VMs is one", files)
 	w.person(h.By)
 	w.unless(h.Generation >= 0, "generation: %d", h.Generation)
-	sum, err := hex.DecodeString(h.Digest)
-	w.unless(err == nil && len(sum) == 32 && h.Digest == strings.ToLower(h.Digest), "digest: %.80q is no SHA-256 in hex", h.Digest)
+	digits, ok := strings.CutPrefix(h.Digest, privilege.DigestForm)
+	sum, err := hex.DecodeString(digits)
+	w.unless(ok && err == nil && len(sum) == 32 && h.Digest == strings.ToLower(h.Digest), "digest: %.80q is not %s and 64 hex digits", h.Digest, privilege.DigestForm)
 	if _, err := recovery.ParseHash(h.KeyHash); err != nil {
 		w.say("keyHash: %v", err)
 	}

@@ -25,7 +25,7 @@ func TestASealThatCouldNotHoldIsNotTaken(t *testing.T) {
 		"a name that a terminal obeys": func(h *privilege.Harden) { h.By.Name = "ann\x1b[2J" },
 		"a long name":                  func(h *privilege.Harden) { h.By.Name = strings.Repeat("a", 300) },
 	} {
-		h := *samples()[privilege.VerbHarden].(*privilege.Harden)
+		h := privilege.Harden{Digest: privilege.DigestForm + strings.Repeat("0a", 32), KeyHash: keyHash, DelaySeconds: 600}
 		spoil(&h)
 		if _, _, err := Let(message(t, privilege.VerbHarden, h), regular(t, 1)); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", name, err)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -87,7 +88,7 @@ func (r *record) check() error {
 	if d := time.Duration(r.DelaySeconds) * time.Second; r.DelaySeconds < 0 || d > privilege.MaxUnlockDelay {
 		return fmt.Errorf("delay of %d seconds", r.DelaySeconds)
 	}
-	if sum, err := hex.DecodeString(r.Digest); err != nil || len(sum) != 32 {
+	if sum, err := hex.DecodeString(strings.TrimPrefix(r.Digest, privilege.DigestForm)); err != nil || len(sum) != 32 {
 		return errors.New("its digest is none")
 	}
 	if len(r.VMs) > privilege.MaxSealed {

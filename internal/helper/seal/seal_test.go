@@ -65,7 +65,7 @@ const (
 var hash = recovery.HashOf(right, [recovery.SaltBytes]byte{9})
 
 func order() privilege.Harden {
-	return privilege.Harden{By: ann, Generation: 3, Digest: strings.Repeat("0a", 32), KeyHash: string(hash), DelaySeconds: int(delay / time.Second)}
+	return privilege.Harden{By: ann, Generation: 3, Digest: privilege.DigestForm + strings.Repeat("0a", 32), KeyHash: string(hash), DelaySeconds: int(delay / time.Second)}
 }
 
 func (h *host) harden() {
@@ -385,7 +385,7 @@ func TestWhatIsSaidOfASealIsOneLine(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"version":1,"phase":"setup","since":"2026-01-02T12:00:00Z","by":{"uid":0}}`))
-	f.Add([]byte(`{"version":1,"phase":"hardened","since":"2026-01-02T12:00:00Z","by":{"uid":0},"digest":"` + strings.Repeat("0a", 32) + `","keyHash":"` + string(hash) + `","delaySeconds":600,"unlock":{"by":{"uid":0},"asked":"2026-01-02T12:00:00Z","at":{"boot":"x","millis":5}}}`))
+	f.Add([]byte(`{"version":1,"phase":"hardened","since":"2026-01-02T12:00:00Z","by":{"uid":0},"digest":"sha256:` + strings.Repeat("0a", 32) + `","keyHash":"` + string(hash) + `","delaySeconds":600,"unlock":{"by":{"uid":0},"asked":"2026-01-02T12:00:00Z","at":{"boot":"x","millis":5}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := parse(data)
 		if err != nil {

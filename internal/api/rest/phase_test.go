@@ -1,0 +1,364 @@
+//go:build linux
+
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/client"
+	"github.com/hyper-nixos/hyper-nixos/internal/action"
+	"github.com/hyper-nixos/hyper-nixos/internal/audit"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/phase"
+	"github.com/hyper-nixos/hyper-nixos/internal/phase/recovery"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+var (
+	theKey   = recovery.New([recovery.Random]byte{1, 2, 3})
+	otherKey = recovery.New([recovery.Random]byte{3, 2, 1})
+	theHash  = recovery.HashOf(theKey, [recovery.SaltBytes]byte{9})
+)
+
+// ends writes that every operation has ended, as the engine would.
+func (h *house) ends() {
+	h.t.Helper()
+	for op, err := range h.Operations(h.t.Context(), client.ListOptions{}) {
+		h.must(err)
+		if !op.State.Ended() {
+			now := time.Now()
+			h.became(op, operation.Status{State: operation.Done, Ended: &now})
+		}
+	}
+}
+
+// harden hardens the house, and insists.
+func (h *house) harden() {
+	h.t.Helper()
+	h.ends()
+	_, err := h.Harden(h.t.Context(), wire.Harden{KeyHash: string(theHash)}, client.Change{})
+	h.must(err)
+}
+
+// asks are requests of one action that go through in setup. within are those that a hardened host does, of a
+// class that it does in part.
+type asks struct {
+	method, path, body, upgrade string
+	contentType                 string
+	within, stream              bool
+	before                      func(*house)
+}
+
+const (
+	vmsPath  = "/v1/projects/default/vms"
+	aPatch   = "application/merge-patch+json"
+	imported = 512
+)
+
+// requests has at least one for every action of the table; the test fails while one that changes something has none.
+func requests(h *house) map[string][]asks {
+	all := byHand(h)
+	filled := strings.NewReplacer("{project}", "default", "{name}", "web")
+	for _, row := range action.Table() {
+		if row.Wish() == action.Read && all[row.Name()] == nil {
+			all[row.Name()] = []asks{{method: row.Method(), path: filled.Replace(row.Path())}}
+		}
+	}
+	return all
+}
+
+// byHand are the requests that cannot be made of the table.
+func byHand(h *house) map[string][]asks {
+	running := func(h *house) { h.runs() }
+	paused := func(h *house) { h.seenAs(vm.StatePaused) }
+	op := ""
+	for o, err := range h.Operations(h.t.Context(), client.ListOptions{}) {
+		h.must(err)
+		if op = o.ID; o.Action == "vm.create" {
+			break
+		}
+	}
+	get := func(path string) []asks { return []asks{{method: "GET", path: path}} }
+	verb := func(name string, before func(*house)) []asks {
+		return []asks{{method: "POST", path: vmsPath + "/web/actions/" + name, before: before}}
+	}
+	return map[string][]asks{
+		"vm.create": {{method: "POST", path: vmsPath, body: `{"name":"new","memory":"64MiB"}`}},
+		"vm.edit":   {{method: "PATCH", path: vmsPath + "/web", body: `{"cpus":2}`, contentType: aPatch}},
+		"vm.rename": {{method: "POST", path: vmsPath + "/web/actions/rename", body: `{"name":"other"}`}},
+		"vm.cdrom": {
+			{method: "POST", path: vmsPath + "/web/actions/cdrom", body: `{"drive":"cd","volume":"medium"}`},
+			{method: "POST", path: vmsPath + "/web/actions/cdrom", body: `{"drive":"cd"}`, within: true},
+		},
+		"vm.delete": {{method: "DELETE", path: vmsPath + "/web"}},
+		"vm.start":  verb("start", nil), "vm.stop": verb("stop", running), "vm.kill": verb("kill", running), "vm.pause": verb("pause", running),
+		"vm.resume": verb("resume", paused), "vm.reboot": verb("reboot", running), "vm.reset": verb("reset", running),
+		"vm.logs":    get(vmsPath + "/web/logs/serial"),
+		"vm.console": {{method: "GET", path: vmsPath + "/web/console", upgrade: wire.ConsoleProtocol, before: running}},
+		"vm.vnc":     {{method: "GET", path: vmsPath + "/web/vnc", upgrade: wire.VNCProtocol, before: func(h *house) { h.starts(vm.Spec{Graphics: &vm.Graphics{}}) }}},
+
+		"vm.screenshot": {{method: "GET", path: vmsPath + "/web/screenshot", before: func(h *house) { h.starts(vm.Spec{Graphics: &vm.Graphics{}}) }}},
+
+		"volume.create":    {{method: "POST", path: "/v1/projects/default/volumes", body: `{"name":"more","size":"1MiB"}`}},
+		"volume.import":    {{method: "PUT", path: "/v1/projects/default/volumes/brought/content?format=raw", body: strings.Repeat("x", imported), contentType: "application/octet-stream"}},
+		"volume.delete":    {{method: "DELETE", path: "/v1/projects/default/volumes/data"}},
+		"volume.show":      get("/v1/projects/default/volumes/data"),
+		"boot-file.import": {{method: "PUT", path: "/v1/projects/default/boot-files/new/content?kind=kernel", body: "k", contentType: "application/octet-stream"}},
+		"boot-file.delete": {{method: "DELETE", path: "/v1/projects/default/boot-files/k"}},
+		"boot-file.show":   get("/v1/projects/default/boot-files/k"),
+		"operation.show":   get("/v1/operations/" + op),
+		"operation.cancel": {{method: "POST", path: "/v1/operations/OP/actions/cancel"}},
+		// Applied again at boot stands in TestASealedDeclarationIsAppliedAgainAtBootAndNoOther: it comes by no route.
+		"config.apply":  {{method: "PUT", path: "/v1/config", body: `{"version":1,"value":{}}`}},
+		"host.stop-vms": {{method: "POST", path: "/v1/host/actions/stop-vms"}},
+		"event.list":    {{method: "GET", path: "/v1/events", stream: true}},
+		"phase.harden":  {{method: "POST", path: "/v1/phase/actions/harden", body: fmt.Sprintf(`{"keyHash":%q}`, theHash)}},
+		"phase.unlock":  {{method: "POST", path: "/v1/phase/actions/unlock", body: fmt.Sprintf(`{"key":%q}`, theKey.Text())}},
+		"phase.relock":  {{method: "POST", path: "/v1/phase/actions/relock"}},
+	}
+}
+
+// furnished is a house in which there is something of every kind.
+func furnished(t *testing.T) *house {
+	h := newHouse(t, 0)
+	web := small("web")
+	web.CDROMs = map[string]vm.CDROM{"cd": {}}
+	_, err := h.CreateVM(t.Context(), "", web, client.Change{})
+	h.must(err)
+	for _, name := range []string{"data", "medium"} {
+		_, err = h.CreateVolume(t.Context(), "", wire.CreateVolume{Name: name, VolumeSpec: storage.VolumeSpec{Size: model.MiB}}, client.Change{})
+		h.must(err)
+	}
+	_, err = h.actions.ImportBootFile(t.Context(), action.Call{Root: true}, ref("k"), storage.KernelFile, 1, strings.NewReader("k"))
+	h.must(err)
+	h.ends()
+	return h
+}
+
+// Every action of the table is asked for by its route, in both phases. What the phase refuses is what the table
+// says, and it changes nothing; what it allows is done.
+func TestEveryActionDoesInEachPhaseWhatTheTableSays(t *testing.T) {
+	for _, p := range []phase.Phase{phase.Setup, phase.Hardened} {
+		t.Run(string(p), func(t *testing.T) {
+			shared := furnished(t) // for what only looks
+			all := requests(shared)
+			if p == phase.Hardened {
+				shared.harden()
+			}
+			for _, row := range action.Table() {
+				if len(all[row.Name()]) == 0 {
+					t.Errorf("%s has no request in this test: nobody knows what it does in each phase", row.Name())
+				}
+				for i := range all[row.Name()] {
+					h := shared
+					if row.Wish() != action.Read {
+						h = furnished(t)
+						if p == phase.Hardened {
+							h.harden()
+						}
+					}
+					t.Run(fmt.Sprintf("%s/%d", row.Name(), i), func(t *testing.T) { h.inPhase(t, row, requests(h)[row.Name()][i], p) })
+				}
+			}
+		})
+	}
+}
+
+func (h *house) inPhase(t *testing.T, row action.Row, r asks, p phase.Phase) {
+	if r.before != nil {
+		r.before(h)
+	}
+	if row == action.OperationCancel { // of a start that is under way, which a hardened host does, too
+		res, err := h.PowerVM(t.Context(), ref("web"), "start", wire.VerbOptions{}, client.Change{})
+		h.must(err)
+		r.path = strings.Replace(r.path, "OP", res.Operation.ID, 1)
+	}
+	before := h.revision()
+	got := h.asks(r)
+	refused := got.status == http.StatusForbidden && strings.Contains(got.body, "HV-PHASE-001")
+	if want := !p.Allows(row.Class(), r.within); refused != want {
+		t.Fatalf("%s %s: %d %s; refused by the phase: %v, by the table: %v", r.method, r.path, got.status, got.body, refused, want)
+	}
+	switch {
+	case refused:
+		h.isLeftAsItWas(t, row, r, got, before)
+	case row.Class() == phase.Unlock && p == phase.Setup, row == action.PhaseRelock && p == phase.Setup:
+		if got.status != wire.StatusOf(fault.Precondition) || !strings.Contains(got.body, "HV-PHASE-005") {
+			t.Errorf("%d %s", got.status, got.body)
+		}
+	case got.status >= 300 && row.Wish() != action.Read: // what there is to look at is not this test's matter
+		t.Errorf("%s %s: %d %s", r.method, r.path, got.status, got.body)
+	}
+}
+
+// isLeftAsItWas looks at what a refusal says, that nothing was changed, and that a dry run is refused as well.
+func (h *house) isLeftAsItWas(t *testing.T, row action.Row, r asks, got reply, before int64) {
+	if h.revision() != before {
+		t.Error("it was refused and has changed something")
+	}
+	problem := got.problem(t)
+	if !strings.Contains(problem.Detail, row.What()) || !strings.Contains(problem.Remedy, "hv phase unlock") {
+		t.Errorf("the refusal does not say what and how out: %+v", problem)
+	}
+	if !row.DryRun() {
+		return
+	}
+	r.path += map[bool]string{true: "&", false: "?"}[strings.Contains(r.path, "?")] + "dryRun=true"
+	if got := h.asks(r); got.status != http.StatusForbidden || !strings.Contains(got.body, "HV-PHASE-001") {
+		t.Errorf("its dry run: %d %s", got.status, got.body)
+	}
+}
+
+// asks makes a request of a table of requests. A stream or a connection is closed when it has begun.
+func (h *house) asks(r asks) reply {
+	h.t.Helper()
+	var header []string
+	if r.contentType != "" {
+		header = append(header, "Content-Type: "+r.contentType)
+	}
+	if r.upgrade != "" {
+		return h.begins(r.path, "Connection: Upgrade", "Upgrade: "+r.upgrade)
+	}
+	if r.stream {
+		return h.begins(r.path)
+	}
+	return h.ask(r.method, r.path, r.body, header...)
+}
+
+// begins asks for what goes on until one side ends it, and ends it; a refusal is read.
+func (h *house) begins(path string, header ...string) reply {
+	h.t.Helper()
+	req, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, "http://hvd"+path, nil)
+	h.must(err)
+	for _, line := range header {
+		name, value, _ := strings.Cut(line, ": ")
+		req.Header.Set(name, value)
+	}
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", h.socket)
+	}}
+	resp, err := transport.RoundTrip(req)
+	h.must(err)
+	defer func() { _ = resp.Body.Close() }()
+	got := reply{status: resp.StatusCode, header: resp.Header}
+	switch {
+	case resp.StatusCode == http.StatusSwitchingProtocols:
+		got.status = http.StatusOK
+	case resp.StatusCode >= 300:
+		data, err := io.ReadAll(resp.Body)
+		h.must(err)
+		got.body = string(data)
+	}
+	return got
+}
+
+func (h *house) revision() int64 {
+	h.t.Helper()
+	r, err := h.store.Revision(h.t.Context())
+	h.must(err)
+	return r
+}
+
+// seenAs writes that the VM "web" was seen in a state.
+func (h *house) seenAs(state vm.State) {
+	h.t.Helper()
+	h.starts(vm.Spec{})
+	h.put(store.StatusKey(store.Ref{Kind: "vm", Project: model.DefaultProject, Name: "web"}, "power"), vm.PowerStatus{State: state, Seen: time.Now(), Since: time.Now(), Process: &vm.Process{PID: 1, Started: &vm.Spec{}}})
+}
+
+func TestTheKeyIsToldNowhere(t *testing.T) {
+	h := furnished(t)
+	h.harden()
+	for _, body := range []string{
+		fmt.Sprintf(`{"key":%q}`, theKey.Text()),
+		fmt.Sprintf(`{"key":%q}`, otherKey.Text()),
+		fmt.Sprintf(`{"key":%q}`, theKey.Text()+"X"),
+		fmt.Sprintf(`{"key":%q,"more":%q}`, theKey.Text(), theKey.Text()),
+		fmt.Sprintf(`{"key":[%q]}`, theKey.Text()),
+		fmt.Sprintf(`{"key":%q`, theKey.Text()),
+	} {
+		got := h.ask("POST", "/v1/phase/actions/unlock", body, "Idempotency-Key: once")
+		h.saysNothing("the answer to "+body[:6], got.body)
+	}
+	h.saysNothing("the daemon's log", h.words.String())
+	page, err := h.audit.Read(t.Context(), 0, 0, audit.Filter{})
+	h.must(err)
+	records, err := json.Marshal(page.Records)
+	h.must(err)
+	h.saysNothing("the audit log", string(records))
+	if !strings.Contains(string(records), `"phase.unlock"`) {
+		t.Errorf("attempts are not recorded: %s", records)
+	}
+	seal, err := os.ReadFile(h.seal.Path())
+	h.must(err)
+	h.saysNothing("the seal", string(seal))
+	var kept strings.Builder
+	list, err := h.store.List(t.Context(), store.Root, store.ListOptions{})
+	h.must(err)
+	for _, kv := range list.KVs {
+		kept.Write(kv.Value)
+	}
+	h.saysNothing("the store", kept.String())
+	if strings.Contains(kept.String(), "argon2") || strings.Contains(string(records), "argon2") || strings.Contains(h.words.String(), "argon2") {
+		t.Error("the key's hash is told")
+	}
+}
+
+// saysNothing looks for a key, whole or in groups.
+func (h *house) saysNothing(where, text string) {
+	h.t.Helper()
+	for _, k := range []recovery.Key{theKey, otherKey} {
+		for g := range strings.SplitSeq(k.Text(), "-") {
+			if g != "00000" && strings.Trim(g, "0123456") != "" && strings.Contains(text, g) {
+				h.t.Errorf("%s tells of the key (%s): %s", where, g, text)
+				return
+			}
+		}
+		if strings.Contains(text, k.Text()) {
+			h.t.Errorf("%s tells the key: %s", where, text)
+		}
+	}
+}
+
+func TestThePhaseIsShownWithWhatWasSealedAndWhatWaits(t *testing.T) {
+	h := furnished(t)
+	p, err := h.Phase(t.Context())
+	if err != nil || p.Name != "setup" || p.Since != nil || p.Sealed != nil {
+		t.Errorf("%+v %v", p, err)
+	}
+	h.harden()
+	p, err = h.Phase(t.Context())
+	if err != nil || p.Name != "hardened" || p.Since == nil || p.By == nil || p.By.UID != 0 || p.KeyID != theHash.ID() || p.UnlockDelay != 600 ||
+		p.Sealed.Generation != 0 || p.Sealed.Digest != p.Digest || p.Sealed.VMs != 1 || len(p.Findings) != 0 || p.Unlock != nil {
+		t.Errorf("%+v %v", p, err)
+	}
+	_, err = h.Unlock(t.Context(), wire.Unlock{Key: theKey.Text()}, client.Change{})
+	h.must(err)
+	if p, err = h.Phase(t.Context()); err != nil || p.Name != "hardened" || p.Unlock == nil || p.Unlock.Due.Sub(p.Unlock.Asked).Round(time.Minute) != 10*time.Minute {
+		t.Errorf("%+v %v", p, err)
+	}
+	_, err = h.Relock(t.Context(), client.Change{})
+	h.must(err)
+	if p, err = h.Phase(t.Context()); err != nil || p.Unlock != nil {
+		t.Errorf("%+v %v", p, err)
+	}
+	host, err := h.Host(t.Context())
+	if err != nil || host.Phase != "hardened" {
+		t.Errorf("%+v %v", host, err)
+	}
+}

@@ -1,0 +1,1 @@
+{ hypervisor.hardening.unlockDelay = "3 days"; }
