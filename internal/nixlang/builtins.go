@@ -8,7 +8,7 @@ var builtinTables = sync.OnceValue(func() []primitive {
 	var all []primitive
 	for _, table := range [][]primitive{
 		typeBuiltins, numberBuiltins, textBuiltins, patternBuiltins, versionBuiltins, listBuiltins,
-		listSearchBuiltins, attrsBuiltins, attrsGroupBuiltins, controlBuiltins, fileBuiltins, jsonBuiltins,
+		listSearchBuiltins, attrsBuiltins, attrsGroupBuiltins, controlBuiltins, fileBuiltins, jsonBuiltins, tomlBuiltins,
 	} {
 		all = append(all, table...)
 	}

@@ -85,26 +85,29 @@ func evaluated(expr string, opt Options) (strict, lazy, json string) {
 // it is its name.
 func namesPath(e evaluation) bool { return strings.Contains(" "+e.strict, " /") }
 
-// record asks nix-instantiate for every expression of the table.
-func record(t *testing.T) {
+// byNix is what Nix itself prints for an expression, or "error". args say in which form.
+func byNix(t *testing.T, expr string, args ...string) string {
 	t.Helper()
 	folder, err := filepath.Abs("testdata/folder")
 	if err != nil {
 		t.Fatal(err)
 	}
+	c := exec.CommandContext(t.Context(), "nix-instantiate", append([]string{"--store", "dummy://", "--eval"}, args...)...)
+	c.Args = append(c.Args, "-")
+	c.Dir, c.Stdin = folder, strings.NewReader(expr)
+	got, err := c.Output()
+	if err != nil {
+		return "error"
+	}
+	return strings.ReplaceAll(strings.TrimSuffix(string(got), "\n"), folder, folderBase)
+}
+
+// record asks nix-instantiate for every expression of the table.
+func record(t *testing.T) {
+	t.Helper()
 	var out []string
 	for _, e := range readEvaluations(t) {
-		ask := func(args ...string) string {
-			c := exec.Command("nix-instantiate", append([]string{"--store", "dummy://", "--eval"}, args...)...)
-			c.Args = append(c.Args, "-")
-			c.Dir, c.Stdin = folder, strings.NewReader(e.expr)
-			got, err := c.Output()
-			if err != nil {
-				return "error"
-			}
-			return strings.ReplaceAll(strings.TrimSuffix(string(got), "\n"), folder, folderBase)
-		}
-		out = append(out, e.expr+"\n==> "+ask("--strict")+"\n-=> "+ask()+"\nj=> "+ask("--strict", "--json")+"\n")
+		out = append(out, e.expr+"\n==> "+byNix(t, e.expr, "--strict")+"\n-=> "+byNix(t, e.expr)+"\nj=> "+byNix(t, e.expr, "--strict", "--json")+"\n")
 	}
 	if err := os.WriteFile(evaluationsFile, []byte(strings.Join(out, between)), 0o600); err != nil {
 		t.Fatal(err)

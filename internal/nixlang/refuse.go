@@ -37,7 +37,6 @@ var refusedBuiltins = []struct{ name, why, hint string }{
 	{"fetchTree", whyNetwork, hintFile},
 	{"fetchClosure", whyNetwork, hintFile},
 	{"getFlake", whyNetwork, hintFile},
-	{"getEnv", whyImpure, hintData},
 	{"currentTime", whyImpure, hintData},
 	{"currentSystem", whyImpure, hintData},
 	{"nixPath", whyImpure, hintFile},
@@ -46,7 +45,6 @@ var refusedBuiltins = []struct{ name, why, hint string }{
 	{"exec", whyImpure, hintData},
 	{"importNative", whyImpure, hintData},
 	{"scopedImport", whyMissing, "import the file and call it with the values it needs"},
-	{"fromTOML", whyMissing, "write the value in Nix, or as JSON for builtins.fromJSON"},
 	{"toXML", whyMissing, "use builtins.toJSON"},
 	{"appendContext", whyStore, hintLater},
 }
