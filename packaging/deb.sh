@@ -71,8 +71,9 @@ packed changelog <<-EOF
 
 	 -- Hyper-NixOS maintainers <hyper-nixos@users.noreply.github.com>  $(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")
 EOF
-for example in examples/*; do
-	file 644 "$example" "usr/share/doc/hyper-nixos/examples/$(basename "$example")"
+for example in examples/* examples/nixos/*; do
+	[[ -f $example ]] || continue
+	file 644 "$example" "usr/share/doc/hyper-nixos/$example"
 done
 file 644 packaging/debian/lintian-overrides usr/share/lintian/overrides/hyper-nixos
 file 644 packaging/debian/copyright usr/share/doc/hyper-nixos/copyright

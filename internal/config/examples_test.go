@@ -70,6 +70,20 @@ func TestAModuleDeclaresVMs(t *testing.T) {
 	}
 }
 
+func TestAHostIsDeclaredInSeveralModules(t *testing.T) {
+	d, err := Read(t.Context(), examples, "nixos/hypervisor.nix")
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, two := d.VMs["web-1"], d.VMs["web-2"]
+	if one.CPUs != 4 || two.CPUs != 2 || len(one.NICs) != 1 || d.FeatureManager.Profile != "minimal" || d.Host.Description != "2 VMs" {
+		t.Errorf("%+v", d)
+	}
+	if r := Check(d, aHost()); r.Refused() {
+		t.Error(findings(r.Findings))
+	}
+}
+
 // The three forms of one declaration are one value. The other forms of the Nix examples are what
 // the declaration says in JSON, which is YAML too.
 func TestTheFormsOfOneDeclarationAreEqual(t *testing.T) {
@@ -132,7 +146,7 @@ func TestNoExampleStandsAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := regexp.MustCompile(`^(first-vm|declared-vms|home-lab|development|production|security-critical)\.(nix|json|yaml)$`)
+	known := regexp.MustCompile(`^((first-vm|declared-vms|home-lab|development|production|security-critical)\.(nix|json|yaml)|nixos)$`)
 	for _, e := range entries {
 		if !known.MatchString(e.Name()) {
 			t.Errorf("examples/%s is in no test of this file", e.Name())

@@ -1,0 +1,380 @@
+# Made from the schema and the catalogue: go test ./nix -update
+{ lib, ... }:
+let
+  inherit (lib) mkOption types;
+  named = pattern: most: type: types.addCheck (types.attrsOf type)
+    (v: builtins.length (builtins.attrNames v) <= most
+      && lib.all (n: pattern == null || builtins.match pattern n != null) (builtins.attrNames v));
+  upTo = most: type: types.addCheck (types.listOf type) (v: builtins.length v <= most);
+  size = types.either types.ints.positive (types.strMatching " *[0-9]*[.]?[0-9]+ *([PTGMKptgmk]|[PTGMK]iB|B)? *");
+in
+{
+  options.hypervisor = {
+    host = {
+      name = mkOption {
+        type = types.nullOr (types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
+        default = null;
+        description = "What the host is called in lists and events: a DNS label. Its host name when absent.";
+      };
+      description = mkOption {
+        type = types.nullOr (types.str);
+        default = null;
+        description = "A few words for people, up to 1024 bytes.";
+      };
+    };
+    hardening = {
+      unlockDelay = mkOption {
+        type = types.nullOr (types.strMatching "[0-9]{1,6}[smhd]");
+        default = null;
+        description = "How long the host stays hardened after it was unlocked with the recovery key: from 1m to 7d, 10m when absent.";
+      };
+    };
+    featureManager = {
+      profile = mkOption {
+        type = types.nullOr (types.enum [ "minimal" "balanced" "full" "custom" ]);
+        default = null;
+        description = "A named selection of features; balanced when absent. An explicit enabledFeatures beats it. With custom the list has to be written.";
+      };
+      riskTolerance = mkOption {
+        type = types.nullOr (types.enum [ "paranoid" "cautious" "balanced" "accepting" ]);
+        default = null;
+        description = "The highest risk a feature may have: paranoid up to low, cautious up to moderate, balanced up to high, accepting all. balanced when absent.";
+      };
+      enabledFeatures = mkOption {
+        type = types.nullOr (types.listOf (types.str));
+        default = null;
+        description = ''
+The features to turn on, instead of the profile's. An empty list is core only.
+
+`monitoring` (minimal risk): Keeps the samples of basic monitoring on disk, judges them by alert rules, and draws them.
+
+`prometheusExport` (moderate risk): Offers the samples to a Prometheus server, and tells it which VMs there are.
+
+`cliEnhancements` (minimal risk): A terminal UI for the whole host, and output with colour and small charts.
+
+`snapshots` (minimal risk): Keeps states of a VM's disks, and of its memory where asked, to go back to.
+
+`localBackup` (minimal risk): Copies VMs, in full and then what changed, to storage of this host, and brings them back.
+
+`remoteBackup` (moderate risk): Sends backups to storage that is not this host's: NFS, iSCSI, S3, Ceph or SFTP.
+
+`continuousReplication` (moderate risk): Keeps a standby copy of a VM's disks elsewhere, a few seconds behind, ready to start.
+
+`encryption` (minimal risk): Encrypts disks and backups at rest with keys that the host keeps sealed.
+
+`microSegmentation` (low risk): Puts a firewall before every VM, with policies by name and label instead of addresses.
+
+`threatDetection` (low risk): Judges events, network flows and logs by rules, and tells what looks like an attack.
+
+`behavioralAnalysis` (low risk): Learns what is usual for a VM as plain statistics, and tells what is not, with the figures that say so.
+
+`forensics` (low risk): Takes evidence of a VM, its memory and disks, with hashes and a chain of custody.
+
+`threatIntelligence` (low risk): Takes indicators of known attacks from feeds, and matches them against what VMs do.
+
+`mlAnalysis` (moderate risk): Trains models of what VMs do, on this host, and scores what deviates.
+
+`automatedResponse` (high risk): Lets playbooks act on findings: isolate, pause or snapshot a VM, without waiting for a person.
+
+`webDashboard` (moderate risk): A page in the browser for the host and its VMs, with their consoles and screens.
+
+`api` (moderate risk): REST and GraphQL over the network, for programs that do not run on the host.
+
+`publicBridge` (high risk): Lets VMs stand on a network that everybody reaches, with addresses of their own.
+
+`liveMigration` (high risk): Moves a running VM to another host, with a pause of a fraction of a second.
+
+`gpuPassthrough` (high risk): Gives a whole GPU to one VM.
+
+`devicePassthrough` (high risk): Gives a PCI, NVMe, HBA or USB device to one VM.
+
+`srIov` (high risk): Cuts a card into virtual functions and gives them to VMs.
+
+`nestedVirtualization` (moderate risk): Lets a guest be a host: it is shown the CPU's virtualization and runs VMs of its own.
+
+`devEnvironments` (low risk): Ready VMs for developers, made from templates with their tools.
+
+`containers` (low risk): Runs containers beside VMs, under the same verbs, networks and limits.
+
+`vmImport` (low risk): Takes VMs over from Xen, VMware and Hyper-V, with a report of what could not come along.'';
+      };
+      extraFeatures = mkOption {
+        type = types.listOf (types.str);
+        default = [ ];
+        description = "Features to turn on beside the profile's.";
+      };
+      disabledFeatures = mkOption {
+        type = types.listOf (types.str);
+        default = [ ];
+        description = "Features of the profile to leave out.";
+      };
+      conflictScope = mkOption {
+        type = types.attrsOf (types.attrsOf (types.enum [ "host" "vm" "operation" ]));
+        default = { };
+        description = "How far a conflict between two features reaches: conflictScope.A.B = \"host\", \"vm\" or \"operation\". Each narrowing adds a risk, which is told.";
+      };
+      acknowledgedRisks = mkOption {
+        type = types.attrsOf (types.str);
+        default = { };
+        description = "Why a high or critical risk is worth it: acknowledgedRisks.FEATURE = \"reason\".";
+      };
+    };
+    vms = mkOption {
+      type = named "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?" 4096 (types.submodule { options = {
+        name = mkOption {
+          type = types.nullOr (types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
+          default = null;
+          description = "The VM's name, a DNS label. In a declaration it is the key and may be left out.";
+        };
+        labels = mkOption {
+          type = named null 64 (types.str);
+          default = { };
+          description = "Labels to select VMs by.";
+        };
+        description = mkOption {
+          type = types.nullOr (types.str);
+          default = null;
+          description = "A few words for people, up to 1024 bytes.";
+        };
+        uuid = mkOption {
+          type = types.nullOr (types.strMatching "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");
+          default = null;
+          description = "The UUID the guest sees, in lower case. One is made when absent; it never changes after.";
+        };
+        power = mkOption {
+          type = types.nullOr (types.enum [ "on" "off" "paused" ]);
+          default = null;
+          description = "Whether the VM is to run: on, off (when absent), or paused with its vCPUs stopped.";
+        };
+        cpus = mkOption {
+          type = types.nullOr (types.ints.between 1 1024);
+          default = null;
+          description = "vCPUs; 1 when absent.";
+        };
+        cpu = mkOption {
+          type = types.nullOr (types.submodule { options = {
+            model = mkOption {
+              type = types.nullOr (types.strMatching "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}");
+              default = null;
+              description = "The CPU model: auto (when absent) is host with KVM and the emulator's best without. host is the host's own and needs KVM; max is all that the accelerator can do; any other is a model of QEMU's, which the guest gets whole or does not start.";
+            };
+            features = mkOption {
+              type = named "[a-z0-9][a-z0-9_.-]{0,39}" 64 (types.bool);
+              default = { };
+              description = "CPU flags to show (true) or hide (false), by QEMU's names: avx2 = false. vmx and svm follow nestedVirtualization.";
+            };
+            sockets = mkOption {
+              type = types.nullOr (types.ints.between 1 1024);
+              default = null;
+              description = "Sockets; 1 when absent. cpus is sockets times cores times threads, and follows from them when it is absent.";
+            };
+            cores = mkOption {
+              type = types.nullOr (types.ints.between 1 1024);
+              default = null;
+              description = "Cores of each socket; as many as cpus asks for when absent.";
+            };
+            threads = mkOption {
+              type = types.nullOr (types.ints.between 1 1024);
+              default = null;
+              description = "Threads of each core; 1 when absent.";
+            };
+          }; });
+          default = null;
+          description = "What the guest sees as its processor.";
+        };
+        memory = mkOption {
+          type = types.nullOr (size);
+          default = null;
+          description = "RAM, a multiple of 1MiB; 512MiB when absent.";
+        };
+        arch = mkOption {
+          type = types.nullOr (types.enum [ "x86_64" "aarch64" ]);
+          default = null;
+          description = "The guest's architecture; the host's when absent.";
+        };
+        machine = mkOption {
+          type = types.nullOr (types.enum [ "q35" "pc" "virt" ]);
+          default = null;
+          description = "The machine's family; q35 on x86_64 and virt on aarch64 when absent. Its version is pinned at first start.";
+        };
+        accelerator = mkOption {
+          type = types.nullOr (types.enum [ "auto" "kvm" "tcg" ]);
+          default = null;
+          description = "What executes the guest's instructions. auto (when absent) takes KVM where it was proven and TCG else, and says which.";
+        };
+        firmware = mkOption {
+          type = types.nullOr (types.enum [ "bios" "uefi" "kernel" ]);
+          default = null;
+          description = "What runs first in the guest: bios boots from disks, uefi does too, and keeps its variables over restarts, kernel loads boot.kernel. kernel when boot is there, bios else.";
+        };
+        boot = mkOption {
+          type = types.nullOr (types.submodule { options = {
+            kernel = mkOption {
+              type = types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
+              description = "The boot file with the kernel.";
+            };
+            initrd = mkOption {
+              type = types.nullOr (types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
+              default = null;
+              description = "The boot file with the initial RAM disk.";
+            };
+            cmdline = mkOption {
+              type = types.nullOr (types.str);
+              default = null;
+              description = "The kernel's command line, up to 2047 bytes.";
+            };
+          }; });
+          default = null;
+          description = "A Linux kernel to boot directly, by the names of boot files (hv boot-file list).";
+        };
+        disks = mkOption {
+          type = named "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?" 24 (types.submodule { options = {
+            volume = mkOption {
+              type = types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
+              description = "The volume on the disk, by its name (hv volume list), never a path.";
+            };
+            readOnly = mkOption {
+              type = types.nullOr (types.bool);
+              default = null;
+              description = "The guest cannot write to it.";
+            };
+            bootIndex = mkOption {
+              type = types.nullOr (types.ints.between 1 24);
+              default = null;
+              description = "The order in which the firmware tries disks: 1 first. A disk without one is not booted from.";
+            };
+            serial = mkOption {
+              type = types.nullOr (types.strMatching "[A-Za-z0-9_.-]{0,20}");
+              default = null;
+              description = "The serial number the guest sees: up to 20 of A-Z a-z 0-9 _ . -";
+            };
+          }; });
+          default = { };
+          description = "The VM's disks, by a device name of your choice, such as root.";
+        };
+        nics = mkOption {
+          type = named "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?" 8 (types.submodule { options = {
+            network = mkOption {
+              type = types.nullOr (types.enum [ "user" ]);
+              default = null;
+              description = "The network it is on. user (when absent) reaches out by NAT and needs nothing set up.";
+            };
+            mac = mkOption {
+              type = types.nullOr (types.strMatching "[0-9a-f]{2}(:[0-9a-f]{2}){5}");
+              default = null;
+              description = "Its address, in lower case with colons. Made from the VM's UUID and the card's name when absent.";
+            };
+            link = mkOption {
+              type = types.nullOr (types.enum [ "up" "down" ]);
+              default = null;
+              description = "down pulls its cable; a VM that runs takes it at once. up when absent.";
+            };
+          }; });
+          default = { };
+          description = "The VM's network cards, by a device name of your choice, such as lan.";
+        };
+        cdroms = mkOption {
+          type = named "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?" 8 (types.submodule { options = {
+            volume = mkOption {
+              type = types.nullOr (types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
+              default = null;
+              description = "The medium: a volume with an ISO image, by its name (hv volume list). Several VMs may read it. The drive is empty when absent.";
+            };
+            bootIndex = mkOption {
+              type = types.nullOr (types.ints.between 1 32);
+              default = null;
+              description = "Its turn in the order of booting, in one with the disks; after them when none has one.";
+            };
+          }; });
+          default = { };
+          description = "The VM's CD-ROM drives, by a device name of your choice, such as install.";
+        };
+        graphics = mkOption {
+          type = types.nullOr (types.submodule { options = {
+            device = mkOption {
+              type = types.nullOr (types.enum [ "vga" "virtio" ]);
+              default = null;
+              description = "The graphics card: vga (when absent on x86_64) for every guest, virtio (on aarch64) for those with a driver of it.";
+            };
+          }; });
+          default = null;
+          description = "A screen with keyboard and tablet, for hv vm vnc; none when absent.";
+        };
+        watchdog = mkOption {
+          type = types.nullOr (types.submodule { options = {
+            onExpiry = mkOption {
+              type = types.nullOr (types.enum [ "reset" "poweroff" "pause" "none" ]);
+              default = null;
+              description = "What happens to a guest that does not: reset (when absent), poweroff, pause, or none: an event is all.";
+            };
+          }; });
+          default = null;
+          description = "A timer (i6300esb) that the guest pets once it has armed it; none when absent.";
+        };
+        nestedVirtualization = mkOption {
+          type = types.nullOr (types.bool);
+          default = null;
+          description = "The guest may run VMs itself. Only where the host's feature nestedVirtualization is on.";
+        };
+        serial = mkOption {
+          type = types.nullOr (types.bool);
+          default = null;
+          description = "A serial console, for hv vm console; there when absent.";
+        };
+        rng = mkOption {
+          type = types.nullOr (types.bool);
+          default = null;
+          description = "A random number generator; there when absent.";
+        };
+        autostart = mkOption {
+          type = types.nullOr (types.bool);
+          default = null;
+          description = "Start the VM again after a reboot of the host, if it was on.";
+        };
+        startup = mkOption {
+          type = types.nullOr (types.submodule { options = {
+            order = mkOption {
+              type = types.nullOr (types.ints.between 1 9999);
+              default = null;
+              description = "Lower ones start first; those without one come last.";
+            };
+            delay = mkOption {
+              type = types.nullOr (types.ints.between 1 3600);
+              default = null;
+              description = "Seconds that those after it wait once it runs.";
+            };
+            after = mkOption {
+              type = upTo 32 (types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
+              default = [ ];
+              description = "VMs that run before it starts. What others start after starts early itself; one that does not come up is told, and waited for no longer.";
+            };
+          }; });
+          default = null;
+          description = "The VM's place among those that start again with the host, and in reverse among those that stop with it.";
+        };
+        stopTimeout = mkOption {
+          type = types.nullOr (types.ints.between 1 86400);
+          default = null;
+          description = "Seconds that the guest gets to power itself off; 60 when absent.";
+        };
+        onPowerOff = mkOption {
+          type = types.nullOr (types.enum [ "stop" "restart" ]);
+          default = null;
+          description = "What follows when the guest powers itself off: stop (when absent), or restart, later each time.";
+        };
+        onReboot = mkOption {
+          type = types.nullOr (types.enum [ "restart" "stop" ]);
+          default = null;
+          description = "What follows when the guest resets itself, a triple fault included: restart (when absent) lets it, stop ends it.";
+        };
+        onCrash = mkOption {
+          type = types.nullOr (types.enum [ "stop" "restart" "preserve" ]);
+          default = null;
+          description = "What follows when the guest panics, or its QEMU dies: stop (when absent), restart, later each time, or preserve what is left of it.";
+        };
+      }; });
+      default = { };
+      description = "The VMs of this host, by name. What is declared here is edited here only.";
+    };
+  };
+}
