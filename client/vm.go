@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"strconv"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
@@ -89,19 +90,22 @@ func (c *Client) VMPage(ctx context.Context, project string, opt ListOptions) (P
 
 // LogOptions say which part of a log is wanted.
 type LogOptions struct {
-	// Tail is how many of the last bytes; nil for all there is.
+	// Lines is how many of the last lines; nil for all there is.
+	Lines *int
+	// Tail is, without Lines, how many of the last bytes; nil for all there is.
 	Tail   *int
-	Follow bool // go on with what is written from then on, until closed
+	Follow bool // go on with what is written from then on, also by the VM's next run, until closed
 }
 
 // Logs reads one of a VM's logs: "serial", what its guest wrote to the serial line, or "qemu", what
-// QEMU complained about.
+// QEMU complained about; with "-previous" behind it, that of the run before.
 func (c *Client) Logs(ctx context.Context, ref model.Ref, log string, opt LogOptions) (io.ReadCloser, error) {
 	r := vmRequest(http.MethodGet, ref, "logs", log)
+	if opt.Lines != nil {
+		r.query.text("lines", strconv.Itoa(*opt.Lines))
+	}
 	if opt.Tail != nil {
-		if r.query.number("tail", int64(*opt.Tail)); *opt.Tail == 0 {
-			r.query.text("tail", "0")
-		}
+		r.query.text("tail", strconv.Itoa(*opt.Tail))
 	}
 	r.query.flag("follow", opt.Follow)
 	r.header.Set("Accept", "text/plain")

@@ -196,8 +196,16 @@ func (f *fake) picture(w http.ResponseWriter, r *http.Request) {
 
 func (f *fake) log(w http.ResponseWriter, r *http.Request) {
 	text := "one\ntwo\nthree\n"
-	if r.PathValue("log") == "qemu" {
+	if strings.HasPrefix(r.PathValue("log"), "qemu") {
 		text = "qemu: it hurts\n"
+	}
+	if strings.HasSuffix(r.PathValue("log"), "-previous") {
+		text = "before: " + text
+	}
+	var lines int
+	if _, err := fmt.Sscan(r.URL.Query().Get("lines"), &lines); err == nil {
+		all := strings.SplitAfter(text, "\n")
+		text = strings.Join(all[max(0, len(all)-1-lines):], "")
 	}
 	var tail int
 	if _, err := fmt.Sscan(r.URL.Query().Get("tail"), &tail); err == nil {

@@ -4,79 +4,115 @@ package console
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
-// Read returns a log's last tail bytes (all of it when negative) and, with follow, what is appended
-// from then on, until it is closed.
-func (l *Logs) Read(uuid, log string, follow bool, tail int) (io.ReadCloser, error) {
-	if follow {
-		f, err := l.follow(uuid, log, tail)
-		if err != nil {
-			return nil, err
-		}
-		return f, nil
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	f, from, end, err := l.open(uuid, log, tail)
+// Read returns the part of a log that is asked for, and with Follow what is appended from then on, until it is closed.
+func (l *Logs) Read(uuid, log string, part vm.LogPart) (io.ReadCloser, error) {
+	f, err := l.read(uuid, log, part)
 	if err != nil {
 		return nil, err
 	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{io.NewSectionReader(f, from, end-from), f}, nil
-}
-
-// follow returns a log's last tail bytes and what is appended from then on.
-func (l *Logs) follow(uuid, log string, tail int) (*follower, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	file, at, _, err := l.open(uuid, log, tail)
-	if err != nil {
-		return nil, err
-	}
-	notify, err := written(file)
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	f := &follower{logs: l, name: logName(uuid, log), file: file, notify: notify, at: at}
-	if l.followers[f.name] == nil {
-		l.followers[f.name] = map[*follower]bool{}
-	}
-	l.followers[f.name][f] = true
 	return f, nil
 }
 
-// open opens a log, and says where its last tail bytes begin and where it ends. l.mu is held: a cut in
-// between would move what is measured here.
-func (l *Logs) open(uuid, log string, tail int) (f *os.File, from, end int64, err error) {
+// read opens a log and notes who reads it: a cut must not take away what he is about to read.
+func (l *Logs) read(uuid, log string, part vm.LogPart) (*follower, error) {
 	if err := check(uuid, log); err != nil {
-		return nil, 0, 0, err
+		return nil, err
 	}
-	f, err = l.root.Open(logName(uuid, log))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	name := logName(uuid, log)
+	file, err := l.root.Open(name)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, 0, 0, fault.New(fault.NotFound, "there is no %s log yet", log).Try("it begins with the first start")
+		return nil, none(log)
 	}
 	if err != nil {
-		return nil, 0, 0, fault.New(fault.Unavailable, "cannot open the %s log", log).Because(err)
+		return nil, fault.New(fault.Unavailable, "cannot open the %s log", log).Because(err)
+	}
+	f := &follower{logs: l, name: name, file: file, end: -1}
+	at, end, note, err := start(file, part)
+	f.at, f.note = at, note
+	if err == nil && part.Follow {
+		f.notify, err = written(file)
+	} else {
+		f.end = end
+	}
+	if err != nil {
+		return nil, errors.Join(fault.Wrap(err, "cannot read the %s log", log), file.Close())
+	}
+	if l.followers[name] == nil {
+		l.followers[name] = map[*follower]bool{}
+	}
+	l.followers[name][f] = true
+	return f, nil
+}
+
+func none(log string) error {
+	err := fault.New(fault.NotFound, "there is no %s log yet", log)
+	if strings.HasSuffix(log, previous) {
+		return err.Try("there has been one run, or none")
+	}
+	return err.Try("it begins with the first start")
+}
+
+// start is where a part begins, where the log ends, and what is said first where a cut took away what was asked for.
+func start(f *os.File, part vm.LogPart) (at, end int64, note string, err error) {
+	first, err := begin(f)
+	if err != nil {
+		return 0, 0, "", err
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return nil, 0, 0, errors.Join(fault.New(fault.Unavailable, "cannot read the %s log", log).Because(err), f.Close())
+		return 0, 0, "", err
 	}
-	if tail >= 0 {
-		from = max(info.Size()-int64(tail), 0)
+	at = first
+	switch {
+	case part.Lines >= 0:
+		at, err = lastLines(f, first, info.Size(), part.Lines)
+	case part.Tail >= 0:
+		at = max(info.Size()-int64(part.Tail), first)
 	}
-	return f, from, info.Size(), nil
+	if at == first && first > 0 {
+		note = cutNote
+	}
+	return at, info.Size(), note, err
+}
+
+// lastLines is where the last n lines between two places of a file begin. What follows the last newline is a line.
+func lastLines(f io.ReaderAt, from, to int64, n int) (int64, error) {
+	if n == 0 {
+		return to, nil
+	}
+	buf := make([]byte, 64<<10)
+	end := to
+	for to > from {
+		size := min(to-from, int64(len(buf)))
+		part := buf[:size]
+		if _, err := f.ReadAt(part, to-size); err != nil && !errors.Is(err, io.EOF) {
+			return 0, err
+		}
+		for i := size - 1; i >= 0; i-- {
+			at := to - size + i
+			if part[i] != '\n' || at == end-1 { // the last one ends the last line
+				continue
+			}
+			if n--; n == 0 {
+				return at + 1, nil
+			}
+		}
+		to -= size
+	}
+	return from, nil
 }
 
 // written returns a file (inotify) in which something can be read whenever f was written to.
@@ -86,15 +122,7 @@ func written(f *os.File) (*os.File, error) {
 		return nil, fault.New(fault.Exhausted, "cannot follow one file more").Because(err).Try("raise fs.inotify.max_user_instances")
 	}
 	notify := os.NewFile(uintptr(fd), "inotify")
-	raw, err := f.SyscallConn()
-	if err == nil {
-		var inner error
-		err = raw.Control(func(target uintptr) {
-			_, inner = unix.InotifyAddWatch(fd, fmt.Sprintf("/proc/self/fd/%d", target), unix.IN_MODIFY)
-		})
-		err = errors.Join(err, inner)
-	}
-	if err != nil {
+	if _, err := watch(notify, f, unix.IN_MODIFY); err != nil {
 		return nil, errors.Join(fault.New(fault.Exhausted, "cannot follow the log").Because(err), notify.Close())
 	}
 	return notify, nil
@@ -103,20 +131,23 @@ func written(f *os.File) (*os.File, error) {
 // follower reads a file that grows: at its end it waits for the kernel to say that it was written.
 type follower struct {
 	logs   *Logs
-	name   string // of the log
-	file   *os.File
-	notify *os.File // closed when nothing more comes
+	name   string   // of the log
+	notify *os.File // closed when nothing more comes; nil for who does not follow
 
 	mu   sync.Mutex
-	at   int64 // how far it was read; a cut moves it
-	last bool  // nothing more comes: read to the end and stop
+	file *os.File
+	then []*os.File // the logs of the runs that have begun since
+	at   int64      // how far it was read; a cut moves it
+	end  int64      // nothing from there on is read; negative where there is no end
+	note string     // is read first
+	last bool       // nothing more comes: read to the end and stop
 }
 
 // Read reads what there is, and waits where there is nothing yet. It is for one goroutine.
 func (f *follower) Read(p []byte) (int, error) {
 	var events [4096]byte
 	for {
-		if n, err := f.take(p); n > 0 || err != nil {
+		if n, err := f.take(p); n > 0 || err != nil || len(p) == 0 {
 			return n, err
 		}
 		if _, err := f.notify.Read(events[:]); err != nil && !errors.Is(err, os.ErrClosed) {
@@ -129,17 +160,50 @@ func (f *follower) Read(p []byte) (int, error) {
 func (f *follower) take(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n, err := f.file.ReadAt(p, f.at)
-	f.at += int64(n)
-	switch {
-	case n > 0:
+	if f.note != "" {
+		n := copy(p, f.note)
+		f.note = f.note[n:]
 		return n, nil
-	case errors.Is(err, os.ErrClosed), errors.Is(err, io.EOF) && f.last:
-		return 0, io.EOF
-	case errors.Is(err, io.EOF):
-		return 0, nil
 	}
-	return 0, err
+	if f.end >= 0 {
+		if f.at >= f.end {
+			return 0, io.EOF
+		}
+		p = p[:min(int64(len(p)), f.end-f.at)]
+	}
+	for {
+		n, err := f.file.ReadAt(p, f.at)
+		f.at += int64(n)
+		switch {
+		case n > 0:
+			return n, nil
+		case errors.Is(err, os.ErrClosed), errors.Is(err, io.EOF) && (f.last && len(f.then) == 0 || f.end >= 0):
+			return 0, io.EOF
+		case !errors.Is(err, io.EOF):
+			return 0, err
+		case len(f.then) == 0:
+			return 0, nil
+		}
+		_ = f.file.Close() // and now the next run's, whose writing may have been told already
+		f.file, f.then, f.at = f.then[0], f.then[1:], 0
+	}
+}
+
+// maxRuns is how many runs somebody may be behind who follows and does not read.
+const maxRuns = 8
+
+// goOn has it read the log of the next run, which is then its own, when it has read the one that it has.
+func (f *follower) goOn(next *os.File) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.notify == nil || f.last || len(f.then) == maxRuns {
+		return next.Close()
+	}
+	if _, err := watch(f.notify, next, unix.IN_MODIFY); err != nil {
+		return errors.Join(err, next.Close())
+	}
+	f.then = append(f.then, next)
+	return nil
 }
 
 // finish lets the reader come to the end of what there is.
@@ -147,13 +211,21 @@ func (f *follower) finish() {
 	f.mu.Lock()
 	f.last = true
 	f.mu.Unlock()
-	_ = f.notify.Close() // or somebody was quicker
+	if f.notify != nil {
+		_ = f.notify.Close() // or somebody was quicker
+	}
 }
 
 // Close ends the following; a Read that waits returns io.EOF.
 func (f *follower) Close() error {
 	f.logs.forget(f)
 	f.finish()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, next := range f.then {
+		_ = next.Close()
+	}
+	f.then = nil
 	if err := f.file.Close(); !errors.Is(err, os.ErrClosed) {
 		return err
 	}

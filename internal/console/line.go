@@ -15,6 +15,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
 // Lines are the serial lines of all VMs.
@@ -70,7 +71,7 @@ func (l *Lines) Connect(ctx context.Context, ref model.Ref, scrollback int) (io.
 	if _, err := os.Stat(path); err != nil {
 		return nil, fault.New(fault.Unavailable, "cannot reach the console of vm %q", ref.Name).Because(err)
 	}
-	screen, err := l.logs.follow(uuid, Serial, max(scrollback, 0))
+	screen, err := l.logs.read(uuid, Serial, vm.LogPart{Lines: -1, Tail: max(scrollback, 0), Follow: true})
 	if err != nil {
 		return nil, err
 	}
@@ -80,12 +81,12 @@ func (l *Lines) Connect(ctx context.Context, ref model.Ref, scrollback int) (io.
 }
 
 // Read is Logs.Read for a VM by its name.
-func (l *Lines) Read(ctx context.Context, ref model.Ref, log string, follow bool, tail int) (io.ReadCloser, error) {
+func (l *Lines) Read(ctx context.Context, ref model.Ref, log string, part vm.LogPart) (io.ReadCloser, error) {
 	uuid, err := l.find(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	return l.logs.Read(uuid, log, follow, tail)
+	return l.logs.Read(uuid, log, part)
 }
 
 func (l *Lines) join(v *viewer, path string) {

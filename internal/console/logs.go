@@ -11,7 +11,6 @@
 package console
 
 import (
-	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -26,7 +25,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 )
 
-// MaxLog is how large a log may grow before it is cut: its older half goes.
+// MaxLog is how much of a log is kept: where it is more, its older half goes.
 const MaxLog = 16 << 20
 
 // Logs are the logs of all VMs, a folder a VM.
@@ -36,6 +35,8 @@ type Logs struct {
 
 	mu        sync.Mutex // held while a log is opened to be read, begun anew, or cut
 	followers map[string]map[*follower]bool
+	grown     growth
+	rest      time.Duration // between two looks at a log
 }
 
 // OpenLogs opens the logs in the folder at path, making it where it is missing. What goes wrong where
@@ -48,18 +49,23 @@ func OpenLogs(path string, log *slog.Logger) (*Logs, error) {
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "cannot open the folder of logs").Because(err)
 	}
-	return &Logs{root: root, log: log, followers: map[string]map[*follower]bool{}}, nil
+	l := &Logs{root: root, log: log, followers: map[string]map[*follower]bool{}, rest: oneLook}
+	if err := l.grown.open(); err != nil {
+		return nil, errors.Join(fault.New(fault.Exhausted, "cannot watch how logs grow").Because(err).Try("raise fs.inotify.max_user_instances"), root.Close())
+	}
+	return l, nil
 }
 
 // Close closes the folder.
-func (l *Logs) Close() error { return l.root.Close() }
+func (l *Logs) Close() error { return errors.Join(l.grown.close(), l.root.Close()) }
 
 // The logs of a VM.
 const (
 	Serial = "serial" // what the guest printed on its serial console
-	QEMU   = "qemu"   // QEMU's stdout and stderr, of its last run
+	QEMU   = "qemu"   // QEMU's stdout and stderr
 
-	Previous = "serial-previous" // what the guest printed in the run before this one
+	previous = "-previous" // ends the name of a log of the run before this one
+	Previous = Serial + previous
 )
 
 var uuidShape = regexp.MustCompile(`^[0-9a-f-]{36}$`)
@@ -72,15 +78,15 @@ func check(uuid, log string) error {
 	if !uuidShape.MatchString(uuid) {
 		return fault.New(fault.Internal, "%.80q is no UUID", uuid)
 	}
-	if log != Serial && log != QEMU && log != Previous {
-		return fault.New(fault.NotFound, "there is no log %.40q", log).Try("use serial, serial-previous or qemu")
+	if of := strings.TrimSuffix(log, previous); of != Serial && of != QEMU {
+		return fault.New(fault.NotFound, "there is no log %.40q", log).Try("use serial or qemu, or serial-previous or qemu-previous")
 	}
 	return nil
 }
 
 // Append opens a log for a new run, write-only, for appending: the one access mode that QEMU takes for
-// it. What the guest printed in the run before becomes the previous log, so that a console shows the
-// run that there is; QEMU's own words begin anew.
+// it. That of the run before becomes the previous one, so that a console shows the run that there is. Who follows it
+// reads it to its end, and then what this run writes.
 func (l *Logs) Append(uuid, log string) (*os.File, error) {
 	if err := check(uuid, log); err != nil {
 		return nil, err
@@ -89,40 +95,43 @@ func (l *Logs) Append(uuid, log string) (*os.File, error) {
 	if err := l.root.Mkdir(uuid, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fault.New(fault.Unavailable, "cannot make the logs of %s", uuid).Because(err)
 	}
-	mode := os.O_WRONLY | os.O_APPEND | os.O_CREATE
-	switch log {
-	case Serial:
-		if err := l.setAside(uuid); err != nil {
-			return nil, err
-		}
-	case QEMU:
-		mode |= os.O_TRUNC
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		defer l.rewind(name)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.setAside(uuid, log); err != nil {
+		return nil, err
 	}
-	f, err := l.root.OpenFile(name, mode, 0o600)
+	f, err := l.root.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "cannot open the %s log", log).Because(err)
 	}
+	l.goOn(name)
+	l.grown.watch(name, f)
 	return f, nil
 }
 
-// setAside makes the serial log that there is the previous one. Who follows it follows it to its end.
-func (l *Logs) setAside(uuid string) error {
-	err := l.root.Rename(logName(uuid, Serial), logName(uuid, Previous))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+// setAside makes the log that there is the previous one. One in which nothing stands is of a start that was cut off,
+// or of a silent run: the one before stays.
+func (l *Logs) setAside(uuid, log string) error {
+	name := logName(uuid, log)
+	if info, err := l.root.Stat(name); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		return nil
+	}
+	if err := l.root.Rename(name, logName(uuid, log+previous)); err != nil {
 		return fault.New(fault.Unavailable, "cannot set the log of the last run aside").Because(err)
 	}
 	return nil
 }
 
-// rewind takes those who follow a log to its beginning.
-func (l *Logs) rewind(name string) {
+// goOn takes those who follow a log to that of the new run, when they have read the one they have.
+func (l *Logs) goOn(name string) {
 	for fl := range l.followers[name] {
-		fl.mu.Lock()
-		fl.at = 0
-		fl.mu.Unlock()
+		f, err := l.root.Open(name)
+		if err == nil {
+			err = fl.goOn(f)
+		}
+		if err != nil {
+			l.log.Warn("who follows a log is not told of its VM's next run", "log", name, "err", err)
+		}
 	}
 }
 
@@ -133,6 +142,13 @@ func (l *Logs) Remove(uuid string) error {
 	}
 	if err := l.root.RemoveAll(uuid); err != nil {
 		return fault.New(fault.Unavailable, "cannot remove the logs of %s", uuid).Because(err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, log := range []string{Serial, QEMU} {
+		for fl := range l.followers[logName(uuid, log)] {
+			fl.finish() // nothing more comes
+		}
 	}
 	return nil
 }
@@ -165,94 +181,6 @@ func (l *Logs) Words(uuid string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(string(data), "")))
-}
-
-// Run cuts logs that have grown too large, until ctx ends. A file has no event for its size, so they
-// are looked at now and then.
-func (l *Logs) Run(ctx context.Context, every time.Duration) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			l.cutAll()
-		}
-	}
-}
-
-func (l *Logs) cutAll() {
-	_ = fs.WalkDir(l.root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return nil //nolint:nilerr // a VM that was deleted meanwhile has no log to cut
-		}
-		if info, err := d.Info(); err == nil && info.Size() > MaxLog {
-			if err := l.cut(path); err != nil {
-				l.log.Warn("a log cannot be cut and goes on growing", "log", path, "err", err)
-			}
-		}
-		return nil
-	})
-}
-
-const cutNote = "[what came before was cut off: the log had grown to 16 MiB]\r\n"
-
-// cut keeps the newer half of a log, and those who follow it stay where they are in what is kept. The
-// newer half is written over the older one before the rest goes, so that a crash in between loses
-// nothing. QEMU appends (O_APPEND) meanwhile, and goes on at the new end: what it writes is taken
-// along, save in the moment between the last look and the cut.
-func (l *Logs) cut(path string) (err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	f, err := l.root.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	info, err := f.Stat()
-	if err != nil || info.Size() <= MaxLog {
-		return err
-	}
-	for fl := range l.followers[path] {
-		fl.mu.Lock()
-		defer fl.mu.Unlock() //nolint:gocritic // all of them wait until the log was cut
-	}
-	from := info.Size() - MaxLog/2
-	end, err := shift(f, from, int64(len(cutNote)))
-	if err != nil {
-		return err
-	}
-	if _, err := f.WriteAt([]byte(cutNote), 0); err != nil {
-		return err
-	}
-	for fl := range l.followers[path] {
-		if fl.at -= from; fl.at < 0 {
-			fl.at = 0 // what it had not read yet is gone, and the note tells it
-		} else {
-			fl.at += int64(len(cutNote))
-		}
-	}
-	return f.Truncate(end)
-}
-
-// shift copies what stands from from on, and what is appended meanwhile, to to. It returns the end of
-// the copy.
-func shift(f *os.File, from, to int64) (int64, error) {
-	buf := make([]byte, 256<<10)
-	for {
-		n, err := f.ReadAt(buf, from)
-		if _, bad := f.WriteAt(buf[:n], to); bad != nil {
-			return to, bad
-		}
-		from, to = from+int64(n), to+int64(n)
-		if errors.Is(err, io.EOF) {
-			return to, nil
-		}
-		if err != nil {
-			return to, err
-		}
-	}
 }
 
 // forget drops a follower.

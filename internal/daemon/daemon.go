@@ -11,9 +11,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -224,7 +226,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.view.Run(ctx) })
 	g.Go(func() error { return d.engine.Run(ctx) })
-	g.Go(func() error { d.logs.Run(ctx, 30*time.Second); return nil })
+	g.Go(func() error { d.logs.Run(ctx, slices.Collect(maps.Keys(d.vms.Living()))); return nil })
 	g.Go(func() error { d.keeping.watch(ctx, d.Log); return nil })
 	g.Go(func() error { d.actions.KeepPhase(ctx); return nil })
 	g.Go(func() error { tidy(ctx, giveBack); return nil })

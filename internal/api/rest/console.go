@@ -11,6 +11,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/action"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
@@ -26,9 +27,10 @@ type consoleInput struct {
 
 type logInput struct {
 	Named
-	Log    string `path:"log" enum:"serial,serial-previous,qemu" doc:"what the guest wrote to its serial line, in this run or in the one before, or what QEMU complained about"`
-	Tail   int    `query:"tail" minimum:"-1" default:"-1" doc:"the last so many bytes; -1 for all there is"`
-	Follow bool   `query:"follow" doc:"go on with what is written from then on"`
+	Log    string `path:"log" enum:"serial,serial-previous,qemu,qemu-previous" doc:"what the guest wrote to its serial line, or what QEMU complained about, in this run or in the one before"`
+	Lines  int    `query:"lines" minimum:"-1" default:"-1" doc:"the last so many lines; -1 for all there is"`
+	Tail   int    `query:"tail" minimum:"-1" default:"-1" doc:"without lines, the last so many bytes; -1 for all there is"`
+	Follow bool   `query:"follow" doc:"go on with what is written from then on, also by the VM's next run"`
 }
 
 func (s *server) routeConsole() {
@@ -63,7 +65,7 @@ func (s *server) logs(w http.ResponseWriter, r *http.Request, in *logInput) erro
 		}
 		defer free()
 	}
-	log, err := s.Logs.Read(ctx, in.ref(), in.Log, in.Follow, in.Tail)
+	log, err := s.Logs.Read(ctx, in.ref(), in.Log, vm.LogPart{Lines: in.Lines, Tail: in.Tail, Follow: in.Follow})
 	if err != nil {
 		return err
 	}

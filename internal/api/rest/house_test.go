@@ -302,15 +302,18 @@ func (l *line) Close() error {
 	return nil
 }
 
-func (l *lines) Read(_ context.Context, ref model.Ref, log string, follow bool, tail int) (io.ReadCloser, error) {
+func (l *lines) Read(_ context.Context, ref model.Ref, log string, part vm.LogPart) (io.ReadCloser, error) {
 	if log == "qemu" {
 		return nil, fault.New(fault.NotFound, "vm %q has no qemu log yet", ref.Name)
 	}
 	text := l.log
-	if tail >= 0 {
-		text = text[len(text)-min(tail, len(text)):]
+	if part.Tail >= 0 {
+		text = text[len(text)-min(part.Tail, len(text)):]
 	}
-	if !follow {
+	if part.Lines == 1 {
+		text = text[strings.LastIndexByte(text, '\n')+1:]
+	}
+	if !part.Follow {
 		return io.NopCloser(strings.NewReader(text)), nil
 	}
 	r, w := io.Pipe()

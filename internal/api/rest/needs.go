@@ -119,7 +119,7 @@ type Screens interface {
 
 // Logs reads VMs' logs.
 type Logs interface {
-	// Read returns a log's last tail bytes, all of it when negative, and with follow what is written
-	// from then on, until Close, which also ends a Read that waits. log is "serial" or "qemu".
-	Read(ctx context.Context, ref model.Ref, log string, follow bool, tail int) (io.ReadCloser, error)
+	// Read returns a part of a log, and with Follow what is written from then on, until Close, which also ends a
+	// Read that waits. log is "serial" or "qemu", or one of these with "-previous" behind it.
+	Read(ctx context.Context, ref model.Ref, log string, part vm.LogPart) (io.ReadCloser, error)
 }

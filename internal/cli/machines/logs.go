@@ -1,10 +1,10 @@
 package machines
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,17 +14,21 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 )
 
+// previous ends the name of a log of the run before.
+const previous = "-previous"
+
 func logs(s *session.Session) *cobra.Command {
 	var log string
-	var follow bool
+	var follow, before bool
 	var tail int
 	cmd := &cobra.Command{
 		Use:   "logs NAME",
 		Short: "Print what a VM's guest wrote to its serial console, or what QEMU said",
-		Long: `Prints what a VM's guest wrote to its serial console in this run, --log serial-previous in the run before;
---log qemu prints what QEMU complained about in its last run. On a terminal, what a guest could make the terminal
-obey is left away; into a file or a pipe goes every byte.`,
-		Example:           "  hv vm logs first\n  hv vm logs first --tail 20 -f",
+		Long: `Prints what a VM's guest wrote to its serial console in its last run; --log qemu prints what QEMU complained about.
+--previous prints those of the run before. --follow goes on, also with the VM's next run. Of each log the newest 8 to 16 MiB are
+kept, from the beginning of a line on. On a terminal, what a guest could make the terminal obey is left away; into a file or a pipe
+goes every byte.`,
+		Example:           "  hv vm logs first\n  hv vm logs first --tail 20 -f\n  hv vm logs first --previous",
 		Args:              session.Exactly("NAME"),
 		ValidArgsFunction: s.Live(1, s.VMs),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -34,11 +38,10 @@ obey is left away; into a file or a pipe goes every byte.`,
 			}
 			opt := client.LogOptions{Follow: follow}
 			if tail >= 0 {
-				n, err := lastLines(cmd.Context(), s, c, args[0], log, tail)
-				if err != nil {
-					return err
-				}
-				opt.Tail = &n
+				opt.Lines = &tail
+			}
+			if before && !strings.HasSuffix(log, previous) {
+				log += previous
 			}
 			r, err := c.Logs(cmd.Context(), s.Ref(args[0]), log, opt)
 			if err != nil {
@@ -48,34 +51,13 @@ obey is left away; into a file or a pipe goes every byte.`,
 			return copyLog(cmd.Context(), s, r)
 		},
 	}
-	cmd.Flags().StringVar(&log, "log", "serial", "serial, serial-previous (of the run before) or qemu")
+	cmd.Flags().StringVar(&log, "log", "serial", "serial or qemu; with -previous behind it, that of the run before")
+	cmd.Flags().BoolVar(&before, "previous", false, "of the run before this one")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what is written")
 	cmd.Flags().IntVar(&tail, "tail", -1, "only the last so many lines (all when absent)")
-	session.Values(cmd, "log", "serial", "serial-previous", "qemu")
+	session.Values(cmd, "log", "serial", "qemu", "serial-previous", "qemu-previous")
 	session.Values(cmd, "tail", "10", "100")
 	return cmd
-}
-
-// lastLines returns how many bytes the last n lines have, in which the daemon counts.
-func lastLines(ctx context.Context, s *session.Session, c *client.Client, name, log string, n int) (int, error) {
-	if n == 0 {
-		return 0, nil
-	}
-	r, err := c.Logs(ctx, s.Ref(name), log, client.LogOptions{})
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = r.Close() }()
-	const most = 32 << 20 // twice what the daemon keeps
-	text, err := io.ReadAll(io.LimitReader(r, most))
-	if err != nil {
-		return 0, err
-	}
-	at := len(bytes.TrimSuffix(text, []byte("\n")))
-	for ; n > 0 && at >= 0; n-- {
-		at = bytes.LastIndexByte(text[:at], '\n')
-	}
-	return len(text) - at - 1, nil
 }
 
 func copyLog(ctx context.Context, s *session.Session, r io.Reader) error {
