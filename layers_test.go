@@ -27,7 +27,7 @@ var floors = []floor{
 }
 
 // hands touch the world or hold long conversations with it.
-const hands = "internal/qemu internal/qemu/monitor internal/network internal/storage internal/console internal/backup " +
+const hands = "internal/host/uevent internal/qemu internal/qemu/monitor internal/network internal/storage internal/console internal/backup " +
 	"internal/replicate internal/migrate internal/importer internal/monitoring internal/threat internal/cluster"
 
 // rows are folders whose subfolders are rooms of their own: network/bridge and network/dns do not know each

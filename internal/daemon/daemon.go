@@ -216,6 +216,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	if alive > 0 {
 		d.Log.Info("adopted", "vms", alive)
 	}
+	d.seeHost(ctx, nil)
 	if err := d.takeUp(ctx); err != nil {
 		return err
 	}
@@ -229,6 +230,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	g.Go(func() error { d.logs.Run(ctx, slices.Collect(maps.Keys(d.vms.Living()))); return nil })
 	g.Go(func() error { d.keeping.watch(ctx, d.Log); return nil })
 	g.Go(func() error { d.actions.KeepPhase(ctx); return nil })
+	g.Go(func() error { d.watchHost(ctx); return nil })
 	g.Go(func() error { tidy(ctx, giveBack); return nil })
 	g.Go(func() error { d.store.KeepSnapshots(ctx, snapshot.Hourly, d.Log); return nil })
 	g.Go(func() error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"reflect"
 	"sync"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -43,7 +44,10 @@ func (f *facts) ask(ctx context.Context) error {
 	}
 	seen.KVM = &host.Verdict{OK: kvm.OK, Why: kvm.Why}
 	f.mu.Lock()
-	f.last = seen
+	seen.QEMU, seen.Others = f.last.QEMU, f.last.Others // until they are asked again, just now
+	if !reflect.DeepEqual(seen, f.last) {               // else what was resolved from these stays found
+		f.last = seen
+	}
 	f.mu.Unlock()
 	f.askQEMU(ctx)
 	return nil

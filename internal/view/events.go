@@ -9,6 +9,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model/host"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
@@ -154,11 +155,24 @@ func (v *View) statusEvent(out wire.Event, ref store.Ref, writer string, ev stor
 		return out, out.Data != nil
 	case ref.Kind == "vm" && writer == "power":
 		return powerEvent(out, ev)
+	case ref.Kind == "host" && writer == "facts":
+		return hostEvent(out, ev)
 	case ref.Kind == "volume":
 		out.Type, out.Data = "volume.changed", json.RawMessage(ev.KV.Value)
 		return out, true
 	}
 	return out, false
+}
+
+// hostEvent tells in what the host stands otherwise than before. That it was looked at for the first time, or at a new
+// boot and is as it was, is no event.
+func hostEvent(out wire.Event, ev store.Event) (wire.Event, bool) {
+	now, err := store.Decode[host.Status](ev.KV)
+	if err != nil || len(now.Last) == 0 {
+		return out, false
+	}
+	out.Time, out.Type, out.Data = now.Seen, "host.changed", encode(map[string]any{"changes": now.Last})
+	return out, true
 }
 
 // operationData is the operation as it is now: an event that is read late tells the newer truth.

@@ -30,12 +30,40 @@ func (v *View) Host(ctx context.Context) (wire.Host, error) {
 		Kind: "host", Version: v.Version, Facts: facts, Started: v.Started, VMs: n, Running: running, Findings: hostFindings(facts),
 	}
 	h.Findings = append(h.Findings, v.strays()...)
+	h.Findings = append(h.Findings, v.losses(ctx)...)
 	if v.Keeping != nil {
 		keeping, found := v.Keeping()
 		h.Keeping, h.Findings = &keeping, append(h.Findings, found...)
 	}
 	v.addPhase(ctx, &h)
 	return h, nil
+}
+
+// losses are what the host can less than before this boot, or before something was taken away while it ran. They stand
+// until the next boot, or until it is back.
+func (v *View) losses(ctx context.Context) finding.List {
+	ref := store.Ref{Kind: "host", Project: store.HostWide, Name: "self"}
+	st, _, err := store.Get[host.Status](ctx, v.Store, store.StatusKey(ref, "facts"))
+	if err != nil {
+		return nil // nobody has looked yet
+	}
+	var l finding.List
+	for _, c := range st.Changes {
+		if !c.Worse() {
+			continue
+		}
+		after := c.After
+		if after == "" {
+			after = "gone"
+		}
+		l = append(l, finding.Finding{
+			Code: "HV-HOST-007", Severity: finding.Limited, Subject: []string{"host"},
+			What:   fmt.Sprintf("the host can less than before: %s was %q, and is %q now", c.What, c.Before, after),
+			Why:    cmp.Or(c.Why, "it is there no more"),
+			Remedy: cmp.Or(c.Remedy, "hv host check says what the host can now; what was taken away on purpose is forgotten at the next boot"),
+		})
+	}
+	return l
 }
 
 // strays are processes of VMs that the store does not know: it was put back to a state from before them.

@@ -1,11 +1,14 @@
 package view
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
 )
 
@@ -74,5 +77,41 @@ func TestFeaturesAreNarrowedBySetOrRisk(t *testing.T) {
 		if _, err := d.Features(t.Context(), ask[0], ask[1]); fault.KindOf(err) != fault.Invalid || err == nil {
 			t.Errorf("%v: %v", ask, err)
 		}
+	}
+}
+
+func TestWhatAHostCanNoLongerIsToldUntilItIsBack(t *testing.T) {
+	d := newDesk(t)
+	d.run()
+	s, err := d.Events(t.Context(), 0, []string{"host."}, "")
+	d.must(err)
+	key := store.StatusKey(store.Ref{Kind: "host", Project: store.HostWide, Name: "self"}, "facts")
+	d.commit(put(t, key, host.Status{Seen: noon, Answers: map[string]string{"gpu": "yes"}})) // no event: nothing to compare with
+	lost := []host.Change{{What: "device 0000:01:00.0 (gpu)", Before: "yes"}, {What: "feature gpuPassthrough", Before: "yes", After: "no", Why: "no GPU", Remedy: "fit one"}, {What: "nic", After: "yes"}}
+	d.commit(put(t, key, host.Status{Seen: noon, Changes: lost, Last: lost}))
+	ev := d.next(s)
+	if ev.Type != "host.changed" || ev.Subject != "host/-/self" || !strings.Contains(string(ev.Data), `{"what":"device 0000:01:00.0 (gpu)","before":"yes"}`) {
+		t.Errorf("%+v: %s", ev, ev.Data)
+	}
+	h, err := d.Host(t.Context())
+	d.must(err)
+	var told []string
+	for _, f := range h.Findings {
+		if f.Code == "HV-HOST-007" {
+			told = append(told, f.What)
+			if f.Why == "" || f.Remedy == "" {
+				t.Errorf("%+v", f)
+			}
+		}
+	}
+	if len(told) != 2 || !strings.Contains(told[0], `was "yes", and is "gone" now`) || !strings.Contains(told[1], `is "no" now`) {
+		t.Errorf("%q", told)
+	}
+	d.commit(put(t, key, host.Status{Seen: noon, Last: []host.Change{{What: "feature gpuPassthrough", Before: "no", After: "yes"}}}))
+	if ev := d.next(s); ev.Type != "host.changed" {
+		t.Errorf("%+v", ev)
+	}
+	if h, err = d.Host(t.Context()); err != nil || slices.ContainsFunc(h.Findings, func(f finding.Finding) bool { return f.Code == "HV-HOST-007" }) {
+		t.Errorf("%+v, %v", h.Findings, err)
 	}
 }

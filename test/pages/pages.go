@@ -86,6 +86,7 @@ var hosts = Family{"HOST", "What limits a host. `hv host` lists them.", []Code{
 	{"HV-HOST-004", "passt is missing: network cards have no network", "`apt-get install passt`"},
 	{"HV-HOST-005", "the kernel has no landlock: a VM's process is held by its namespaces and seccomp alone", "a kernel with `CONFIG_SECURITY_LANDLOCK`, and landlock in its parameter `lsm=`"},
 	{"HV-HOST-006", "a VM runs that is not known here: the store was put back to a state from before it", "make a VM with its UUID, and it is taken up; or end its process"},
+	{"HV-HOST-007", "the host can less than before: something was taken out, turned off or has lost its driver", "the finding's remedy; what was taken away on purpose is forgotten at the next boot"},
 }}
 
 var volumes = Family{"VOL", "Volumes.", []Code{

@@ -54,7 +54,7 @@ func Events(s *session.Session) *cobra.Command {
 	cmd.Flags().StringVar(&opt.Subject, "subject", "", "only subjects that begin so: vm/default/web")
 	cmd.Flags().Int64Var(&opt.From, "from", 0, "begin at this revision (now when absent)")
 	cmd.Flags().IntVar(&limit, "limit", 0, "end after so many; 0 for never")
-	session.Values(cmd, "type", "vm.", "vm.state.changed", "volume.", "boot-file.", "operation.", "config.applied")
+	session.Values(cmd, "type", "vm.", "vm.state.changed", "volume.", "boot-file.", "operation.", "config.applied", "host.changed")
 	session.Values(cmd, "subject", "vm/", "volume/", "boot-file/", "operation/", "config/")
 	session.Values(cmd, "limit", "1", "10")
 	return cmd
