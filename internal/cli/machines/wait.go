@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,129 +15,191 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/wire"
 )
-
-// What can be waited for beside a state.
-const (
-	deleted     = "deleted"
-	pendingNone = "pending-none" // all that was edited has taken effect
-)
-
-// goals are what can be waited for.
-func goals() []string {
-	return []string{
-		string(vm.StateRunning), string(vm.StateOff), string(vm.StatePaused), string(vm.StatePrelaunch), string(vm.StateShutdown),
-		string(vm.StateCrashed), deleted, pendingNone,
-	}
-}
 
 func wait(s *session.Session) *cobra.Command {
-	var goal string
+	var what string
 	cmd := &cobra.Command{
 		Use:   "wait NAME…",
-		Short: "Wait until VMs are in a state",
-		Long: `Waits until VMs are in a state: ` + strings.Join(goals(), ", ") + `.
+		Short: "Wait until VMs are in a state, or have a label",
+		Long: `Waits until all of the VMs that are named or chosen are in a state: ` + strings.Join(goals(), ", ") + `;
+or until all have a label (label=KEY, label=KEY=VALUE) or none has it (label!KEY, which a shell wants quoted).
 
 pending-none is true when all that was edited has taken effect: nothing of the VM is pending restart.
 
-It follows what happens and polls nothing, and it changes nothing. With --timeout it gives up after that time and exits with 5.`,
-		Example:           "  hv vm wait first --for running --timeout 1m\n  hv vm wait first --for deleted",
+It follows what happens and polls nothing, and it changes nothing. A VM that is deleted meanwhile is told at once, and the others
+are waited for. With --timeout it gives up after that time, says which VMs never got there, and exits with 5. -l chooses when it begins.`,
+		Example:           "  hv vm wait first --for running --timeout 1m\n  hv vm wait -l tier=web --for label=ready=yes\n  hv vm wait first --for deleted",
 		Args:              s.Some("vm"),
 		ValidArgsFunction: s.Live(0, s.VMs),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains(goals(), goal) {
-				return report.Usage("--for "+strings.Join(goals(), " | "), "--for %q: that cannot be waited for", goal)
+			g, err := parseGoal(what)
+			if err != nil {
+				return err
 			}
 			names, err := chosen(cmd.Context(), s, args)
-			if err != nil {
+			if err != nil || len(names) == 0 {
 				return err
 			}
 			c, err := s.Client()
 			if err != nil {
 				return err
 			}
-			for _, name := range names {
-				if err := waitFor(cmd.Context(), s, c, name, goal); err != nil {
-					return err
-				}
-				if s.Output == output.Name {
-					fmt.Fprintln(s.Out, name)
-				} else if !s.Output.ForPrograms() {
-					fmt.Fprintf(s.Out, "vm/%s is %s\n", name, goal)
-				}
-			}
-			return nil
+			w := &waiting{Session: s, client: c, goal: g, states: map[string]string{}}
+			return w.all(cmd.Context(), names)
 		},
 	}
-	cmd.Flags().StringVar(&goal, "for", string(vm.StateRunning), "what to wait for: "+strings.Join(goals(), ", "))
-	session.Values(cmd, "for", goals()...)
+	cmd.Flags().StringVar(&what, "for", string(vm.StateRunning), "what to wait for: "+strings.Join(goals(), ", ")+", label=KEY, label=KEY=VALUE, label!KEY")
+	session.Values(cmd, "for", append(goals(), labelled, unlabelled)...)
 	s.SelectsAll(cmd)
 	return cmd
 }
 
-// waitFor looks, and then follows what happens from when it has looked: nothing is missed between.
-func waitFor(ctx context.Context, s *session.Session, c *client.Client, name, goal string) error {
-	before, err := c.VMPage(ctx, s.Project, client.ListOptions{Limit: 1})
+// waiting is one wait for some VMs.
+type waiting struct {
+	*session.Session
+	client *client.Client
+	goal   goal
+	names  []string          // that are not there yet
+	states map[string]string // as each was last seen
+	lost   error             // the first VM that will never get there
+	count  int
+	status screen.Status
+}
+
+// all looks, and then follows what happens from when it began to look: nothing is missed between.
+func (w *waiting) all(ctx context.Context, names []string) error {
+	w.status.Screen = w.Err
+	defer w.status.Clear()
+	before, err := w.client.VMPage(ctx, w.Project, client.ListOptions{Limit: 1})
 	if err != nil {
 		return err
 	}
-	state, err := stateOf(ctx, s, c, name, goal)
-	if err != nil {
-		return err
+	w.count = len(names)
+	for _, name := range names {
+		w.states[name] = "unknown"
 	}
-	if state == goal {
-		return nil
+	for i, name := range names {
+		if err := w.look(ctx, name, fault.New(fault.NotFound, "there is no vm %q", name).Try("hv vm list")); err != nil {
+			w.names = append(w.names, names[i:]...)
+			return w.gaveUp(err)
+		}
 	}
-	if state == deleted {
-		return fault.New(fault.NotFound, "there is no vm %q", name).Try("hv vm list")
+	if len(w.names) == 0 {
+		return w.end()
 	}
-	status := screen.Status{Screen: s.Err}
-	defer status.Clear()
-	show := func() { status.Show(fmt.Sprintf("vm/%s is %s, waiting for %s", name, state, goal)) }
-	show()
-	opt := client.EventOptions{From: before.Revision + 1, Types: []string{"vm."}, Subject: "vm/" + s.Project + "/" + name}
-	for ev, err := range c.Events(ctx, opt) {
+	w.show()
+	prefix := "vm/" + w.Project + "/"
+	opt := client.EventOptions{From: before.Revision + 1, Types: []string{"vm."}, Subject: prefix}
+	if len(names) == 1 {
+		opt.Subject += names[0]
+	}
+	for ev, err := range w.client.Events(ctx, opt) {
 		if err != nil {
-			return gaveUp(err, name, state, goal)
+			return w.gaveUp(err)
 		}
-		if ev.Subject != opt.Subject {
-			continue // a VM whose name begins the same
+		name := strings.TrimPrefix(ev.Subject, prefix)
+		if !w.forget(name) {
+			continue // not of those that are waited for
 		}
-		now, err := stateOf(ctx, s, c, name, goal)
-		if err != nil {
-			return gaveUp(err, name, state, goal)
+		if err := w.look(ctx, name, fault.New(fault.NotFound, "vm %q was deleted before it was there: %s", name, w.goal.name)); err != nil {
+			w.names = append(w.names, name)
+			return w.gaveUp(err)
 		}
-		if state = now; state == goal {
-			return nil
+		if len(w.names) == 0 {
+			return w.end()
 		}
-		if state == deleted {
-			return fault.New(fault.NotFound, "vm %q was deleted before it was %s", name, goal)
-		}
-		show()
+		w.show()
 	}
 	return nil
 }
 
-// stateOf is the state of a VM, or that it is deleted, or that nothing of it is pending where that is the goal.
-func stateOf(ctx context.Context, s *session.Session, c *client.Client, name, goal string) (string, error) {
-	v, err := c.VM(ctx, s.Ref(name))
-	switch {
-	case errors.Is(err, fault.NotFound):
-		return deleted, nil
-	case err != nil:
-		return "", err
-	case v.Status.Power == nil:
-		return string(vm.StateOff), nil
-	case goal == pendingNone && v.Status.Power.ObservedGeneration >= v.Metadata.Generation && len(v.Status.Power.Pending) == 0:
-		return pendingNone, nil
+// forget takes a VM out of those that are waited for; false where it was none.
+func (w *waiting) forget(name string) bool {
+	for i, n := range w.names {
+		if n == name {
+			w.names = append(w.names[:i], w.names[i+1:]...)
+			return true
+		}
 	}
-	return string(v.Status.Power.State), nil
+	return false
 }
 
-// gaveUp says what was seen last when the time was up.
-func gaveUp(err error, name, state, goal string) error {
-	if code := report.CodeOf(err); code == report.TimeUp || code == report.Interrupted {
-		return &report.Ended{Code: code, Err: fault.New(fault.Unavailable, "vm %q is %s, not %s", name, state, goal).Try("hv vm show %s", name)}
+// look looks at one VM: it is there, it is waited for, or with lost it will never get there.
+func (w *waiting) look(ctx context.Context, name string, lost error) error {
+	v, err := w.client.VM(ctx, w.Ref(name))
+	gone := errors.Is(err, fault.NotFound)
+	switch {
+	case gone && w.goal.name == deleted:
+		w.tell(name)
+	case gone && w.count == 1:
+		return lost
+	case gone:
+		w.status.Clear()
+		w.Fail(lost)
+		if w.lost == nil {
+			w.lost = lost
+		}
+	case err != nil:
+		return err
+	default:
+		w.saw(name, v)
 	}
-	return err
+	return nil
+}
+
+func (w *waiting) saw(name string, v wire.VM) {
+	state, there := w.goal.seen(v)
+	if w.states[name] = state; there {
+		w.tell(name)
+		return
+	}
+	w.names = append(w.names, name)
+}
+
+// tell says that a VM is there.
+func (w *waiting) tell(name string) {
+	w.status.Clear()
+	if w.Output == output.Name {
+		fmt.Fprintln(w.Out, name)
+	} else if !w.Output.ForPrograms() {
+		fmt.Fprintln(w.Out, w.goal.reached(name))
+	}
+}
+
+func (w *waiting) show() {
+	text := fmt.Sprintf("vm/%s is %s, waiting for %s", w.names[0], w.states[w.names[0]], w.goal.name)
+	if more := len(w.names) - 1; more > 0 {
+		text += fmt.Sprintf(", and %d more", more)
+	}
+	w.status.Show(text)
+}
+
+// end is how it ends when nobody is waited for any more: those that were lost were told.
+func (w *waiting) end() error {
+	if w.lost != nil {
+		return report.Told(report.CodeOf(w.lost))
+	}
+	return nil
+}
+
+// gaveUp says which VMs never got there, and what was seen of them last, when the time was up.
+func (w *waiting) gaveUp(err error) error {
+	code := report.CodeOf(err)
+	if code != report.TimeUp && code != report.Interrupted {
+		return err
+	}
+	var left []string
+	for _, name := range w.names {
+		left = append(left, fmt.Sprintf("vm %q is %s", name, w.states[name]))
+	}
+	what := fault.New(fault.Unavailable, "%s, not there: %s", left[0], w.goal.name)
+	if w.goal.labels == nil {
+		what = fault.New(fault.Unavailable, "%s, not %s", left[0], w.goal.name)
+	}
+	if w.count > 1 {
+		what = fault.New(fault.Unavailable, "%d of %d never got to %s: %s", len(left), w.count, w.goal.name, strings.Join(left, ", "))
+	}
+	return &report.Ended{Code: code, Err: what.Try("hv vm show %s", w.names[0])}
 }
