@@ -8,17 +8,6 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
-// ApplyConfig makes a declaration the one that stands. encoded is what config.Declaration.Encode
-// writes.
-func (c *Client) ApplyConfig(ctx context.Context, encoded []byte, ch Change) (Result, error) {
-	return c.mutate(ctx, newRequest(http.MethodPut, "v1", "config").raw("application/json", encoded), ch)
-}
-
-// Config returns the declaration that stands.
-func (c *Client) Config(ctx context.Context) (wire.Config, error) {
-	return call[wire.Config](ctx, c, newRequest(http.MethodGet, "v1", "config"))
-}
-
 // FeatureOptions narrow the list of features; one of them at a time.
 type FeatureOptions struct {
 	Set     string // low, moderate or high

@@ -125,16 +125,6 @@ type Features struct {
 	Revision int64        `json:"revision"`
 }
 
-// Config is the declaration that stands.
-type Config struct {
-	Generation  int64           `json:"generation"` // 0: none was applied yet
-	Applied     *time.Time      `json:"applied,omitempty"`
-	By          operation.Actor `json:"by"`
-	Source      string          `json:"source"` // "applied", or the file that is the declaration
-	Declaration json.RawMessage `json:"declaration,omitempty"`
-	Findings    finding.List    `json:"findings,omitempty"`
-}
-
 // Host is this host.
 type Host struct {
 	Kind     string       `json:"kind"` // "host"
@@ -169,6 +159,7 @@ type Preview struct {
 	Findings finding.List `json:"findings"`
 	Refused  bool         `json:"refused"`
 	Changes  []Change     `json:"changes,omitempty"` // of a declaration
+	Config   *ConfigPlan  `json:"config,omitempty"`  // of a declaration: what becomes of each thing
 }
 
 // Change is one difference between what stands and what is asked for.

@@ -35,6 +35,12 @@ type Call struct {
 	// IfMatch is the revision that the object must still have; 0 for any.
 	IfMatch int64
 
+	// Of a declaration that is applied: the digest of the plan that was looked at, empty for none; why, in
+	// the caller's words; and whether to be refused instead of waiting for another apply to end.
+	Plan    string
+	Message string
+	NoWait  bool
+
 	within   bool // what is asked is the part of its class that a hardened host does
 	asSealed bool // it follows from the declaration that was sealed
 }
@@ -104,7 +110,7 @@ type Config struct {
 type Actions struct {
 	Config
 
-	applying sync.Mutex // one apply at a time
+	applying *turn // one apply at a time
 	hold     hold
 	arriving arrivals
 
@@ -117,7 +123,7 @@ func New(c Config) *Actions {
 	if c.Steady == nil {
 		c.Steady = c.Now
 	}
-	return &Actions{Config: c, hold: hold{asked: make(chan struct{}, 1)}}
+	return &Actions{Config: c, applying: newTurn(), hold: hold{asked: make(chan struct{}, 1)}}
 }
 
 // resolved is what the standing declaration came to.

@@ -27,6 +27,7 @@ type change struct {
 	notes  finding.List
 	diff   []wire.Change
 	act    func(context.Context) error // what is done beside the store, once it is recorded and before it is committed; it may run twice
+	config *wire.ConfigPlan            // of a declaration
 }
 
 func (c *change) put(key string, v any) error {
@@ -207,7 +208,7 @@ func operationRef(w operation.Wish) store.Ref {
 
 // preview is the answer to a dry run: a refusal is part of it, not an error.
 func preview(c *change, err error) (Result, error) {
-	p := &wire.Preview{Plan: c.plan, Findings: c.notes, Changes: c.diff}
+	p := &wire.Preview{Plan: c.plan, Findings: c.notes, Changes: c.diff, Config: c.config}
 	if p.Plan == nil {
 		p.Plan = []wire.PlanStep{}
 	}

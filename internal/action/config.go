@@ -1,72 +1,96 @@
 package action
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"maps"
-	"slices"
+	"strconv"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
+	"unicode"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
-	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
-	"github.com/hyper-nixos/hyper-nixos/model/vm"
-	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
 // ApplyConfig makes a declaration, as config.Declaration.Encode writes it, the one that stands. What
 // it wishes of VMs is wished after it is durable; if that is cut off the next start finishes it.
 func (a *Actions) ApplyConfig(ctx context.Context, call Call, encoded []byte) (Result, error) {
-	decl, err := a.mayApply(ctx, &call, encoded)
+	return a.inTurn(ctx, call, ConfigApply, func() (candidate, error) {
+		decl, err := config.Decode(encoded)
+		if err != nil {
+			return candidate{}, fault.Wrap(err, "cannot apply the declaration")
+		}
+		return asCandidate(decl)
+	})
+}
+
+// candidate is a declaration that is to stand.
+type candidate struct {
+	decl     config.Declaration
+	encoded  []byte // in one form, so that the same one is known again
+	digest   string
+	restores int64 // the generation whose content it is, of a rollback
+}
+
+func asCandidate(decl config.Declaration) (candidate, error) {
+	encoded, err := decl.Encode()
+	if err != nil {
+		return candidate{}, err
+	}
+	digest, err := decl.Digest()
+	return candidate{decl: decl, encoded: encoded, digest: digest}, err
+}
+
+// inTurn applies what read gives: after the gate, before anything of a stranger's is read, and while no
+// other declaration is applied. To look needs no turn.
+func (a *Actions) inTurn(ctx context.Context, call Call, row Row, read func() (candidate, error)) (Result, error) {
+	err := a.mayApply(ctx, &call, row)
 	if err == nil && !call.DryRun {
-		if !a.applying.TryLock() {
-			err = fault.New(fault.Conflict, "another declaration is being applied").Try("hv operation list, then apply again").WithCode("HV-CFG-003")
-		} else {
-			defer a.applying.Unlock()
+		if err = a.applying.take(ctx, call, a.Now); err == nil {
+			defer a.applying.release()
 		}
 	}
+	var cand candidate
 	if err == nil {
-		encoded, err = decl.Encode() // in one form, so that the same one is known again
+		cand, err = read()
+	}
+	if err == nil && call.within {
+		call.asSealed, err = a.asSealed(ctx, cand.decl)
 	}
 	if err != nil {
-		a.refused(ctx, call, ConfigApply, configTarget, err)
+		a.refused(ctx, call, row, configTarget, err)
 		return Result{}, err
 	}
-	return a.apply(ctx, call, decl, encoded)
+	return a.apply(ctx, call, row, cand)
 }
 
-// mayApply is the gate, before anything of a stranger's is read, and then the reading. On a hardened host it lets
-// the sealed declaration in, at boot, with what follows from it.
-func (a *Actions) mayApply(ctx context.Context, call *Call, encoded []byte) (config.Declaration, error) {
-	atBoot := call.Actor.Via == "boot"
-	call.within = atBoot
-	if err := a.Authorize(ctx, *call, ConfigApply); err != nil {
-		return config.Declaration{}, err
+// maxMessage bounds why a declaration is applied, in bytes.
+const maxMessage = 256
+
+// mayApply is the gate. On a hardened host it lets a declaration in at boot, of which it is then asked whether it
+// is the sealed one.
+func (a *Actions) mayApply(ctx context.Context, call *Call, row Row) error {
+	call.within = call.Actor.Via == "boot"
+	if err := a.Authorize(ctx, *call, row); err != nil {
+		return err
 	}
-	if a.DeclaredBy != "" && !atBoot {
-		return config.Declaration{}, fault.New(fault.Denied, "this host's declaration is %s, applied at boot", a.DeclaredBy).
+	if a.DeclaredBy != "" && !call.within {
+		return fault.New(fault.Denied, "this host's declaration is %s, applied at boot", a.DeclaredBy).
 			Try("change it where that file comes from; hv config check FILE says what would follow").WithCode("HV-CFG-001")
 	}
-	decl, err := config.Decode(encoded)
-	if err == nil && atBoot {
-		call.asSealed, err = a.asSealed(ctx, decl)
+	if len(call.Message) > maxMessage || strings.ContainsFunc(call.Message, unicode.IsControl) {
+		return fault.New(fault.Invalid, "a message has at most %d bytes, in one line", maxMessage)
 	}
-	return decl, fault.Wrap(err, "cannot apply the declaration")
+	return nil
 }
 
-func (a *Actions) apply(ctx context.Context, call Call, decl config.Declaration, encoded []byte) (Result, error) {
+func (a *Actions) apply(ctx context.Context, call Call, row Row, cand candidate) (Result, error) {
+	var p planned
 	var applied config.Applied
-	var gone []string
-	digest, err := decl.Digest()
-	if err != nil {
-		return Result{}, err
-	}
-	res, err := a.do(ctx, call, ConfigApply, configTarget, func(c *change) error {
+	res, err := a.do(ctx, call, row, configTarget, func(c *change) error {
 		before, kv, err := a.standing(ctx)
 		if err != nil {
 			return err
@@ -74,46 +98,79 @@ func (a *Actions) apply(ctx context.Context, call Call, decl config.Declaration,
 		if err := match(call, kv, configTarget); err != nil {
 			return err
 		}
-		if gone, err = a.declaredNoMore(ctx, decl); err != nil {
+		if p, err = a.planConfig(ctx, c, before, cand); err != nil {
 			return err
 		}
-		used, err := a.inUse(ctx, before.decl, decl, gone)
-		if err != nil {
-			return err
-		}
-		c.notes = slices.Concat(config.Check(decl, a.Facts()).Findings, a.clashes(ctx, decl), used)
-		c.notes.Sort()
-		for _, d := range config.Diff(before.decl, decl) {
-			c.diff = append(c.diff, wire.Change{Path: d.Path, Kind: string(d.Kind), Old: d.Old, New: d.New})
-		}
-		planVMs(c, before.decl, decl, gone)
+		p.tell(c, before, cand)
 		if c.notes.Refuses() {
 			return fault.New(fault.Invalid, "the declaration is refused").Because(finding.Refusal{Findings: c.notes})
+		}
+		if call.Plan != "" && call.Plan != p.Digest {
+			return fault.New(fault.Precondition, "what would follow has changed since it was planned").
+				Try("look at the plan again: hv config apply makes a new one").WithCode("HV-CFG-006")
 		}
 		now := a.Now()
 		c.status = &operation.Status{State: operation.Done, Ended: &now, Findings: c.notes}
 		c.require(store.ModRevision(configKey(), kv.ModRevision))
-		if applied = before.Applied; slices.Equal(applied.Declaration, encoded) {
-			c.wish.Generation = applied.Generation
-			return nil // it stands; what has moved away from it since is wished back
-		}
-		applied = config.Applied{Generation: applied.Generation + 1, At: c.wish.Created, By: call.Actor, Source: "applied", Digest: digest, Declaration: encoded}
-		if a.DeclaredBy != "" {
-			applied.Source = a.DeclaredBy
-		}
-		c.wish.Generation = applied.Generation
-		return c.put(configKey(), applied)
+		applied = a.next(c, before.Applied, cand, p)
+		c.wish.Generation, c.wish.Params = applied.Generation, paramsOf(applied)
+		return a.putGeneration(ctx, c, before.Applied, applied)
 	})
-	if err != nil || call.DryRun || res.repeated {
+	if err != nil || call.DryRun || res.repeated || applied.Complete {
 		return res, err
 	}
-	ids, rev, err := a.wishVMs(ctx, call, gone, decl)
+	ctx = context.WithoutCancel(ctx) // what stands is made so, whoever has stopped waiting for it
+	ids, rev, err := a.wishVMs(ctx, call, p.gone, cand.decl)
 	if err != nil {
 		return res, fault.Wrap(err, "the declaration stands, and not all of its VMs could be wished for")
 	}
-	res.Operation.Params = map[string]string{"operations": strings.Join(ids, ",")}
+	res.Operation.Params = maps.Clone(res.Operation.Params)
+	res.Operation.Params["operations"] = strings.Join(ids, ",")
 	res.Revision = max(res.Revision, rev)
 	return res, a.completed(ctx, applied)
+}
+
+// next is the generation that is to stand: the same one where it says the same, perhaps from another place in
+// its owner's files, or with VMs that have moved away from it and are wished back.
+func (a *Actions) next(c *change, before config.Applied, cand candidate, p planned) config.Applied {
+	source := "applied"
+	if a.DeclaredBy != "" {
+		source = a.DeclaredBy
+	}
+	next := before
+	if p.same {
+		next.Declaration, next.Digest, next.Source = cand.encoded, cand.digest, source
+		next.Complete = !p.todo
+		return next
+	}
+	return config.Applied{
+		Generation: before.Generation + 1, Digest: cand.digest, At: c.wish.Created, By: c.call.Actor, Source: source,
+		Message: c.call.Message, Restores: cand.restores, Declaration: cand.encoded,
+	}
+}
+
+// paramsOf is what the audit log keeps of a generation.
+func paramsOf(g config.Applied) map[string]string {
+	p := map[string]string{"generation": strconv.FormatInt(g.Generation, 10), "digest": g.Digest}
+	if g.Message != "" {
+		p["message"] = g.Message
+	}
+	if g.Restores > 0 {
+		p["restores"] = strconv.FormatInt(g.Restores, 10)
+	}
+	return p
+}
+
+// putGeneration writes next where it differs from what stands, and puts that by where next is another one.
+func (a *Actions) putGeneration(ctx context.Context, c *change, before, next config.Applied) error {
+	if next.Generation != before.Generation && before.Generation > 0 {
+		if err := a.putBy(ctx, c, before); err != nil {
+			return err
+		}
+	} else if bytes.Equal(next.Declaration, before.Declaration) && next.Source == before.Source && next.Complete == before.Complete && next.Digest == before.Digest {
+		return nil
+	}
+	return c.put(configKey(), next)
 }
 
 // standing is the declaration that stands; zero for none.
@@ -130,139 +187,8 @@ func (a *Actions) standing(ctx context.Context) (standing, store.KV, error) {
 	if err != nil {
 		return standing{}, kv, err
 	}
-	decl, err := config.Decode(got.Declaration)
+	decl, err := got.Read()
 	return standing{Applied: got, decl: decl}, kv, fault.Wrap(err, "the standing declaration cannot be read")
-}
-
-// clashes says which declared VMs have the name of one that is not the declaration's, and what the
-// others name that does not exist.
-func (a *Actions) clashes(ctx context.Context, decl config.Declaration) finding.List {
-	var found finding.List
-	for _, name := range decl.Names() {
-		path := config.VMPath(name)
-		refuse := func(code, what, remedy string) {
-			found = append(found, finding.Finding{
-				Code: code, Severity: finding.Refused, Subject: []string{"vm/" + name}, Path: path, Position: decl.Sources.At(path),
-				What: "vm " + name + " " + what, Remedy: remedy,
-			})
-		}
-		o, _, err := store.Get[vm.Object](ctx, a.Store, store.SpecKey(vmRef(model.Ref{Project: model.DefaultProject, Name: name})))
-		switch {
-		case err != nil: // it is not there, or the wish for it will say what is wrong
-		case o.Deleted != nil:
-			refuse("HV-CFG-004", "is being deleted", "hv vm wait "+name+" --for deleted, then apply again")
-		case o.Origin == model.Manual:
-			refuse("HV-CFG-002", "exists already and was made by hand", "declare it under another name, or hv vm delete "+name)
-		}
-		found = append(found, a.lost(ctx, model.DefaultProject, decl.VMs[name])...)
-	}
-	return found
-}
-
-func planVMs(c *change, before, after config.Declaration, gone []string) {
-	c.step("make this declaration the one that stands")
-	for _, name := range after.Names() {
-		old, was := before.VMs[name]
-		now := after.VMs[name]
-		switch edited := vm.Diff(old.Spec, now.Spec); {
-		case !was:
-			c.step("vm %s: create", name)
-		case len(edited) > 0:
-			c.step("vm %s: edit %s", name, strings.Join(edited, ", "))
-		case !maps.Equal(old.Labels, now.Labels):
-			c.step("vm %s: edit labels", name)
-		default:
-			c.step("vm %s: stays as it is declared", name)
-		}
-	}
-	for _, name := range gone {
-		c.step("vm %s: stop; it and its volumes are kept", name)
-	}
-}
-
-// wishVMs wishes for every declared VM, and off what is declared no more. All are tried; what
-// failed is told together.
-func (a *Actions) wishVMs(ctx context.Context, call Call, gone []string, decl config.Declaration) ([]string, int64, error) {
-	var jobs []func(context.Context) (Result, error)
-	for _, name := range decl.Names() {
-		jobs = append(jobs, func(ctx context.Context) (Result, error) { return a.wishVM(ctx, call, decl.VMs[name]) })
-	}
-	for _, name := range gone {
-		jobs = append(jobs, func(ctx context.Context) (Result, error) { return a.unwishVM(ctx, call, name) })
-	}
-	results, errs := make([]Result, len(jobs)), make([]error, len(jobs))
-	var g errgroup.Group
-	g.SetLimit(16)
-	for i, job := range jobs {
-		g.Go(func() error { results[i], errs[i] = job(ctx); return nil })
-	}
-	_ = g.Wait() // each error is in its place
-	var ids []string
-	var rev int64
-	for _, r := range results {
-		if r.Operation != nil {
-			ids, rev = append(ids, r.Operation.ID), max(rev, r.Revision)
-		}
-	}
-	return ids, rev, errors.Join(errs...)
-}
-
-// wishVM creates or edits one declared VM; one that is as declared is left alone.
-func (a *Actions) wishVM(ctx context.Context, call Call, def vm.Definition) (Result, error) {
-	ref := model.Ref{Project: model.DefaultProject, Name: def.Name}
-	call.IfMatch, call.IdempotencyKey, call.Actor.Via = 0, "", "apply"
-	o, _, err := a.vm(ctx, ref)
-	if fault.KindOf(err) == fault.NotFound {
-		return a.createVM(ctx, call, ref.Project, def, model.Declared)
-	}
-	if err != nil {
-		return Result{}, err
-	}
-	want := declared(o, def)
-	if len(vm.Diff(o.Spec, want.Spec)) == 0 && maps.Equal(o.Labels, want.Labels) && o.Origin == model.Declared {
-		return Result{}, nil
-	}
-	return a.editVM(ctx, call, ref, func(o vm.Object) (vm.Definition, model.Origin, error) {
-		if o.Origin == model.Manual { // made by hand while the declaration was being applied
-			return vm.Definition{}, "", fault.New(fault.Conflict, "vm %q exists already and was made by hand", o.Name).WithCode("HV-CFG-002")
-		}
-		return declared(o, def), model.Declared, nil
-	})
-}
-
-// declared is the definition as it is to be stored: the UUID stays, and power where the declaration
-// says nothing of it is the owner's to switch.
-func declared(o vm.Object, def vm.Definition) vm.Definition {
-	def.Spec = def.Clone()
-	if def.UUID == "" {
-		def.UUID = o.Spec.UUID
-	}
-	if def.Power == "" {
-		def.Power = o.Spec.Power
-	}
-	return def
-}
-
-// unwishVM stops a VM that is declared no more. From now on it is its owner's to edit, to delete, and
-// to declare again. It is not held against the host: what does not fit any more can be stopped too.
-func (a *Actions) unwishVM(ctx context.Context, call Call, name string) (Result, error) {
-	target := vmTarget(model.Ref{Project: model.DefaultProject, Name: name})
-	call.IfMatch, call.IdempotencyKey, call.Actor.Via = 0, "", "apply"
-	return a.do(ctx, call, VMEdit, target, func(c *change) error {
-		o, kv, err := a.vm(ctx, target.Ref)
-		if err != nil {
-			return err
-		}
-		c.step("stop vm %s", name)
-		o.Origin = model.Released
-		o.Generation++
-		if o.Spec.Power != vm.Off {
-			o.Spec.Power, o.PowerGeneration = vm.Off, o.Generation
-		}
-		c.wish.TargetUID, c.wish.Generation = o.UID, o.Generation
-		c.require(store.ModRevision(kv.Key, kv.ModRevision))
-		return c.put(kv.Key, o)
-	})
 }
 
 // completed notes that everything in the standing declaration was wished for.
@@ -280,11 +206,16 @@ func (a *Actions) completed(ctx context.Context, applied config.Applied) error {
 
 // Resume finishes an apply that was cut off.
 func (a *Actions) Resume(ctx context.Context, call Call) error {
-	a.applying.Lock()
-	defer a.applying.Unlock()
+	if err := a.applying.take(ctx, call, a.Now); err != nil {
+		return err
+	}
+	defer a.applying.release()
 	stands, _, err := a.standing(ctx)
 	if err != nil || stands.Generation == 0 || stands.Complete {
 		return err
+	}
+	if call.asSealed, err = a.asSealed(ctx, stands.decl); err != nil {
+		return fault.Wrap(err, "an apply that was cut off is not finished")
 	}
 	if call.asSealed, err = a.asSealed(ctx, stands.decl); err != nil {
 		return fault.Wrap(err, "an apply that was cut off is not finished")
@@ -297,17 +228,4 @@ func (a *Actions) Resume(ctx context.Context, call Call) error {
 		return fault.Wrap(err, "the declaration stands, and not all of its VMs could be wished for")
 	}
 	return a.completed(ctx, stands.Applied)
-}
-
-// declaredNoMore are the names of VMs that are stored as declared and are not in decl, whichever
-// declaration had them: one that was cut off before it stopped them leaves them to the next.
-func (a *Actions) declaredNoMore(ctx context.Context, decl config.Declaration) ([]string, error) {
-	all, _, err := store.ListAll[vm.Object](ctx, a.Store, store.SpecPrefix("vm"))
-	var names []string
-	for _, o := range all {
-		if _, still := decl.VMs[o.Value.Name]; !still && o.Value.Origin == model.Declared {
-			names = append(names, o.Value.Name)
-		}
-	}
-	return names, err
 }

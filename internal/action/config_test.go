@@ -88,7 +88,7 @@ func TestWhatIsDeclaredIsEditedAndDeletedThereOnly(t *testing.T) {
 	d := newDesk(t)
 	d.apply(`"web":{` + small + `}`)
 	_, err := d.EditVM(t.Context(), member, ref("web"), []byte(`{"cpus":2}`))
-	told(t, err, fault.Denied, "stands in the host's declaration and is edited there only", "hv config apply", "HV-VM-023")
+	told(t, err, fault.Denied, "stands in the host's declaration (hv.json:1:23) and is edited there only", "edit it there, then hv config apply hv.json", "HV-VM-023")
 	_, err = d.DeleteVM(t.Context(), member, ref("web"), wire.VerbOptions{})
 	told(t, err, fault.Denied, "is deleted there only")
 	d.apply(``)
@@ -121,39 +121,6 @@ func TestADeclarationThatCannotBeIsRefusedWhole(t *testing.T) {
 	if d.revision() != before {
 		t.Error("a refused declaration changed something")
 	}
-}
-
-func TestADryApplySaysWhatBecomesOfEachVM(t *testing.T) {
-	d := newDesk(t)
-	d.apply(`"kept":{` + small + `},"grown":{` + small + `},"told":{` + small + `},"gone":{` + small + `}`)
-	dry := root
-	dry.DryRun = true
-	res, err := d.ApplyConfig(t.Context(), dry, d.declare(`{"hypervisor":{"vms":{"kept":{`+small+`},"new":{`+small+`},
-		"grown":{`+small+`,"cpus":2},"told":{`+small+`,"labels":{"a":"b"}}}}}`))
-	d.must(err)
-	var got []string
-	for _, s := range res.Preview.Plan {
-		got = append(got, s.Name)
-	}
-	want := "make this declaration the one that stands; vm grown: edit cpus; vm kept: stays as it is declared; vm new: create; " +
-		"vm told: edit labels; vm gone: stop; it and its volumes are kept"
-	if strings.Join(got, "; ") != want {
-		t.Errorf("%q", got)
-	}
-}
-
-func TestOfTwoAppliesAtOnceOneIsRefusedAndSaysSo(t *testing.T) {
-	d := newDesk(t)
-	d.applying.Lock() // the first one is at work
-	_, err := d.ApplyConfig(t.Context(), root, d.declare(`{}`))
-	told(t, err, fault.Conflict, "another declaration is being applied", "HV-CFG-003")
-	dry := root
-	dry.DryRun = true
-	if _, err := d.ApplyConfig(t.Context(), dry, d.declare(`{}`)); err != nil {
-		t.Errorf("looking is refused too: %v", err)
-	}
-	d.applying.Unlock()
-	d.apply(``)
 }
 
 func TestAnApplyThatWasCutOffIsFinishedByTheNextStart(t *testing.T) {

@@ -19,7 +19,7 @@ func (a *Actions) ChangeMedium(ctx context.Context, call Call, ref model.Ref, op
 	call.within = opt.Volume == "" // out, and nothing in
 	return a.editAs(ctx, call, VMCDROM, ref, params, func(o vm.Object) (vm.Definition, model.Origin, error) {
 		if o.Origin == model.Declared {
-			return vm.Definition{}, "", declaredOnly("edited", o.Name)
+			return vm.Definition{}, "", a.declaredOnly(ctx, "edited", o.Name)
 		}
 		def := vm.Definition{Name: o.Name, Labels: o.Labels, Spec: o.Spec.Clone()}
 		d, ok := def.CDROMs[opt.Drive]

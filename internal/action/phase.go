@@ -46,12 +46,12 @@ func (a *Actions) Harden(ctx context.Context, call Call, opt wire.Harden) (Resul
 		a.refused(ctx, call, PhaseHarden, hostTarget, err)
 		return Result{}, err
 	}
-	if !a.applying.TryLock() {
+	if !a.applying.try(call.Actor, a.Now()) {
 		err := fault.New(fault.Conflict, "a declaration is being applied").Try("hv operation list, then again").WithCode("HV-CFG-003")
 		a.refused(ctx, call, PhaseHarden, hostTarget, err)
 		return Result{}, err
 	}
-	defer a.applying.Unlock()
+	defer a.applying.release()
 	return a.do(ctx, call, PhaseHarden, hostTarget, func(c *change) error {
 		hash, err := recovery.ParseHash(opt.KeyHash)
 		if err != nil && !call.DryRun {

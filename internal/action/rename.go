@@ -51,7 +51,7 @@ func (a *Actions) RenameVM(ctx context.Context, call Call, ref model.Ref, name s
 
 func (a *Actions) mayRename(ctx context.Context, o vm.Object, name string) error {
 	if o.Origin == model.Declared {
-		return declaredOnly("renamed", o.Name)
+		return a.declaredOnly(ctx, "renamed", o.Name)
 	}
 	if _, err := a.Store.Get(ctx, store.SpecKey(vmRef(model.Ref{Project: o.Project, Name: name}))); err == nil {
 		return fault.New(fault.Conflict, "vm %q exists already", name).Try("choose another name, or hv vm show %s", name).WithCode("HV-VM-022")

@@ -122,6 +122,11 @@ var (
 	ConfigApply = row("config.apply", Root, core, phase.Declare, true, Level, "PUT", "/v1/config", "apply a declaration")
 	ConfigShow  = row("config.show", Member, core, phase.Look, false, Read, "GET", "/v1/config", "show the declaration")
 
+	ConfigRollback   = row("config.rollback", Root, core, phase.Configure, true, Level, "POST", "/v1/config/actions/rollback", "let an earlier generation of the declaration stand again")
+	ConfigStatus     = row("config.status", Member, core, phase.Look, false, Read, "GET", "/v1/config/status", "hold what runs against what is declared")
+	ConfigHistory    = row("config.history", Member, core, phase.Look, false, Read, "GET", "/v1/config/generations", "list the generations of the declaration")
+	ConfigGeneration = row("config.generation", Member, core, phase.Look, false, Read, "GET", "/v1/config/generations/{generation}", "show a generation of the declaration")
+
 	PhaseShow   = row("phase.show", Member, separation, phase.Look, false, Read, "GET", "/v1/phase", "show the phase of the host")
 	PhaseHarden = row("phase.harden", Root, separation, phase.Harden, true, Edge, "POST", "/v1/phase/actions/harden", "harden the host")
 	PhaseUnlock = row("phase.unlock", Root, separation, phase.Unlock, true, Edge, "POST", "/v1/phase/actions/unlock", "unlock a hardened host, after a delay")

@@ -150,7 +150,7 @@ func uuid(b []byte) string {
 func (a *Actions) EditVM(ctx context.Context, call Call, ref model.Ref, patch json.RawMessage) (Result, error) {
 	return a.editVM(ctx, call, ref, func(o vm.Object) (vm.Definition, model.Origin, error) {
 		if o.Origin == model.Declared {
-			return vm.Definition{}, "", declaredOnly("edited", o.Name)
+			return vm.Definition{}, "", a.declaredOnly(ctx, "edited", o.Name)
 		}
 		def, err := patched(ctx, vm.Definition{Name: o.Name, Labels: o.Labels, Spec: o.Spec}, patch)
 		if err == nil && def.Name != o.Name {
@@ -160,9 +160,20 @@ func (a *Actions) EditVM(ctx context.Context, call Call, ref model.Ref, patch js
 	})
 }
 
-func declaredOnly(what, name string) error {
-	return fault.New(fault.Denied, "vm %q stands in the host's declaration and is %s there only", name, what).
-		Try("edit the declaration, then hv config apply FILE").WithCode("HV-VM-023")
+// declaredOnly refuses to change by hand what is declared, and says where that stands.
+func (a *Actions) declaredOnly(ctx context.Context, what, name string) error {
+	at, file := "", "FILE"
+	if stands, _, err := a.standing(ctx); err == nil { // else it is told without its place
+		if p := stands.decl.Sources.At(config.VMPath(name)); p.Line > 0 {
+			at, file = " ("+p.String()+")", cmp.Or(stands.decl.Sources[""].File, p.File)
+		}
+	}
+	again := "hv config apply " + file
+	if a.DeclaredBy != "" {
+		again = "restart hvd"
+	}
+	return fault.New(fault.Denied, "vm %q stands in the host's declaration%s and is %s there only", name, at, what).
+		Try("edit it there, then %s", again).WithCode("HV-VM-023")
 }
 
 func (a *Actions) editVM(ctx context.Context, call Call, ref model.Ref, edit func(vm.Object) (vm.Definition, model.Origin, error)) (Result, error) {
@@ -245,8 +256,7 @@ func (a *Actions) letting(ctx context.Context, o, next vm.Object) ([]string, err
 	if err != nil {
 		return nil, err
 	}
-	wished := o.Spec.Power != vm.Off && o.Spec.Power != "" && (st.Ended == nil || st.Ended.PowerGeneration < o.PowerGeneration)
-	if st.State.Alive() || st.Process != nil || wished { // one that crashed may be preserved
+	if mayRun(o, st) {
 		for _, d := range o.Spec.Volumes() {
 			volumes = append(volumes, d.Volume)
 		}
@@ -270,6 +280,12 @@ func (a *Actions) letting(ctx context.Context, o, next vm.Object) ([]string, err
 	return out, nil
 }
 
+// mayRun reports whether a VM has a process, or may get one any moment.
+func mayRun(o vm.Object, st vm.PowerStatus) bool {
+	wished := o.Spec.Power != vm.Off && o.Spec.Power != "" && (st.Ended == nil || st.Ended.PowerGeneration < o.PowerGeneration)
+	return st.State.Alive() || st.Process != nil || wished // one that crashed may be preserved
+}
+
 // holds reports whether somebody has a claim on a volume.
 func (a *Actions) holds(ctx context.Context, project, volume, holder string) (bool, error) {
 	claim, _, err := store.Find[storage.Claim](ctx, a.Store, store.ClaimKey("disk", project, volume))
@@ -288,7 +304,7 @@ func (a *Actions) DeleteVM(ctx context.Context, call Call, ref model.Ref, opt wi
 			return err
 		}
 		if o.Origin == model.Declared {
-			return declaredOnly("deleted", o.Name)
+			return a.declaredOnly(ctx, "deleted", o.Name)
 		}
 		state, err := a.state(ctx, o)
 		if err != nil {

@@ -256,15 +256,7 @@ func (f *fake) follow(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *fake) hostRoutes(on func(string, http.HandlerFunc)) {
-	on("GET /v1/config", func(w http.ResponseWriter, _ *http.Request) {
-		c := wire.Config{Source: "none"}
-		if f.config != nil {
-			at := epoch
-			c = wire.Config{Generation: 3, Applied: &at, By: operation.Actor{Name: "root", Via: "socket"}, Source: "applied", Declaration: f.config}
-		}
-		answer(w, http.StatusOK, c)
-	})
-	on("PUT /v1/config", f.apply)
+	f.configRoutes(on)
 	on("GET /v1/features", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, wire.Features{
 			Items: []wire.Feature{
@@ -307,36 +299,6 @@ func audit(w http.ResponseWriter, r *http.Request) {
 		p.Next = fmt.Sprint(last)
 	}
 	answer(w, http.StatusOK, p)
-}
-
-func (f *fake) apply(w http.ResponseWriter, r *http.Request) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	body, _ := io.ReadAll(r.Body)
-	if r.URL.Query().Get("dryRun") == "true" {
-		answer(w, http.StatusOK, wire.Preview{
-			Plan: []wire.PlanStep{{Name: "start vm web"}},
-			Changes: []wire.Change{
-				{Path: "hypervisor.vms.web", Kind: "added", New: map[string]any{"cpus": 2}},
-				{Path: "hypervisor.vms.old", Kind: "removed", Old: map[string]any{"cpus": 1}},
-				{Path: "hypervisor.host.name", Kind: "changed", Old: "a", New: "b"},
-			},
-			Findings: finding.List{{Code: "HV-FEAT-020", Severity: finding.Advice, What: "a word"}},
-		})
-		return
-	}
-	f.calls = append(f.calls, r.Method+" "+r.URL.Path)
-	f.config = body
-	name := "web"
-	if strings.Contains(string(body), "broken") {
-		name = "broken"
-	}
-	f.begin(&holder{http.Header{}}, "vm.start", "vm", name, func() {})
-	inner := f.order[len(f.order)-1]
-	f.begin(&holder{http.Header{}}, "config.apply", "config", "current", func() {})
-	op := f.ops[f.order[len(f.order)-1]]
-	op.Params = map[string]string{"operations": inner}
-	answer(w, http.StatusAccepted, op)
 }
 
 // holder is an answer that nobody reads.

@@ -40,6 +40,7 @@ type fake struct {
 	order    []string // of ops
 	calls    []string // methods and paths of changes, as they came
 	config   json.RawMessage
+	staled   bool
 	console  string // what the guest prints
 	asks     func(*http.Request) *wire.Problem
 }

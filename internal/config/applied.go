@@ -2,8 +2,10 @@ package config
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 )
 
@@ -37,4 +39,26 @@ func (a Applied) Sum() (string, error) {
 		return "", err
 	}
 	return d.Digest()
+}
+
+// MaxGenerations is how many generations are kept, with the one that stands.
+const MaxGenerations = 50
+
+// GenerationKind and GenerationName make the reference under which a generation is kept that stands no more;
+// names sort as numbers do.
+const GenerationKind = "generation"
+
+// GenerationName is the name of a generation.
+func GenerationName(n int64) string { return fmt.Sprintf("%010d", n) }
+
+// CodeNoGeneration is that of a generation that is not kept.
+const CodeNoGeneration = "HV-CFG-007"
+
+// NoGeneration says that a generation is not kept.
+func NoGeneration(n int64) error {
+	err := fault.New(fault.NotFound, "there is no generation %d of the declaration", n).Try("hv config history lists those that are kept").WithCode(CodeNoGeneration)
+	if n < 1 {
+		err.What = "no declaration stood before the one that stands"
+	}
+	return err
 }

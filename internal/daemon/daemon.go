@@ -183,7 +183,7 @@ func (d *daemon) wire(ctx context.Context) {
 	d.view = view.New(view.Config{
 		Store: d.store, Audit: d.audit, Facts: d.facts.known, Allocated: d.volumes.Allocated,
 		Features: d.actions.Resolution, Now: now, Version: d.Version, Started: d.started, DeclaredBy: declared, Log: d.Log,
-		Processes: d.vms.Living, Sample: monitoring.New(d.vms.Counters, time.Now).Sample, Keeping: d.keeping.now, Phase: d.actions.Phase,
+		Processes: d.vms.Living, Sample: monitoring.New(d.vms.Counters, time.Now).Sample, Keeping: d.keeping.now, Applying: d.actions.Applying, Phase: d.actions.Phase,
 	})
 	d.lines = console.NewLines(d.logs, d.uuid, d.vms.Socket, d.vms.Gone)
 	d.screens = console.NewScreens(d.uuid, d.vms)

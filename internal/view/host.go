@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
-	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
@@ -167,26 +166,6 @@ func Features(res feature.Resolution, wanted []catalogue.Feature, revision int64
 		out.Items = append(out.Items, item)
 	}
 	return out
-}
-
-// Standing returns the declaration that stands.
-func (v *View) Standing(ctx context.Context) (wire.Config, error) {
-	ref := store.Ref{Kind: "config", Project: store.HostWide, Name: "current"}
-	a, _, err := store.Get[config.Applied](ctx, v.Store, store.SpecKey(ref))
-	if fault.KindOf(err) == fault.NotFound {
-		return wire.Config{Source: cmp.Or(v.DeclaredBy, "none"), Findings: finding.List{}}, nil
-	}
-	if err != nil {
-		return wire.Config{}, err
-	}
-	decl, err := config.Decode(a.Declaration)
-	if err != nil {
-		return wire.Config{}, fault.Wrap(err, "the standing declaration cannot be read")
-	}
-	return wire.Config{
-		Generation: a.Generation, Applied: &a.At, By: a.By, Source: a.Source, Declaration: a.Declaration,
-		Findings: config.Check(decl, v.Facts()).Findings,
-	}, nil
 }
 
 // AuditRecords returns records after the one numbered after, oldest first.

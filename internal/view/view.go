@@ -49,7 +49,9 @@ type Config struct {
 	// Keeping is how the store is, and what else the daemon has found about its host; nil for nothing.
 	Keeping func() (wire.Keeping, finding.List)
 	// Phase is the phase of the host; nil where nobody keeps one.
-	Phase      func(context.Context) (host.Phase, error)
+	Phase func(context.Context) (host.Phase, error)
+	// Applying is who applies a declaration just now; nil for what knows of nobody.
+	Applying   func() *wire.Applying
 	Version    string
 	Started    time.Time
 	DeclaredBy string // the host's own file that is its declaration

@@ -77,6 +77,10 @@ var applying = Family{"CFG", "What stands in the way of a declaration.", []Code{
 	{"HV-CFG-003", "another declaration is being applied", "wait for it, then apply again"},
 	{"HV-CFG-004", "a declared VM is just being deleted", "`hv vm wait NAME --for deleted`, then apply again"},
 	{"HV-CFG-005", "the file that is this host's declaration was refused, or cannot be read: what stood before stands on", "`hv config check FILE`, mend it, restart hvd"},
+	{"HV-CFG-006", "what would follow has changed since the plan that was looked at", "look at the plan again, then apply"},
+	{"HV-CFG-007", "that generation of the declaration is not kept", "`hv config history` lists those that are"},
+	{"HV-CFG-008", "a declared VM has another UUID than the one that exists", "leave `uuid` out"},
+	{"HV-CFG-009", "a declared VM takes a volume, an address or a UUID that another VM holds, and will hold", "declare another one, or take it from the other first"},
 }}
 
 var hosts = Family{"HOST", "What limits a host. `hv host` lists them.", []Code{

@@ -4,23 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"sync"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/action"
-	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
 type featureList struct {
 	Set     string `query:"set" maxLength:"32" doc:"low, moderate or high"`
 	MaxRisk string `query:"maxRisk" maxLength:"32" doc:"minimal, low, moderate, high or critical"`
-}
-
-type applyConfig struct {
-	Making
-	RawBody []byte `contentType:"application/json"`
 }
 
 type stopVMs struct {
@@ -36,7 +29,6 @@ type auditList struct {
 type (
 	oneHost     struct{ Body wire.Host }
 	allFeatures struct{ Body wire.Features }
-	oneConfig   struct{ Body wire.Config }
 	oneVersion  struct{ Body wire.Version }
 	auditPage   struct{ Body wire.Page }
 )
@@ -57,17 +49,6 @@ func (s *server) routeHost() {
 		f, err := s.View.Features(ctx, in.Set, in.MaxRisk)
 		return &allFeatures{f}, err
 	})
-	handle(s, action.ConfigShow, func(ctx context.Context, _ *struct{}) (*oneConfig, error) {
-		c, err := s.View.Standing(ctx)
-		return &oneConfig{c}, err
-	})
-	change(s, action.ConfigApply, func(ctx context.Context, in *applyConfig) (action.Result, error) {
-		return s.Actions.ApplyConfig(ctx, in.call(ctx), in.RawBody)
-	}, unchecked, func(op *huma.Operation) {
-		op.MaxBodyBytes, op.BodyReadTimeout = config.MaxWire+1, time.Minute
-	})
-	s.describeBody(action.ConfigApply, "a declaration with its source map, as hv sends it", "application/json",
-		&huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{}})
 	handle(s, action.AuditList, func(ctx context.Context, in *auditList) (*auditPage, error) {
 		p, err := s.View.AuditRecords(ctx, in.Cursor, in.Limit)
 		if p.Items == nil {

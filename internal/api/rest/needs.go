@@ -53,6 +53,7 @@ type StorageActions interface {
 type HostActions interface {
 	StopVMs(ctx context.Context, call action.Call, opt wire.StopVMs) (action.Result, error)
 	ApplyConfig(ctx context.Context, call action.Call, encoded []byte) (action.Result, error)
+	RollBackConfig(ctx context.Context, call action.Call, generation int64) (action.Result, error)
 	CancelOperation(ctx context.Context, call action.Call, id string) (action.Result, error)
 	Harden(ctx context.Context, call action.Call, opt wire.Harden) (action.Result, error)
 	Unlock(ctx context.Context, call action.Call, opt wire.Unlock) (action.Result, error)
@@ -98,6 +99,9 @@ type HostView interface {
 	HostPhase(ctx context.Context) (wire.Phase, error)
 	Features(ctx context.Context, set, maxRisk string) (wire.Features, error)
 	Standing(ctx context.Context) (wire.Config, error)
+	ConfigStatus(ctx context.Context) (wire.ConfigStatus, error)
+	Generations(ctx context.Context) (wire.Generations, error)
+	Generation(ctx context.Context, n int64) (wire.Config, error)
 	AuditRecords(ctx context.Context, after int64, limit int) (wire.Page, error)
 }
 

@@ -123,7 +123,10 @@ func byHand(h *house) map[string][]asks {
 		"operation.show":   get("/v1/operations/" + op),
 		"operation.cancel": {{method: "POST", path: "/v1/operations/OP/actions/cancel"}},
 		// Applied again at boot stands in TestASealedDeclarationIsAppliedAgainAtBootAndNoOther: it comes by no route.
-		"config.apply":  {{method: "PUT", path: "/v1/config", body: `{"version":1,"value":{}}`}},
+		"config.apply": {{method: "PUT", path: "/v1/config", body: `{"version":1,"value":{}}`}},
+		"config.rollback": {{method: "POST", path: "/v1/config/actions/rollback", body: `{"generation":1}`, before: func(h *house) {
+			_, _ = h.ApplyConfig(h.t.Context(), []byte(`{"version":1,"value":{}}`), client.Applying{}) // so that there is one; refused once hardened
+		}}},
 		"host.stop-vms": {{method: "POST", path: "/v1/host/actions/stop-vms"}},
 		"event.list":    {{method: "GET", path: "/v1/events", stream: true}},
 		"phase.harden":  {{method: "POST", path: "/v1/phase/actions/harden", body: fmt.Sprintf(`{"keyHash":%q}`, theHash)}},

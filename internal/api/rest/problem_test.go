@@ -131,7 +131,7 @@ func TestWhatDoesNotFitIsToldAllAtOnce(t *testing.T) {
 
 func TestWhoIsNotRootIsTold(t *testing.T) {
 	h := newHouse(t, member)
-	_, err := h.ApplyConfig(t.Context(), []byte(`{"version":1,"value":{}}`), client.Change{})
+	_, err := h.ApplyConfig(t.Context(), []byte(`{"version":1,"value":{}}`), client.Applying{})
 	refusal(t, err, fault.Denied, "only root may", "HV-AUTH-001")
 	for _, err := range h.AuditRecords(t.Context(), client.ListOptions{}) {
 		refusal(t, err, fault.Denied, "only root may")

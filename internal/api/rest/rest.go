@@ -87,6 +87,7 @@ func newServer(c Config) *server {
 	s.routeOperations()
 	s.routeHost()
 	s.routePhase()
+	s.routeConfig()
 	s.routeEvents()
 	s.routeDescription()
 	s.opened()

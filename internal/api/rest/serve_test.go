@@ -123,12 +123,12 @@ func TestTheHostItsFeaturesItsDeclarationAndItsAuditAreShown(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	decl := []byte(`{"version":1,"value":{"hypervisor":{"vms":{"web":{"memory":"256MiB"}}}}}`)
-	res, err := h.ApplyConfig(ctx, decl, client.Change{DryRun: true})
+	res, err := h.ApplyConfig(ctx, decl, client.Applying{Change: client.Change{DryRun: true}})
 	h.must(err)
 	if res.Preview == nil || len(res.Preview.Changes) == 0 {
 		t.Errorf("%+v", res.Preview)
 	}
-	res, err = h.ApplyConfig(ctx, decl, client.Change{})
+	res, err = h.ApplyConfig(ctx, decl, client.Applying{})
 	h.must(err)
 	if got, err := h.VM(ctx, ref("web")); err != nil || got.Metadata.Origin != "declared" || res.Operation.Params["operations"] == "" {
 		t.Errorf("%+v %v %+v", got, err, res.Operation)
@@ -138,7 +138,7 @@ func TestTheHostItsFeaturesItsDeclarationAndItsAuditAreShown(t *testing.T) {
 	if c.Generation != 1 || c.By.UID != 0 {
 		t.Errorf("%+v", c)
 	}
-	_, err = h.ApplyConfig(ctx, []byte(`{"version":1,"value":{"hypervisor":{"vmz":{}}},"files":["hv.nix"],"sources":[{"p":"hypervisor.vmz","f":0,"l":3,"c":5}]}`), client.Change{})
+	_, err = h.ApplyConfig(ctx, []byte(`{"version":1,"value":{"hypervisor":{"vmz":{}}},"files":["hv.nix"],"sources":[{"p":"hypervisor.vmz","f":0,"l":3,"c":5}]}`), client.Applying{})
 	refusal(t, err, fault.Invalid, "no such key", "HV-DECL-002")
 	if r, _ := errors.AsType[finding.Refusal](err); len(r.Findings) != 1 || r.Findings[0].Path != "hypervisor.vmz" || r.Findings[0].Position.String() != "hv.nix:3:5" {
 		t.Errorf("%+v", r.Findings)

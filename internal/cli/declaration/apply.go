@@ -2,35 +2,39 @@ package declaration
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hyper-nixos/hyper-nixos/client"
-	"github.com/hyper-nixos/hyper-nixos/internal/cli/change"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/follow"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
-	"github.com/hyper-nixos/hyper-nixos/internal/cli/screen"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
-	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
 func apply(s *session.Session) *cobra.Command {
+	a := applying{s: s}
 	cmd := &cobra.Command{
 		Use:   "apply FILE",
 		Short: "Make a declaration the one that stands",
 		Long: `Makes a declaration the one that stands on the host: its features and its VMs.
 
-The file is evaluated here, with your rights; the daemon gets the value. First it says what will change and what
-speaks against it, then hv asks (--yes answers), applies, and waits for the VMs. Only root applies.`,
-		Example:           "  sudo hv config apply examples/home-lab.nix\n  sudo hv config apply examples/home-lab.nix --dry-run",
+The file is evaluated here, with your rights; the daemon gets the value. First comes the plan: what is created,
+changed live, pending a restart, stopped, kept; which features come and go, and what speaks against it. Then hv
+asks (--yes answers), applies, and waits for the VMs. Only root applies.
+
+What is applied is the plan that was shown: where something has changed meanwhile hv plans anew and asks again.
+--plan DIGEST insists on one that --dry-run -o json has printed. One declaration is applied at a time: hv says who
+has the turn and waits, or with --no-wait is refused. The same declaration again changes nothing.`,
+		Example: "  sudo hv config apply examples/home-lab.nix\n  sudo hv config apply examples/home-lab.nix --dry-run\n" +
+			"  sudo hv config apply examples/home-lab.nix --yes -m 'monitoring for the lab'",
 		Args:              session.Exactly("FILE"),
 		ValidArgsFunction: session.Files("nix", "json", "yaml", "yml"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -38,114 +42,185 @@ speaks against it, then hv asks (--yes answers), applies, and waits for the VMs.
 			if err != nil {
 				return err
 			}
-			encoded, err := d.Encode()
+			encoded, err := placed(d).Encode()
 			if err != nil {
 				return err
 			}
-			return applyValue(cmd.Context(), s, args[0], encoded, d.Sources)
+			a.what, a.done, a.sources = "apply "+args[0], "applied "+args[0], d.Sources
+			a.ask = func(ctx context.Context, c *client.Client, how client.Applying) (client.Result, error) {
+				return c.ApplyConfig(ctx, encoded, how)
+			}
+			return a.run(cmd.Context())
 		},
 	}
-	s.Mutates(cmd)
-	s.Asks(cmd)
+	a.flags(cmd)
 	return cmd
 }
 
-func applyValue(ctx context.Context, s *session.Session, file string, encoded []byte, sources config.SourceMap) error {
-	c, err := s.Client()
+func (a *applying) flags(cmd *cobra.Command) {
+	a.s.Mutates(cmd)
+	a.s.Asks(cmd)
+	cmd.Flags().StringVarP(&a.message, "message", "m", "", "why, for hv config history")
+	cmd.Flags().StringVar(&a.plan, "plan", "", "apply only this plan, by its digest")
+	session.Values(cmd, "message")
+	session.Values(cmd, "plan")
+}
+
+// placed is d with the files that its places name as they are called from anywhere: it is kept, and read again
+// from other folders.
+func placed(d config.Declaration) config.Declaration {
+	out := d
+	out.Sources = make(config.SourceMap, len(d.Sources))
+	for path, at := range d.Sources {
+		if abs, err := filepath.Abs(at.File); err == nil && at.File != "" {
+			at.File = abs
+		}
+		out.Sources[path] = at
+	}
+	return out
+}
+
+// applying is one apply: of a file, or of an earlier generation.
+type applying struct {
+	s             *session.Session
+	what, done    string // "apply host.nix", "applied host.nix"
+	sources       config.SourceMap
+	message, plan string
+	ask           func(context.Context, *client.Client, client.Applying) (client.Result, error)
+}
+
+// maxRounds is how often a plan that has grown stale is made anew.
+const maxRounds = 8
+
+func (a *applying) run(ctx context.Context) error {
+	c, err := a.s.Client()
 	if err != nil {
 		return err
 	}
-	doing := "cannot apply " + file
-	result, err := c.ApplyConfig(ctx, encoded, client.Change{DryRun: true})
+	for round := 1; ; round++ {
+		p, err := a.look(ctx, c)
+		if err != nil {
+			return err
+		}
+		if a.s.DryRun {
+			return a.dry(p)
+		}
+		if p.Config == nil {
+			return fault.New(fault.Internal, "the daemon answered no plan").Try("use a client of the daemon's release: hv version")
+		}
+		if p.Config.Nothing && !p.Config.Moved {
+			return a.nothing(p)
+		}
+		if !p.Config.Nothing {
+			if !a.s.Quiet {
+				tellPlan(a.s, a.s.Err, p)
+			}
+			if err := a.s.Confirm(ctx, a.what+"?"); err != nil {
+				return err
+			}
+		}
+		op, err := a.apply(ctx, c, p.Config.Digest)
+		if fault.CodeOf(err) == codeStale && a.plan == "" && round < maxRounds {
+			a.s.Notice("what would follow has changed meanwhile: here is the plan of now")
+			continue
+		}
+		if err != nil {
+			return a.failed(err)
+		}
+		if p.Config.Nothing {
+			return a.nothing(p)
+		}
+		return a.finish(ctx, c, op)
+	}
+}
+
+const (
+	codeBusy  = "HV-CFG-003"
+	codeStale = "HV-CFG-006"
+)
+
+// look asks for the plan. One that is refused is the error.
+func (a *applying) look(ctx context.Context, c *client.Client) (wire.Preview, error) {
+	result, err := a.ask(ctx, c, client.Applying{Change: client.Change{DryRun: true}, Plan: a.plan, Message: a.message})
 	if err != nil {
-		return fault.Wrap(err, "%s", doing)
+		return wire.Preview{}, a.failed(err)
 	}
 	if result.Preview == nil {
-		return fault.New(fault.Internal, "the daemon answered no preview")
+		return wire.Preview{}, fault.New(fault.Internal, "the daemon answered no preview")
 	}
 	p := *result.Preview
-	Locate(p.Findings, sources)
-	if s.DryRun && s.Output.ForPrograms() {
-		if err := s.Output.Value(s.Out, p); err != nil || !p.Refused {
+	Locate(p.Findings, a.sources)
+	if p.Refused && (!a.s.DryRun || !a.s.Output.ForPrograms()) {
+		return p, a.failed(fault.New(fault.Denied, "the declaration is refused").Because(finding.Refusal{Findings: p.Findings}))
+	}
+	return p, nil
+}
+
+func (a *applying) failed(err error) error {
+	if refusal, ok := refusalOf(err); ok {
+		return fault.New(fault.KindOf(err), "cannot %s", a.what).Because(refusal)
+	}
+	if code := report.CodeOf(err); code == report.NoDaemon || code == report.Interrupted || code == report.TimeUp {
+		return err
+	}
+	return fault.Wrap(err, "cannot %s", a.what)
+}
+
+// dry prints the plan as the result that it is.
+func (a *applying) dry(p wire.Preview) error {
+	if a.s.Output.ForPrograms() {
+		if err := a.s.Output.Value(a.s.Out, p); err != nil || !p.Refused {
 			return err
 		}
 		return report.Told(report.Refused)
 	}
-	if p.Refused {
-		return fault.New(fault.Denied, "%s", doing).Because(finding.Refusal{Findings: p.Findings})
-	}
-	tellPreview(s, p)
-	if s.DryRun {
+	if p.Config != nil && p.Config.Nothing {
+		fmt.Fprintln(a.s.Out, "nothing to do")
+		a.s.Findings(p.Findings)
 		return nil
 	}
-	if len(p.Changes) > 0 {
-		if err := s.Confirm(ctx, "apply "+file+"?"); err != nil {
-			return err
-		}
+	tellPlan(a.s, a.s.Out, p)
+	return nil
+}
+
+func (a *applying) nothing(p wire.Preview) error {
+	if a.s.Output.ForPrograms() {
+		return a.s.Output.Value(a.s.Out, p)
 	}
-	if result, err = c.ApplyConfig(ctx, encoded, client.Change{}); err != nil {
-		return fault.Wrap(err, "%s", doing)
+	a.s.Findings(p.Findings)
+	fmt.Fprintln(a.s.Out, "nothing to do")
+	return nil
+}
+
+// apply asks for the change that was planned. While another one is applied it says so, and waits.
+func (a *applying) apply(ctx context.Context, c *client.Client, plan string) (operation.Operation, error) {
+	how := client.Applying{Plan: plan, Message: a.message, NoWait: true}
+	result, err := a.ask(ctx, c, how)
+	if fault.CodeOf(err) == codeBusy && !a.s.NoWait {
+		a.s.Notice("waiting: %s (Ctrl-C waits no longer, and changes nothing)", err)
+		how.NoWait = false
+		result, err = a.ask(ctx, c, how)
+	}
+	if err != nil {
+		return operation.Operation{}, err
 	}
 	if result.Operation == nil {
-		return fault.New(fault.Internal, "the daemon answered no operation")
+		return operation.Operation{}, fault.New(fault.Internal, "the daemon answered no operation")
 	}
-	return finish(ctx, s, c, file, *result.Operation)
-}
-
-// tellPreview says what will happen: on stdout for a dry run, whose result that is.
-func tellPreview(s *session.Session, p wire.Preview) {
-	to := s.Err
-	if s.DryRun {
-		to = s.Out
-	} else if s.Quiet {
-		return
-	}
-	if len(p.Changes) == 0 {
-		fmt.Fprintln(to, "nothing changes")
-	}
-	for _, c := range p.Changes {
-		fmt.Fprintln(to, changeLine(to, c))
-	}
-	change.Plan(to, p.Plan)
-	s.Findings(p.Findings)
-}
-
-// changeLine is a change in one line: + what comes, - what goes, ~ what becomes another.
-func changeLine(s screen.Screen, c wire.Change) string {
-	switch c.Kind {
-	case "added":
-		return s.Paint(screen.Green, "+ "+screen.Safe(c.Path)+" = "+short(c.Path, c.New))
-	case "removed":
-		return s.Paint(screen.Red, "- "+screen.Safe(c.Path)+" = "+short(c.Path, c.Old))
-	}
-	return s.Paint(screen.Yellow, "~ "+screen.Safe(c.Path)+": "+short(c.Path, c.Old)+" → "+short(c.Path, c.New))
-}
-
-// maxValue is the most of a value that a line of a change shows, in characters.
-const maxValue = 100
-
-// short is a value in a line: memory as a size, whatever else as JSON, cut.
-func short(path string, v any) string {
-	if n, ok := v.(float64); ok && strings.HasSuffix(path, ".memory") {
-		return model.Bytes(n).String()
-	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprint(v)
-	}
-	return screen.Safe(screen.Cut(string(text), maxValue))
+	return *result.Operation, nil
 }
 
 // finish waits for the apply and for what it began for VMs.
-func finish(ctx context.Context, s *session.Session, c *client.Client, file string, op operation.Operation) error {
+func (a *applying) finish(ctx context.Context, c *client.Client, op operation.Operation) error {
+	s := a.s
 	if s.NoWait && !op.State.Ended() {
-		fmt.Fprintf(s.Out, "operation %s (config.apply)\n", op.ID)
+		fmt.Fprintf(s.Out, "operation %s (%s)\n", op.ID, op.Action)
 		return nil
 	}
 	begun := follow.Applied(op) // only the answer names them
 	op, err := follow.Operation(ctx, s, c, op.ID)
 	if err != nil {
-		return fault.Wrap(err, "cannot apply %s", file)
+		return a.failed(err)
 	}
 	worst := report.Done
 	if !s.NoWait {
@@ -166,7 +241,7 @@ func finish(ctx context.Context, s *session.Session, c *client.Client, file stri
 			return err
 		}
 	} else {
-		fmt.Fprintf(s.Out, "applied %s\n", file)
+		fmt.Fprintln(s.Out, a.done)
 	}
 	return report.Told(worst)
 }

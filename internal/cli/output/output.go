@@ -11,9 +11,9 @@ import (
 	"io"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
+	"github.com/hyper-nixos/hyper-nixos/internal/config/tree"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/nixlang"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 )
 
@@ -44,11 +44,11 @@ func (f Format) Value(w io.Writer, v any) error {
 	}
 	switch f {
 	case YAML:
-		if text, err = yaml.JSONToYAML(text); err != nil {
+		if text, err = tree.YAMLFromJSON(text); err != nil {
 			return fault.New(fault.Internal, "cannot write the result as YAML").Because(err)
 		}
 	case Nix:
-		if text, err = toNix(text); err != nil {
+		if text, err = nixlang.FromJSON(text); err != nil {
 			return fault.New(fault.Internal, "cannot write the result as Nix").Because(err)
 		}
 	case JSON, Human, Wide, Name:

@@ -8,6 +8,7 @@ const (
 	Red    Paint = "31"
 	Green  Paint = "32"
 	Yellow Paint = "33"
+	Cyan   Paint = "36"
 	Dim    Paint = "2"
 	Bold   Paint = "1"
 )

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -99,4 +100,14 @@ func (s *Session) LiveFlag(cmd *cobra.Command, flag string, list Lister) {
 	}); err != nil {
 		panic("cli: " + err.Error())
 	}
+}
+
+// Generations lists the generations of the declaration that are kept, with what they are for.
+func (s *Session) Generations(ctx context.Context, c *client.Client) ([]string, error) {
+	all, err := c.Generations(ctx)
+	var names []string
+	for _, g := range all.Items {
+		names = append(names, strconv.FormatInt(g.Generation, 10)+"\t"+g.Message)
+	}
+	return names, err
 }

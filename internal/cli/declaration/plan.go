@@ -1,0 +1,145 @@
+package declaration
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/screen"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+func refusalOf(err error) (finding.Refusal, bool) { return errors.AsType[finding.Refusal](err) }
+
+// tellPlan says what will become of each thing, and what speaks against it.
+func tellPlan(s *session.Session, to screen.Screen, p wire.Preview) {
+	for _, c := range p.Changes {
+		fmt.Fprintln(to, changeLine(to, c))
+	}
+	if p.Config != nil {
+		tellFeatures(to, p.Config.Features)
+		tellVMs(to, *p.Config)
+		fmt.Fprintln(to, generationLine(*p.Config))
+	}
+	s.Findings(p.Findings)
+}
+
+func generationLine(c wire.ConfigPlan) string {
+	switch {
+	case c.Generation == c.Standing:
+		return fmt.Sprintf("generation %d stands on", c.Standing)
+	case c.Restores > 0:
+		return fmt.Sprintf("generation %d: what generation %d declared", c.Generation, c.Restores)
+	case c.Standing == 0:
+		return "generation 1: the first declaration"
+	}
+	return fmt.Sprintf("generation %d, in place of %d", c.Generation, c.Standing)
+}
+
+func tellFeatures(to screen.Screen, all []wire.PlannedFeature) {
+	if len(all) == 0 {
+		return
+	}
+	t := output.Table{Columns: []output.Column{{Title: "FEATURE"}, {Title: "WAS", Paint: StatePaint}, {Title: "IS THEN", Paint: StatePaint}, {Title: "WHY", Cut: true}, {Title: "VMS", Cut: true}}}
+	for _, f := range all {
+		t.Add(f.ID, f.Was, f.Is, strings.ReplaceAll(strings.Join(f.Why, ", "), "hypervisor.featureManager.", ""), strings.Join(f.VMs, ", "))
+	}
+	_ = t.Write(to, false) // a screen that is gone is noticed by what follows
+}
+
+func tellVMs(to screen.Screen, c wire.ConfigPlan) {
+	t := output.Table{Columns: []output.Column{{Title: "VM"}, {Title: "BECOMES", Paint: becomesPaint}, {Title: "WHAT", Cut: true}}}
+	same := 0
+	for _, v := range c.VMs {
+		if v.Becomes == wire.Unchanged {
+			same++
+			continue
+		}
+		t.Add(v.Name, v.Becomes, whatOf(v))
+	}
+	if len(t.Rows) > 0 {
+		_ = t.Write(to, false)
+	}
+	var rest []string
+	if same > 0 {
+		rest = append(rest, fmt.Sprintf("%d unchanged", same))
+	}
+	if c.Untouched > 0 {
+		rest = append(rest, fmt.Sprintf("%d not the declaration's, left alone", c.Untouched))
+	}
+	if len(rest) > 0 {
+		fmt.Fprintln(to, "VMs: "+strings.Join(rest, ", "))
+	}
+}
+
+// whatOf is what of a VM changes, in a line.
+func whatOf(v wire.PlannedVM) string {
+	var parts, later []string
+	for _, c := range v.Changes {
+		if !c.Restart {
+			parts = append(parts, c.Path)
+			continue
+		}
+		text := c.Path
+		if c.Why != "" {
+			text += " (" + c.Why + ")"
+		}
+		later = append(later, text)
+	}
+	if v.Again {
+		parts = append([]string{"declared again"}, parts...)
+	}
+	if len(later) > 0 {
+		parts = append(parts, "at its next start: "+strings.Join(later, ", "))
+	}
+	if v.Power != "" && v.Becomes != wire.Stopped {
+		parts = append(parts, "power "+string(v.Power))
+	}
+	if len(v.Volumes) > 0 {
+		parts = append(parts, "keeps "+strings.Join(v.Volumes, ", "))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func becomesPaint(word string) screen.Paint {
+	switch word {
+	case wire.Created, wire.Changed, wire.ChangedLive:
+		return screen.Green
+	case wire.PendingRestart:
+		return screen.Yellow
+	case wire.Stopped:
+		return screen.Red
+	}
+	return screen.Dim
+}
+
+// changeLine is a change in one line: + what comes, - what goes, ~ what becomes another.
+func changeLine(s screen.Screen, c wire.Change) string {
+	switch c.Kind {
+	case "added":
+		return s.Paint(screen.Green, "+ "+screen.Safe(c.Path)+" = "+short(c.Path, c.New))
+	case "removed":
+		return s.Paint(screen.Red, "- "+screen.Safe(c.Path)+" = "+short(c.Path, c.Old))
+	}
+	return s.Paint(screen.Yellow, "~ "+screen.Safe(c.Path)+": "+short(c.Path, c.Old)+" → "+short(c.Path, c.New))
+}
+
+// maxValue is the most of a value that a line of a change shows, in characters.
+const maxValue = 100
+
+// short is a value in a line: memory as a size, whatever else as JSON, cut.
+func short(path string, v any) string {
+	if n, ok := v.(float64); ok && strings.HasSuffix(path, ".memory") {
+		return model.Bytes(n).String()
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return screen.Safe(screen.Cut(string(text), maxValue))
+}
