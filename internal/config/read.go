@@ -7,6 +7,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/config/tree"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
@@ -26,6 +27,9 @@ type Problem = tree.Problem
 // Problems is the error of a file that cannot be read: all of them, sorted by place. Detail tells
 // them to a person.
 type Problems = tree.Problems
+
+// Excerpt is the line of a file's text at a place, with a caret below it; empty where there is none.
+func Excerpt(text string, at finding.Position) string { return tree.Excerpt(text, at) }
 
 // Read reads the declaration in the file name of fsys. A Nix file may import what lies in fsys
 // too, and nothing else. The error is *Problems where the file could be opened.

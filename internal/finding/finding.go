@@ -64,6 +64,8 @@ type Finding struct {
 	Source   string   `json:"source,omitempty"`  // where the rule comes from
 	Position Position `json:"position,omitzero"` // in the owner's file, where it is known
 	Path     string   `json:"path,omitempty"`    // in the declaration: hypervisor.vms.web.memory
+	// Excerpt is the line at Position with a caret below it, where whoever tells it has the owner's file.
+	Excerpt string `json:"-"`
 }
 
 // List is findings, kept worst first by Sort.

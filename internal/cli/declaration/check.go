@@ -104,6 +104,7 @@ func printReport(s *session.Session, file, on string, d config.Declaration, r co
 	}
 	if len(r.Findings) > 0 {
 		fmt.Fprintln(s.Out)
+		Locate(r.Findings, d.Sources)
 		report.Findings(s.Out, r.Findings)
 	}
 	if on == "" {

@@ -107,13 +107,26 @@ func TestTheVerdictOfACheck(t *testing.T) {
 	}
 }
 
-func TestFindingsOfTheDaemonGetTheirPlace(t *testing.T) {
-	known := finding.Position{File: "b.nix", Line: 9, Column: 9}
+func TestFindingsOfTheDaemonGetTheirPlaceAndTheLineThere(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for name, text := range map[string]string{"a.nix": "{\n  hypervisor.vms.web = { cpus = 64; };\n}\n", "b.nix": "secret\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := finding.Position{File: "b.nix", Line: 1, Column: 1}
 	sources := config.SourceMap{"hypervisor.vms.web": {File: "a.nix", Line: 2, Column: 3}}
-	l := finding.List{{Path: "hypervisor.vms.web.cpus"}, {Path: "hypervisor.vms.web", Position: known}, {}}
+	l := finding.List{{Path: "hypervisor.vms.web.cpus"}, {Path: "hypervisor.vms.web", Position: finding.Position{File: "/elsewhere/a.nix", Line: 9, Column: 9}}, {}, {Position: other}}
 	Locate(l, sources)
-	if l[0].Position.String() != "a.nix:2:3" || l[1].Position != known || l[2].Position != (finding.Position{}) {
+	if l[0].Position.String() != "a.nix:2:3" || l[1].Position.String() != "a.nix:2:3" || l[2].Position != (finding.Position{}) || l[3].Position != other {
 		t.Errorf("%+v", l)
+	}
+	if want := "    2 |   hypervisor.vms.web = { cpus = 64; };\n      |   ^"; l[0].Excerpt != want || l[1].Excerpt != want {
+		t.Errorf("%q", l[0].Excerpt)
+	}
+	if l[3].Excerpt != "" {
+		t.Error("a file that was not read is shown")
 	}
 }
 

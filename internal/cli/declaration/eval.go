@@ -3,6 +3,7 @@ package declaration
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -57,14 +58,14 @@ style of a module, { lib, ... }: { … }, is called with lib. Parts that nobody 
 func value(ctx context.Context, s *session.Session, args []string, expression string) (*nixlang.Value, error) {
 	trace := func(text string) { fmt.Fprintln(s.Err, "trace: "+screen.Safe(text)) }
 	if expression != "" {
-		return nixlang.EvalString(ctx, "(expression)", expression, nixlang.Options{Trace: trace})
+		return nixlang.EvalString(ctx, "(expression)", expression, nixlang.Options{Trace: trace, Base: absolute(".")})
 	}
 	f, err := openFolder(args[0])
 	if err != nil {
 		return nil, err
 	}
 	// The folder stays open: parts of the value are evaluated when they are printed.
-	opt := nixlang.Options{Files: f.root.FS(), Trace: trace}
+	opt := nixlang.Options{Files: f.root.FS(), Trace: trace, Base: absolute(f.dir)}
 	if f.dir != "." {
 		opt.Folder = f.dir
 	}
@@ -73,6 +74,15 @@ func value(ctx context.Context, s *session.Session, args []string, expression st
 		return v, err
 	}
 	return nixlang.Module(ctx, v, config.Options())
+}
+
+// absolute is what paths in a file of dir begin with, as Nix has it.
+func absolute(dir string) string {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "" // the folder is gone: paths begin at it
+	}
+	return filepath.ToSlash(abs)
 }
 
 func printValue(ctx context.Context, s *session.Session, v *nixlang.Value, format string, strict bool) error {

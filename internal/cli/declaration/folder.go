@@ -120,11 +120,45 @@ func VMs(ctx context.Context, s *session.Session, path string) ([]vm.Definition,
 	return all, sources, nil
 }
 
-// Locate gives findings that the daemon made their place in the user's file.
+// Locate gives findings their place in the user's file, and the line there: those of the daemon too, which knows
+// the file by another name. Only files that were read are opened.
 func Locate(l finding.List, sources config.SourceMap) {
-	for i := range l {
-		if l[i].Path != "" && l[i].Position == (finding.Position{}) {
-			l[i].Position = sources.At(l[i].Path)
-		}
+	texts := map[string]string{}
+	for _, at := range sources {
+		texts[at.File] = ""
 	}
+	for i := range l {
+		f := &l[i]
+		if _, exact := sources[f.Path]; f.Path != "" && (exact || f.Position == (finding.Position{})) {
+			f.Position = sources.At(f.Path)
+		}
+		text, known := texts[f.Position.File]
+		if !known || f.Position.Line == 0 {
+			continue
+		}
+		if text == "" {
+			text = textOf(f.Position.File)
+			texts[f.Position.File] = text
+		}
+		f.Excerpt = config.Excerpt(text, f.Position)
+	}
+}
+
+// textOf is what stands in a file that was read before; nothing where it is gone.
+func textOf(path string) string {
+	f, err := openFolder(path)
+	if err != nil {
+		return ""
+	}
+	defer f.close()
+	in, err := f.root.Open(f.file)
+	if err != nil {
+		return ""
+	}
+	defer in.Close()
+	text, err := io.ReadAll(io.LimitReader(in, maxInput))
+	if err != nil {
+		return ""
+	}
+	return string(text)
 }

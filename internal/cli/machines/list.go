@@ -24,7 +24,8 @@ func list(s *session.Session) *cobra.Command {
 		Short:   "List VMs",
 		Long: `Lists VMs: what was seen of each. -o wide also says what is wished, since when it is so, and its labels.
 
---watch goes on with one line for each change, until Ctrl-C; with -o json one object a line.`,
+--watch goes on with one line for each change, until Ctrl-C; with -o json one object a line. -o nix prints the VMs as a
+declaration has them.`,
 		Example: "  hv vm list\n  hv vm list -l tier=web -o name",
 		Args:    session.Exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -35,6 +36,13 @@ func list(s *session.Session) *cobra.Command {
 			l := listing(s, c)
 			if goOn {
 				return watch(cmd.Context(), s, c, l)
+			}
+			if s.Output == output.Nix {
+				all, err := l.Collect(cmd.Context(), s.Select())
+				if err != nil {
+					return err
+				}
+				return declareAll(cmd.Context(), s, c, all.Items)
 			}
 			all, err := l.Print(cmd.Context(), s, s.Select())
 			if err == nil && !s.Output.ForPrograms() && s.Output != output.Name {

@@ -20,7 +20,8 @@ func show(s *session.Session) *cobra.Command {
 		Use:   "show NAME",
 		Short: "Show one VM: what is wished, what was seen",
 		Long: `Shows one VM: what is wished of it, what was seen of it and when, every value that holds for it with the
-defaults marked, and what limits it. -o json prints the API's object and nothing else.`,
+defaults marked, and what limits it. -o json prints the API's object and nothing else, -o nix the VM as
+a declaration has it.`,
 		Example:           "  hv vm show first\n  hv vm show first -o json",
 		Args:              session.Exactly("NAME"),
 		ValidArgsFunction: s.Live(1, s.VMs),
@@ -34,6 +35,8 @@ defaults marked, and what limits it. -o json prints the API's object and nothing
 				return err
 			}
 			switch {
+			case s.Output == output.Nix:
+				return asDeclared(s, v)
 			case s.Output.ForPrograms():
 				return s.Output.Value(s.Out, v)
 			case s.Output == output.Name:

@@ -32,6 +32,11 @@ func one(s screen.Screen, f finding.Finding) {
 	if at := f.Position.String(); at != "" {
 		line(s, indent, at)
 	}
+	if f.Excerpt != "" {
+		for l := range strings.SplitSeq(f.Excerpt, "\n") {
+			fmt.Fprintln(s, strings.Repeat(" ", indent)+s.Paint(screen.Dim, screen.Safe(l)))
+		}
+	}
 	if f.Why != "" {
 		line(s, indent, "because "+screen.Safe(f.Why))
 	}

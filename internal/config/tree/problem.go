@@ -109,6 +109,12 @@ func (p *Problems) Detail() string {
 // texts returns the lines of the files that positions name, for excerpts.
 type texts func(file string) string
 
+// Excerpt is the line of text at p with a caret below it; empty where there is no such line, or one that no person
+// wrote.
+func Excerpt(text string, p finding.Position) string {
+	return texts(func(string) string { return text }).excerpt(p)
+}
+
 // maxShown keeps a line of a generated file from filling the terminal, in characters.
 const maxShown = 120
 
