@@ -59,10 +59,10 @@ func (c *Client) DeleteVM(ctx context.Context, ref model.Ref, opt wire.VerbOptio
 	return c.mutate(ctx, r, ch)
 }
 
-// PowerVM asks for start, stop, kill, pause, resume, reboot or reset; of opt, Force and Timeout are read.
+// PowerVM asks for start, stop, kill, pause, resume, suspend, reboot or reset; of opt, Force, Timeout and DiscardSuspend are read.
 func (c *Client) PowerVM(ctx context.Context, ref model.Ref, verb vm.Verb, opt wire.VerbOptions, ch Change) (Result, error) {
 	switch verb {
-	case vm.VerbStart, vm.VerbStop, vm.VerbKill, vm.VerbPause, vm.VerbResume, vm.VerbReboot, vm.VerbReset:
+	case vm.VerbStart, vm.VerbStop, vm.VerbKill, vm.VerbPause, vm.VerbResume, vm.VerbSuspend, vm.VerbReboot, vm.VerbReset:
 	default:
 		return Result{}, fault.New(fault.Invalid, "%q is no verb of power", verb)
 	}

@@ -182,6 +182,8 @@ type VerbOptions struct {
 	Force   bool `json:"force,omitempty"`   // stop: without asking the guest; delete: also when it runs
 	Timeout int  `json:"timeout,omitempty"` // stop, reboot: seconds the guest gets; its stopTimeout when 0
 	Volumes bool `json:"volumes,omitempty"` // delete: its volumes too
+	// DiscardSuspend boots a suspended VM cold (start): what was in its memory is lost.
+	DiscardSuspend bool `json:"discardSuspend,omitempty"`
 }
 
 // StopVMs is the body of POST /v1/host/actions/stop-vms.

@@ -151,12 +151,26 @@ func (a *Actions) bootFileUsers(ctx context.Context, ref model.Ref) (string, err
 		return "", err
 	}
 	for _, o := range vms {
-		b := o.Value.Spec.Boot
-		if o.Value.Project == ref.Project && b != nil && (b.Kernel == ref.Name || b.Initrd == ref.Name) {
+		if o.Value.Project != ref.Project {
+			continue
+		}
+		st, err := a.power(ctx, o.Value)
+		if err != nil {
+			return "", err
+		}
+		used := bootsFrom(o.Value.Spec, ref.Name)
+		if s := st.Saved; s != nil && s.Process.Started != nil { // it may go on with what it was saved with
+			used = used || bootsFrom(*s.Process.Started, ref.Name)
+		}
+		if used {
 			return "vm/" + o.Value.Name, nil
 		}
 	}
 	return "", nil
+}
+
+func bootsFrom(s vm.Spec, file string) bool {
+	return s.Boot != nil && (s.Boot.Kernel == file || s.Boot.Initrd == file)
 }
 
 // dropContent removes content that no boot file names any more. What cannot be removed now wastes

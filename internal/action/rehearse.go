@@ -35,12 +35,19 @@ func (a *Actions) rehearse(ctx context.Context, c *change, o vm.Object, st vm.Po
 // rehearseEdit adds to a dry run of an edit what of it a VM that runs takes at once, and what has to wait.
 func (a *Actions) rehearseEdit(ctx context.Context, c *change, next vm.Object) error {
 	st, err := a.power(ctx, next)
-	if err != nil || st.Process == nil {
+	if err != nil || st.Process == nil && !st.Saved.Whole() {
 		return err
 	}
 	in, err := a.planInput(ctx, c, next, st)
 	if err != nil {
 		return err
+	}
+	if st.Process == nil {
+		why := plan.PendingSaved(in)
+		for _, path := range slices.Sorted(maps.Keys(why)) {
+			c.notes = append(c.notes, plan.PendingSavedFinding(next.Name, path, why[path]))
+		}
+		return nil
 	}
 	live := plan.LiveEdit(in, *st.Process, st.Pinned)
 	for _, s := range live.Steps {
@@ -58,6 +65,7 @@ func (a *Actions) planInput(ctx context.Context, c *change, o vm.Object, st vm.P
 		Wish: o, Last: &st, Facts: a.Facts(), Now: a.Steady(), Clock: a.Now(),
 		Seen: vm.Seen{Process: st.Process, RunState: st.State.RunState(), Silent: st.Reason},
 		Kill: c.wish.Params["force"] == "true", Reboot: c.row.name == VMReboot.name, Reset: c.row.name == VMReset.name,
+		Discard:  c.wish.Params["discardSuspend"] == "true",
 		OpenTray: c.wish.Params["openTray"] == "true",
 	}
 	in.Effective, _ = vm.Effective(o.Spec, in.Facts.Arch)

@@ -47,7 +47,7 @@ func (a *Actions) TakeUp(ctx context.Context, at time.Time, look func(ctx contex
 // itself off is at its end already, and a deletion goes on.
 func takenUp(o vm.Object, st vm.PowerStatus, seen vm.Seen) (vm.Power, bool) {
 	used := st.Ended != nil && st.Ended.PowerGeneration >= o.PowerGeneration
-	off := o.Spec.Power == "" || o.Spec.Power == vm.Off || used
+	off := o.Spec.Power == "" || o.Spec.Power == vm.Off || o.Spec.Power == vm.Suspended || used
 	if seen.Process == nil || o.Deleted != nil || !off {
 		return "", false
 	}

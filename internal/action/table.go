@@ -95,6 +95,8 @@ var (
 	VMReboot = row("vm.reboot", Member, core, phase.Power, true, Edge, "POST", vmPath+"/actions/reboot", "ask a VM's guest to power off, and start it again")
 	VMReset  = row("vm.reset", Member, core, phase.Power, true, Edge, "POST", vmPath+"/actions/reset", "reset a VM without asking its guest")
 
+	VMSuspend = row("vm.suspend", Member, core, phase.Power, true, Level, "POST", vmPath+"/actions/suspend", "save a VM's memory to disk, and end it")
+
 	VMList    = row("vm.list", Member, core, phase.Look, false, Read, "GET", project+"/vms", "list VMs")
 	VMShow    = row("vm.show", Member, core, phase.Look, false, Read, "GET", vmPath, "show a VM")
 	VMConsole = row("vm.console", Member, core, phase.Console, false, Edge, "GET", vmPath+"/console", "connect to a VM's serial console")

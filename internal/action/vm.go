@@ -256,6 +256,11 @@ func (a *Actions) letting(ctx context.Context, o, next vm.Object) ([]string, err
 	if err != nil {
 		return nil, err
 	}
+	if s := st.Saved; s != nil && s.Process.Started != nil { // it may go on with what it was saved with
+		for _, d := range s.Process.Started.Volumes() {
+			volumes = append(volumes, d.Volume)
+		}
+	}
 	if mayRun(o, st) {
 		for _, d := range o.Spec.Volumes() {
 			volumes = append(volumes, d.Volume)
@@ -336,16 +341,17 @@ var verbs = map[string]struct {
 	verb  vm.Verb
 	power vm.Power
 }{
-	"vm.start":  {vm.VerbStart, vm.On},
-	"vm.stop":   {vm.VerbStop, vm.Off},
-	"vm.kill":   {vm.VerbKill, vm.Off},
-	"vm.pause":  {vm.VerbPause, vm.Paused},
-	"vm.resume": {vm.VerbResume, vm.On},
-	"vm.reboot": {vm.VerbReboot, vm.On},
-	"vm.reset":  {vm.VerbReset, vm.On},
+	"vm.start":   {vm.VerbStart, vm.On},
+	"vm.stop":    {vm.VerbStop, vm.Off},
+	"vm.kill":    {vm.VerbKill, vm.Off},
+	"vm.pause":   {vm.VerbPause, vm.Paused},
+	"vm.resume":  {vm.VerbResume, vm.On},
+	"vm.suspend": {vm.VerbSuspend, vm.Suspended},
+	"vm.reboot":  {vm.VerbReboot, vm.On},
+	"vm.reset":   {vm.VerbReset, vm.On},
 }
 
-// PowerVM wishes another power for a VM: start, stop, kill, pause, resume; or the edge of a reboot or a reset.
+// PowerVM wishes another power for a VM: start, stop, kill, pause, resume, suspend; or the edge of a reboot or a reset.
 func (a *Actions) PowerVM(ctx context.Context, call Call, row Row, ref model.Ref, opt wire.VerbOptions) (Result, error) {
 	v, ok := verbs[row.name]
 	if !ok {
@@ -404,6 +410,9 @@ func (c *change) params(v vm.Verb, opt wire.VerbOptions) {
 	}
 	if (v == vm.VerbStop || v == vm.VerbReboot) && opt.Timeout > 0 {
 		p["timeout"] = strconv.Itoa(min(opt.Timeout, vm.MaxStopSecond))
+	}
+	if v == vm.VerbStart && opt.DiscardSuspend {
+		p["discardSuspend"] = "true"
 	}
 	if len(p) > 0 {
 		c.wish.Params = p

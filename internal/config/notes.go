@@ -89,7 +89,7 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.vms.*.labels.*":             {doc: "A label's value: up to 63 letters, digits, '.', '_' and '-'."},
 		"hypervisor.vms.*.description":          {doc: "A few words for people, up to 1024 bytes."},
 		"hypervisor.vms.*.uuid":                 {doc: "The UUID the guest sees, in lower case. One is made when absent; it never changes after.", pattern: `^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`},
-		"hypervisor.vms.*.power":                {doc: "Whether the VM is to run: on, off (when absent), or paused with its vCPUs stopped.", enum: words(vm.On, vm.Off, vm.Paused)},
+		"hypervisor.vms.*.power":                {doc: "Whether the VM is to run: on, off (when absent), paused with its vCPUs stopped, or suspended: off, with the memory of what ran kept on disk.", enum: words(vm.On, vm.Off, vm.Paused, vm.Suspended)},
 		"hypervisor.vms.*.cpus":                 {doc: "vCPUs; 1 when absent.", low: 1, high: vm.MaxCPUs},
 		"hypervisor.vms.*.cpu":                  {doc: "What the guest sees as its processor."},
 		"hypervisor.vms.*.cpu.model":            {doc: "The CPU model: auto (when absent) is host with KVM and the emulator's best without. host is the host's own and needs KVM; max is all that the accelerator can do; any other is a model of QEMU's, which the guest gets whole or does not start.", pattern: `^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`},

@@ -149,7 +149,7 @@ func TestKeysAreOfferedWithTheirValues(t *testing.T) {
 		}
 	}
 	for _, k := range Keys("hypervisor.vms.web") {
-		if k.Name == "power" && strings.Join(k.Values, " ") != "on off paused" {
+		if k.Name == "power" && strings.Join(k.Values, " ") != "on off paused suspended" {
 			t.Errorf("power takes %v", k.Values)
 		}
 	}

@@ -87,7 +87,12 @@ func check(uuid, log string) error {
 // Append opens a log for a new run, write-only, for appending: the one access mode that QEMU takes for
 // it. That of the run before becomes the previous one, so that a console shows the run that there is. Who follows it
 // reads it to its end, and then what this run writes.
-func (l *Logs) Append(uuid, log string) (*os.File, error) {
+func (l *Logs) Append(uuid, log string) (*os.File, error) { return l.open(uuid, log, true) }
+
+// GoOn opens the serial log for a guest that goes on where it was: what it has printed stands before what it will.
+func (l *Logs) GoOn(uuid string) (*os.File, error) { return l.open(uuid, Serial, false) }
+
+func (l *Logs) open(uuid, log string, anew bool) (*os.File, error) {
 	if err := check(uuid, log); err != nil {
 		return nil, err
 	}
@@ -97,14 +102,18 @@ func (l *Logs) Append(uuid, log string) (*os.File, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.setAside(uuid, log); err != nil {
-		return nil, err
+	if anew {
+		if err := l.setAside(uuid, log); err != nil {
+			return nil, err
+		}
 	}
 	f, err := l.root.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "cannot open the %s log", log).Because(err)
 	}
-	l.goOn(name)
+	if anew {
+		l.goOn(name)
+	}
 	l.grown.watch(name, f)
 	return f, nil
 }

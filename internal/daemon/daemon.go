@@ -35,6 +35,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/firmware"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/reserve"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/saved"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/snapshot"
@@ -86,6 +87,7 @@ type kept struct {
 	volumes *dir.Pool
 	boots   *boot.Files
 	nvram   *firmware.Files
+	saved   *saved.Files
 	logs    *console.Logs
 }
 
@@ -112,6 +114,9 @@ func keep(opt Options) (k *kept, err error) {
 	if k.nvram, err = firmware.Open(in("nvram")); err != nil {
 		return k, err
 	}
+	if k.saved, err = saved.Open(in("saved")); err != nil {
+		return k, err
+	}
 	k.logs, err = console.OpenLogs(in("logs"), opt.Log)
 	return k, err
 }
@@ -121,6 +126,9 @@ func (k *kept) close() error {
 	var errs []error
 	if k.logs != nil {
 		errs = append(errs, k.logs.Close())
+	}
+	if k.saved != nil {
+		errs = append(errs, k.saved.Close())
 	}
 	if k.nvram != nil {
 		errs = append(errs, k.nvram.Close())
@@ -177,7 +185,7 @@ func (d *daemon) wire(ctx context.Context) {
 		Seal: d.helper, Members: members, AuditWhole: d.auditWhole,
 	})
 	d.engine = reconcile.New(reconcile.Config{
-		Store: d.store, Hypervisor: d.vms, Volumes: d.volumes, BootFiles: d.boots, Firmware: d.nvram, Logs: d.logs,
+		Store: d.store, Hypervisor: d.vms, Volumes: d.volumes, BootFiles: d.boots, Firmware: d.nvram, SavedVMs: d.saved, Logs: d.logs,
 		Facts: d.facts.now(ctx), Features: d.actions.Resolution, Now: now, Steady: d.steady.now, Outcome: d.actions.Ended, Recorded: d.actions.Recorded, Log: d.Log,
 	})
 	d.view = view.New(view.Config{

@@ -2,11 +2,29 @@ package plan
 
 import (
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
-// Gather fills in the volumes and boot files that in.Effective names, as the two look-ups find them.
-// What they do not find is left out; the plan says what follows from that.
+// Gather fills in what is to be looked up: the power that is wished, and the volumes and boot files that in.Effective
+// names, as the two look-ups find them, also for what is saved of the VM. What they do not find is left out; the plan says
+// what follows from that.
 func (in *VMInput) Gather(volume func(name string) (storage.Volume, bool, error), bootFile func(name string) (storage.BootFile, bool, error)) error {
+	in.Effective.Power = Wished(in.Effective.Power, in.Wish, in.Last)
+	if err := in.gather(volume, bootFile); err != nil {
+		return err
+	}
+	s := in.saved()
+	if !s.Whole() || s.Process.Started == nil {
+		return nil
+	}
+	kept := *in
+	kept.Effective, _ = vm.Effective(*s.Process.Started, s.Process.Started.Arch)
+	kept.Effective.Power = in.Effective.Power
+	in.Kept = &kept
+	return kept.gather(volume, bootFile)
+}
+
+func (in *VMInput) gather(volume func(name string) (storage.Volume, bool, error), bootFile func(name string) (storage.BootFile, bool, error)) error {
 	in.Volumes, in.BootFiles = map[string]storage.Volume{}, map[string]storage.BootFile{}
 	for device, disk := range in.Effective.Disks {
 		v, ok, err := volume(disk.Volume)

@@ -200,7 +200,7 @@ func missing(in VMInput) finding.List {
 // StartsWithHost reports whether a VM is to be started because its host was: it was on when that went down, is to
 // start again, and nobody has wished anew since.
 func StartsWithHost(o vm.Object, effective vm.Spec, st vm.PowerStatus, facts host.Facts) bool {
-	if o.Deleted != nil || effective.Power == vm.Off {
+	if o.Deleted != nil || down(Wished(effective.Power, o, &st)) {
 		return false
 	}
 	if st.Process != nil {

@@ -23,7 +23,7 @@ func afterwards(s vm.Spec, how vm.End) vm.Afterwards {
 		return s.OnReboot
 	case vm.EndPanic, vm.EndWatchdog, vm.EndQEMU:
 		return s.OnCrash
-	case vm.EndStopped, vm.EndKilled, vm.EndHostReboot, vm.EndHostDown, vm.EndReboot:
+	case vm.EndStopped, vm.EndKilled, vm.EndHostReboot, vm.EndHostDown, vm.EndReboot, vm.EndSuspended, vm.EndUnresumed:
 	}
 	return ""
 }

@@ -14,7 +14,11 @@ func startVM(in VMInput) (*Start, finding.List, error) {
 	if err := qemuUsable(in); err != nil {
 		return nil, nil, err
 	}
-	accel, findings, err := Accelerator(in.Effective.Accelerator, in.Facts, in.Wish.Name, in.Effective.Arch)
+	wish := in.Effective.Accelerator
+	if in.From != nil { // the state of a CPU is its accelerator's own
+		wish = in.From.Accelerator
+	}
+	accel, findings, err := Accelerator(wish, in.Facts, in.Wish.Name, in.Effective.Arch)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -120,6 +124,9 @@ func machineInput(in VMInput, accel vm.Accelerator) machine.Input {
 	if in.Last != nil {
 		mi.Pinned = in.Last.Pinned
 	}
+	if in.From != nil {
+		mi.Incoming, mi.Ports = true, in.From.Process.Ports
+	}
 	mi.QEMU = in.Facts.QEMUFor(in.Effective.Arch)
 	for device, v := range in.Volumes {
 		mi.Volumes[device] = machine.Volume{Format: v.Spec.Format}
@@ -154,7 +161,7 @@ func source(in VMInput, f machine.File) File {
 	case machine.NVRAMFile:
 		out.Source, out.Path = FromNVRAM, in.Facts.UEFIFor(in.Effective.Arch).Vars
 	case machine.SerialLog:
-		out.Source, out.Log = FromLog, "serial"
+		out.Source, out.Log, out.GoesOn = FromLog, "serial", in.From != nil
 	case machine.Stderr:
 		out.Source, out.Log = FromLog, "qemu"
 	}

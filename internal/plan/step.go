@@ -34,6 +34,12 @@ const (
 	Unplug Kind = "unplug" // take one away, when its guest has let go of it
 	Link   Kind = "link"   // pull a network card's cable, or plug it in
 
+	Save    Kind = "save"    // stop its vCPUs and begin to write its memory and devices to a file
+	Keep    Kind = "keep"    // make the file durable, and from then on it is what the VM goes on from
+	Abandon Kind = "abandon" // give up to write it
+	Load    Kind = "load"    // begin to read it into a QEMU that waits for that
+	Discard Kind = "discard" // throw it away
+
 	Medium Kind = "medium" // put another medium into a drive, or take it out
 
 	CreateVolume Kind = "create volume"
@@ -55,8 +61,9 @@ type Start struct {
 	Files       []File           `json:"files"` // in the order of Order.Files
 	Accelerator vm.Accelerator   `json:"accelerator"`
 	Pinned      vm.Pinned        `json:"pinned"`
-	Spec        vm.Spec          `json:"spec"`  // what the process is started with, defaults filled in
-	Ports       int              `json:"ports"` // how many slots its board has
+	Spec        vm.Spec          `json:"spec"`            // what the process is started with, defaults filled in
+	Ports       int              `json:"ports"`           // how many slots its board has
+	Saved       string           `json:"saved,omitempty"` // the file that it goes on from
 }
 
 // Source says where a file of a launch comes from.
@@ -80,6 +87,7 @@ type File struct {
 	ReadOnly bool   `json:"readOnly,omitempty"`
 	SHA256   string `json:"sha256,omitempty"` // of a boot file
 	Log      string `json:"log,omitempty"`    // "serial" | "qemu"
+	GoesOn   bool   `json:"goesOn,omitempty"` // of a log: it is written on, not begun anew
 	Path     string `json:"path,omitempty"`   // of the firmware's code, or of the template of its variables
 }
 
@@ -104,6 +112,10 @@ type Plan struct {
 	Overdue bool
 	// Unheard says that the guest was to power itself off so that it is started again, and did not: it runs on.
 	Unheard bool
+	// NotSaved is that the wish to be suspended is given up: the VM goes on.
+	NotSaved *vm.NotSaved
+	// Moving is how far a step is that goes on by itself; nil for none.
+	Moving *Progress
 	// Removed says that after the steps the object itself can go.
 	Removed  bool
 	Findings finding.List

@@ -41,6 +41,12 @@ type VMInput struct {
 	Missing []string
 	// Halt says that it is its turn to stop since its host goes down; nil where it is not.
 	Halt *Halt
+	// Discard says that somebody asked to start it without what is saved of it.
+	Discard bool
+	// Kept is the same for what is saved of it: its spec then, and the volumes and boot files of that. Gather fills it in.
+	Kept *VMInput
+	// From is what it goes on from; nil for a start.
+	From *vm.Saved
 	// OpenTray says that somebody asked for another medium, whether or not the guest holds the old one.
 	OpenTray bool
 }
@@ -57,11 +63,16 @@ func VM(in VMInput) (Plan, error) {
 	if in.Last != nil {
 		p.StopAsked = in.Last.StopAsked
 	}
-	p, err := alive(in, p, wish)
+	before, p, done := moved(in, p, wish)
+	var err error
+	if !done {
+		p, err = alive(in, p, wish)
+		p.Steps = thenDiscard(in, append(before, p.Steps...))
+	}
 	if in.Halt != nil && in.Effective.Power != vm.Off { // what is wished is not that it is down
 		p.Reached = false
 	}
-	if err == nil && p.Reached && wish != vm.Off && in.Last != nil && in.Last.Process != nil {
+	if err == nil && p.Reached && !down(wish) && in.saved() == nil && in.Last != nil && in.Last.Process != nil {
 		p = withLive(in, p)
 	}
 	if in.Wish.Deleted != nil && p.Reached { // its process is: what is left of it goes with the next look
@@ -117,7 +128,10 @@ func end(in VMInput) *vm.Ended {
 	}
 	e := &vm.Ended{At: in.Clock, PowerGeneration: usedUp(in), Detail: in.Seen.Words, Run: run}
 	asked := in.Last.StopAsked
+	saved := endSaved(in)
 	switch {
+	case saved != "":
+		e.How = saved
 	case in.Seen.RunState == "guest-panicked":
 		e.How = vm.EndPanic
 	case expired && !dead:
@@ -146,7 +160,11 @@ func end(in VMInput) *vm.Ended {
 			e.Detail = in.Seen.Exit
 		}
 	}
-	wished := in.Effective.Power != vm.Off && in.Wish.Deleted == nil
+	e.Detail = voided(in, e.Detail)
+	if s := in.saved(); s != nil && s.Phase == vm.Saving && s.Of(in.Last.Process) && in.Effective.Power == vm.Suspended {
+		e.PowerGeneration = in.Wish.PowerGeneration // what was to be saved is lost
+	}
+	wished := !down(in.Effective.Power) && in.Wish.Deleted == nil
 	if wished && afterwards(in.Effective, e.How) == vm.AfterRestart {
 		e.PowerGeneration = min(e.PowerGeneration, in.Wish.PowerGeneration-1) // the wish stays
 	}
@@ -167,7 +185,10 @@ func gone(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 	if in.Seen.Leftover {
 		p.Steps = append(p.Steps, Step{Kind: Cleanup, Name: "take away what the last run has left"})
 	}
-	if in.Wish.Deleted == nil && wish != vm.Off && held(in, &p) {
+	if s := in.saved(); s != nil && (!s.Whole() || in.Discard) {
+		p.Steps = append(p.Steps, Step{Kind: Discard, Name: "throw away what was saved of it"})
+	}
+	if in.Wish.Deleted == nil && !down(wish) && held(in, &p) {
 		return p, nil
 	}
 	if in.Wish.Deleted != nil {
@@ -175,13 +196,16 @@ func gone(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 		p.Reached, p.Removed = true, true
 		return p, nil
 	}
-	if wish == vm.Off {
+	if down(wish) {
 		p.Reached = true
 		return p, nil
 	}
 	if p.Restart != nil && in.Now.Before(p.Restart.Next) {
 		p.Waiting, p.Until = true, p.Restart.Next
 		return p, nil
+	}
+	if in.saved().Whole() && !in.Discard && in.Kept != nil {
+		return resume(in, p)
 	}
 	start, findings, err := startVM(in)
 	findings = append(findings, missing(in)...)
@@ -204,7 +228,7 @@ func gone(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 func alive(in VMInput, p Plan, wish vm.Power) (planned Plan, err error) {
 	if in.Kill {
 		p.Steps = []Step{{Kind: Kill, Name: "end QEMU"}, {Kind: Cleanup, Name: "take away what it has left"}}
-		p.Reached = wish == vm.Off
+		p.Reached = down(wish)
 		return p, nil
 	}
 	if in.Halt != nil {
@@ -240,7 +264,7 @@ func alive(in VMInput, p Plan, wish vm.Power) (planned Plan, err error) {
 		return over(in, p, wish), nil
 	case "prelaunch":
 		switch wish {
-		case vm.Off:
+		case vm.Off, vm.Suspended: // nothing of it has run
 			p.Steps = []Step{{Kind: Quit, Name: "end QEMU"}, {Kind: Cleanup, Name: "take away what it has left"}}
 		case vm.On:
 			p.Steps = []Step{{Kind: Continue, Name: "let it run"}}
@@ -257,6 +281,8 @@ func alive(in VMInput, p Plan, wish vm.Power) (planned Plan, err error) {
 		p.Reached = true
 	case vm.Off:
 		return powerDown(in, p, Step{Kind: Continue, Name: "let it run, so that it can power itself off"}), nil
+	case vm.Suspended:
+		return save(in, p), nil
 	default:
 		p.Reached = true
 	}
@@ -268,6 +294,8 @@ func running(in VMInput, p Plan, wish vm.Power) Plan {
 	switch wish {
 	case vm.Off:
 		return powerDown(in, p)
+	case vm.Suspended:
+		return save(in, p)
 	case vm.Paused:
 		p.Steps = []Step{{Kind: Pause, Name: "stop its vCPUs"}}
 	case vm.On:
@@ -294,7 +322,7 @@ func running(in VMInput, p Plan, wish vm.Power) Plan {
 // end, the next look starts it again.
 func over(in VMInput, p Plan, wish vm.Power) Plan {
 	p.Steps = []Step{{Kind: Quit, Name: "end QEMU"}, {Kind: Cleanup, Name: "take away what it has left"}}
-	p.Reached = wish == vm.Off
+	p.Reached = down(wish)
 	if !p.Reached {
 		p.Until = in.Now
 	}

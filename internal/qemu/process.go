@@ -124,6 +124,12 @@ func (p *process) observe(ctx context.Context) (vm.Seen, error) {
 	who := p.identity()
 	seen := vm.Seen{Process: &who, Cut: p.cuts(), Left: p.leftBehind(), Resets: p.host.resets(p.run.VM)}
 	status, err := p.status(ctx)
+	if err == nil {
+		seen.Moving, err = p.moving(ctx, status.State)
+	}
+	if err == nil && seen.Moving != nil && seen.Moving.State != vm.MoveUnderWay {
+		status, err = p.status(ctx) // as it is once that has ended: the two are asked one after the other
+	}
 	if err != nil {
 		if p.await(ctx, dying) == nil { // its monitor ends before it does
 			return p.observe(ctx)
@@ -259,7 +265,8 @@ func (p *process) heard(ev qmp.Event) {
 			p.mu.Unlock()
 		}
 		p.host.Poke(p.run.VM)
-	case qmp.EventStop, qmp.EventResume, qmp.EventGuestPanicked, qmp.EventPowerdown, qmp.EventBlockIOError:
+	case qmp.EventStop, qmp.EventResume, qmp.EventGuestPanicked, qmp.EventPowerdown, qmp.EventBlockIOError,
+		qmp.EventMigration:
 		p.host.Poke(p.run.VM)
 	}
 }

@@ -30,6 +30,7 @@ type Config struct {
 	Volumes    Volumes
 	BootFiles  BootFiles
 	Firmware   Firmware
+	SavedVMs   SavedVMs
 	Logs       Logs
 	Facts      func() host.Facts
 	// Features is what the host's declaration comes to, and its revision.

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"github.com/hyper-nixos/hyper-nixos/model"
 	"os"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
@@ -21,6 +22,13 @@ type Hypervisor interface {
 	// Attach connects to its monitor and returns QEMU's version.
 	Attach(ctx context.Context, uuid string) (version string, err error)
 	Continue(ctx context.Context, uuid string) error
+	// Savable says why its guest cannot be saved, before anything is done to that.
+	Savable(ctx context.Context, uuid string) error
+	// Save stops its vCPUs and has QEMU begin to write the guest to a file; Abandon has it give up. Load has one that was
+	// launched for that begin to read it.
+	Save(ctx context.Context, uuid string, file *os.File) error
+	Abandon(ctx context.Context, uuid string) error
+	Load(ctx context.Context, uuid string, file *os.File) error
 	Pause(ctx context.Context, uuid string) error
 	// Plug gives QEMU a device, on the file that it stands on, if it needs one.
 	Plug(ctx context.Context, uuid string, device qmp.Hotplug, file *os.File) error
@@ -67,9 +75,23 @@ type Firmware interface {
 	Remove(ctx context.Context, uuid string) error
 }
 
+// SavedVMs is the hand that holds the files of suspended VMs.
+type SavedVMs interface {
+	// Create makes a file with room for so many bytes, open for writing only. fault.Exhausted says that there is less.
+	Create(ctx context.Context, name string, need model.Bytes) (*os.File, error)
+	// Keep makes a file durable and returns its size.
+	Keep(ctx context.Context, name string) (model.Bytes, error)
+	// Open opens a file for reading.
+	Open(ctx context.Context, name string) (*os.File, error)
+	// Remove removes every file of a VM.
+	Remove(ctx context.Context, uuid string) error
+}
+
 // Logs is the hand that holds VMs' logs.
 type Logs interface {
 	// Append opens a log ("serial", "qemu") of a new run write-only, for appending.
 	Append(uuid, log string) (*os.File, error)
+	// GoOn opens the serial log of a guest that goes on where it was.
+	GoOn(uuid string) (*os.File, error)
 	Remove(uuid string) error
 }

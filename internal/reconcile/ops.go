@@ -167,6 +167,7 @@ func (o *ops) all(t operation.Target) []*operation.Operation { return o.of(t, ma
 func (o *ops) begin(list []*operation.Operation, p plan.Plan) {
 	o.change(list, func(op *operation.Operation) {
 		op.State, op.Findings = operation.Running, p.Findings
+		endProgress(op, o.now())
 		for _, s := range p.Steps {
 			op.Steps = append(op.Steps, operation.Step{Name: s.Name, State: operation.Pending})
 		}
@@ -190,6 +191,27 @@ func (o *ops) step(list []*operation.Operation, fromEnd int, state operation.Sta
 	})
 }
 
+// progress notes how far a step is that goes on between two looks; it is added where it is not the last one.
+func (o *ops) progress(list []*operation.Operation, name string, at operation.Progress) {
+	now := o.now()
+	o.change(list, func(op *operation.Operation) {
+		op.State = operation.Running
+		if n := len(op.Steps); n == 0 || op.Steps[n-1].Name != name || op.Steps[n-1].State != operation.Running {
+			op.Steps = append(op.Steps, operation.Step{Name: name, State: operation.Running, Started: &now})
+		}
+		if at.Total > 0 {
+			op.Steps[len(op.Steps)-1].Progress = &at
+		}
+	})
+}
+
+// endProgress ends the step that went on until now.
+func endProgress(op *operation.Operation, now time.Time) {
+	if n := len(op.Steps); n > 0 && op.Steps[n-1].State == operation.Running {
+		op.Steps[n-1].State, op.Steps[n-1].Ended = operation.Done, &now
+	}
+}
+
 // change edits and writes each operation of list.
 func (o *ops) change(list []*operation.Operation, edit func(*operation.Operation)) {
 	o.mu.Lock()
@@ -209,6 +231,9 @@ func (o *ops) end(ctx context.Context, list []*operation.Operation, state operat
 		if op.State.Ended() {
 			o.mu.Unlock()
 			continue
+		}
+		if state == operation.Done {
+			endProgress(op, now)
 		}
 		op.State, op.Ended, op.Error = state, &now, why
 		if op.CancelAsked && state == operation.Done {

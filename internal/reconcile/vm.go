@@ -53,11 +53,11 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) (err error
 		Wish: obj, Last: last, Seen: seen, Facts: e.Facts(), Now: e.Steady(), Clock: e.Now(),
 		Kill:   slices.ContainsFunc(due, forceful) || obj.Deleted != nil,
 		Reboot: slices.ContainsFunc(due, unserved("vm.reboot", last)), Reset: slices.ContainsFunc(due, unserved("vm.reset", last)),
-		OpenTray: slices.ContainsFunc(due, opensTray),
+		OpenTray: slices.ContainsFunc(due, opensTray), Discard: slices.ContainsFunc(due, discards),
 	}
 	in.Effective, _ = vm.Effective(obj.Spec, in.Facts.Arch)
 	in.Effective.StopTimeout = patience(due, in.Effective.StopTimeout)
-	in.Features = e.features(ctx, in.Effective)
+	in.Features = e.features(ctx, in.Effective, last)
 	if err := e.gather(ctx, &in); err != nil {
 		return err
 	}
@@ -80,8 +80,9 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) (err error
 
 // features is what the host's declaration comes to, for a VM that needs to know. A declaration that cannot be read
 // keeps no VM from being stopped: it counts as one with every feature off.
-func (e *Engine) features(ctx context.Context, spec vm.Spec) feature.Resolution {
-	if !spec.NestedVirtualization {
+func (e *Engine) features(ctx context.Context, spec vm.Spec, last *vm.PowerStatus) feature.Resolution {
+	saved := last != nil && last.Saved != nil && last.Saved.Process.Started != nil && last.Saved.Process.Started.NestedVirtualization
+	if !spec.NestedVirtualization && !saved {
 		return feature.Resolution{}
 	}
 	res, _, err := e.Features(ctx)
@@ -129,7 +130,7 @@ func (e *Engine) observe(ctx context.Context, obj vm.Object, last *vm.PowerStatu
 // started with: the daemon that started it was cut off. It is ended and started anew, so that what
 // the guest comes to rely on is known.
 func strange(seen vm.Seen, last *vm.PowerStatus) bool {
-	if seen.Process == nil || seen.RunState != "prelaunch" {
+	if seen.Process == nil || seen.RunState != "prelaunch" && seen.RunState != "inmigrate" {
 		return false
 	}
 	return last == nil || last.Process == nil || last.Process.Started == nil ||
@@ -198,7 +199,7 @@ func unserved(action string, last *vm.PowerStatus) func(*operation.Operation) bo
 // power reports whether an operation wishes a state of power: of those only the newest counts.
 func power(op *operation.Operation) bool {
 	switch op.Action {
-	case "vm.start", "vm.stop", "vm.kill", "vm.pause", "vm.resume":
+	case "vm.start", "vm.stop", "vm.kill", "vm.pause", "vm.resume", "vm.suspend":
 		return true
 	}
 	return false
@@ -284,7 +285,7 @@ func others(list []*operation.Operation, uid string) []*operation.Operation {
 // they wished for is used up, and was not reached.
 func (r *vmRun) lost() (lost, well []*operation.Operation) {
 	end := r.status.Ended
-	if end == nil || !end.How.Crash() && end.How != vm.EndHostReboot && !r.plan.Waiting {
+	if end == nil || !end.How.Crash() && end.How != vm.EndHostReboot && end.How != vm.EndUnresumed && !r.plan.Waiting {
 		return nil, r.due
 	}
 	for _, op := range r.due {
@@ -304,6 +305,9 @@ func (r *vmRun) why() *operation.Problem {
 	end := r.status.Ended
 	if end == nil {
 		return nil
+	}
+	if end.How == vm.EndUnresumed {
+		return problem(r.unresumed(end))
 	}
 	what := map[vm.End]string{
 		vm.EndQEMU: "QEMU ended", vm.EndPanic: "the guest panicked", vm.EndHostReboot: "the host was restarted", vm.EndWatchdog: "its watchdog expired",
@@ -336,6 +340,8 @@ func (r *vmRun) finish(ctx context.Context, revision int64) error {
 	if r.plan.Unheard {
 		r.unheard(ctx)
 	}
+	r.unsaved(ctx)
+	r.goesOn()
 	switch {
 	case r.plan.Removed:
 		return r.remove(ctx, revision)

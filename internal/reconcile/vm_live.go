@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
-	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/internal/plan"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/machine"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
@@ -178,10 +177,7 @@ func (r *vmRun) tellPending(well []*operation.Operation) {
 	if len(edits) == 0 || len(r.status.Pending) == 0 {
 		return
 	}
-	var told finding.List
-	for _, path := range r.status.Pending {
-		told = append(told, plan.PendingFinding(r.in.Wish.Name, path, r.status.PendingWhy[path]))
-	}
+	told := r.pendingFindings()
 	r.ops.change(edits, func(op *operation.Operation) { op.Findings = append(slices.Clone(op.Findings), told...) })
 }
 
@@ -203,6 +199,10 @@ func (r *vmRun) settleClaim(ctx context.Context, revision int64, volume string) 
 			return nil // nobody knows what it has
 		}
 		has, only := uses(*p.Started, volume)
+		used, readOnly = used || has, readOnly && only
+	}
+	if s := r.status.Saved; s != nil && s.Process.Started != nil { // it may go on with what it was saved with
+		has, only := uses(*s.Process.Started, volume)
 		used, readOnly = used || has, readOnly && only
 	}
 	if used && !readOnly {

@@ -61,12 +61,7 @@ func (r *vmRun) do(ctx context.Context, s plan.Step) error {
 	case plan.Attach:
 		return r.attach(ctx)
 	case plan.Continue:
-		// What the guest comes to rely on is durable before it runs, and for which wish it does.
-		r.serves()
-		if err := r.writer.flush(ctx, powerKey(r.target)); err != nil {
-			return err
-		}
-		return h.Continue(ctx, uuid)
+		return r.letGo(ctx)
 	case plan.Pause:
 		return h.Pause(ctx, uuid)
 	case plan.PowerDown:
@@ -84,6 +79,16 @@ func (r *vmRun) do(ctx context.Context, s plan.Step) error {
 		return err
 	case plan.Plug, plan.Unplug, plan.Link, plan.Medium:
 		return r.change(ctx, s)
+	case plan.Save:
+		return r.save(ctx)
+	case plan.Keep:
+		return r.keep(ctx)
+	case plan.Abandon:
+		return r.abandon(ctx)
+	case plan.Load:
+		return r.load(ctx)
+	case plan.Discard:
+		return r.discard(ctx)
 	case plan.Quit:
 		return h.Quit(ctx, uuid)
 	case plan.Kill:
@@ -91,7 +96,7 @@ func (r *vmRun) do(ctx context.Context, s plan.Step) error {
 	case plan.Cleanup:
 		return h.Cleanup(ctx, uuid)
 	case plan.Forget:
-		return errors.Join(h.Forget(ctx, uuid), r.Logs.Remove(uuid), r.Firmware.Remove(ctx, uuid))
+		return errors.Join(h.Forget(ctx, uuid), r.Logs.Remove(uuid), r.Firmware.Remove(ctx, uuid), r.SavedVMs.Remove(ctx, uuid))
 	default:
 		return fault.New(fault.Internal, "a VM has no step %q", s.Kind)
 	}
@@ -139,6 +144,9 @@ func (r *vmRun) launch(ctx context.Context, start *plan.Start) (err error) {
 			err = errors.Join(err, f.Close())
 		}
 	}()
+	if err := r.readable(ctx, start.Saved); err != nil {
+		return err
+	}
 	for _, want := range start.Files {
 		f, err := r.open(ctx, want)
 		if err != nil {
@@ -170,6 +178,9 @@ func (r *vmRun) open(ctx context.Context, f plan.File) (*os.File, error) {
 	case plan.FromNVRAM:
 		return r.Firmware.NVRAM(ctx, r.in.Wish.Spec.UUID, f.Path)
 	case plan.FromLog:
+		if f.GoesOn {
+			return r.Logs.GoOn(r.in.Wish.Spec.UUID)
+		}
 		return r.Logs.Append(r.in.Wish.Spec.UUID, f.Log)
 	}
 	return nil, fault.New(fault.Internal, "nobody opens a file from %q", f.Source)

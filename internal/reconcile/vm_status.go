@@ -99,6 +99,7 @@ func (r *vmRun) next(seen vm.Seen) vm.PowerStatus {
 	if seen.RunState == "watchdog" {
 		st.Reason = "its guest did not pet its watchdog in time"
 	}
+	r.suspended(&st)
 	if st.State != before {
 		st.Since = r.Now()
 	}

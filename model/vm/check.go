@@ -74,7 +74,7 @@ func (c *check) scalars(s Spec) {
 	if s.UUID != "" && !uuidShape.MatchString(s.UUID) {
 		c.say("uuid", "leave it out and one is made", "%.60q is not a UUID in lower case", s.UUID)
 	}
-	c.oneOf("power", string(s.Power), string(On), string(Off), string(Paused))
+	c.oneOf("power", string(s.Power), string(On), string(Off), string(Paused), string(Suspended))
 	c.oneOf("arch", s.Arch, "x86_64", "aarch64")
 	c.oneOf("machine", s.Machine, "q35", "pc", "virt")
 	c.oneOf("accelerator", string(s.Accelerator), string(Auto), string(KVM), string(TCG))

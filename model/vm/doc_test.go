@@ -23,6 +23,7 @@ var meanings = map[State]string{
 	StateShutdown:  "the guest has powered off; its process is about to be ended",
 	StateCrashed:   "the guest panicked or its process died; it stays so until somebody starts it",
 	StateUnknown:   "there is a process that does not answer",
+	StateSuspended: "there is no process; its memory and devices are in a file, from which it goes on",
 }
 
 // target is the state that a verb leads to from state s, and whether the diagram draws it. What can be asked of the
@@ -33,6 +34,8 @@ func target(v Verb, s State) (State, bool) {
 		return "", false
 	case StateOff, StateCrashed:
 		return StateStarting, v == VerbStart
+	case StateSuspended:
+		return StateStarting, v == VerbStart || v == VerbResume
 	case StateRunning, StatePaused, StateStopping, StateUnknown:
 	}
 	switch v {
@@ -44,6 +47,8 @@ func target(v Verb, s State) (State, bool) {
 		return StateOff, true
 	case VerbPause:
 		return StatePaused, true
+	case VerbSuspend:
+		return StateSuspended, true
 	case VerbDelete, VerbEdit, VerbConsole:
 	}
 	return "", false

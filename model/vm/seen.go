@@ -23,6 +23,8 @@ type Seen struct {
 	// Resets are the resets that were seen since the daemon began, over all of the VM's processes; nil where
 	// nobody could have seen them.
 	Resets *Resets
+	// Moving is how far QEMU is with writing or reading the guest's memory; nil where it never was told to.
+	Moving *Moving
 	// Cut are the network cards that have no network now, by name, and why.
 	Cut map[string]string
 }
@@ -41,6 +43,8 @@ func StateOf(s Seen, stopping bool) State {
 	switch s.RunState {
 	case "":
 		return StateUnknown
+	case "inmigrate": // its saved memory is being read
+		return StateStarting
 	case "prelaunch":
 		return StatePrelaunch
 	case "shutdown":
@@ -53,7 +57,7 @@ func StateOf(s Seen, stopping bool) State {
 		}
 		return StateRunning
 	}
-	return StatePaused // paused, io-error, watchdog, suspended, save-vm, …: its vCPUs do not run
+	return StatePaused // paused, io-error, watchdog, suspended, postmigrate, …: its vCPUs do not run
 }
 
 // RunState is the word of QEMU that StateOf reads as s, with a guest that is asked to power off where
@@ -68,7 +72,7 @@ func (s State) RunState() string {
 		return "paused"
 	case StateShutdown:
 		return "shutdown"
-	case StateOff, StateCrashed, StateUnknown:
+	case StateOff, StateCrashed, StateUnknown, StateSuspended:
 	}
 	return ""
 }

@@ -20,6 +20,8 @@ const (
 	On     Power = "on"
 	Off    Power = "off"
 	Paused Power = "paused" // started, its vCPUs stopped
+	// Suspended is off, with what ran kept in a file; a VM that does not run has nothing to be kept.
+	Suspended Power = "suspended"
 )
 
 // Accelerator says what executes the guest's instructions.

@@ -33,15 +33,18 @@ const (
 	StateShutdown  State = "shutdown"  // the guest has powered off, QEMU waits to be ended
 	StateCrashed   State = "crashed"   // the guest panicked, or QEMU died; not started again
 	StateUnknown   State = "unknown"   // a process that we cannot ask
+	StateSuspended State = "suspended" // no process; its memory and devices are in a file, from which it goes on
 )
 
 // States returns every state, in the order of a life.
 func States() []State {
-	return []State{StateOff, StateStarting, StatePrelaunch, StateRunning, StatePaused, StateStopping, StateShutdown, StateCrashed, StateUnknown}
+	return []State{StateOff, StateStarting, StatePrelaunch, StateRunning, StatePaused, StateStopping, StateShutdown, StateCrashed, StateUnknown, StateSuspended}
 }
 
 // Alive reports whether there is a process in state s.
-func (s State) Alive() bool { return s != StateOff && s != StateCrashed && s != "" }
+func (s State) Alive() bool {
+	return s != StateOff && s != StateCrashed && s != StateSuspended && s != ""
+}
 
 // Status is what was seen, by part; each part has one writer. What is unknown is absent.
 type Status struct {
@@ -63,6 +66,8 @@ type PowerStatus struct {
 	Restart     *Restart     `json:"restart,omitempty"`   // it is, or was, started again by itself
 	StopAsked   *StopAsked   `json:"stopAsked,omitempty"` // the guest was asked to power itself off
 	Resets      *Resets      `json:"resets,omitempty"`    // its machine was reset, and its process went on
+	Saved       *Saved       `json:"saved,omitempty"`     // its memory and devices are in a file, or on their way to or from it
+	NotSaved    *NotSaved    `json:"notSaved,omitempty"`  // it was to be suspended, and goes on instead
 	Served      int64        `json:"served,omitempty"`    // the audit number of the newest reboot or reset that was done: it is not done again
 	Problem     *Trouble     `json:"problem,omitempty"`
 	Findings    finding.List `json:"findings,omitempty"` // what the host limits: accelerator, cgroup
@@ -160,6 +165,8 @@ const (
 	EndHostReboot End = "host-reboot"   // the host went down with it
 	EndHostDown   End = "host-shutdown" // by hv host stop-vms, before the host went down
 	EndReboot     End = "reboot"        // by our wish, to be started again at once
+	EndSuspended  End = "suspended"     // by our wish, and it is saved
+	EndUnresumed  End = "not-resumed"   // QEMU could not go on from what is saved; that is kept
 )
 
 // Crash reports whether e is an end that neither its owner nor its guest wished for.

@@ -12,6 +12,7 @@ const (
 	VerbReset   Verb = "reset"
 	VerbPause   Verb = "pause"
 	VerbResume  Verb = "resume"
+	VerbSuspend Verb = "suspend"
 	VerbDelete  Verb = "delete"
 	VerbEdit    Verb = "edit"
 	VerbConsole Verb = "console"
@@ -19,7 +20,7 @@ const (
 
 // Verbs returns every verb.
 func Verbs() []Verb {
-	return []Verb{VerbStart, VerbStop, VerbKill, VerbReboot, VerbReset, VerbPause, VerbResume, VerbDelete, VerbEdit, VerbConsole}
+	return []Verb{VerbStart, VerbStop, VerbKill, VerbReboot, VerbReset, VerbPause, VerbResume, VerbSuspend, VerbDelete, VerbEdit, VerbConsole}
 }
 
 // Edge reports whether v happens once and wishes no other power.
@@ -40,43 +41,47 @@ const (
 var legal = map[Verb]map[State]Verdict{
 	VerbStart: {
 		StateOff: Yes, StateStarting: Done, StatePrelaunch: Yes, StateRunning: Done, StatePaused: Yes,
-		StateStopping: Yes, StateShutdown: Yes, StateCrashed: Yes, StateUnknown: Yes,
+		StateStopping: Yes, StateShutdown: Yes, StateCrashed: Yes, StateUnknown: Yes, StateSuspended: Yes,
 	},
 	VerbStop: {
 		StateOff: Done, StateStarting: Yes, StatePrelaunch: Yes, StateRunning: Yes, StatePaused: Yes,
-		StateStopping: Done, StateShutdown: Yes, StateCrashed: Yes, StateUnknown: Yes,
+		StateStopping: Done, StateShutdown: Yes, StateCrashed: Yes, StateUnknown: Yes, StateSuspended: Done,
 	},
 	VerbKill: {
 		StateOff: Done, StateStarting: Yes, StatePrelaunch: Yes, StateRunning: Yes, StatePaused: Yes,
-		StateStopping: Yes, StateShutdown: Yes, StateCrashed: Yes, StateUnknown: Yes,
+		StateStopping: Yes, StateShutdown: Yes, StateCrashed: Yes, StateUnknown: Yes, StateSuspended: Done,
 	},
 	VerbReboot: {
 		StateOff: Never, StateStarting: Never, StatePrelaunch: Never, StateRunning: Yes, StatePaused: Never,
-		StateStopping: Never, StateShutdown: Never, StateCrashed: Never, StateUnknown: Never,
+		StateStopping: Never, StateShutdown: Never, StateCrashed: Never, StateUnknown: Never, StateSuspended: Never,
 	},
 	VerbReset: {
 		StateOff: Never, StateStarting: Never, StatePrelaunch: Never, StateRunning: Yes, StatePaused: Never,
-		StateStopping: Never, StateShutdown: Never, StateCrashed: Never, StateUnknown: Never,
+		StateStopping: Never, StateShutdown: Never, StateCrashed: Never, StateUnknown: Never, StateSuspended: Never,
 	},
 	VerbPause: {
 		StateOff: Never, StateStarting: Yes, StatePrelaunch: Yes, StateRunning: Yes, StatePaused: Done,
-		StateStopping: Never, StateShutdown: Never, StateCrashed: Never, StateUnknown: Never,
+		StateStopping: Never, StateShutdown: Never, StateCrashed: Never, StateUnknown: Never, StateSuspended: Never,
 	},
 	VerbResume: {
 		StateOff: Never, StateStarting: Yes, StatePrelaunch: Yes, StateRunning: Done, StatePaused: Yes,
-		StateStopping: Never, StateShutdown: Never, StateCrashed: Never, StateUnknown: Never,
+		StateStopping: Never, StateShutdown: Never, StateCrashed: Never, StateUnknown: Never, StateSuspended: Yes,
+	},
+	VerbSuspend: {
+		StateOff: Never, StateStarting: Never, StatePrelaunch: Never, StateRunning: Yes, StatePaused: Yes,
+		StateStopping: Never, StateShutdown: Never, StateCrashed: Never, StateUnknown: Never, StateSuspended: Done,
 	},
 	VerbDelete: {
 		StateOff: Yes, StateStarting: Never, StatePrelaunch: Never, StateRunning: Never, StatePaused: Never,
-		StateStopping: Never, StateShutdown: Never, StateCrashed: Yes, StateUnknown: Never,
+		StateStopping: Never, StateShutdown: Never, StateCrashed: Yes, StateUnknown: Never, StateSuspended: Yes,
 	},
 	VerbEdit: {
 		StateOff: Yes, StateStarting: Yes, StatePrelaunch: Yes, StateRunning: Yes, StatePaused: Yes,
-		StateStopping: Yes, StateShutdown: Yes, StateCrashed: Yes, StateUnknown: Yes,
+		StateStopping: Yes, StateShutdown: Yes, StateCrashed: Yes, StateUnknown: Yes, StateSuspended: Yes,
 	},
 	VerbConsole: {
 		StateOff: Never, StateStarting: Never, StatePrelaunch: Yes, StateRunning: Yes, StatePaused: Yes,
-		StateStopping: Yes, StateShutdown: Yes, StateCrashed: Never, StateUnknown: Never,
+		StateStopping: Yes, StateShutdown: Yes, StateCrashed: Never, StateUnknown: Never, StateSuspended: Never,
 	},
 }
 

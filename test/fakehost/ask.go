@@ -4,6 +4,8 @@ package fakehost
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -210,6 +212,32 @@ func (d *Daemon) State(name string, want vm.State) vm.PowerStatus {
 	return last
 }
 
+// Boots is how often the guest of a VM has booted, in the two runs of which there are logs: it says so on its console.
+func (d *Daemon) Boots(name string) int {
+	d.t.Helper()
+	n := 0
+	for _, log := range []string{"serial-previous.log", "serial.log"} {
+		text, err := os.ReadFile(filepath.Join(d.dir, "logs", d.VM(name).Spec.UUID, log))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			d.t.Fatal(err)
+		}
+		n += strings.Count(string(text), "up\n")
+	}
+	return n
+}
+
+// SavedFiles are the files of suspended VMs.
+func (h *Host) SavedFiles() []string {
+	h.t.Helper()
+	entries, err := os.ReadDir(filepath.Join(h.dir, "saved"))
+	must(h.t, err)
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.Name())
+	}
+	return out
+}
+
 // Gone waits until a VM does not exist.
 func (d *Daemon) Gone(name string) {
 	d.t.Helper()
@@ -261,6 +289,14 @@ func (h *Host) Tidy() {
 	for uuid, folder := range h.folders() {
 		if names[uuid] == "" {
 			h.t.Errorf("%s is left of VM %s, which does not exist", folder, uuid)
+		}
+	}
+	for _, file := range h.SavedFiles() {
+		uuid, _, _ := strings.Cut(file, ".")
+		st, _, err := store.Find[vm.PowerStatus](ctx, h.Store, store.StatusKey(store.Ref{Kind: "vm", Project: model.DefaultProject, Name: names[uuid]}, "power"))
+		must(h.t, err)
+		if st.Saved == nil || st.Saved.File != file {
+			h.t.Errorf("the file %s is of no suspended VM", file)
 		}
 	}
 	volumes, _, err := store.ListAll[storage.Volume](ctx, h.Store, store.SpecPrefix("volume"))

@@ -15,6 +15,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/saved"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
 	"github.com/hyper-nixos/hyper-nixos/model"
@@ -105,6 +106,18 @@ func (h *cutHypervisor) Pause(ctx context.Context, uuid string) error {
 	return h.points.step(plan.Pause, func() error { return h.Host.Pause(ctx, uuid) })
 }
 
+func (h *cutHypervisor) Save(ctx context.Context, uuid string, f *os.File) error {
+	return h.points.step(plan.Save, func() error { return h.Host.Save(ctx, uuid, f) })
+}
+
+func (h *cutHypervisor) Abandon(ctx context.Context, uuid string) error {
+	return h.points.step(plan.Abandon, func() error { return h.Host.Abandon(ctx, uuid) })
+}
+
+func (h *cutHypervisor) Load(ctx context.Context, uuid string, f *os.File) error {
+	return h.points.step(plan.Load, func() error { return h.Host.Load(ctx, uuid, f) })
+}
+
 func (h *cutHypervisor) Plug(ctx context.Context, uuid string, d qmp.Hotplug, f *os.File) error {
 	return h.points.step(plan.Plug, func() error { return h.Host.Plug(ctx, uuid, d, f) })
 }
@@ -169,6 +182,26 @@ func (v *cutVolumes) Receive(ctx context.Context, pool, file string, format stor
 		return err
 	})
 	return sum, virtual, err
+}
+
+// cutSaved are the files of suspended VMs.
+type cutSaved struct {
+	*saved.Files
+	points *Points
+}
+
+func (s *cutSaved) Create(ctx context.Context, name string, need model.Bytes) (f *os.File, err error) {
+	err = s.points.around("make a file to save in", func() error { f, err = s.Files.Create(ctx, name, need); return err })
+	return unless(err, f), err
+}
+
+func (s *cutSaved) Keep(ctx context.Context, name string) (n model.Bytes, err error) {
+	err = s.points.step(plan.Keep, func() error { n, err = s.Files.Keep(ctx, name); return err })
+	return n, err
+}
+
+func (s *cutSaved) Remove(ctx context.Context, uuid string) error {
+	return s.points.step(plan.Discard, func() error { return s.Files.Remove(ctx, uuid) })
 }
 
 // cutLogs are VMs' logs.

@@ -27,6 +27,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/boot"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/firmware"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/saved"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
 	"github.com/hyper-nixos/hyper-nixos/internal/view"
@@ -45,6 +46,7 @@ type Host struct {
 	Volumes *dir.Pool
 	Boots   *boot.Files
 	NVRAM   *firmware.Files
+	Saved   *saved.Files
 	Logs    *console.Logs
 	Seal    *fakeseal.Seal
 
@@ -75,11 +77,13 @@ func New(t testing.TB) *Host {
 	must(t, err)
 	h.NVRAM, err = firmware.Open(in("nvram"))
 	must(t, err)
+	h.Saved, err = saved.Open(in("saved"))
+	must(t, err)
 	h.Logs, err = console.OpenLogs(in("logs"), slog.New(slog.DiscardHandler))
 	must(t, err)
 	t.Cleanup(func() {
 		h.close()
-		must(t, errors.Join(h.Logs.Close(), h.Boots.Close(), h.NVRAM.Close(), h.Volumes.Close(), h.Audit.Close(), h.Store.Close()))
+		must(t, errors.Join(h.Logs.Close(), h.Boots.Close(), h.NVRAM.Close(), h.Saved.Close(), h.Volumes.Close(), h.Audit.Close(), h.Store.Close()))
 	})
 	must(t, os.Mkdir(in("helper"), 0o700))
 	h.Seal = fakeseal.In(t, in("helper"))
@@ -121,6 +125,9 @@ func (h *Host) known() host.Facts {
 	defer h.mu.Unlock()
 	return h.facts
 }
+
+// Folder is where everything of the host is.
+func (h *Host) Folder() string { return h.dir }
 
 // Jump moves the clock on the wall, as somebody who sets it does; no time passes.
 func (h *Host) Jump(d time.Duration) {
@@ -198,7 +205,7 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 		Seal: &cutSeal{h.Seal, points},
 	})
 	d.Engine = reconcile.New(reconcile.Config{
-		Store: &cutStore{h.Store, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, BootFiles: h.Boots, Firmware: h.NVRAM, Logs: &cutLogs{h.Logs, points},
+		Store: &cutStore{h.Store, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, BootFiles: h.Boots, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, points}, Logs: &cutLogs{h.Logs, points},
 		Facts: h.known, Features: d.Actions.Resolution, Now: h.now, Steady: h.steady, Log: log, Outcome: d.Actions.Ended, Recorded: d.Actions.Recorded,
 	})
 	d.View = view.New(view.Config{

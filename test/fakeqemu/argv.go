@@ -24,7 +24,7 @@ var flags = []string{"-S", "-nodefaults", "-no-user-config", "-version", "-no-re
 
 // ignored are options with a value that changes nothing here.
 var ignored = []string{
-	"-rtc", "-display", "-vnc", "-cpu", "-m", "-object", "-boot", "-sandbox", "-append", "-bios", "-global", "-overcommit", "-msg",
+	"-rtc", "-display", "-vnc", "-cpu", "-object", "-boot", "-sandbox", "-append", "-bios", "-global", "-overcommit", "-msg",
 	"-run-with", "-k", "-D", "-vga", "-usb", "-fw_cfg", "-smbios", "-numa", "-audio",
 }
 
@@ -114,6 +114,17 @@ var options = map[string]func(*Options, *Recording, string) error{
 		if name := keyed(v, "accel")["accel"]; name != "tcg" && name != "kvm" {
 			return fmt.Errorf("invalid accelerator %s", name)
 		}
+		return nil
+	},
+	"-m": func(o *Options, _ *Recording, v string) error {
+		o.Memory = v
+		return nil
+	},
+	"-incoming": func(o *Options, _ *Recording, v string) error {
+		if v != "defer" {
+			return errors.New("fakeqemu waits for its guest with defer only")
+		}
+		o.Incoming = true
 		return nil
 	},
 	"-kernel": exists,

@@ -46,11 +46,13 @@ func init() { // not a literal: the handlers refer to the table by way of the mo
 		"blockdev-close-tray":     closeTray,
 		"blockdev-remove-medium":  removeMedium,
 		"blockdev-insert-medium":  insertMedium,
-		"getfd":                   getFD,
-		"closefd":                 closeFD,
-		"add-fd":                  addFD,
-		"remove-fd":               removeFD,
-		"query-fdsets":            func(q *QEMU, _ *monitor, _ json.RawMessage) (any, error) { return q.describeSets(), nil },
+		"migrate":                 doMigrate, "migrate-incoming": doMigrateIncoming, "migrate_cancel": cancelMigrate, "query-migrate": queryMigrate,
+		"migrate-set-capabilities": setCapabilities, "migrate-set-parameters": setParameters,
+		"getfd":        getFD,
+		"closefd":      closeFD,
+		"add-fd":       addFD,
+		"remove-fd":    removeFD,
+		"query-fdsets": func(q *QEMU, _ *monitor, _ json.RawMessage) (any, error) { return q.describeSets(), nil },
 	}
 }
 

@@ -23,16 +23,20 @@ import (
 
 // Options of a fake. The zero value is a paused machine of QEMU 7.2 whose guest obeys.
 type Options struct {
-	Version string // "7.2" (default) or "10.0"
-	UUID    string // default all zeros, as QEMU has it without -uuid
-	Name    string
-	CPUs    int   // default 1
-	Guest   Guest // default Obeys
-	Run     bool  // without -S: it runs from the start
-	Exit    bool  // without -action shutdown=pause,panic=pause: it ends with its guest
-	Reboot  bool  // with -action reboot=shutdown: a reset ends it as a shutdown does
-	Faults  []Fault
-	Jobs    []Job // that are there from the start, as an adopter finds them
+	Version  string // "7.2" (default) or "10.0"
+	UUID     string // default all zeros, as QEMU has it without -uuid
+	Name     string
+	CPUs     int      // default 1
+	Guest    Guest    // default Obeys
+	Run      bool     // without -S: it runs from the start
+	Exit     bool     // without -action shutdown=pause,panic=pause: it ends with its guest
+	Reboot   bool     // with -action reboot=shutdown: a reset ends it as a shutdown does
+	Memory   string   // its size
+	Incoming bool     // with -incoming defer: its guest is to come in
+	Blocked  []string // why its guest cannot be moved
+	Crawls   bool     // moving its guest comes to no end
+	Faults   []Fault
+	Jobs     []Job // that are there from the start, as an adopter finds them
 }
 
 // Job is a job as query-jobs shows it.
@@ -68,6 +72,7 @@ type QEMU struct {
 	fdsets   map[int][]setFD
 	named    map[string]*os.File // by getfd
 	closers  []func() error
+	move     migration
 	seen     int // commands so far
 	ended    bool
 	code     int
@@ -115,6 +120,10 @@ func New(o Options) (*QEMU, error) {
 	q := &QEMU{
 		o: o, recorded: r, schema: s, done: make(chan struct{}), state: "prelaunch",
 		devices: map[string]device{}, netdevs: map[string]bool{}, fdsets: map[int][]setFD{}, named: map[string]*os.File{},
+	}
+	if o.Incoming {
+		q.state, q.move.waits, q.move.autostart = "inmigrate", true, o.Run
+		return q, nil
 	}
 	if o.Run {
 		q.Do(func() { q.cont() })

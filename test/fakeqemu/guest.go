@@ -19,6 +19,9 @@ func (q *QEMU) cont() bool {
 		return false
 	case "running":
 		return true
+	case "inmigrate":
+		q.move.autostart = true
+		return true
 	}
 	q.state = "running"
 	q.emit("RESUME", nil)
@@ -41,6 +44,9 @@ func (q *QEMU) reset(byGuest bool, reason string) {
 	}
 	q.emit("RESET", map[string]any{"guest": byGuest, "reason": reason})
 	q.booted = false
+	if q.state == "inmigrate" {
+		return
+	}
 	if q.state != "running" {
 		q.state = "prelaunch"
 		return

@@ -150,7 +150,9 @@ func start(o Options, args []string, stdout io.Writer) (*QEMU, error) {
 // assemble adds the parts in QEMU's order, and only then lets the machine run.
 func assemble(o Options, all []argument) (*QEMU, error) {
 	run := o.Run
-	o.Run = false
+	if !o.Incoming {
+		o.Run = false
+	}
 	q, err := New(o)
 	if err != nil {
 		return nil, err
@@ -166,7 +168,7 @@ func assemble(o Options, all []argument) (*QEMU, error) {
 			}
 		}
 	}
-	if run {
+	if run && !o.Incoming {
 		q.Do(func() { q.cont() })
 	}
 	for _, serve := range b.serve {

@@ -45,6 +45,16 @@ type Exchange struct {
 	EOF  bool `json:",omitempty"`
 }
 
+// transcript finds a conversation by its name.
+func (r *Recording) transcript(scenario string) (Transcript, bool) {
+	for _, t := range r.Transcripts {
+		if t.Scenario == scenario {
+			return t, true
+		}
+	}
+	return Transcript{}, false
+}
+
 //go:embed testdata/*.json.gz
 var testdata embed.FS
 

@@ -45,11 +45,15 @@ func TestTheFakeSaysWhatTheRealQEMUSaid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, s := range scenarios {
+		for _, s := range scenarios {
 			t.Run(version+" "+s.name, func(t *testing.T) {
+				want, ok := r.transcript(s.name)
+				if !ok {
+					t.Skip("the real one of this version was not recorded with this scenario")
+				}
 				files, monitor := descriptors(t, t.TempDir())
 				k := play(t, Options{Version: version, Guest: s.guest}, files, monitor)
-				if diff := cmp.Diff(readable(r.Transcripts[i]), readable(k.play(s))); diff != "" {
+				if diff := cmp.Diff(readable(want), readable(k.play(s))); diff != "" {
 					t.Errorf("-real +fake:\n%s", diff)
 				}
 				if want, _ := blot(r.Greeting); !bytes.Equal(want, must(blot(k.greeting))) {

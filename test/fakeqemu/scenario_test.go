@@ -3,6 +3,7 @@ package fakeqemu
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -25,8 +26,9 @@ type scenario struct {
 type step struct {
 	send  string
 	await []string
-	file  bool // a file descriptor goes along
-	up    bool // the guest writes its first words to the serial console
+	file  bool   // a file descriptor goes along
+	to    string // the file that it is of, open for writing only; standard input where this is empty
+	up    bool   // the guest writes its first words to the serial console
 }
 
 // up is cont, until the guest says that it is there.
@@ -77,6 +79,20 @@ func tell(command, args string) step {
 func hand(command, args string) step {
 	s := tell(command, args)
 	s.file = true
+	return s
+}
+
+// saveTo hands over a file, and writes the guest to it.
+func saveTo(to string, await ...string) []step {
+	give := hand("getfd", `{"fdname":"saved"}`)
+	give.to = to
+	migrate := tell("migrate", `{"uri":"fd:saved"}`)
+	migrate.await = await
+	return []step{give, migrate}
+}
+
+func awaiting(s step, events ...string) step {
+	s.await = events
 	return s
 }
 
@@ -192,6 +208,26 @@ var scenarios = []scenario{
 		tell("job-cancel", `{"id":"nope"}`),
 		say("quit", "SHUTDOWN"),
 	}},
+	{"save to a file", Idle, slices.Concat([]step{
+		negotiate,
+		say("query-migrate"), say("migrate_cancel"),
+		say("cont", "RESUME"), say("stop", "STOP"),
+		tell("migrate-set-capabilities", `{"capabilities":[{"capability":"events","state":true}]}`),
+		tell("migrate-incoming", `{"uri":"fd:saved"}`),
+		awaiting(tell("migrate", `{"uri":"fd:nope"}`), "MIGRATION", "MIGRATION"), say("query-migrate"), say("query-status"),
+		tell("migrate-set-parameters", `{"max-bandwidth":1000}`),
+	}, saveTo(os.DevNull, "MIGRATION", "MIGRATION_PASS", "MIGRATION"), []step{
+		tell("migrate", `{"uri":"fd:saved"}`),
+		say("migrate_cancel", "MIGRATION", "MIGRATION"), say("query-migrate"), say("query-status"),
+		tell("migrate-set-parameters", `{"max-bandwidth":1099511627776}`),
+	}, saveTo("/dev/full", "MIGRATION", "MIGRATION_PASS", "MIGRATION", "MIGRATION"), []step{
+		say("query-migrate"), say("query-status"), say("cont", "RESUME"), say("stop", "STOP"),
+	}, saveTo(os.DevNull, "MIGRATION", "MIGRATION_PASS", "MIGRATION", "MIGRATION_PASS", "MIGRATION"), []step{
+		say("query-status"), say("system_powerdown", "POWERDOWN"),
+		tell("migrate", `{"uri":"fd:saved"}`),
+		say("cont", "RESUME"), say("query-status"),
+		say("quit", "SHUTDOWN"),
+	})},
 	{"hand over files", Idle, []step{
 		negotiate,
 		tell("getfd", `{"fdname":"a"}`),

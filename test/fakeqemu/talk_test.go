@@ -113,7 +113,15 @@ func (k *talk) ask(s step) Exchange {
 	k.t.Helper()
 	var rights []byte
 	if s.file {
-		rights = syscall.UnixRights(int(os.Stdin.Fd()))
+		f := os.Stdin
+		if s.to != "" {
+			var err error
+			if f, err = os.OpenFile(s.to, os.O_WRONLY, 0); err != nil {
+				k.t.Fatal(err)
+			}
+			defer func() { _ = f.Close() }()
+		}
+		rights = syscall.UnixRights(int(f.Fd()))
 	}
 	if _, _, err := k.conn.WriteMsgUnix([]byte(s.send+"\n"), rights, nil); err != nil {
 		k.t.Fatal(err)

@@ -22,6 +22,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/fakehost"
+	"github.com/hyper-nixos/hyper-nixos/test/fakeqemu"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
@@ -57,6 +58,24 @@ func withData(def *vm.Definition) { def.Disks = map[string]vm.Disk{"root": {Volu
 func runs(d *fakehost.Daemon)     { d.Done(d.Create(fakehost.Tiny("web", on))) }
 func isPaused(d *fakehost.Daemon) { d.Done(d.Create(fakehost.Tiny("web", paused))) }
 
+func isSuspended(d *fakehost.Daemon) { runs(d); d.Done(d.Verb("suspend", "web")) }
+
+func isBeingSaved(d *fakehost.Daemon) {
+	d.Guest("web", fakeqemu.Options{Crawls: true})
+	runs(d)
+	d.Verb("suspend", "web")
+	d.State("web", vm.StatePaused)
+}
+
+// hasGoneOn wants a guest that runs on where it was, and nothing that it could go on from again.
+func hasGoneOn(t *testing.T, d *fakehost.Daemon) {
+	p := d.State("web", vm.StateRunning)
+	d.Until("its file to go", func() bool { return d.Power("web").Saved == nil })
+	if n := d.Boots("web"); p.Ended == nil || p.Ended.How != vm.EndSuspended || n != 1 {
+		t.Errorf("it has not gone on where it was: %+v, booted %d times", p.Ended, n)
+	}
+}
+
 func becomes(s vm.State) func(*testing.T, *fakehost.Daemon) {
 	return func(_ *testing.T, d *fakehost.Daemon) { d.State("web", s) }
 }
@@ -90,8 +109,18 @@ var scenarios = map[string]scenario{
 	"stop what has not run yet": {before: isPaused, ask: verb(action.VMStop), after: becomes(vm.StateOff)},
 	"kill":                      {before: runs, ask: verb(action.VMKill), after: becomes(vm.StateOff)},
 	"pause":                     {before: runs, ask: verb(action.VMPause), after: becomes(vm.StatePaused)},
-	"resume":                    {before: isPaused, ask: verb(action.VMResume), after: becomes(vm.StateRunning)},
-	"reset":                     {before: runs, ask: verb(action.VMReset), after: becomes(vm.StateRunning)},
+	"suspend":                   {before: runs, ask: verb(action.VMSuspend), after: becomes(vm.StateSuspended)},
+	"go on":                     {before: isSuspended, ask: verb(action.VMStart), after: hasGoneOn},
+	"boot cold what is suspended": {
+		before: isSuspended,
+		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {
+			return d.Actions.PowerVM(ctx, fakehost.Member, action.VMStart, fakehost.Ref("web"), wire.VerbOptions{DiscardSuspend: true})
+		},
+		after: becomes(vm.StateRunning),
+	},
+	"run on while it is being saved": {before: isBeingSaved, ask: verb(action.VMStart), after: becomes(vm.StateRunning)},
+	"resume":                         {before: isPaused, ask: verb(action.VMResume), after: becomes(vm.StateRunning)},
+	"reset":                          {before: runs, ask: verb(action.VMReset), after: becomes(vm.StateRunning)},
 	"reset what a reset would end": {
 		before: func(d *fakehost.Daemon) {
 			d.Done(d.Create(fakehost.Tiny("web", on, func(def *vm.Definition) { def.OnReboot = vm.AfterStop })))

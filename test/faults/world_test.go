@@ -152,9 +152,9 @@ func (w *world) edit(name string) {
 }
 
 func (w *world) power(name string) {
-	rows := []action.Row{action.VMStart, action.VMStop, action.VMKill, action.VMPause, action.VMReboot, action.VMResume}
-	powers := []vm.Power{vm.On, vm.Off, vm.Off, vm.Paused, "", vm.On}
-	likely := map[vm.Power][]int{vm.Off: {0}, vm.On: {1, 2, 3, 4}, vm.Paused: {1, 2, 5}}[w.want[name].power]
+	rows := []action.Row{action.VMStart, action.VMStop, action.VMKill, action.VMPause, action.VMReboot, action.VMResume, action.VMSuspend}
+	powers := []vm.Power{vm.On, vm.Off, vm.Off, vm.Paused, "", vm.On, vm.Suspended}
+	likely := map[vm.Power][]int{vm.Off: {0}, vm.On: {1, 2, 3, 4, 6}, vm.Paused: {1, 2, 5, 6}, vm.Suspended: {0, 0, 5}}[w.want[name].power]
 	i := likely[w.pick(len(likely))]
 	if w.pick(6) == 0 { // whatever the state
 		i = w.pick(len(rows))
@@ -164,7 +164,7 @@ func (w *world) power(name string) {
 		if powers[i] != "" {
 			n.power, n.generation = powers[i], op.Generation
 		}
-		if powers[i] == vm.Off || rows[i] == action.VMReboot { // whose process is another one
+		if powers[i] == vm.Off || powers[i] == vm.Suspended || rows[i] == action.VMReboot { // whose process is another one
 			delete(w.kept, name)
 		}
 	})
@@ -263,7 +263,9 @@ func (w *world) reached(when, name string) bool {
 		return false
 	}
 	states := map[vm.Power][]vm.State{
-		vm.On: {vm.StateRunning}, vm.Off: {vm.StateOff}, vm.Paused: {vm.StatePaused, vm.StatePrelaunch},
+		vm.On: {vm.StateRunning}, vm.Off: {vm.StateOff, vm.StateSuspended}, // what is saved of one that is stopped before it went on stays
+		vm.Paused:    {vm.StatePaused, vm.StatePrelaunch},
+		vm.Suspended: {vm.StateSuspended, vm.StateOff}, // one that had not run has nothing to be kept
 	}[want.power]
 	d.Until(fmt.Sprintf("%s: vm %s to be %v", when, name, states), func() bool {
 		s := d.Power(name).State
@@ -274,7 +276,7 @@ func (w *world) reached(when, name string) bool {
 		w.t.Errorf("%s: vm %s is wished %s with %d CPUs; %s with %d was acknowledged", when, name, v.Spec.Power, v.Spec.CPUs, want.power, want.cpus)
 	}
 	pid := d.PID(name)
-	if (pid != 0) != (want.power != vm.Off) {
+	if (pid != 0) != (want.power != vm.Off && want.power != vm.Suspended) {
 		w.t.Errorf("%s: vm %s is wished %s and has process %d", when, name, want.power, pid)
 	}
 	if was := w.kept[name]; was != 0 && was != pid {

@@ -106,7 +106,7 @@ func byHand(h *house) map[string][]asks {
 		},
 		"vm.delete": {{method: "DELETE", path: vmsPath + "/web"}},
 		"vm.start":  verb("start", nil), "vm.stop": verb("stop", running), "vm.kill": verb("kill", running), "vm.pause": verb("pause", running),
-		"vm.resume": verb("resume", paused), "vm.reboot": verb("reboot", running), "vm.reset": verb("reset", running),
+		"vm.resume": verb("resume", paused), "vm.reboot": verb("reboot", running), "vm.reset": verb("reset", running), "vm.suspend": verb("suspend", running),
 		"vm.logs":    get(vmsPath + "/web/logs/serial"),
 		"vm.console": {{method: "GET", path: vmsPath + "/web/console", upgrade: wire.ConsoleProtocol, before: running}},
 		"vm.vnc":     {{method: "GET", path: vmsPath + "/web/vnc", upgrade: wire.VNCProtocol, before: func(h *house) { h.starts(vm.Spec{Graphics: &vm.Graphics{}}) }}},

@@ -101,7 +101,7 @@ func (s *server) routeVMs() {
 		}
 		return s.Actions.ChangeMedium(ctx, call, in.ref(), in.Body)
 	})
-	for _, row := range []action.Row{action.VMStart, action.VMStop, action.VMKill, action.VMPause, action.VMResume, action.VMReboot, action.VMReset} {
+	for _, row := range []action.Row{action.VMStart, action.VMStop, action.VMKill, action.VMPause, action.VMResume, action.VMSuspend, action.VMReboot, action.VMReset} {
 		change(s, row, func(ctx context.Context, in *powerVM) (action.Result, error) {
 			call, err := in.call(ctx)
 			if err != nil {

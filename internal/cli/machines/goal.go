@@ -26,7 +26,7 @@ const (
 func goals() []string {
 	return []string{
 		string(vm.StateRunning), string(vm.StateOff), string(vm.StatePaused), string(vm.StatePrelaunch), string(vm.StateShutdown),
-		string(vm.StateCrashed), deleted, pendingNone,
+		string(vm.StateCrashed), string(vm.StateSuspended), deleted, pendingNone,
 	}
 }
 

@@ -87,7 +87,7 @@ func statePaint(state string) screen.Paint {
 		return screen.Green
 	case vm.StateCrashed, vm.StateUnknown:
 		return screen.Red
-	case vm.StateOff, vm.StateShutdown:
+	case vm.StateOff, vm.StateShutdown, vm.StateSuspended:
 		return screen.Dim
 	case vm.StateStarting, vm.StatePrelaunch, vm.StatePaused, vm.StateStopping:
 	}

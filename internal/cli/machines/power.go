@@ -22,7 +22,8 @@ type verb struct {
 var verbs = []verb{
 	{vm.VerbStart, "started", "Start VMs", `Starts VMs, and waits until their vCPUs run.
 
-A VM whose guest powered itself off, or that crashed, is started anew. One that is paused goes on.`},
+A VM whose guest powered itself off, or that crashed, is started anew. One that is paused or suspended goes on where it
+was; --discard-suspend boots a suspended one cold instead, and what was in its memory is lost.`},
 	{vm.VerbStop, "stopped", "Ask guests to power off", `Asks the guests of VMs to power off, as their power button does, and waits until they have.
 
 A guest gets the time that its spec says (stopTimeout, 60 s when absent) or --grace. One that has not powered off by
@@ -37,11 +38,17 @@ then runs on, and the call fails: hv vm reset does not ask.`},
 	{vm.VerbReset, "reset", "Reset VMs at once", `Resets VMs, as their reset button does, without asking their guests: what they have not written yet is lost. The
 process and what it was started with stay as they are.`},
 	{vm.VerbPause, "paused", "Stop the vCPUs of VMs", `Stops the vCPUs of VMs. Memory and devices stay as they are; hv vm resume goes on.`},
-	{vm.VerbResume, "resumed", "Let paused VMs go on", `Lets paused VMs go on where they were.`},
+	{vm.VerbResume, "resumed", "Let paused VMs go on", `Lets paused VMs go on where they were; suspended ones too.`},
+	{vm.VerbSuspend, "suspended", "Save VMs to disk, and end them", `Saves the memory and the devices of VMs to disk, and ends their processes: they take neither memory nor CPU until
+hv vm start lets them go on where they were, also after the host was restarted.
+
+A VM's vCPUs stand still while it is saved. The disk needs room for its whole memory; that is seen to before anything
+happens. Until it is whole, hv operation cancel lets the guest run on. What is edited meanwhile waits until the VM has
+gone on and is restarted. Connections of the guest may have timed out by then, and its clock stands where it stood.`},
 }
 
 func power(s *session.Session, v verb) *cobra.Command {
-	var force bool
+	var force, discard bool
 	var grace string
 	cmd := &cobra.Command{
 		Use:               string(v.Verb) + " NAME…",
@@ -51,7 +58,7 @@ func power(s *session.Session, v verb) *cobra.Command {
 		Args:              s.Some("vm"),
 		ValidArgsFunction: s.Live(0, s.VMs),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opt := wire.VerbOptions{Force: force}
+			opt := wire.VerbOptions{Force: force, DiscardSuspend: discard}
 			if grace != "" {
 				d, err := session.Duration("grace", grace)
 				if err != nil {
@@ -66,6 +73,9 @@ func power(s *session.Session, v verb) *cobra.Command {
 	s.SelectsAll(cmd)
 	if v.Verb == vm.VerbStop {
 		cmd.Flags().BoolVar(&force, "force", false, "do not ask the guest")
+	}
+	if v.Verb == vm.VerbStart {
+		cmd.Flags().BoolVar(&discard, "discard-suspend", false, "throw away what was saved by hv vm suspend, and boot cold")
 	}
 	if v.Verb == vm.VerbStop || v.Verb == vm.VerbReboot {
 		cmd.Flags().StringVar(&grace, "grace", "", "how long the guest gets, such as 90s (its spec's stopTimeout when absent)")

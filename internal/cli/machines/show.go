@@ -101,6 +101,7 @@ func seen(s *session.Session, f *output.Fields, p *vm.PowerStatus) {
 		f.Add("process", strings.TrimSuffix(fmt.Sprintf("pid %d, uid %d, QEMU %s", q.PID, q.UID, q.QEMU), ", QEMU "))
 	}
 	f.Add("accelerator", string(p.Accelerator))
+	savedVM(s, f, p)
 	if p.Pinned != nil {
 		f.Add("machine type", p.Pinned.MachineType+", pinned")
 	}
@@ -108,8 +109,12 @@ func seen(s *session.Session, f *output.Fields, p *vm.PowerStatus) {
 		f.Add("last run", string(e.How)+", "+output.Moment(now, e.At))
 		f.Add("last words", e.Detail)
 	}
+	pending := "pending restart"
+	if p.State == vm.StateSuspended {
+		pending = "pending resume and restart"
+	}
 	for _, path := range p.Pending {
-		f.Add("pending restart", strings.TrimSuffix(path+": "+p.PendingWhy[path], ": "))
+		f.Add(pending, strings.TrimSuffix(path+": "+p.PendingWhy[path], ": "))
 	}
 	if r := p.Restart; r != nil {
 		what := fmt.Sprintf("%d in a row by itself, after %s", r.Count, r.After)
@@ -121,6 +126,28 @@ func seen(s *session.Session, f *output.Fields, p *vm.PowerStatus) {
 	if r := p.Resets; r != nil {
 		f.Add("resets", fmt.Sprintf("%d by the guest, %d by hv, %d by its watchdog; last %s (%s)", r.Guest, r.Host, r.Watchdog, output.Moment(now, r.Last), r.Reason))
 	}
+}
+
+// savedVM adds what is saved of a VM, or why nothing is.
+func savedVM(s *session.Session, f *output.Fields, p *vm.PowerStatus) {
+	if n := p.NotSaved; n != nil {
+		f.Add("not suspended", n.Why)
+	}
+	v := p.Saved
+	if v == nil {
+		return
+	}
+	if v.Phase != vm.IsSaved {
+		f.Add("saved state", string(v.Phase)+", "+output.Moment(s.Now(), v.At))
+		return
+	}
+	what := fmt.Sprintf("%s, %s", v.Bytes, output.Moment(s.Now(), v.At))
+	if v.Process.QEMU != "" {
+		what += ", by QEMU " + v.Process.QEMU
+	}
+	f.Add("saved state", what)
+	f.Add("saved in", v.File)
+	f.Add("saved generation", fmt.Sprint(v.Generation))
 }
 
 // wished adds what is known of the object itself.

@@ -20,6 +20,7 @@ type board struct {
 	bios        bool
 	kvm         bool
 	nested      bool // EL2, on aarch64
+	fixed       int  // how many slots it had; 0 for as many as it needs
 }
 
 // familyOf returns the family of a versioned machine type, empty for one that is none of ours.
@@ -110,6 +111,9 @@ const sparePorts = 4
 func (b board) ports(slots map[string]int) int {
 	if b.family == familyPC {
 		return b.capacity()
+	}
+	if b.fixed > 0 {
+		return min(b.fixed, b.capacity())
 	}
 	highest := 0
 	for _, n := range slots {

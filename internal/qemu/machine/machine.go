@@ -25,7 +25,12 @@ type Input struct {
 	Pinned *vm.Pinned     // from the first start on; nil before it
 	QEMU   host.QEMU      // the one that will run it: of the spec's architecture
 	Accel  vm.Accelerator // resolved: kvm or tcg, never auto
-	Nested CPUFlag        // what a guest that may run VMs is shown; empty: it may not
+	// Ports is how many slots the board has; 0: as many as it needs, and some to spare. A guest that goes on from what
+	// was saved finds its board as it was.
+	Ports int
+	// Incoming: the guest is read from a file before it runs, not started.
+	Incoming bool
+	Nested   CPUFlag // what a guest that may run VMs is shown; empty: it may not
 
 	Volumes   map[string]Volume // by name of the disk device
 	Media     map[string]Volume // by name of the drive; none of an empty one
@@ -148,6 +153,9 @@ func Build(in Input) (Machine, error) {
 		parts = append(parts, watchdog(*w, b.watchdogAt(slots)))
 	}
 	parts = append(parts, panicNotifier(b.family))
+	if in.Incoming {
+		parts = append(parts, part{args: []string{"-incoming", "defer"}})
+	}
 
 	m := assemble(parts)
 	m.Pinned = vm.Pinned{MachineType: b.machineType, Slots: slots, Targets: targets}

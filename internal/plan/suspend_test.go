@@ -1,0 +1,190 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// isSaved is a VM of whose process, number 42, something is saved.
+func isSaved(phase vm.SavePhase) func(*VMInput) {
+	return func(in *VMInput) {
+		started, _ := vm.Effective(vm.Spec{UUID: in.Wish.Spec.UUID, Memory: model.GiB}, "x86_64")
+		was := *process()
+		was.Started, was.Ports, was.QEMU = &started, 7, "7.2.22"
+		if in.Last == nil {
+			in.Last = &vm.PowerStatus{}
+		}
+		in.Last.Pinned = &vm.Pinned{MachineType: "pc-q35-7.2", Slots: map[string]int{"rng": 5}}
+		in.Last.Saved = &vm.Saved{Phase: phase, File: "f", Power: vm.On, Accelerator: vm.TCG, Process: was}
+	}
+}
+
+// loads is another process, which is to go on from what is saved.
+func loads(state string) func(*VMInput) {
+	return func(in *VMInput) {
+		p := vm.Process{PID: 43, StartTime: 9, BootID: "boot-1", Wish: 3}
+		in.Seen = vm.Seen{Process: &p, RunState: state}
+		in.Last = &vm.PowerStatus{State: vm.StateStarting, Process: &p}
+	}
+}
+
+func moves(s vm.MoveState) func(*VMInput) {
+	return func(in *VMInput) { in.Seen.Moving = &vm.Moving{State: s, Done: 1, Total: 4, Why: "no luck"} }
+}
+
+func nobody(in *VMInput) {
+	in.Seen = vm.Seen{Leftover: true, Words: "last words"}
+}
+
+func TestWhatIsDoneAboutAVMAndItsFile(t *testing.T) {
+	suspend := wish(vm.Suspended)
+	for name, c := range map[string]struct {
+		edit    func(*VMInput)
+		steps   string
+		reached bool
+		end     vm.End
+	}{
+		"one that runs":                            {with(runs("running"), suspend), "save", false, ""},
+		"one that is paused":                       {with(runs("paused"), suspend), "save", false, ""},
+		"one that has not run":                     {with(runs("prelaunch"), suspend), "quit cleanup", true, ""},
+		"one that does not run":                    {suspend, "", true, ""},
+		"a guest that has powered off":             {with(runs("shutdown"), suspend), "quit cleanup", true, vm.EndGuest},
+		"it is being written":                      {with(runs("paused"), suspend, isSaved(vm.Saving), moves(vm.MoveUnderWay)), "", false, ""},
+		"it is at its end":                         {with(runs("finish-migrate"), suspend, isSaved(vm.Saving), moves(vm.MoveDone)), "", false, ""},
+		"it is written":                            {with(runs("postmigrate"), suspend, isSaved(vm.Saving), moves(vm.MoveDone)), "keep quit cleanup", true, ""},
+		"it was not begun":                         {with(runs("paused"), suspend, isSaved(vm.Saving)), "save", false, ""},
+		"it was not even stopped":                  {with(runs("running"), suspend, isSaved(vm.Saving)), "save", false, ""},
+		"it was not begun, and had come in so":     {with(runs("paused"), suspend, isSaved(vm.Saving), moves(vm.MoveDone)), "save", false, ""},
+		"it fails":                                 {with(runs("paused"), suspend, isSaved(vm.Saving), moves(vm.MoveFailed)), "abandon continue", true, ""},
+		"it is to run instead":                     {with(runs("paused"), isSaved(vm.Saving), moves(vm.MoveUnderWay)), "abandon continue", true, ""},
+		"it is to stop instead":                    {with(runs("paused"), wish(vm.Off), isSaved(vm.Saving), moves(vm.MoveUnderWay)), "abandon continue powerdown", false, ""},
+		"it is killed instead":                     {with(runs("paused"), wish(vm.Off), isSaved(vm.Saving), func(in *VMInput) { in.Kill = true }), "kill cleanup", true, ""},
+		"its guest panics before it is stopped":    {with(runs("guest-panicked"), suspend, isSaved(vm.Saving)), "discard quit cleanup", true, vm.EndPanic},
+		"it dies while it is written":              {with(runs(""), suspend, isSaved(vm.Saving), nobody), "cleanup discard", true, vm.EndQEMU},
+		"it is kept and its QEMU lives":            {with(runs("postmigrate"), suspend, isSaved(vm.IsSaved)), "quit cleanup", true, ""},
+		"it is kept and is to run instead":         {with(runs("postmigrate"), isSaved(vm.IsSaved)), "continue discard", true, ""},
+		"it is kept and its QEMU is gone":          {with(runs(""), suspend, isSaved(vm.IsSaved), nobody), "cleanup", true, vm.EndSuspended},
+		"it is off, and stays":                     {with(isSaved(vm.IsSaved), wish(vm.Off)), "", true, ""},
+		"it goes on":                               {isSaved(vm.IsSaved), "launch attach load", false, ""},
+		"it is thrown away":                        {with(isSaved(vm.IsSaved), func(in *VMInput) { in.Discard = true }), "discard launch attach continue", true, ""},
+		"it is deleted":                            {with(isSaved(vm.IsSaved), func(in *VMInput) { in.Wish.Deleted = &noon }), "forget", true, ""},
+		"its QEMU waits for it":                    {with(loads("inmigrate"), isSaved(vm.IsSaved)), "load", false, ""},
+		"it comes in":                              {with(loads("inmigrate"), isSaved(vm.IsSaved), moves(vm.MoveUnderWay)), "", false, ""},
+		"it is in":                                 {with(loads("paused"), isSaved(vm.IsSaved), moves(vm.MoveDone)), "continue discard", true, ""},
+		"it is in, and is to be paused":            {with(loads("paused"), isSaved(vm.IsSaved), wish(vm.Paused)), "", true, ""},
+		"it is in, and is to stop":                 {with(loads("paused"), isSaved(vm.IsSaved), wish(vm.Off)), "quit cleanup", true, ""},
+		"it comes in, and is to be suspended":      {with(loads("inmigrate"), isSaved(vm.IsSaved), suspend), "quit cleanup", true, ""},
+		"it comes in, and is to be thrown away":    {with(loads("inmigrate"), isSaved(vm.IsSaved), func(in *VMInput) { in.Discard = true }), "quit cleanup", false, ""},
+		"it does not come in":                      {with(loads(""), isSaved(vm.IsSaved), nobody), "cleanup", true, vm.EndUnresumed},
+		"the host goes down while it comes in":     {with(loads(""), isSaved(vm.IsSaved), nobody, func(in *VMInput) { in.Facts.BootID = "boot-2" }), "cleanup", true, vm.EndHostReboot},
+		"it is let go, and does not run yet":       {with(loads("paused"), isSaved(vm.Resuming)), "continue discard", true, ""},
+		"it is let go, and runs":                   {with(loads("running"), isSaved(vm.Resuming)), "discard", true, ""},
+		"it is let go, and is to be saved again":   {with(loads("running"), isSaved(vm.Resuming), suspend), "discard save", false, ""},
+		"it was let go, and its QEMU is gone":      {with(loads(""), isSaved(vm.Resuming), nobody), "cleanup discard", true, vm.EndQEMU},
+		"it was let go, is gone, and is to run":    {with(isSaved(vm.Resuming)), "discard launch attach continue", true, ""},
+		"it is being thrown away":                  {with(isSaved(vm.Discarding)), "discard launch attach continue", true, ""},
+		"what runs is older than the store thinks": {with(runs("running"), isSaved(vm.IsSaved)), "discard", true, ""},
+	} {
+		in := input(c.edit)
+		gathered(t, &in)
+		p, err := VM(in)
+		if err != nil || kinds(p) != c.steps || p.Reached != c.reached {
+			t.Errorf("%s: %q, reached %v, %v; want %q, %v", name, kinds(p), p.Reached, err, c.steps, c.reached)
+		}
+		if how := howEnded(p); how != c.end {
+			t.Errorf("%s: it ended as %q, want %q", name, how, c.end)
+		}
+		if !p.Reached && p.Until.IsZero() && p.StopAsked == nil {
+			t.Errorf("%s: nobody looks again", name)
+		}
+	}
+}
+
+func gathered(t *testing.T, in *VMInput) {
+	t.Helper()
+	err := in.Gather(func(string) (storage.Volume, bool, error) { return storage.Volume{}, false, nil },
+		func(string) (storage.BootFile, bool, error) { return storage.BootFile{}, false, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func howEnded(p Plan) vm.End {
+	if p.Ended == nil {
+		return ""
+	}
+	return p.Ended.How
+}
+
+// What it was saved with counts, whatever was edited since.
+func TestAVMGoesOnWithWhatItWasSavedWith(t *testing.T) {
+	in := input(with(isSaved(vm.IsSaved), func(in *VMInput) {
+		in.Wish.Spec.Memory, in.Wish.Spec.CPUs, in.Wish.Spec.Accelerator = 2*model.GiB, 4, vm.KVM
+		in.Facts.KVM.OK = true // it has come to work
+	}))
+	gathered(t, &in)
+	p, err := VM(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := p.Steps[0].Start
+	args := strings.Join(start.Order.Args, " ")
+	for _, want := range []string{"-incoming defer", "-m size=1024M", "-accel tcg", `"id":"rp7"`, `"bus":"rp5"`} {
+		if !strings.Contains(args, want) {
+			t.Errorf("no %q in %s", want, args)
+		}
+	}
+	if start.Ports != 7 || start.Spec.CPUs != 1 || start.Saved != "f" || start.Order.KVM || strings.Contains(args, "rp8") {
+		t.Errorf("%+v", start)
+	}
+	for _, f := range start.Files {
+		if f.Source == FromLog && f.GoesOn != (f.Log == "serial") {
+			t.Errorf("log %+v", f)
+		}
+	}
+	why := PendingSaved(in)
+	if len(why) != 3 || why["memory"] == "" || why["cpus"] == "" || why["accelerator"] == "" {
+		t.Errorf("pending: %v", why)
+	}
+}
+
+func TestAWishToBeSuspendedThatWasGivenUpIsNotTriedAgain(t *testing.T) {
+	in := input(with(runs("running"), wish(vm.Suspended), func(in *VMInput) {
+		in.Last.NotSaved = &vm.NotSaved{PowerGeneration: 3, Power: vm.On}
+	}))
+	gathered(t, &in)
+	if p, err := VM(in); err != nil || kinds(p) != "" || !p.Reached {
+		t.Errorf("%q, %v, %v", kinds(p), p.Reached, err)
+	}
+	in.Wish.PowerGeneration++
+	in.Effective.Power = vm.Suspended
+	gathered(t, &in)
+	if p, err := VM(in); err != nil || kinds(p) != "save" {
+		t.Errorf("wished anew: %q, %v", kinds(p), err)
+	}
+}
+
+func TestAGuestThatWasPausedStaysSoWhenItCannotBeSaved(t *testing.T) {
+	in := input(with(runs("paused"), wish(vm.Suspended), isSaved(vm.Saving), moves(vm.MoveFailed)))
+	in.Last.Saved.Power = vm.Paused
+	gathered(t, &in)
+	p, err := VM(in)
+	if err != nil || kinds(p) != "abandon" || p.NotSaved == nil || p.NotSaved.Power != vm.Paused || p.NotSaved.Why != "no luck" {
+		t.Errorf("%q, %+v, %v", kinds(p), p.NotSaved, err)
+	}
+}
+
+func TestASuspendedVMDoesNotStartWithItsHost(t *testing.T) {
+	in := input(with(isSaved(vm.IsSaved), wish(vm.Suspended)))
+	in.Last.Ended = &vm.Ended{How: vm.EndSuspended, PowerGeneration: 3, At: noon.Add(-time.Hour)}
+	in.Effective.Autostart = true
+	in.Facts.BootID = "boot-2"
+	if StartsWithHost(in.Wish, in.Effective, *in.Last, in.Facts) {
+		t.Error("it does")
+	}
+}
