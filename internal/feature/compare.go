@@ -103,7 +103,7 @@ func turnOn(cat *catalogue.Catalogue, d Declaration, id catalogue.ID) finding.Wa
 	if !w.named.in.Has(place) {
 		steps = w.declare(place, steps)
 	}
-	return only(steps)
+	return steps.edits()
 }
 
 // TurnOff is the edits that no longer select a feature. What others require is put into disabledFeatures, so that
@@ -118,22 +118,13 @@ func turnOff(cat *catalogue.Catalogue, d Declaration, id catalogue.ID) finding.W
 	}
 	steps := unmention(w.named.of(place))
 	without := d
-	for _, way := range edits([]way{steps}) {
-		if edited, err := Edited(d, way); err == nil {
-			without = edited
-		}
+	if edited, err := Edited(d, steps.edits()); err == nil {
+		without = edited
 	}
 	w = read(cat, without)
 	s := w.selection()
 	if (w.all(s) | cat.Core()).Has(place) {
 		steps = append(steps, add(optDisabled, string(id)))
 	}
-	return only(steps)
-}
-
-func only(w way) finding.Way {
-	if all := edits(told([]way{w})); len(all) > 0 {
-		return all[0]
-	}
-	return nil
+	return steps.edits()
 }

@@ -9,16 +9,11 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 )
 
-// step is one thing to do: an edit of the declaration, or, where op is empty, something outside of it
-// that text names. Steps can be compared.
-type step struct {
-	op     finding.Op
-	option string // below section
-	name   string // the entry of a list, the key of a map, the new value
-	by     string // replace: what it becomes
-	text   string // said instead of the edit, or beside it where note is set
-	note   bool
-}
+// step is one thing to do: an edit of the declaration or, without an operation, something outside of it that Value names
+// (where By is aside: a remark on the step before it).
+type step = finding.Edit
+
+const aside = "aside"
 
 // way is steps that are done together; ways are ways out of one thing, each by itself.
 type (
@@ -26,24 +21,63 @@ type (
 	ways []way
 )
 
-func set(option, value string) step   { return step{op: finding.Set, option: option, name: value} }
-func add(option, name string) step    { return step{op: finding.Add, option: option, name: name} }
-func remove(option, name string) step { return step{op: finding.Remove, option: option, name: name} }
-func unset(option string) step        { return step{op: finding.Unset, option: option} }
-func do(text string) step             { return step{text: text} }
+func set(option, value string) step {
+	return step{Op: finding.Set, Path: pathOf(option), Value: value}
+}
+
+func add(option, name string) step {
+	return step{Op: finding.Add, Path: pathOf(option), Value: name}
+}
+
+func remove(option, name string) step {
+	return step{Op: finding.Remove, Path: pathOf(option), Value: name}
+}
 
 // replace writes another name for an entry of a list, or for a key of a map.
 func replace(option, name, by string) step {
-	return step{op: finding.Replace, option: option, name: name, by: by}
+	return step{Op: finding.Replace, Path: pathOf(option), Value: name, By: by}
 }
+
+func unset(option string) step { return step{Op: finding.Unset, Path: pathOf(option)} }
+
+func do(text string) step { return step{Value: text} }
+
+func remark(text string) step { return step{Value: text, By: aside} }
 
 func acknowledge(id catalogue.ID) step {
 	return set(optRisks+"."+string(id), "why it is worth it")
 }
 
-func (s step) noted(note string) step {
-	s.text, s.note = note, true
-	return s
+// pathOf is the path of an option; those that most edits name are not written anew for each.
+func pathOf(option string) string {
+	switch option {
+	case optProfile:
+		return section + "." + optProfile
+	case optTolerance:
+		return section + "." + optTolerance
+	case optEnabled:
+		return section + "." + optEnabled
+	case optExtra:
+		return section + "." + optExtra
+	case optDisabled:
+		return section + "." + optDisabled
+	case optScope:
+		return section + "." + optScope
+	case optRisks:
+		return section + "." + optRisks
+	}
+	return section + "." + option
+}
+
+// and is w and more, done together; what is in both is done once.
+func (w way) and(more way) way {
+	out := slices.Clone(w)
+	for _, s := range more {
+		if !slices.Contains(w, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // both combines two things that have to be done: each way of the one with each way of the other.
@@ -54,132 +88,177 @@ func (w ways) both(more ways) ways {
 	var out ways
 	for _, a := range w {
 		for _, b := range more {
-			out = append(out, slices.Concat(a, b))
+			out = append(out, a.and(b))
 		}
 	}
 	return out
 }
 
-// mended gives f its remedy: lead, and then each way in words. The ways that are edits alone are given to
-// programs too.
+// edits is w where it needs nothing but edits, without remarks; nil otherwise.
+func (w way) edits() finding.Way {
+	remarks := 0
+	for _, s := range w {
+		switch {
+		case s.Op != "":
+		case s.By == aside:
+			remarks++
+		default:
+			return nil
+		}
+	}
+	if remarks == 0 {
+		return finding.Way(w)
+	}
+	return finding.Way(slices.DeleteFunc(slices.Clone(w), func(s step) bool { return s.Op == "" }))
+}
+
+// repeats reports whether w is nothing to do, or one of before.
+func repeats(before []way, w way) bool {
+	return len(w) == 0 || slices.ContainsFunc(before, func(b way) bool { return slices.Equal(b, w) })
+}
+
+// mended gives f its remedy: lead, and then each way in words. The ways that are edits alone are given to programs too.
 func mended(f finding.Finding, lead string, all ...way) finding.Finding {
-	all = told(all)
 	var b strings.Builder
-	b.Grow(64 + 112*len(all))
+	b.Grow(len(lead) + length(all...))
 	b.WriteString(lead)
 	for i, w := range all {
-		if i > 0 {
+		if repeats(all[:i], w) {
+			continue
+		}
+		if b.Len() > len(lead) {
 			b.WriteString("; or ")
 		}
 		w.write(&b)
 	}
-	f.Remedy = b.String()
-	f.Ways = edits(all)
-	return f
+	return mendable(f, b.String(), all...)
 }
 
 // mendable gives f a remedy in words of its own, and ways that only programs are told.
 func mendable(f finding.Finding, remedy string, all ...way) finding.Finding {
-	f.Remedy, f.Ways = remedy, edits(told(all))
+	f.Remedy = remedy
+	for i, w := range all {
+		if repeats(all[:i], w) {
+			continue
+		}
+		if e := w.edits(); len(e) > 0 {
+			if f.Ways == nil {
+				f.Ways = make([]finding.Way, 0, len(all)-i)
+			}
+			f.Ways = append(f.Ways, e)
+		}
+	}
 	return f
 }
 
-// told leaves out what is there twice: steps of a way, and ways.
-func told(all []way) []way {
-	out := make([]way, 0, len(all))
-	for _, w := range all {
-		for i := 1; i < len(w); i++ {
-			if slices.Contains(w[:i], w[i]) {
-				w = slices.Delete(slices.Clone(w), i, i+1)
-				i--
-			}
-		}
-		if len(w) > 0 && !slices.ContainsFunc(out, func(o way) bool { return slices.Equal(o, w) }) {
-			out = append(out, w)
-		}
-	}
-	return out
+// out is the way that turns a feature off, with its words.
+type out struct {
+	way   way
+	words string
 }
 
-// edits is the ways that need nothing but edits.
-func edits(all []way) []finding.Way {
+// out is the way out of a feature under the selection that has settled: many findings offer it, and it is made once.
+func (w *wish) out(place int) *out {
+	if w.outs == nil {
+		w.outs = make([]out, w.cat.Len())
+	}
+	o := &w.outs[place]
+	if o.words == "" && !w.cat.Core().Has(place) {
+		o.way = w.without(place, w.settled)
+		var b strings.Builder
+		b.Grow(length(o.way))
+		o.way.write(&b)
+		o.words = b.String()
+	}
+	return o
+}
+
+// mended gives f the remedy fix, or else to turn off the feature at a place.
+func (w *wish) mended(f finding.Finding, fix ways, place int) finding.Finding {
+	o := w.out(place)
+	if repeats(fix, o.way) {
+		return mended(f, "", fix...)
+	}
+	var b strings.Builder
+	b.Grow(length(fix...) + len("; or ") + len(o.words))
+	for i, w := range fix {
+		if !repeats(fix[:i], w) {
+			w.write(&b)
+			b.WriteString("; or ")
+		}
+	}
+	b.WriteString(o.words)
+	return mendable(f, b.String(), append(fix[:len(fix):len(fix)], o.way)...)
+}
+
+// length is about how long ways become in words.
+func length(all ...way) int {
 	n := 0
 	for _, w := range all {
-		n += len(w)
-	}
-	flat, out := make([]finding.Edit, 0, n), make([]finding.Way, 0, len(all))
-	for _, w := range all {
-		from := len(flat)
 		for _, s := range w {
-			if s.op == "" {
-				flat = flat[:from]
-				break
-			}
-			flat = append(flat, finding.Edit{Op: s.op, Path: pathOf(s.option), Value: s.name, By: s.by})
-		}
-		if len(flat) > from {
-			out = append(out, finding.Way(flat[from:len(flat):len(flat)]))
+			n += len(s.Path) + len(s.Value) + len(s.By) + len(`; or replace "" with "" in `)
 		}
 	}
-	if len(out) == 0 {
-		return nil
-	}
-	return out
-}
-
-// The paths of the options that most edits name, so that none is written anew for each.
-var optionPaths = map[string]string{
-	optProfile: section + "." + optProfile, optTolerance: section + "." + optTolerance, optEnabled: section + "." + optEnabled,
-	optExtra: section + "." + optExtra, optDisabled: section + "." + optDisabled, optScope: section + "." + optScope, optRisks: section + "." + optRisks,
-}
-
-func pathOf(option string) string {
-	if p, ok := optionPaths[option]; ok {
-		return p
-	}
-	return section + "." + option
+	return n
 }
 
 func (w way) write(b *strings.Builder) {
 	for i, s := range w {
-		if i > 0 {
+		if i > 0 && s.By != aside {
 			b.WriteString(" and ")
 		}
-		s.write(b)
+		write(b, s)
 	}
 }
 
-func (s step) write(b *strings.Builder) {
-	say := func(parts ...string) {
-		for _, p := range parts {
-			b.WriteString(p)
-		}
-	}
-	path := func() { say(section, ".", s.option) }
-	switch s.op {
+func write(b *strings.Builder, s step) {
+	switch s.Op {
 	case "":
-		say(s.text)
-		return
+		if s.By == aside {
+			b.WriteString(" (")
+		}
+		b.WriteString(s.Value)
+		if s.By == aside {
+			b.WriteByte(')')
+		}
 	case finding.Set:
-		say("set ")
-		path()
-		say(" = ", catalogue.Quote(s.name))
+		b.WriteString("set ")
+		b.WriteString(s.Path)
+		b.WriteString(" = ")
+		quote(b, s.Value)
 	case finding.Unset:
-		say("remove ")
-		path()
+		b.WriteString("remove ")
+		b.WriteString(s.Path)
 	case finding.Add:
-		say("add ", catalogue.Quote(s.name), " to ")
-		path()
+		entry(b, "add ", s, " to ")
 	case finding.Remove:
-		say("remove ", catalogue.Quote(s.name), " from ")
-		path()
+		entry(b, "remove ", s, " from ")
 	case finding.Replace:
-		say("replace ", catalogue.Quote(s.name), " with ", catalogue.Quote(s.by), " in ")
-		path()
+		b.WriteString("replace ")
+		quote(b, s.Value)
+		b.WriteString(" with ")
+		quote(b, s.By)
+		b.WriteString(" in ")
+		b.WriteString(s.Path)
 	}
-	if s.note {
-		say(" (", s.text, ")")
+}
+
+func entry(b *strings.Builder, verb string, s step, of string) {
+	b.WriteString(verb)
+	quote(b, s.Value)
+	b.WriteString(of)
+	b.WriteString(s.Path)
+}
+
+// quote writes a name in quotes, cut where it is long. Most are plain words, which are written as they are.
+func quote(b *strings.Builder, name string) {
+	if len(name) > 48 || strings.IndexFunc(name, odd) >= 0 {
+		b.WriteString(catalogue.Quote(name))
+		return
 	}
+	b.WriteByte('"')
+	b.WriteString(name)
+	b.WriteByte('"')
 }
 
 // sentence is names as a sentence has them: "a, b and c".

@@ -44,20 +44,3 @@ func FuzzResolve(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkResolve(b *testing.B) {
-	for name, d := range recommended {
-		b.Run(name, func(b *testing.B) {
-			facts := ready()
-			for b.Loop() {
-				Resolve(d, facts)
-			}
-		})
-	}
-	b.Run("full", func(b *testing.B) {
-		d, facts := Declaration{Profile: "full", RiskTolerance: "accepting"}, ready()
-		for b.Loop() {
-			Resolve(d, facts)
-		}
-	})
-}

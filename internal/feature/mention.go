@@ -53,8 +53,10 @@ func (m *mentions) of(place int) []mention {
 // unmention is the edits that take mentions back.
 func unmention(at []mention) way {
 	out := make(way, 0, len(at))
-	for _, m := range at {
-		out = append(out, remove(m.option, m.name))
+	for i, m := range at {
+		if i == 0 || m.option != at[i-1].option || m.name != at[i-1].name { // they are in order
+			out = append(out, remove(m.option, m.name))
+		}
 	}
 	return out
 }
@@ -90,7 +92,7 @@ func (w *wish) twice() {
 			}
 			id := string(w.cat.At(place).ID)
 			w.say(mendable(finding.Finding{
-				Code: codeTwice, Severity: finding.Advice, Path: at[1].path(), Subject: []string{id},
+				Code: codeTwice, Severity: finding.Advice, Path: at[1].path(), Subject: w.cat.Name(place),
 				What: id + []string{" is named ", " is turned off "}[i] + strconv.Itoa(len(at)) + " times", Why: "once is enough",
 				Source: "reading the matrix: profiles",
 			}, "keep one mention of it in "+where(at), once(at)))
@@ -107,13 +109,13 @@ func (w *wish) contradictions() {
 		on, off := w.named.of(place), w.disabled.of(place)
 		if core.Has(place) {
 			w.say(mended(finding.Finding{
-				Code: codeCoreOff, Severity: finding.Refused, Path: off[0].path(), Subject: []string{id},
+				Code: codeCoreOff, Severity: finding.Refused, Path: off[0].path(), Subject: w.cat.Name(place),
 				What: id + " cannot be off", Why: "it is core: all else rests on it", Source: "compatibility matrix: Core Dependencies",
 			}, "", unmention(off)))
 			continue
 		}
 		w.say(mended(finding.Finding{
-			Code: codeOnAndOff, Severity: finding.Refused, Path: off[0].path(), Subject: []string{id},
+			Code: codeOnAndOff, Severity: finding.Refused, Path: off[0].path(), Subject: w.cat.Name(place),
 			What: id + " is named on and off", Why: "it is in " + where(on) + " and in " + where(off), Source: "reading the matrix: profiles",
 		}, "", unmention(off), unmention(on)))
 	}

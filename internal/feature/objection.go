@@ -37,7 +37,7 @@ func (w *wish) objections(place int, facts Facts) []objection {
 	case f.Risk.WantsAcknowledgement() && !w.waived && w.risks[place] == "":
 		out = append(out, objection{
 			code: codeUnaccepted, what: "is " + string(f.Risk) + ", and nobody has acknowledged the risk",
-			why: "it exposes " + f.Exposes, source: "reading the matrix: decision 3",
+			why: w.cat.Exposed(place), source: "reading the matrix: decision 3",
 			fix: ways{{acknowledge(f.ID)}, {set(optTolerance, string(catalogue.Accepting))}},
 		})
 	}
@@ -56,13 +56,19 @@ func (w *wish) objections(place int, facts Facts) []objection {
 func (w *wish) overCap(place int) objection {
 	f := w.cat.At(place)
 	enough := catalogue.ToleranceFor(f.Risk)
+	if w.over == nil {
+		w.over = make([]string, catalogue.Critical.Rank()+1)
+	}
+	if rank := f.Risk.Rank(); w.over[rank] == "" {
+		w.over[rank] = "is " + string(f.Risk) + ", and riskTolerance " + strconv.Quote(string(w.tolerance)) + " allows at most " + string(w.limit)
+	}
 	fix := way{set(optTolerance, string(enough))}
 	if f.Risk.WantsAcknowledgement() && !enough.Waives() && w.risks[place] == "" {
 		fix = append(fix, acknowledge(f.ID))
 	}
 	return objection{
-		code: codeOverCap, why: "it exposes " + f.Exposes, fix: ways{fix}, source: "reading the matrix: decision 3",
-		what: "is " + string(f.Risk) + ", and riskTolerance " + strconv.Quote(string(w.tolerance)) + " allows at most " + string(w.limit),
+		code: codeOverCap, why: w.cat.Exposed(place), fix: ways{fix}, source: "reading the matrix: decision 3",
+		what: w.over[f.Risk.Rank()],
 	}
 }
 
@@ -104,10 +110,10 @@ func (w *wish) refusal(place int, o objection, s selection) finding.Finding {
 			code = codeRequiredOver
 		}
 	}
-	return mended(finding.Finding{
+	return w.mended(finding.Finding{
 		Code: code, Severity: finding.Refused, Path: w.path(place, namers), Subject: w.subject(place, others),
 		What: what, Why: o.why, Source: o.source,
-	}, "", append(o.fix, w.without(place, s))...)
+	}, o.fix, place)
 }
 
 // conflicts refuses every pair that conflicts on the host and that nothing can leave.
@@ -116,11 +122,10 @@ func (w *wish) conflicts(s selection, kept catalogue.Bits, out finding.List) fin
 		if !r.Both(kept) || !w.onHost(at) {
 			continue
 		}
-		fix := ways{w.without(r.APlace, s), w.without(r.BPlace, s)}
+		fix := ways{w.out(r.APlace).way, w.out(r.BPlace).way}
 		for _, scope := range r.Narrowest {
 			narrowed := w.rescoped(at, scope)
-			narrowed[len(narrowed)-1] = narrowed[len(narrowed)-1].noted(r.Narrow[scope])
-			fix = append(fix, narrowed)
+			fix = append(fix, append(narrowed, remark(r.Narrow[scope])))
 		}
 		out = append(out, mended(finding.Finding{
 			Code: codeConflict, Severity: finding.Refused, Path: w.path((w.cat.Users(r.APlace) & s.named).First(), 0), Subject: []string{string(r.A), string(r.B)},

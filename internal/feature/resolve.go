@@ -1,8 +1,6 @@
 package feature
 
 import (
-	"slices"
-
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 )
@@ -14,7 +12,8 @@ func Resolve(d Declaration, f Facts) Resolution { return resolve(catalogue.Defau
 func resolve(cat *catalogue.Catalogue, d Declaration, f Facts) Resolution {
 	w := read(cat, d)
 	s, left := w.settle(w.selection(), f)
-	effective, held := w.effective(s, f)
+	w.settled = s
+	effective := w.effective(s, f)
 
 	r := Resolution{
 		Declaration: d, Profile: w.profile.Name, RiskTolerance: w.tolerance,
@@ -23,8 +22,7 @@ func resolve(cat *catalogue.Catalogue, d Declaration, f Facts) Resolution {
 	for _, l := range left {
 		r.LeftOut = append(r.LeftOut, LeftOut{w.cat.At(l.place).ID, l.why})
 	}
-	found := slices.Concat(w.findings, held)
-	found = w.inUse(s, found)
+	found := w.inUse(s, w.findings)
 	found = w.refusals(s, f, found)
 	found = w.leftOut(left, found)
 	found = w.added(s, found)
@@ -42,30 +40,30 @@ func (w *wish) limits(s selection, facts Facts, out finding.List) finding.List {
 	in := w.all(s)
 	for at, r := range w.cat.Pairs() {
 		if r.Both(in) && !w.onHost(at) { // on the host: refused, or one of them left
-			out = append(out, w.limitOf(at, r, s))
+			out = append(out, w.limitOf(at, r))
 		}
 	}
 	for i := range (in | w.cat.Core()).Each() {
 		f := w.cat.At(i)
 		id := string(f.ID)
 		if f.Warning != "" {
-			out = append(out, mended(finding.Finding{
-				Code: codeWarning, Severity: finding.Limited, Path: w.path(i, 0), Subject: []string{id},
-				What: id + " comes with a warning: " + f.Warning, Why: "it exposes " + f.Exposes,
+			out = append(out, w.mended(finding.Finding{
+				Code: codeWarning, Severity: finding.Limited, Path: w.path(i, 0), Subject: w.cat.Name(i),
+				What: id + " comes with a warning: " + f.Warning, Why: w.cat.Exposed(i),
 				Source: "compatibility matrix: Risk Level Combinations",
-			}, "", w.off(i, s)))
+			}, nil, i))
 		}
 		if sup, _ := w.cat.Support(f.ID, facts.Platform); sup.Mark == catalogue.Limits {
 			out = append(out, mendable(finding.Finding{
-				Code: codePlatformPart, Severity: finding.Limited, Path: w.path(i, 0), Subject: []string{id},
+				Code: codePlatformPart, Severity: finding.Limited, Path: w.path(i, 0), Subject: w.cat.Name(i),
 				What: id + " is limited on " + string(facts.Platform), Why: sup.Reason, Source: "compatibility matrix: Operating Systems",
-			}, sup.Remedy, w.off(i, s)))
+			}, sup.Remedy, w.out(i).way))
 		}
 	}
 	return out
 }
 
-func (w *wish) limitOf(at int, r catalogue.Pair, s selection) finding.Finding {
+func (w *wish) limitOf(at int, r catalogue.Pair) finding.Finding {
 	a, b := string(r.A), string(r.B)
 	f := finding.Finding{
 		Code: codeLimited, Severity: finding.Limited, Path: w.path(r.APlace, catalogue.Bit(r.BPlace)), Subject: []string{a, b},
@@ -80,7 +78,7 @@ func (w *wish) limitOf(at int, r catalogue.Pair, s selection) finding.Finding {
 		f.What = "the conflict of " + a + " and " + b + " holds per " + string(scope) + ": " + r.Narrow[scope]
 		return mended(f, "", w.rescoped(at, r.Scope))
 	}
-	return mendable(f, r.Remedy, w.off(r.APlace, s), w.off(r.BPlace, s))
+	return mendable(f, r.Remedy, w.out(r.APlace).way, w.out(r.BPlace).way)
 }
 
 // idle advises on acknowledgements and narrowings that change nothing as the declaration stands.

@@ -26,6 +26,9 @@ func listed(cat *catalogue.Catalogue, b catalogue.Bits) string { return sentence
 
 // subject is places as a finding's subject: first, and then the others.
 func (w *wish) subject(first int, others catalogue.Bits) []string {
+	if others == 0 {
+		return w.cat.Name(first)
+	}
 	out := make([]string, 1, 1+others.Len())
 	out[0] = string(w.cat.At(first).ID)
 	for i := range (others &^ catalogue.Bit(first)).Each() {
@@ -114,11 +117,11 @@ func (w *wish) inUse(s selection, out finding.List) finding.List {
 		id := string(w.cat.At(i).ID)
 		switch {
 		case users != 0:
-			out = append(out, mended(finding.Finding{
+			out = append(out, w.mended(finding.Finding{
 				Code: codeInUse, Severity: finding.Refused, Path: off[0].path(), Subject: w.subject(i, users),
 				What: id + " cannot be off: " + w.verb(users, "use") + " it", Why: w.requires(users, i),
 				Source: "reading the matrix: decision 4",
-			}, "", unmention(off), w.without(i, s)))
+			}, ways{unmention(off)}, i))
 		case w.listed || !w.cat.MembersOf(w.profile.Name).Has(i):
 			out = append(out, noEffect(off[0].path(), []string{id},
 				id+" in disabledFeatures changes nothing", "nothing would turn it on", unmention(off)))

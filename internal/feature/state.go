@@ -8,14 +8,13 @@ import (
 )
 
 // effective says how each feature of a settled selection stands on the host, and why it is there.
-func (w *wish) effective(s selection, facts Facts) ([]Effective, finding.List) {
-	var said finding.List
+func (w *wish) effective(s selection, facts Facts) []Effective {
 	in := w.all(s)
 	there := in | w.cat.Core()
 	standings := make([]standing, w.cat.Len())
 	for _, i := range w.cat.Order() {
 		if there.Has(i) {
-			standings[i], said = w.held(i, s, facts, standings, said)
+			standings[i] = w.held(i, facts, standings)
 		}
 	}
 	out := make([]Effective, 0, there.Len())
@@ -26,7 +25,7 @@ func (w *wish) effective(s selection, facts Facts) ([]Effective, finding.List) {
 		}
 		out = append(out, e)
 	}
-	return out, said
+	return out
 }
 
 func (w *wish) reasons(place int, s selection, in catalogue.Bits) []Reason {
@@ -58,23 +57,24 @@ type standing struct {
 
 // held works out a feature's state from the build, the platform, its needs and what it requires;
 // before holds the standings of what it requires. The worst wins, and each is told.
-func (w *wish) held(place int, s selection, facts Facts, before []standing, said finding.List) (standing, finding.List) {
+func (w *wish) held(place int, facts Facts, before []standing) standing {
 	f := w.cat.At(place)
 	st := standing{state: On}
 	if !w.cat.Built().Has(place) {
 		st.hold(Unavailable, "not in this build")
-		return st, append(said, w.notInBuild(place, s))
+		w.say(w.notInBuild(place))
+		return st
 	}
 	if support, inherited := w.cat.Support(f.ID, facts.Platform); support.Mark == catalogue.Nothing {
 		st.hold(Unavailable, "not on "+string(facts.Platform)+": "+support.Reason)
 		if f.Core && !inherited {
-			said = append(said, noPlatform(f, facts.Platform, support))
+			w.say(noPlatform(f, facts.Platform, support))
 		}
-		return st, said
+		return st
 	}
 	for _, o := range w.lacks(place, facts) {
 		st.hold(Waiting, o.what)
-		said = append(said, w.waits(place, o, s))
+		w.say(w.waits(place, o))
 	}
 	for _, id := range f.Requires { // what is held back by something that is not on
 		r, _, _ := w.cat.Place(string(id))
@@ -83,9 +83,9 @@ func (w *wish) held(place int, s selection, facts Facts, before []standing, said
 			continue
 		}
 		st.hold(state, "requires "+string(id)+", which is "+string(state))
-		said = append(said, w.heldUp(place, r, state, s))
+		w.say(w.heldUp(place, r, state))
 	}
-	return st, said
+	return st
 }
 
 func (st *standing) hold(s State, why string) {
@@ -95,15 +95,7 @@ func (st *standing) hold(s State, why string) {
 	st.why = append(st.why, why)
 }
 
-// off is the way that turns a feature off, where it is not core.
-func (w *wish) off(place int, s selection) way {
-	if w.cat.Core().Has(place) {
-		return nil
-	}
-	return w.without(place, s)
-}
-
-func (w *wish) heldUp(place, by int, state State, s selection) finding.Finding {
+func (w *wish) heldUp(place, by int, state State) finding.Finding {
 	severity, code := finding.Waiting, codeHeldUp
 	if state == Unavailable {
 		severity, code = finding.Unavailable, codeHeldBack
@@ -113,22 +105,23 @@ func (w *wish) heldUp(place, by int, state State, s selection) finding.Finding {
 		Code: code, Severity: severity, Path: w.path(place, 0), Subject: []string{id, on},
 		What: id + " is " + string(state) + ": it requires " + on, Why: on + " is " + string(state),
 		Source: "reading the matrix: decision 2",
-	}, "see what is said of "+on, w.off(place, s))
+	}, "see what is said of "+on, w.out(place).way)
 }
 
-func (w *wish) notInBuild(place int, s selection) finding.Finding {
+func (w *wish) notInBuild(place int) finding.Finding {
 	f := w.cat.At(place)
-	id := string(f.ID)
+	what, why := w.cat.Absent(place)
 	told := finding.Finding{
-		Code: codeNotInBuild, Severity: finding.Unavailable, Path: w.path(place, 0), Subject: []string{id},
-		What: id + " is unavailable: not in this build", Why: "the code behind it does not exist yet", Source: "reading the matrix: decision 2",
+		Code: codeNotInBuild, Severity: finding.Unavailable, Path: w.path(place, 0), Subject: w.cat.Name(place),
+		What: what, Why: why, Source: "reading the matrix: decision 2",
 	}
 	if f.Core {
 		return mended(told, "nothing to do: it turns on with the release that brings it")
 	}
-	told.Why += "; until then: " + f.Off
-	return mended(told, "", way{do("leave it declared: it turns on with the release that brings it")}, w.without(place, s))
+	return w.mended(told, leaveIt, place)
 }
+
+var leaveIt = ways{{do("leave it declared: it turns on with the release that brings it")}}
 
 func noPlatform(f *catalogue.Feature, p catalogue.Platform, s catalogue.Support) finding.Finding {
 	return finding.Finding{
@@ -139,12 +132,12 @@ func noPlatform(f *catalogue.Feature, p catalogue.Platform, s catalogue.Support)
 	}
 }
 
-func (w *wish) waits(place int, o objection, s selection) finding.Finding {
+func (w *wish) waits(place int, o objection) finding.Finding {
 	id := string(w.cat.At(place).ID)
-	return mended(finding.Finding{
-		Code: codeWaiting, Severity: finding.Waiting, Path: w.path(place, 0), Subject: []string{id},
+	return w.mended(finding.Finding{
+		Code: codeWaiting, Severity: finding.Waiting, Path: w.path(place, 0), Subject: w.cat.Name(place),
 		What: id + " is waiting: it " + o.what, Why: o.why, Source: o.source,
-	}, "", append(o.fix[:len(o.fix):len(o.fix)], w.off(place, s))...)
+	}, o.fix, place)
 }
 
 func notAsked(f *catalogue.Feature, facts Facts) []catalogue.Need {

@@ -173,10 +173,6 @@ func singular(names []string) string {
 // Worded is edits as a sentence has them.
 func Worded(w finding.Way) string {
 	var b strings.Builder
-	steps := make(way, 0, len(w))
-	for _, e := range w {
-		steps = append(steps, step{op: e.Op, option: strings.TrimPrefix(e.Path, section+"."), name: e.Value, by: e.By})
-	}
-	steps.write(&b)
+	way(w).write(&b)
 	return b.String()
 }

@@ -32,7 +32,8 @@ func (r Resolution) off(cat *catalogue.Catalogue, feature catalogue.Feature) fin
 	w := read(cat, r.Declaration)
 	place, _, _ := cat.Place(string(feature.ID))
 	if !cat.InBuild(feature.ID) {
-		return w.notInBuild(place, w.selection())
+		w.settled = w.selection()
+		return w.notInBuild(place)
 	}
 	if f, ok := r.told(feature.ID); ok {
 		return f

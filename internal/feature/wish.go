@@ -2,6 +2,7 @@ package feature
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,6 +27,9 @@ type wish struct {
 	acknowledged map[int][]string     // the names under which risks are
 	scopes       map[int][]scopeEntry // by the conflict's index in the catalogue
 	findings     finding.List
+	settled      selection // once it has
+	outs         []out     // by place, those that were asked for
+	over         []string  // by rank, what is said of features above the cap
 }
 
 func read(cat *catalogue.Catalogue, d Declaration) *wish {
@@ -37,6 +41,7 @@ func read(cat *catalogue.Catalogue, d Declaration) *wish {
 	}
 	w.readNames(optExtra, d.ExtraFeatures, &w.named)
 	w.readNames(optDisabled, d.DisabledFeatures, &w.disabled)
+	w.findings = slices.Grow(w.findings, w.expected())
 	w.named.sort()
 	w.disabled.sort()
 	w.readRisks(d.AcknowledgedRisks)
@@ -45,6 +50,18 @@ func read(cat *catalogue.Catalogue, d Declaration) *wish {
 	w.contradictions()
 	w.members = cat.MembersOf(w.profile.Name) &^ w.disabled.in
 	return w
+}
+
+// expected is about how many findings there will be, so that room for them is made once.
+func (w *wish) expected() int {
+	n := 4 * w.named.in.Len()
+	if !w.listed {
+		n += 3 * w.cat.MembersOf(w.profile.Name).Len()
+	}
+	if len(w.named.all) > w.named.in.Len() || w.disabled.in != 0 {
+		n += w.named.in.Len()
+	}
+	return n + 8
 }
 
 func (w *wish) say(f finding.Finding) { w.findings = append(w.findings, f) }
@@ -139,7 +156,23 @@ func (w *wish) readNames(option string, names []string, into *mentions) {
 	}
 }
 
-func listPath(option string, i int) string { return pathOf(option) + "[" + strconv.Itoa(i) + "]" }
+// listPath is the path of an entry. The first of each list are named so often that they are written once.
+func listPath(option string, i int) string {
+	if paths, ok := listPaths[option]; ok && i < len(paths) {
+		return paths[i]
+	}
+	return pathOf(option) + "[" + strconv.Itoa(i) + "]"
+}
+
+var listPaths = func() map[string][]string {
+	all := map[string][]string{}
+	for _, option := range []string{optEnabled, optExtra, optDisabled} {
+		for i := range catalogue.MaxFeatures {
+			all[option] = append(all[option], pathOf(option)+"["+strconv.Itoa(i)+"]")
+		}
+	}
+	return all
+}()
 
 // misnamed gives a notice for an older name and a refusal for an unknown one, once for each.
 func (w *wish) misnamed(option, name, path string, place int, said map[string]bool) {

@@ -12,13 +12,15 @@ import (
 
 // keyed is the option of a key in a map; one that is no plain word stands in quotes, as in config's paths.
 func keyed(option, key string) string {
-	odd := strings.IndexFunc(key, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
-	}) >= 0
-	if key == "" || odd {
+	if key == "" || strings.IndexFunc(key, odd) >= 0 {
 		key = strconv.Quote(key)
 	}
 	return option + "." + key
+}
+
+// odd reports whether a letter is in no plain word.
+func odd(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
 }
 
 // understand turns a key into a place, with what is to be said of an older or an unknown name.

@@ -86,7 +86,8 @@ func (r Resolution) never(id catalogue.ID, f Facts) *finding.Finding {
 		place, _, _ := cat.Place(string(needed))
 		switch support, _ := cat.Support(needed, f.Platform); {
 		case !cat.Built().Has(place):
-			why := w.notInBuild(place, w.selection())
+			w.settled = w.selection()
+			why := w.notInBuild(place)
 			if needed != id {
 				why.Subject = []string{string(id), string(needed)}
 				why.What = string(id) + " requires " + string(needed) + ", and " + why.What

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Severity says what a finding does. The order is from worst to mildest.
@@ -28,8 +29,19 @@ var order = []Severity{Refused, Unavailable, Waiting, Limited, Consequence, Advi
 
 // Rank orders severities: 0 is the worst. An unknown severity ranks after all others.
 func (s Severity) Rank() int {
-	if i := slices.Index(order, s); i >= 0 {
-		return i
+	switch s {
+	case Refused:
+		return 0
+	case Unavailable:
+		return 1
+	case Waiting:
+		return 2
+	case Limited:
+		return 3
+	case Consequence:
+		return 4
+	case Advice:
+		return 5
 	}
 	return len(order)
 }
@@ -72,15 +84,40 @@ type Finding struct {
 type List []Finding
 
 // Sort orders l worst first, then by code, then by subject: the same findings print the same way.
+//
+// Findings are large: their places are sorted first, and then each moves once.
 func (l List) Sort() {
-	slices.SortStableFunc(l, func(a, b Finding) int {
-		return cmp.Or(
-			cmp.Compare(a.Severity.Rank(), b.Severity.Rank()),
-			cmp.Compare(a.Code, b.Code),
-			slices.Compare(a.Subject, b.Subject),
-			cmp.Compare(a.What, b.What),
-		)
+	type place struct{ rank, at int }
+	places := make([]place, len(l))
+	for i := range l {
+		places[i] = place{l[i].Severity.Rank(), i}
+	}
+	slices.SortFunc(places, func(p, q place) int {
+		if p.rank != q.rank {
+			return p.rank - q.rank
+		}
+		a, b := &l[p.at], &l[q.at]
+		if a.Code != b.Code {
+			return strings.Compare(a.Code, b.Code)
+		}
+		if c := slices.Compare(a.Subject, b.Subject); c != 0 {
+			return c
+		}
+		return cmp.Or(strings.Compare(a.What, b.What), p.at-q.at) // those that are alike stay in their order
 	})
+	for i := range places {
+		from := i
+		for held := l[i]; places[from].at != from; {
+			next := places[from].at
+			places[from].at = from
+			if next == i {
+				l[from] = held
+				break
+			}
+			l[from] = l[next]
+			from = next
+		}
+	}
 }
 
 // Refuses reports whether any finding refuses.

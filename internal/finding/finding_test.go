@@ -1,6 +1,13 @@
 package finding
 
-import "testing"
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"testing"
+
+	"pgregory.net/rapid"
+)
 
 func TestFindingsAreToldWorstFirstAndSummed(t *testing.T) {
 	l := List{
@@ -36,4 +43,37 @@ func TestPosition(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
+}
+
+func TestSeveritiesRankInTheirOrder(t *testing.T) {
+	for i, s := range order {
+		if s.Rank() != i {
+			t.Errorf("%s ranks %d, want %d", s, s.Rank(), i)
+		}
+	}
+	if got := Severity("x").Rank(); got != len(order) {
+		t.Errorf("an unknown severity ranks %d", got)
+	}
+}
+
+func TestSortingIsStableWhateverTheOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var l List
+		for i := range rapid.IntRange(0, 12).Draw(t, "n") {
+			l = append(l, Finding{
+				Severity: rapid.SampledFrom(append([]Severity{"x"}, order...)).Draw(t, "severity"), Code: rapid.SampledFrom([]string{"A", "B"}).Draw(t, "code"),
+				Subject: []string{rapid.SampledFrom([]string{"a", "b"}).Draw(t, "subject")}, Why: strconv.Itoa(i),
+			})
+		}
+		want := slices.Clone(l)
+		slices.SortStableFunc(want, func(a, b Finding) int {
+			return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(a.Code, b.Code), slices.Compare(a.Subject, b.Subject))
+		})
+		l.Sort()
+		for i := range l {
+			if l[i].Why != want[i].Why {
+				t.Fatalf("got %v, want %v", l, want)
+			}
+		}
+	})
 }

@@ -61,6 +61,9 @@ type places struct {
 	built     Bits
 	pairs     []Pair
 	profiles  map[string]Bits
+	names     [][]string  // by place: its id alone, as a finding's subject
+	exposed   []string    // by place: that it exposes what it does
+	absent    [][2]string // by place: what is told of it where this build lacks it, and why
 }
 
 func (c *Catalogue) place() {
@@ -73,6 +76,14 @@ func (c *Catalogue) place() {
 		if !c.missing[f.ID] {
 			p.built |= Bit(i)
 		}
+		id := string(f.ID)
+		p.names = append(p.names, []string{id})
+		p.exposed = append(p.exposed, "it exposes "+f.Exposes)
+		why := "the code behind it does not exist yet"
+		if !f.Core {
+			why += "; until then: " + f.Off
+		}
+		p.absent = append(p.absent, [2]string{id + " is unavailable: not in this build", why})
 		for _, id := range c.closure[f.ID] {
 			p.needed[i] |= Bit(c.index[id])
 			p.users[c.index[id]] |= Bit(i)
@@ -108,6 +119,17 @@ func (c *Catalogue) Place(name string) (place int, older, ok bool) {
 
 // At returns the feature at a place. Callers must not change it.
 func (c *Catalogue) At(place int) *Feature { return &c.features[place] }
+
+// Name is the id of the feature at a place, as a list of one. Callers must not change it.
+func (c *Catalogue) Name(place int) []string { return c.places.names[place] }
+
+// Exposed says that the feature at a place exposes what it does.
+func (c *Catalogue) Exposed(place int) string { return c.places.exposed[place] }
+
+// Absent is what is told of the feature at a place where this build lacks it, and why.
+func (c *Catalogue) Absent(place int) (what, why string) {
+	return c.places.absent[place][0], c.places.absent[place][1]
+}
 
 // Needed is what the feature at a place requires, all the way down, itself included.
 func (c *Catalogue) Needed(place int) Bits { return c.places.needed[place] }
