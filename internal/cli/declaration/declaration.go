@@ -20,6 +20,6 @@ func Command(s *session.Session) *cobra.Command {
 A declaration is a file in Nix, JSON or YAML; see hv help declaration.`,
 		Example: "  hv config check examples/home-lab.nix\n  hv config apply examples/home-lab.nix",
 	}
-	cmd.AddCommand(eval(s), check(s), diff(s), convert(s), apply(s), show(s), status(s), history(s), rollback(s))
+	cmd.AddCommand(newFile(s), eval(s), check(s), diff(s), convert(s), apply(s), show(s), status(s), history(s), rollback(s))
 	return cmd
 }

@@ -23,7 +23,7 @@ func (s *Session) Confirm(ctx context.Context, question string) error {
 	if s.Yes {
 		return nil
 	}
-	if !screen.IsTerminal(s.In) || !s.Err.IsTerminal() {
+	if !s.Interactive() {
 		return report.Usage("the same with --yes", "this asks before it goes on, and there is no terminal to ask at")
 	}
 	fmt.Fprint(s.Err, question+" [y/N] ")
@@ -72,3 +72,6 @@ func (s *Session) readLine(ctx context.Context) (string, error) {
 		return "", context.Cause(ctx)
 	}
 }
+
+// Interactive reports whether somebody can be asked.
+func (s *Session) Interactive() bool { return screen.IsTerminal(s.In) && s.Err.IsTerminal() }
