@@ -1,6 +1,7 @@
-# hv, hvd and hv-helper, built by nixpkgs' buildGoModule. It wants the Go that go.mod names, or newer.
-{ lib, buildGoModule, installShellFiles }:
-buildGoModule rec {
+# hv, hvd and hv-helper, built by nixpkgs' buildGoModule with the Go that go.mod names, where nixpkgs has that
+# beside its own, and else with its own, which has to be as new.
+{ lib, buildGoModule, buildGo126Module ? buildGoModule, installShellFiles }:
+buildGo126Module rec {
   pname = "hyper-nixos";
   version = "0-unstable";
   src = lib.cleanSource ../.;

@@ -32,6 +32,12 @@ let
     compare = a: b: if a < b then -1 else if a > b then 1 else 0;
     toHexString = i: concatStrings (map (digit 16) (digits 16 i));
     toBaseDigits = digits;
+    fromHexString = s: (builtins.fromTOML "n = 0x${s}").n;
+    bitNot = sub (-1);
+    boolToYesNo = b: if b then "yes" else "no";
+    traceVal = x: trace x x;
+    traceValFn = f: x: trace (f x) x;
+    traceIf = pred: msg: if pred then trace msg else id;
     warn = msg: trace "warning: ${msg}";
     warnIf = cond: msg: if cond then warn msg else id;
     warnIfNot = cond: warnIf (!cond);
@@ -39,11 +45,17 @@ let
     fix = f: let x = f x; in x;
     extends = overlay: f: final: let prev = f final; in prev // overlay final prev;
     toFunction = v: if isFunction v then v else _: v;
+    composeExtensions = f: g: final: prev:
+      let first = f final prev; in first // g final (prev // first);
+    composeManyExtensions = lists.foldr composeExtensions (_: _: { });
+    converge = f: x: let next = f x; in if next == x then x else converge f next;
     importJSON = path: fromJSON (builtins.readFile path);
     importTOML = path: builtins.fromTOML (builtins.readFile path);
     assertMsg = pred: msg: pred || throw msg;
     assertOneOf = name: val: xs:
       assertMsg (elem val xs) "${name} must be one of ${toJSON xs}, but is: ${toJSON val}";
+    assertEachOneOf = name: vals: xs:
+      assertMsg (all (v: elem v xs) vals) "each of ${name} must be one of ${toJSON xs}, but they are: ${toJSON vals}";
   };
   throwIfNot = cond: msg: if cond then trivial.id else throw msg;
   digit = base: substringAt "0123456789ABCDEF";
@@ -56,6 +68,15 @@ let
     inherit all any concatLists concatMap elem elemAt filter foldl' genList groupBy head isList length
       map partition sort tail genericClosure;
     singleton = x: [ x ];
+    ifilter0 = pred: list:
+      map (n: elemAt list n) (filter (n: pred n (elemAt list n)) (genList trivial.id (length list)));
+    groupBy' = op: nul: pred: list: mapAttrs (_: foldl op nul) (groupBy pred list);
+    findFirstIndex = pred: default: list:
+      let found = filter (n: pred (elemAt list n)) (genList trivial.id (length list)); in
+      if found == [ ] then default else head found;
+    uniqueStrings = list: attrNames (groupBy trivial.id list);
+    takeEnd = count: list: drop (trivial.max 0 (length list - count)) list;
+    dropEnd = count: list: take (trivial.max 0 (length list - count)) list;
     forEach = xs: f: map f xs;
     foldr = op: nul: list:
       let go = n: if n == length list then nul else op (elemAt list n) (go (n + 1)); in go 0;
@@ -116,10 +137,19 @@ let
     concatMapStringsSep = sep: f: list: concatStringsSep sep (map f list);
     concatImapStringsSep = sep: f: list: concatStringsSep sep (lists.imap1 f list);
     concatLines = concatMapStrings (s: s + "\n");
+    concatMapAttrsStringSep = sep: f: set: concatStringsSep sep (attrsets.mapAttrsToList f set);
     intersperse = sep: list:
       if length list < 2 then list
       else tail (concatMap (x: [ sep x ]) list);
     join = concatStringsSep;
+    replaceString = from: to: replaceStrings [ from ] [ to ];
+    isStringLike = x: isString x || isPath x || x ? outPath || x ? __toString;
+    isValidPosixName = name: match "[a-zA-Z_][a-zA-Z0-9_]*" name != null;
+    fileContents = file: removeSuffix "\n" (builtins.readFile file);
+    toSentenceCase = s: toUpper (substring 0 1 s) + toLower (substring 1 (-1) s);
+    escapeXML = replaceStrings [ "\"" "'" "<" ">" "&" ] [ "&quot;" "&apos;" "&lt;" "&gt;" "&amp;" ];
+    escapeNixString = s: escape [ "$" ] (toJSON s);
+    escapeNixIdentifier = s: if match "[a-zA-Z_][a-zA-Z0-9_'-]*" s != null then s else escapeNixString s;
     replicate = n: s: concatStrings (lists.replicate n s);
     optionalString = cond: string: if cond then string else "";
     hasPrefix = pref: str: substring 0 (stringLength pref) str == pref;
@@ -162,6 +192,12 @@ let
         m = trivial.min (stringLength a) (stringLength b);
         go = i: if i >= m || substring i 1 a != substring i 1 b then i else go (i + 1);
       in go 0;
+    commonSuffixLength = a: b:
+      let
+        n = stringLength a;
+        k = stringLength b;
+        go = i: if i >= trivial.min n k || substring (n - i - 1) 1 a != substring (k - i - 1) 1 b then i else go (i + 1);
+      in go 0;
     nameFromURL = url: sep: head (splitString sep (lists.last (splitString "/" url)));
   };
 
@@ -203,6 +239,10 @@ let
       in go [ ] set;
     mapAttrsToListRecursive = f: set: collect' (mapAttrsRecursive (path: v: { leaf = f path v; }) set);
     genAttrs = names: f: listToAttrs (map (n: nameValuePair n (f n)) names);
+    genAttrs' = xs: f: listToAttrs (map f xs);
+    overrideExisting = old: new: mapAttrs (n: v: new.${n} or v) old;
+    showAttrPath = path:
+      if path == [ ] then "<root attribute path>" else strings.concatMapStringsSep "." strings.escapeNixIdentifier path;
     zipAttrs = zipAttrsWith (_: values: values);
     zipAttrsWithNames = names: f: sets:
       genAttrs names (n: f n (catAttrs n sets));
@@ -228,6 +268,14 @@ let
         then matchAttrs pattern.${n} set.${n} else pattern.${n} == set.${n})) (attrNames pattern);
   };
   collect' = set: if set ? leaf then [ set.leaf ] else concatMap collect' (attrValues set);
+
+  versions = rec {
+    inherit (builtins) splitVersion;
+    major = v: elemAt (splitVersion v) 0;
+    minor = v: elemAt (splitVersion v) 1;
+    patch = v: elemAt (splitVersion v) 2;
+    majorMinor = v: concatStringsSep "." (lists.take 2 (splitVersion v));
+  };
 
   # Read by the evaluator where it puts modules together.
   modules = rec {
@@ -267,4 +315,4 @@ refused evaluation [
   "isDerivation" "toDerivation" "isStorePath" "version" "release" "trivialRelease"
 ]
 // trivial // strings // lists // attrsets // modules
-// { inherit trivial lists strings attrsets modules; }
+// { inherit trivial lists strings attrsets modules versions; inherit (builtins) splitVersion; }
