@@ -119,8 +119,15 @@ func (c *Client) Logs(ctx context.Context, ref model.Ref, log string, opt LogOpt
 // Console connects to a VM's serial line: what it printed before, at most scrollback bytes, then
 // what it prints, and a way to type. It ends with the VM's process, with ctx, and by Close.
 func (c *Client) Console(ctx context.Context, ref model.Ref, scrollback int) (io.ReadWriteCloser, error) {
+	return c.OpenConsole(ctx, ref, vm.ConsoleOptions{Scrollback: scrollback})
+}
+
+// OpenConsole is Console with more options; the daemon knows who asks. Who types first holds the line until he leaves,
+// and others who type are told so, between what the guest prints.
+func (c *Client) OpenConsole(ctx context.Context, ref model.Ref, opt vm.ConsoleOptions) (io.ReadWriteCloser, error) {
 	r := vmRequest(http.MethodGet, ref, "console")
-	r.query.number("scrollback", int64(scrollback))
+	r.query.number("scrollback", int64(opt.Scrollback))
+	r.query.flag("take", opt.Take)
 	return c.upgrade(ctx, r, wire.ConsoleProtocol, "console")
 }
 

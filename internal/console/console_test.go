@@ -91,7 +91,12 @@ func (g *guest) print(text string) {
 
 func (g *guest) view(scrollback int) io.ReadWriteCloser {
 	g.t.Helper()
-	v, err := g.lines.Connect(g.t.Context(), model.Ref{Name: "web"}, scrollback)
+	return g.connect(vm.ConsoleOptions{Scrollback: scrollback, Who: "ann"})
+}
+
+func (g *guest) connect(opt vm.ConsoleOptions) io.ReadWriteCloser {
+	g.t.Helper()
+	v, err := g.lines.Connect(g.t.Context(), model.Ref{Name: "web"}, opt)
 	g.must(err)
 	g.t.Cleanup(func() { _ = v.Close() })
 	return v
@@ -130,19 +135,61 @@ func TestTwoViewersSeeTheSameFromAsFarBackAsTheyLike(t *testing.T) {
 	}
 }
 
-func TestWhatViewersTypeReachesTheGuestAndThenTheLineIsFree(t *testing.T) {
+// types types, and takes the guest's end for as long as it is typed.
+func (g *guest) types(v io.Writer, text string) {
+	g.t.Helper()
+	_, err := v.Write([]byte(text))
+	g.must(err)
+	line := g.accept() // QEMU serves one client at a time
+	g.reads(line, text)
+	if n, err := line.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		g.t.Errorf("nobody types, and the line is held: %d, %v", n, err)
+	}
+}
+
+func TestWhatAViewerTypesReachesTheGuestAndThenTheLineIsFree(t *testing.T) {
 	g := newGuest(t)
-	a, b := g.view(0), g.view(0)
-	for i, v := range []io.Writer{a, b, a} {
-		text := fmt.Sprintf("ls %d\n", i)
-		_, err := v.Write([]byte(text))
-		g.must(err)
-		line := g.accept() // QEMU serves one client at a time
-		g.reads(line, text)
-		if n, err := line.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-			t.Errorf("nobody types, and the line is held: %d, %v", n, err)
+	a := g.view(0)
+	for i := range 3 {
+		g.types(a, fmt.Sprintf("ls %d\n", i))
+	}
+}
+
+func TestOneViewerTypesAndAnotherIsToldWhoHoldsTheLineUntilItIsFree(t *testing.T) {
+	g := newGuest(t)
+	ann, bob := g.view(0), g.connect(vm.ConsoleOptions{Who: "bob"})
+	g.types(ann, "ls\n")
+	for range 2 { // told once
+		if n, err := bob.Write([]byte("rm\n")); err != nil || n != 3 {
+			t.Fatalf("%d, %v", n, err)
 		}
 	}
+	const held = "\r\n[hv: the line is held by ann: what you type goes nowhere until that console is left, or hv vm console --take]\r\n"
+	g.reads(bob, held)
+	g.print("a b c\n")
+	g.reads(bob, "a b c\n")
+	g.reads(ann, "a b c\n")
+	g.must(ann.Close())
+	g.reads(bob, "\r\n[hv: ann has left: the line is free]\r\n")
+	g.types(bob, "uptime\n")
+
+	eve := g.connect(vm.ConsoleOptions{Who: "eve", Take: true})
+	g.reads(bob, "\r\n[hv: eve has taken the line: what you type goes nowhere now]\r\n")
+	_, err := bob.Write([]byte("x"))
+	g.must(err)
+	g.types(eve, "who\n")
+}
+
+func TestWhoTypesWaitsForAHolderThatIsAboutToLeave(t *testing.T) {
+	g := newGuest(t)
+	ann, bob := g.view(0), g.connect(vm.ConsoleOptions{Who: "bob"})
+	g.types(ann, "ls\n")
+	var leaving sync.WaitGroup
+	leaving.Go(func() { _ = ann.Close() })
+	g.types(bob, "ps\n") // nothing of it is lost
+	leaving.Wait()
+	g.print("$ ")
+	g.reads(bob, "$ ")
 }
 
 func TestWhoOnlyLooksHoldsNoLine(t *testing.T) {
@@ -229,11 +276,11 @@ func TestAViewerThatIsClosedWhileItWaitsEnds(t *testing.T) {
 
 func TestAConsoleThatCannotBeSaysWhy(t *testing.T) {
 	g := newGuest(t)
-	if _, err := g.lines.Connect(t.Context(), model.Ref{Name: "db"}, 0); fault.KindOf(err) != fault.NotFound {
+	if _, err := g.lines.Connect(t.Context(), model.Ref{Name: "db"}, vm.ConsoleOptions{}); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("%v", err)
 	}
 	g.path += "-gone"
-	if _, err := g.lines.Connect(t.Context(), model.Ref{Name: "web"}, 0); fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), `cannot reach the console of vm "web"`) {
+	if _, err := g.lines.Connect(t.Context(), model.Ref{Name: "web"}, vm.ConsoleOptions{}); fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), `cannot reach the console of vm "web"`) {
 		t.Errorf("%v", err)
 	}
 	if _, err := g.lines.Read(t.Context(), model.Ref{Name: "web"}, "secrets", all); fault.KindOf(err) != fault.NotFound || fault.HintOf(err) != "use serial or qemu, or serial-previous or qemu-previous" {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -150,7 +151,11 @@ func (f *follower) Read(p []byte) (int, error) {
 		if n, err := f.take(p); n > 0 || err != nil || len(p) == 0 {
 			return n, err
 		}
-		if _, err := f.notify.Read(events[:]); err != nil && !errors.Is(err, os.ErrClosed) {
+		_, err := f.notify.Read(events[:])
+		if errors.Is(err, os.ErrDeadlineExceeded) { // somebody interjects
+			err = f.notify.SetReadDeadline(time.Time{})
+		}
+		if err != nil && !errors.Is(err, os.ErrClosed) {
 			return 0, err
 		}
 	}
@@ -187,6 +192,16 @@ func (f *follower) take(p []byte) (int, error) {
 		_ = f.file.Close() // and now the next run's, whose writing may have been told already
 		f.file, f.then, f.at = f.then[0], f.then[1:], 0
 	}
+}
+
+// interject has something read before what comes next. Who does not read is not told more and more.
+func (f *follower) interject(text string) {
+	f.mu.Lock()
+	if len(f.note) < 1<<10 {
+		f.note += text
+	}
+	f.mu.Unlock()
+	_ = f.notify.SetReadDeadline(time.Unix(1, 0)) // wakes it; closed already is as good
 }
 
 // maxRuns is how many runs somebody may be behind who follows and does not read.

@@ -5,6 +5,7 @@ package console
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -36,12 +37,19 @@ func NewLines(logs *Logs, find func(context.Context, model.Ref) (string, error),
 	return &Lines{logs: logs, find: find, socket: socket, gone: gone, open: map[string]*line{}}
 }
 
-// line is what viewers of one VM's serial line share. QEMU takes one client at a time, and writes into
+// grace is how long who types waits for the one who holds the line, who may be about to leave: a script connects again
+// and again.
+const grace = time.Second
+
+// line is what viewers of one VM's serial line share. One of them types, the holder, until he leaves: two who type into
+// one shell see what neither wanted. QEMU takes one client at a time, and writes into
 // the log a second time what it could not send to a client at once: so there is a connection only
 // while something is typed, and who only looks has none.
 type line struct {
 	path    string
 	viewers map[*viewer]bool
+	holder  *viewer       // who types; nil for nobody
+	freed   chan struct{} // closed, and made anew, when the holder changes
 	typed   chan []byte
 	ended   chan struct{} // closed when it is over, for whatever reason
 	stop    context.CancelFunc
@@ -53,13 +61,15 @@ type viewer struct {
 	lines *Lines
 	uuid  string
 	line  *line
+	who   string
+	told  *viewer       // of whom it was told that he holds the line; guarded by lines.mu
 	left  chan struct{} // closed by Close
 	once  sync.Once
 }
 
-// Connect returns a VM's serial console: its last scrollback bytes and what follows, and a way to
-// type. It ends with the VM's process.
-func (l *Lines) Connect(ctx context.Context, ref model.Ref, scrollback int) (io.ReadWriteCloser, error) {
+// Connect returns a VM's serial console: what was printed last and what follows, and a way to type. It ends with the
+// VM's process.
+func (l *Lines) Connect(ctx context.Context, ref model.Ref, opt vm.ConsoleOptions) (io.ReadWriteCloser, error) {
 	uuid, err := l.find(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -71,12 +81,12 @@ func (l *Lines) Connect(ctx context.Context, ref model.Ref, scrollback int) (io.
 	if _, err := os.Stat(path); err != nil {
 		return nil, fault.New(fault.Unavailable, "cannot reach the console of vm %q", ref.Name).Because(err)
 	}
-	screen, err := l.logs.read(uuid, Serial, vm.LogPart{Lines: -1, Tail: max(scrollback, 0), Follow: true})
+	screen, err := l.logs.read(uuid, Serial, vm.LogPart{Lines: -1, Tail: max(opt.Scrollback, 0), Follow: true})
 	if err != nil {
 		return nil, err
 	}
-	v := &viewer{follower: screen, lines: l, uuid: uuid, left: make(chan struct{})}
-	l.join(v, path)
+	v := &viewer{follower: screen, lines: l, uuid: uuid, who: opt.Who, left: make(chan struct{})}
+	l.join(v, path, opt.Take)
 	return v, nil
 }
 
@@ -89,19 +99,83 @@ func (l *Lines) Read(ctx context.Context, ref model.Ref, log string, part vm.Log
 	return l.logs.Read(uuid, log, part)
 }
 
-func (l *Lines) join(v *viewer, path string) {
+func (l *Lines) join(v *viewer, path string, take bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ln := l.open[v.uuid]
 	if ln == nil {
 		ctx, stop := context.WithCancel(context.Background())
-		ln = &line{path: path, viewers: map[*viewer]bool{}, typed: make(chan []byte), ended: make(chan struct{}), stop: stop}
+		ln = &line{path: path, viewers: map[*viewer]bool{}, freed: make(chan struct{}), typed: make(chan []byte), ended: make(chan struct{}), stop: stop}
 		l.open[v.uuid] = ln
 		gone := l.gone(v.uuid)
 		l.wg.Go(func() { l.serve(ctx, v.uuid, ln, gone) })
 	}
 	v.line = ln
 	ln.viewers[v] = true
+	if before := ln.holder; take {
+		ln.pass(v)
+		if before != nil {
+			before.told = v
+			before.say("%s has taken the line: what you type goes nowhere now", v.who)
+		}
+	}
+}
+
+// pass gives the line to a viewer, or to nobody. lines.mu is held.
+func (ln *line) pass(to *viewer) {
+	ln.holder = to
+	close(ln.freed)
+	ln.freed = make(chan struct{})
+}
+
+// hold makes v the one who types. False where somebody else is and does not leave: then v was told who.
+func (v *viewer) hold() bool {
+	late := time.NewTimer(grace)
+	defer late.Stop()
+	for {
+		v.lines.mu.Lock()
+		holder, freed := v.line.holder, v.line.freed
+		if holder == nil {
+			v.line.holder, v.told = v, nil
+		}
+		known := v.told == holder
+		v.lines.mu.Unlock()
+		if holder == nil || holder == v {
+			return true
+		}
+		if known {
+			return false
+		}
+		select {
+		case <-freed:
+		case <-v.left:
+			return false
+		case <-v.line.ended:
+			return false
+		case <-late.C:
+			return v.refused(holder)
+		}
+	}
+}
+
+// refused tells v who holds the line, unless he has just left.
+func (v *viewer) refused(holder *viewer) bool {
+	v.lines.mu.Lock()
+	defer v.lines.mu.Unlock()
+	if v.line.holder == nil {
+		v.line.holder = v
+		return true
+	}
+	if v.line.holder == holder {
+		v.told = holder
+		v.say("the line is held by %s: what you type goes nowhere until that console is left, or hv vm console --take", holder.who)
+	}
+	return false
+}
+
+// say puts a line of our own between what the guest prints.
+func (v *viewer) say(format string, args ...any) {
+	v.interject("\r\n[hv: " + fmt.Sprintf(format, args...) + "]\r\n")
 }
 
 // serve passes on what viewers type until the last has left or the process has ended; then viewers
@@ -203,8 +277,16 @@ func unsent(conn net.Conn) (int, error) {
 	return n, err
 }
 
-// Write types. It waits while the guest does not read, until the viewer leaves.
+// Write types, where nobody else does. It waits while the guest does not read, until the viewer leaves.
 func (v *viewer) Write(p []byte) (int, error) {
+	if !v.hold() {
+		select {
+		case <-v.left:
+		case <-v.line.ended:
+		default:
+			return len(p), nil // he was told where it went
+		}
+	}
 	select {
 	case v.line.typed <- bytes.Clone(p):
 		return len(p), nil
@@ -215,12 +297,21 @@ func (v *viewer) Write(p []byte) (int, error) {
 	}
 }
 
-// Close leaves; the last one closes the line.
+// Close leaves, and gives the line back; the last one closes it.
 func (v *viewer) Close() error {
 	v.once.Do(func() {
 		close(v.left)
 		v.lines.mu.Lock()
 		delete(v.line.viewers, v)
+		if v.line.holder == v {
+			v.line.pass(nil)
+		}
+		for other := range v.line.viewers {
+			if other.told == v {
+				other.told = nil
+				other.say("%s has left: the line is free", v.who)
+			}
+		}
 		if len(v.line.viewers) == 0 {
 			v.line.stop()
 			if v.lines.open[v.uuid] == v.line {

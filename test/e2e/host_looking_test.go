@@ -5,11 +5,16 @@ package e2e
 import (
 	"encoding/json"
 	"image/png"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/hyper-nixos/hyper-nixos/client"
+	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/test/onehost"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
@@ -85,4 +90,78 @@ func TestTopShowsWhoUsesTheHost(t *testing.T) {
 	}
 	t.Log(must(t, h, "vm", "top", "--once"))
 	refused(t, h, 1, []string{"HV-VM-025", "hv vm start off"}, "vm", "top", "off", "--once")
+}
+
+// until reads until want matches, and returns what was read.
+func until(t *testing.T, r io.ReadCloser, want string) string {
+	t.Helper()
+	defer time.AfterFunc(2*time.Minute, func() { _ = r.Close() }).Stop()
+	var got strings.Builder
+	match, buf := regexp.MustCompile(want), make([]byte, 4096)
+	for !match.MatchString(got.String()) {
+		n, err := r.Read(buf)
+		got.Write(buf[:n])
+		if err != nil {
+			t.Fatalf("%v before %q was printed:\n%s", err, want, got.String())
+		}
+	}
+	return got.String()
+}
+
+func TestTwoViewersOfOneConsoleSeeTheSameAndOneOfThemTypes(t *testing.T) {
+	h := bootable(t)
+	booted(t, h, "web", ``)
+	ref := model.Ref{Project: model.DefaultProject, Name: "web"}
+	view := func(scrollback int) io.ReadWriteCloser {
+		t.Helper()
+		v, err := h.Client.Console(t.Context(), ref, scrollback)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = v.Close() })
+		return v
+	}
+	types := func(v io.Writer, text string) {
+		t.Helper()
+		if _, err := v.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one, two := view(0), view(0)
+	types(one, "echo he''llo\n")
+	until(t, one, "hello")
+	until(t, two, "hello")
+	types(two, "echo no''way\n")
+	until(t, two, `\[hv: the line is held by root`)
+	if err := one.Close(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, two, `\[hv: root has left: the line is free\]`)
+	types(two, "echo se''cond\n")
+	until(t, two, "second")
+	late := until(t, view(64<<10), "second")
+	if !strings.Contains(late, "guest: ready") || !strings.Contains(late, "hello") || strings.Contains(late, "noway") {
+		t.Errorf("who comes late sees:\n%s", late)
+	}
+
+	none := 0
+	follow, err := h.Client.Logs(t.Context(), ref, "serial", client.LogOptions{Lines: &none, Follow: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = follow.Close() }()
+	must(t, h, "vm", "kill", "web")
+	must(t, h, "vm", "start", "web")
+	if got := until(t, follow, "guest: ready"); strings.Contains(got, "second") {
+		t.Errorf("who follows from the end on reads what was before:\n%s", got)
+	}
+	if got := must(t, h, "vm", "logs", "web", "--previous"); !strings.Contains(got, "second") {
+		t.Errorf("the run before printed:\n%s", got)
+	}
+	if got := must(t, h, "vm", "logs", "web"); strings.Contains(got, "second") || !strings.Contains(got, "guest: ready") {
+		t.Errorf("this run printed:\n%s", got)
+	}
+	if got := must(t, h, "vm", "logs", "web", "--previous", "--tail", "3"); strings.Count(strings.TrimSuffix(got, "\n"), "\n") != 2 {
+		t.Errorf("the last three lines are %q", got)
+	}
 }

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -23,6 +24,7 @@ type consoleInput struct {
 	Connection string `header:"Connection" hidden:"true"`
 	Upgrade    string `header:"Upgrade" doc:"hv-console"`
 	Scrollback int    `query:"scrollback" minimum:"0" maximum:"16777216" doc:"bytes of what was printed before, sent first"`
+	Take       bool   `query:"take" doc:"type from now on, also where somebody else does; without it who types first does, until he leaves"`
 }
 
 type logInput struct {
@@ -40,7 +42,7 @@ func (s *server) routeConsole() {
 				WithCode(wire.CodeNoUpgrade).Try("send Connection: Upgrade and Upgrade: %s, or use hv vm console %s", wire.ConsoleProtocol, in.Name))
 		}
 		return s.stream(wire.ConsoleProtocol, in.ref(), s.Actions.OpenConsole, func(ctx context.Context) (io.ReadWriteCloser, error) {
-			return s.Console.Connect(ctx, in.ref(), min(in.Scrollback, maxScrollback))
+			return s.Console.Connect(ctx, in.ref(), vm.ConsoleOptions{Who: who(callOf(ctx)), Scrollback: min(in.Scrollback, maxScrollback), Take: in.Take})
 		}), nil
 	}, content(http.StatusSwitchingProtocols, "the guest's serial line, bytes both ways", wire.ConsoleProtocol, &huma.Schema{}),
 		func(op *huma.Operation) { op.DefaultStatus = http.StatusSwitchingProtocols })
@@ -52,6 +54,14 @@ func (s *server) routeConsole() {
 			}
 		}}, nil
 	}, content(http.StatusOK, "the log, as it was written", "text/plain", &huma.Schema{Type: huma.TypeString}))
+}
+
+// who is a caller in a word, for others who look at the same line.
+func who(call action.Call) string {
+	if call.Actor.Name != "" {
+		return call.Actor.Name
+	}
+	return fmt.Sprintf("uid %d", call.Actor.UID)
 }
 
 // logs sends a log, and with follow what is written to it until the reader is gone.

@@ -272,12 +272,12 @@ type lines struct {
 
 func newLines() *lines { return &lines{closed: make(chan struct{}, 64), log: "booted\nlogin: "} }
 
-func (l *lines) Connect(_ context.Context, _ model.Ref, scrollback int) (io.ReadWriteCloser, error) {
+func (l *lines) Connect(_ context.Context, _ model.Ref, opt vm.ConsoleOptions) (io.ReadWriteCloser, error) {
 	r, w := io.Pipe()
 	l.mu.Lock()
 	l.open++
 	l.mu.Unlock()
-	before := l.log[len(l.log)-min(scrollback, len(l.log)):]
+	before := l.log[len(l.log)-min(opt.Scrollback, len(l.log)):]
 	return &line{Reader: io.MultiReader(strings.NewReader(before), r), PipeReader: r, w: w, lines: l}, nil
 }
 

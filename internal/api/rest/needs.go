@@ -107,9 +107,9 @@ type HostView interface {
 
 // Console connects to VMs' serial lines.
 type Console interface {
-	// Connect returns the line: its last scrollback bytes and what follows, and a way to type. It
+	// Connect returns the line: what was printed last and what follows, and a way to type where nobody else does. It
 	// ends with the VM's process and by Close, which also ends a Read that waits.
-	Connect(ctx context.Context, ref model.Ref, scrollback int) (io.ReadWriteCloser, error)
+	Connect(ctx context.Context, ref model.Ref, opt vm.ConsoleOptions) (io.ReadWriteCloser, error)
 }
 
 // Screens connects viewers to VMs' screens.

@@ -16,7 +16,7 @@ import (
 type pictures struct{ *lines }
 
 func (p pictures) Connect(ctx context.Context, ref model.Ref) (io.ReadWriteCloser, error) {
-	return p.lines.Connect(ctx, ref, 0)
+	return p.lines.Connect(ctx, ref, vm.ConsoleOptions{})
 }
 
 func (p pictures) Picture(context.Context, model.Ref) (io.ReadCloser, int64, error) {

@@ -18,6 +18,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
 // defaultScrollback is how much of what was printed before is shown.
@@ -26,12 +27,14 @@ const defaultScrollback = "64KiB"
 // Command returns `hv vm console`.
 func Command(s *session.Session) *cobra.Command {
 	var until, scrollback string
+	var take bool
 	cmd := &cobra.Command{
 		Use:   "console NAME",
 		Short: "Connect to a VM's serial console",
 		Long: `Connects to a VM's serial console: what it printed before, then what it prints, and what you type goes to it.
 
-Leave with Ctrl-] (^]). Several may be connected at once; all see the same.
+Leave with Ctrl-] (^]). Several may be connected at once; all see the same, and who types first holds the line until he
+leaves. Others who type are told who does; --take takes the line.
 
 --until REGEX types nothing and prints until a line matches (RE2 syntax, https://golang.org/s/re2syntax), then
 exits with 0. It needs no terminal; --timeout bounds it, exit 5.`,
@@ -53,7 +56,7 @@ exits with 0. It needs no terminal; --timeout bounds it, exit 5.`,
 			if err != nil {
 				return err
 			}
-			conn, err := c.Console(cmd.Context(), s.Ref(args[0]), int(back))
+			conn, err := c.OpenConsole(cmd.Context(), s.Ref(args[0]), vm.ConsoleOptions{Scrollback: int(back), Take: take})
 			if err != nil {
 				return err
 			}
@@ -66,6 +69,7 @@ exits with 0. It needs no terminal; --timeout bounds it, exit 5.`,
 	}
 	cmd.Flags().StringVar(&until, "until", "", "print until a line matches this regular expression")
 	cmd.Flags().StringVar(&scrollback, "scrollback", defaultScrollback, "how much of what was printed before")
+	cmd.Flags().BoolVar(&take, "take", false, "take the line from who types on it")
 	session.Values(cmd, "until", "login:")
 	session.Values(cmd, "scrollback", "0", defaultScrollback, "1MiB", "16MiB")
 	return cmd
