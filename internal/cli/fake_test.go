@@ -42,6 +42,7 @@ type fake struct {
 	config   json.RawMessage
 	staled   bool
 	console  string // what the guest prints
+	seal     seal
 	asks     func(*http.Request) *wire.Problem
 }
 
@@ -119,6 +120,7 @@ func (f *fake) routes() http.Handler {
 	on("POST /v1/operations/{id}/actions/cancel", f.cancel)
 	on("GET /v1/events", f.follow)
 	f.hostRoutes(on)
+	f.phaseRoutes(on)
 	return m
 }
 

@@ -42,6 +42,10 @@ var table = []struct {
 		{"hv-helper's record of a VM cannot be read, or a process stands in none", "the VM can be cleaned up; the process is ended and told of",
 			[]string{"TestADamagedRecordLosesNoVM", "TestAProcessThatNoRecordNamesIsEndedAndReported"}},
 		{"several hv-helpers on one host start VMs at the same moment", "no two VMs have the same uids", []string{"TestOfSeveralHelpersOnAHostNoTwoGiveOutTheSameUIDs"}},
+		{"hvd or hv-helper is cut off while the host is hardened or unlocked", "it is in the old phase or the new one, never in neither; what took effect was recorded before",
+			[]string{"TestAPhaseThatIsChangedWhileTheDaemonIsCutOffIsTheOldOneOrTheNew", "TestAHelperThatIsCutOffLeavesTheOldSealOrTheNewOne", "TestKillsWhileAHostIsHardenedLeaveItInOnePhaseOrTheOther"}},
+		{"the store of a hardened host is put back from before, its file is edited, its hv-helper is asked directly", "it stays hardened, and says what differs",
+			[]string{"TestAStoreFromBeforeLeavesAHardenedHostHardened", "TestAHardenedHostStaysSoUntilItsKeyAndItsTimeHaveCome", "TestASealThatCannotBeReadHolds"}},
 		{"the daemons are replaced by the next build", "VMs run on untouched and are adopted; what is stored is read", []string{"TestAnUpgradeTouchesNoVMAndReadsWhatTheBuildBeforeHasStored"}},
 	}},
 	{"QEMU and its guest", []row{

@@ -2,38 +2,43 @@ package screen
 
 import (
 	"context"
+	"errors"
 	"io"
-	"os"
 
 	"golang.org/x/term"
 )
 
-// Hidden reads a line at the terminal of r, which does not show it. A call that is interrupted meanwhile does not
-// wait for it, and leaves the terminal as it was.
-func Hidden(ctx context.Context, r io.Reader) (string, error) {
-	f, ok := r.(*os.File)
-	if !ok {
-		return "", os.ErrInvalid
-	}
-	fd := int(f.Fd())
-	before, err := term.GetState(fd)
+// ErrLeft says that who was asked has pressed Ctrl-C or Ctrl-D instead.
+var ErrLeft = errors.New("nothing was typed")
+
+// Hidden asks for a line at the terminal of r, on w, which is not shown: not even what was typed before the
+// question stood there. A call that is interrupted meanwhile does not wait for it.
+func Hidden(ctx context.Context, r io.Reader, w io.Writer, question string) (string, error) {
+	restore, err := Raw(r)
 	if err != nil {
 		return "", err
 	}
+	defer restore()
 	type line struct {
-		text []byte
+		text string
 		err  error
 	}
 	got := make(chan line, 1)
 	go func() {
-		text, err := term.ReadPassword(fd)
+		t := term.NewTerminal(struct {
+			io.Reader
+			io.Writer
+		}{r, w}, "")
+		text, err := t.ReadPassword(question)
 		got <- line{text, err}
 	}()
 	select {
 	case l := <-got:
-		return string(l.text), l.err
+		if errors.Is(l.err, io.EOF) {
+			return "", ErrLeft
+		}
+		return l.text, l.err
 	case <-ctx.Done():
-		_ = term.Restore(fd, before) // there is nobody to tell
 		return "", context.Cause(ctx)
 	}
 }

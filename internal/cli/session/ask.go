@@ -3,6 +3,7 @@ package session
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -52,9 +53,10 @@ func (s *Session) Ask(ctx context.Context, question string) (string, error) {
 
 // AskHidden asks for a line that the terminal does not show.
 func (s *Session) AskHidden(ctx context.Context, question string) (string, error) {
-	fmt.Fprint(s.Err, question+" ")
-	answer, err := screen.Hidden(ctx, s.In)
-	fmt.Fprintln(s.Err) // the line's end was not shown either
+	answer, err := screen.Hidden(ctx, s.In, s.Err, question+" ")
+	if errors.Is(err, screen.ErrLeft) {
+		return "", report.Told(report.Interrupted)
+	}
 	return answer, err
 }
 
