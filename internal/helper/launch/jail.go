@@ -3,6 +3,7 @@ package launch
 import (
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,10 +15,10 @@ const (
 )
 
 // enter builds the jail on its mount point and makes it the root: /usr as the host has it, read-only,
-// with the links that lead into it; /proc of the own pid namespace; the few device nodes; an empty /run
+// with the links that lead into it, and the Nix store where the program is a link into that; /proc of the own pid namespace; the few device nodes; an empty /run
 // that the program may write to. There is no /etc: with and without ld.so.cache QEMU starts equally fast.
 // It needs a mount and a pid namespace of its own.
-func (j Jail) enter(owner uint32) error {
+func (j Jail) enter(owner uint32, program string) error {
 	unix.Umask(0)
 	kvm, err := j.kvmNode()
 	if err != nil {
@@ -31,6 +32,7 @@ func (j Jail) enter(owner uint32) error {
 	for _, name := range []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32"} {
 		b.like(name)
 	}
+	b.store(program)
 	b.dir("dev")
 	b.device("null", 0o666, unix.Mkdev(1, 3))
 	b.device("urandom", 0o444, unix.Mkdev(1, 9))
@@ -94,6 +96,16 @@ func (b *builder) bind(name string) {
 	b.dir(name)
 	b.mount("/"+name, b.in(name), "", unix.MS_BIND, "")
 	b.mount("", b.in(name), "", readOnly|unix.MS_NOSUID|unix.MS_NODEV, "")
+}
+
+// store shows the Nix store where the program lies in it, as on NixOS: with all that it links to and loads,
+// which every user of such a host may read.
+func (b *builder) store(program string) {
+	if at, err := filepath.EvalSymlinks(program); err != nil || !strings.HasPrefix(at, "/nix/store/") {
+		return // a program that is not there is told by who starts it
+	}
+	b.dir("nix")
+	b.bind("nix/store")
 }
 
 // like makes a link where the host has a link, and shows a folder where the host has one: a merged /usr

@@ -44,6 +44,7 @@ var granted = []struct {
 	may  uint64
 }{
 	{"/usr", mayRun}, {"/bin", mayRun}, {"/sbin", mayRun}, {"/lib", mayRun}, {"/lib32", mayRun}, {"/lib64", mayRun}, {"/libx32", mayRun},
+	{"/nix/store", mayRun},
 	{"/proc", mayRead}, {"/dev", mayUse}, {"/run", mayWrite},
 }
 

@@ -96,7 +96,7 @@ func Confine(o Order) error {
 		return err
 	}
 	if o.Jail != nil {
-		if err := o.Jail.enter(o.UID); err != nil {
+		if err := o.Jail.enter(o.UID, o.Program); err != nil {
 			return err
 		}
 	}
