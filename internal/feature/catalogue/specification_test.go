@@ -170,6 +170,47 @@ func TestConflictsAndLimitsAreThoseOfTheSpecificationAndNoOthers(t *testing.T) {
 	}
 }
 
+// besideTable is what the columns "conflicts" and "limited with" name that is no feature, with the tables' marks.
+const besideTable = `
+vmManagement         | BSD ⚠️ macOS ❌ S3 ❌
+encryption           | NFS ⚠️ iSCSI ⚠️
+liveMigration        | Xen ❌ VMware ❌ Hyper-V ❌ S3 ❌
+gpuPassthrough       | Linux ARM64 ⚠️ BSD ❌ macOS ❌
+devicePassthrough    | Linux ARM64 ⚠️ BSD ❌ macOS ❌ ARM SVE ⚠️
+srIov                | Linux ARM64 ❌ BSD ❌ macOS ❌ ARM SVE ❌
+nestedVirtualization | Linux ARM64 ⚠️ ARM SVE ⚠️
+containers           | BSD ⚠️ macOS ⚠️
+vmImport             | Xen ⚠️ VMware ⚠️ Hyper-V ⚠️
+snapshots            | Xen ⚠️ VMware ⚠️ Hyper-V ⚠️
+`
+
+func TestWhatAFeatureFallsShortWithIsFoundWhereverItIsWritten(t *testing.T) {
+	want := map[ID]string{}
+	for _, row := range table(besideTable) {
+		want[ID(row[0])] = row[1]
+	}
+	pairs := 0
+	for _, f := range All() {
+		var beside []string
+		for _, s := range Default().Shortfalls(f.ID) {
+			if !s.whole() || s.Source == "" {
+				t.Errorf("%s with %s has no reason, remedy or source", f.ID, s.With)
+			}
+			if s.ID != "" {
+				pairs++
+				continue
+			}
+			beside = append(beside, s.With+" "+s.Mark.Symbol())
+		}
+		if got := strings.Join(beside, " "); got != want[f.ID] {
+			t.Errorf("%s falls short with %s, want %s", f.ID, got, want[f.ID])
+		}
+	}
+	if n := len(table(pairTable)); pairs != 2*n {
+		t.Errorf("%d sides of pairs, want both of %d", pairs, n)
+	}
+}
+
 func TestAPairNarrowsOnlyWherePhysicsAllowsIt(t *testing.T) {
 	for _, c := range []struct {
 		a, b ID
