@@ -11,6 +11,12 @@ import (
 // What the published matrix says of the phases is what the gate enforces: both know the same kinds of action, and
 // say the same of each.
 func TestThePublishedPhasesAreThoseThatAreEnforced(t *testing.T) {
+	for _, r := range Table() {
+		published := catalogue.Allows(catalogue.HardenedPhase, catalogue.Deed(r.Class()))
+		if enforced := r.Hardened() != phase.No; enforced != published {
+			t.Errorf("%s of a hardened host: the table says %v, the published phases %v", r.Name(), enforced, published)
+		}
+	}
 	parts := map[catalogue.Deed]phase.Class{catalogue.DeedUsers: phase.Configure, catalogue.DeedFeatures: phase.Configure}
 	deeds := catalogue.Default().Deeds()
 	for _, c := range phase.Classes() {

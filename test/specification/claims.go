@@ -21,6 +21,7 @@ const (
 	arm       = "a run on an ARM64 machine"
 	intel     = "a run on an Intel machine"
 	bsd       = "a daemon for BSD"
+	users     = "users and roles"
 )
 
 // Claims returns every claim. The first that matches a statement is its own, so what is special comes before what

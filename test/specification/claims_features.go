@@ -33,7 +33,7 @@ var sets = []Claim{
 
 var loads = []Claim{
 	partial("impact/*/*", "shown as specified; what it costs on this host is not measured beside it", watching, published,
-		"internal/feature/catalogue:TestImpactIsThatOfTheSpecification"),
+		"internal/feature/catalogue:TestImpactIsThatOfTheSpecification", "internal/cli/features:TestTheImpactOfTheWholeIsTheHighestOfEach"),
 }
 
 var configurations = []Claim{

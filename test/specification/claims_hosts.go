@@ -3,6 +3,8 @@ package specification
 const (
 	platform = "internal/feature:TestEachFeatureComesOutOnEachPlatformAsItsCellSays"
 	cpuTable = "internal/feature/catalogue:TestTheCPUTableGivesAHostItsVerdict"
+	machines = "internal/feature/fit:TestMachinesCanWhatTheirHardwareAllows"
+	sameCPUs = "internal/feature/fit:TestTheTableOfCPUsSaysTheSame"
 	noKVM    = "internal/config:TestKVMIsRefusedWhereItsPlatformHasNone"
 	firstVM  = "test/e2e:TestADeclaredHostRunsItsFirstVM"
 	kvmVM    = "test/lab/inside:TestAGuestBootsUnderKVMAndLivesThroughKilledAndRestartedServices"
@@ -37,18 +39,18 @@ var platforms = []Claim{
 }
 
 var cpus = []Claim{
-	partial("cpu/basic-virtualization/intel-vt-x", "the verdict is given; what emulates our KVM host has AMD-V alone, so no guest ran by VT-x", intel, cpuTable),
-	proven("cpu/basic-virtualization/amd-v", cpuTable, kvmVM, kvmSays),
-	proven("cpu/basic-virtualization/*", cpuTable, kvmVM).marked("-"),
-	partial("cpu/basic-virtualization/arm-sve", "the verdict is given; no ARM64 host was there", arm, cpuTable),
-	partial("cpu/nested-virtualization/intel-vt-x", "the flag is planned where feature and VM ask for it; no Intel host was there", intel, cpuTable, shown),
-	proven("cpu/nested-virtualization/amd-v", cpuTable, shown, nestedVM),
-	proven("cpu/nested-virtualization/*", cpuTable, nestedVM).marked("-"),
-	partial("cpu/nested-virtualization/arm-sve", "it is told with its reason; no ARM64 host was there", arm, cpuTable,
+	partial("cpu/basic-virtualization/intel-vt-x", "hv host check gives the verdict; what emulates our KVM host has AMD-V alone, so no guest ran by VT-x", intel, cpuTable, machines, sameCPUs),
+	proven("cpu/basic-virtualization/amd-v", cpuTable, machines, sameCPUs, kvmVM, kvmSays),
+	proven("cpu/basic-virtualization/*", cpuTable, machines, sameCPUs, kvmVM).marked("-"),
+	partial("cpu/basic-virtualization/arm-sve", "hv host check gives the verdict; no ARM64 host was there", arm, cpuTable, machines, sameCPUs),
+	partial("cpu/nested-virtualization/intel-vt-x", "the flag is planned where feature and VM ask for it; no Intel host was there", intel, cpuTable, machines, sameCPUs, shown),
+	proven("cpu/nested-virtualization/amd-v", cpuTable, machines, sameCPUs, shown, nestedVM),
+	proven("cpu/nested-virtualization/*", cpuTable, machines, sameCPUs, nestedVM).marked("-"),
+	partial("cpu/nested-virtualization/arm-sve", "it is told with its reason; no ARM64 host was there", arm, cpuTable, machines, sameCPUs,
 		"internal/feature/catalogue:TestPlatformsAreMarkedAsTheSpecificationMarksThem"),
-	partial("cpu/device-passthrough/*", "the verdict is given, and the feature waits for what lacks; no device is assigned yet", passing, cpuTable),
-	proven("cpu/sr-iov/arm-sve", cpuTable, "internal/feature:TestNeedsAndPlatforms"),
-	partial("cpu/sr-iov/*", "the verdict is given, and the feature waits for what lacks; no virtual function is assigned yet", passing, cpuTable),
+	partial("cpu/device-passthrough/*", "hv host check gives the verdict, and the feature waits for what lacks; no device is assigned yet", passing, cpuTable, machines, sameCPUs),
+	proven("cpu/sr-iov/arm-sve", cpuTable, machines, sameCPUs, "internal/feature:TestNeedsAndPlatforms"),
+	partial("cpu/sr-iov/*", "hv host check gives the verdict, and the feature waits for what lacks; no virtual function is assigned yet", passing, cpuTable, machines, sameCPUs),
 }
 
 const s3 = "internal/feature/catalogue:TestS3IsRefusedForDisksWithTheBackendsThatWouldDo"
@@ -64,10 +66,24 @@ var storages = []Claim{
 	notYet("storage/encryption/*", encrypted),
 }
 
-const allowed = "internal/action:TestThePublishedPhasesAreThoseThatAreEnforced"
+const (
+	allowed  = "internal/action:TestThePublishedPhasesAreThoseThatAreEnforced"
+	inPhases = "internal/api/rest:TestEveryActionDoesInEachPhaseWhatTheTableSays"
+	byName   = "internal/action:TestTheseActionsAreDoneByAHardenedHostAndNoOther"
+	hardened = "test/e2e:TestAHardenedHostStaysSoUntilItsKeyAndItsTimeHaveCome"
+)
 
 var phases = []Claim{
-	partial("phase/*/*", "which kinds of action each phase allows is decided in one place; no host can be hardened yet", "hv phase", allowed),
+	proven("phase/setup/all-features-available", allowed, inPhases),
+	proven("phase/setup/configuration-changes-allowed", allowed, inPhases, hardened),
+	notYet("phase/setup/user-modifications-permitted", users),
+	notYet("phase/setup/security-monitoring-active-but-not-enforcing", detecting),
+	proven("phase/hardened/vm-operations", allowed, inPhases, byName, hardened),
+	partial("phase/hardened/monitoring-and-alerting", "all that is read can be read; there are no alerts yet", watching, allowed, inPhases),
+	partial("phase/hardened/backup-operations", "their class of action is allowed; there are none yet", backups, allowed),
+	proven("phase/hardened/system-configuration-changes", allowed, inPhases, byName, hardened),
+	partial("phase/hardened/user-modifications", "their class of action is refused; there are no users to modify yet", users, allowed),
+	proven("phase/hardened/feature-additions", allowed, inPhases, hardened),
 }
 
 var modes = []Claim{
