@@ -92,7 +92,7 @@
       Restart = "always";
       RestartPreventExitStatus = "65";
       RestartSec = "500ms";
-      RestrictAddressFamilies = "AF_UNIX";
+      RestrictAddressFamilies = "AF_UNIX AF_NETLINK";
       RestrictNamespaces = "yes";
       RestrictRealtime = "yes";
       RestrictSUIDSGID = "yes";

@@ -5,6 +5,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"reflect"
@@ -43,6 +44,10 @@ func (f *facts) ask(ctx context.Context) error {
 		return fault.Wrap(err, "cannot find out whether KVM works")
 	}
 	seen.KVM = &host.Verdict{OK: kvm.OK, Why: kvm.Why}
+	seen.KVMDevice = &host.KVMDevice{Usable: "nobody"}
+	if d := kvm.Device; d != nil { // the host's: hvd's own /dev has none
+		seen.KVMDevice = probe.KVMDevice(os.DirFS("/"), fs.FileMode(d.Mode), int(d.UID), int(d.GID))
+	}
 	f.mu.Lock()
 	seen.QEMU, seen.Others = f.last.QEMU, f.last.Others // until they are asked again, just now
 	if !reflect.DeepEqual(seen, f.last) {               // else what was resolved from these stays found

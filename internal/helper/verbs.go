@@ -38,7 +38,9 @@ func (h *Helper) do(verb privilege.Verb, body any, files []*os.File) (any, []*os
 		f, err := h.folder.ListenAPI(privilege.APISocket)
 		return with(nil, f, err)
 	case privilege.VerbKVM:
-		return h.kvm.ask(h), nil, nil
+		reply := h.kvm.ask(h)
+		reply.Device = kvmDevice()
+		return reply, nil, nil
 	case privilege.VerbPhase:
 		return h.seal.State(), nil, nil
 	case privilege.VerbUnseal:

@@ -60,6 +60,15 @@ func (k *kvmVerdict) ask(h *Helper) privilege.KVMReply {
 	return reply
 }
 
+// kvmDevice says who may open /dev/kvm; nil where there is none.
+func kvmDevice() *privilege.KVMDevice {
+	var st unix.Stat_t
+	if unix.Stat(kvm.Device, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR {
+		return nil
+	}
+	return &privilege.KVMDevice{Mode: st.Mode & 0o777, UID: st.Uid, GID: st.Gid}
+}
+
 // kvmShown looks at what needs no probe: the CPU's flag, or why there is no KVM.
 func kvmShown() (flag, why string) {
 	info, err := os.Stat(kvm.Device)

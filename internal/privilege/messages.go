@@ -220,4 +220,13 @@ type ThreadsReply struct {
 type KVMReply struct {
 	OK  bool   `json:"ok"`
 	Why string `json:"why"` // also when OK: how it was shown
+	// Device is /dev/kvm as the host has it: hvd's own /dev has none. Absent: there is none.
+	Device *KVMDevice `json:"device,omitempty"`
+}
+
+// KVMDevice says who may open /dev/kvm.
+type KVMDevice struct {
+	Mode uint32 `json:"mode"` // permissions alone: 0660
+	UID  uint32 `json:"uid"`
+	GID  uint32 `json:"gid"`
 }

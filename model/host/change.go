@@ -57,8 +57,8 @@ func Changes(before map[string]string, now map[string]Standing) []Change {
 	return out
 }
 
-// Then adds later changes to earlier ones: of each matter how it was at first and how it is at last. What is as it was
-// drops out.
+// Then adds later changes to earlier ones: of each matter how it is at last, and how it was before it became worse. What
+// is again as it was drops out.
 func Then(earlier, later []Change) []Change {
 	out := slices.Clone(earlier)
 	for _, l := range later {
@@ -67,7 +67,9 @@ func Then(earlier, later []Change) []Change {
 			out = append(out, l)
 			continue
 		}
-		l.Before = out[i].Before
+		if out[i].Worse() {
+			l.Before = out[i].Before
+		}
 		out[i] = l
 	}
 	return slices.DeleteFunc(out, func(c Change) bool { return c.Before == c.After })

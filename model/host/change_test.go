@@ -41,4 +41,9 @@ func TestWhatCameBackIsNoChange(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
+	// What was found to be well and is then lost was well before.
+	got = Then([]Change{{What: "gpu", Before: "not asked", After: "yes"}}, []Change{{What: "gpu", Before: "yes"}})
+	if len(got) != 1 || !got[0].Worse() || got[0].Before != "yes" {
+		t.Errorf("%+v", got)
+	}
 }

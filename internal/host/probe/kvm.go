@@ -72,18 +72,22 @@ func kvmDevice(root fs.FS) *host.KVMDevice {
 	if err != nil || info.Mode()&fs.ModeCharDevice == 0 {
 		return &host.KVMDevice{Usable: "nobody"}
 	}
-	mode := info.Mode().Perm()
-	d := &host.KVMDevice{Present: true, Mode: fmt.Sprintf("%04o", mode)}
 	uid, gid, ok := owner(info)
 	if !ok {
-		d.Usable = "its owner"
-		return d
+		return &host.KVMDevice{Present: true, Mode: modeText(info.Mode()), Usable: "its owner"}
 	}
-	d.UID, d.GID = uid, gid
-	d.Group = groupName(read(root, "etc/group"), gid)
-	d.Usable = usable(mode, *d)
-	return d
+	return KVMDevice(root, info.Mode(), uid, gid)
 }
+
+// KVMDevice says who may open a /dev/kvm of that mode and owner: where who asks has a /dev of its own, another looks at
+// the device. root is for the names of groups.
+func KVMDevice(root fs.FS, mode fs.FileMode, uid, gid int) *host.KVMDevice {
+	d := host.KVMDevice{Present: true, Mode: modeText(mode), UID: uid, GID: gid, Group: groupName(read(root, "etc/group"), gid)}
+	d.Usable = usable(mode.Perm(), d)
+	return &d
+}
+
+func modeText(mode fs.FileMode) string { return fmt.Sprintf("%04o", mode.Perm()) }
 
 // usable says in words by whom a device of that mode can be read and written.
 func usable(mode fs.FileMode, d host.KVMDevice) string {

@@ -46,6 +46,8 @@ func modules(root fs.FS, f *host.Facts) {
 			state = host.ModuleLoaded
 		case installed[w.name] != "":
 			state = installed[w.name]
+		case !listed && options[w.option] == "m": // hvd may not look into the folder of modules
+			state = host.ModuleInstalled
 		case listed, options != nil && w.option != "" && options[w.option] == "":
 			state = host.ModuleAbsent
 		default:

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -69,6 +70,63 @@ func TestHierarchiesOfControlGroups(t *testing.T) {
 	}
 }
 
+func TestRoutesAreThoseOfTheHostOrNotKnown(t *testing.T) {
+	const heading = "Inter-|   Receive                                                |  Transmit\n face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets\n"
+	const lo, eno1 = "    lo:    1200      10    0    0    0     0          0         0     1200      10\n", "  eno1: 99 1 0 0 0 0 0 0 99 1\n"
+	const route4 = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\neno1\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\n"
+	const near4 = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\neno1\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\n"
+	const zero = "00000000000000000000000000000000"
+	const route6 = zero + " 00 " + zero + " 00 fe800000000000000000000000000001 00000400 00000001 00000000 00000003     eno1\n"
+	const reject6 = zero + " 00 " + zero + " 00 " + zero + " ffffffff 00000001 00000000 00200200       lo\n"
+	yes, no := true, false
+	for name, c := range map[string]struct {
+		devices, four, six string
+		want               *bool
+	}{
+		"IPv4":               {heading + lo + eno1, route4, "", &yes},
+		"IPv6":               {heading + lo + eno1, near4, route6, &yes},
+		"no way":             {heading + lo + eno1, near4, reject6, &no},
+		"another's network":  {heading + lo, near4, reject6, nil},
+		"nothing is to read": {"", "", "", nil},
+	} {
+		root := fstest.MapFS{
+			"proc/self/net/dev": {Data: []byte(c.devices)}, "proc/self/net/route": {Data: []byte(c.four)}, "proc/self/net/ipv6_route": {Data: []byte(c.six)},
+		}
+		if d := cmp.Diff(c.want, defaultRoute(root)); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
+func TestAModuleIsWhatTheKernelAndItsFilesSay(t *testing.T) {
+	f := host.Facts{Kernel: "6.1.0"}
+	root := fstest.MapFS{
+		"boot/config-6.1.0":       {Data: []byte("CONFIG_KVM=m\nCONFIG_TUN=y\nCONFIG_VFIO_PCI=m\n# CONFIG_VHOST_NET is not set\n")},
+		"sys/module/kvm/refcnt":   {},
+		"sys/module/zfs/version":  {},
+		"lib/modules/other/x.dep": {},
+	}
+	state := func(name string) host.ModuleState { modules(root, &f); return f.Module(name) }
+	for name, want := range map[string]host.ModuleState{
+		"kvm": host.ModuleLoaded, "tun": host.ModuleLoaded, "zfs": host.ModuleLoaded, "vfio_pci": host.ModuleInstalled, "vhost_net": host.ModuleAbsent,
+	} {
+		if got := state(name); got != want {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+	// Where modprobe would look counts more than how the kernel was built.
+	root["lib/modules/6.1.0/modules.dep"] = &fstest.MapFile{Data: []byte("kernel/drivers/vhost/vhost_net.ko.zst:\n")}
+	for name, want := range map[string]host.ModuleState{"vfio_pci": host.ModuleAbsent, "vhost_net": host.ModuleInstalled} {
+		if got := state(name); got != want {
+			t.Errorf("with a list of modules %s is %q", name, got)
+		}
+	}
+	f.Kernel = "../6.1.0"
+	if got := state("vfio_pci"); got != "" {
+		t.Errorf("a release with a slash is looked up: %q", got)
+	}
+}
+
 // FuzzParsers holds that no file of the kernel's can make a prober panic or say what cannot be.
 func FuzzParsers(f *testing.F) {
 	for _, seed := range []string{
@@ -116,6 +174,7 @@ func FuzzParsers(f *testing.F) {
 		chosen(text)
 		osRelease(text)
 		groupName(text, 104)
+		onlyLoopback(text)
 		routes4(text)
 		routes6(text)
 		setOptions(strings.NewReader(text))

@@ -144,15 +144,31 @@ func deciding(line string) []string {
 	return out
 }
 
-// defaultRoute says whether packets to other networks have a way; nil where the kernel does not tell.
+// defaultRoute says whether packets to other networks have a way; nil where the kernel does not tell. Who sees no
+// network device but lo is in a network namespace of his own, as hvd is, and knows nothing of the host's.
 // Source: the Linux kernel's net/ipv4/fib_trie.c and net/ipv6/route.c.
 func defaultRoute(root fs.FS) *bool {
 	four, six := read(root, "proc/self/net/route"), read(root, "proc/self/net/ipv6_route")
-	if four == "" && six == "" {
+	if four == "" && six == "" || onlyLoopback(read(root, "proc/self/net/dev")) {
 		return nil
 	}
 	has := routes4(four) || routes6(six)
 	return &has
+}
+
+// onlyLoopback reports whether the list of network devices has lo and no other. The first two lines are its heading.
+func onlyLoopback(text string) bool {
+	devices := 0
+	for line := range strings.Lines(text) {
+		name, _, ok := strings.Cut(line, ":")
+		if !ok || strings.Contains(name, "|") {
+			continue
+		}
+		if devices++; strings.TrimSpace(name) != "lo" {
+			return false
+		}
+	}
+	return devices > 0
 }
 
 // rejects are flags of a route that leads nowhere.
