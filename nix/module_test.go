@@ -187,7 +187,7 @@ func TestTheServicesAreThoseOfThePackage(t *testing.T) {
 	both(t, func(t *testing.T, ask func(*testing.T, string, any)) {
 		ask(t, expression, &got)
 		for _, name := range []string{"hvd", "hv-helper", "hv-guests"} {
-			s, u := got.Services[name], readUnit(t, name+".service")
+			s, u := got.Services[name], packaged(t, name+".service")
 			for key, v := range s.ServiceConfig {
 				if text, ok := v.(string); ok && strings.HasPrefix(key, "Exec") {
 					if !strings.HasPrefix(text, "/store/hyper-nixos/") {
@@ -218,7 +218,7 @@ func TestTheServicesAreThoseOfThePackage(t *testing.T) {
 		if !slices.Equal(got.Services["hvd"].Triggers, []string{got.Text}) {
 			t.Error("hvd is not started anew for another declaration")
 		}
-		if !slices.Equal(got.Rules, rules(t, "tmpfiles.conf")) || len(got.Slices["hyper-nixos"].UnitConfig) == 0 {
+		if !slices.Equal(got.Rules, packagedRules(t, "tmpfiles.conf")) || len(got.Slices["hyper-nixos"].UnitConfig) == 0 {
 			t.Errorf("%v %v", got.Rules, got.Slices)
 		}
 	})

@@ -142,9 +142,9 @@ The features to turn on, instead of the profile's. An empty list is core only.
           description = "The UUID the guest sees, in lower case. One is made when absent; it never changes after.";
         };
         power = mkOption {
-          type = types.nullOr (types.enum [ "on" "off" "paused" ]);
+          type = types.nullOr (types.enum [ "on" "off" "paused" "suspended" ]);
           default = null;
-          description = "Whether the VM is to run: on, off (when absent), or paused with its vCPUs stopped.";
+          description = "Whether the VM is to run: on, off (when absent), paused with its vCPUs stopped, or suspended: off, with the memory of what ran kept on disk.";
         };
         cpus = mkOption {
           type = types.nullOr (types.ints.between 1 1024);

@@ -7,7 +7,7 @@
 # hv help declaration says what can stand here; /usr/share/doc/hyper-nixos/examples has whole hosts.
 # To have it applied at every start instead, and hv config apply refused:
 #
-#   hv config eval /etc/hyper-nixos/declaration.nix >/etc/hyper-nixos/declaration.json
+#   hv config eval --format json /etc/hyper-nixos/declaration.nix >/etc/hyper-nixos/declaration.json
 {
   hypervisor.featureManager = {
     profile = "minimal";

@@ -32,6 +32,11 @@ type Value struct {
 	at pos
 }
 
+// Has reports whether v is a set that has an attribute of that name.
+func (v *Value) Has(name string) bool {
+	return v.v.tag == tagAttrs && v.v.attrs().get(name) != nil
+}
+
 func newMachine(opt Options) *machine {
 	m := &machine{
 		limits:  opt.Limits.orDefaults(),

@@ -24,7 +24,7 @@ func eval(s *session.Session) *cobra.Command {
 		Long: `Evaluates a Nix file or expression and prints its value, as nix-instantiate --eval does.
 
 It needs no daemon, no Nix and no network. Only files beside FILE and below its folder are read. A file in the
-style of a module, { lib, ... }: { … }, is called with lib. Parts that nobody asked for yet print as <CODE>;
+style of a NixOS module, { config, lib, ... }: { … }, and what it imports come together as a declaration. Parts that nobody asked for yet print as <CODE>;
 --strict evaluates all of them, and so does --format json.`,
 		Example: "  hv config eval -E '1 + 2'\n  hv config eval --strict examples/declared-vms.nix",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -70,7 +70,7 @@ func value(ctx context.Context, s *session.Session, args []string, expression st
 		opt.Folder = f.dir
 	}
 	v, err := nixlang.EvalFile(ctx, f.file, opt)
-	if err != nil || v.Kind() != nixlang.Function {
+	if err != nil || v.Kind() != nixlang.Function && !v.Has("imports") {
 		return v, err
 	}
 	return nixlang.Module(ctx, v, config.Options())
