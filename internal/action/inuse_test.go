@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
@@ -60,4 +61,28 @@ func TestAFeatureThatVMsUseIsNotTurnedOffAndAllOfThemAreNamed(t *testing.T) {
 	}
 	d.must(apply(off, false))
 	d.must(apply(off, false))
+}
+
+func TestARefusedDeclarationIsNotHalfApplied(t *testing.T) {
+	d := newDesk(t)
+	d.apply(`"old":{` + small + `}`)
+	before, rev := d.object("old"), d.revision()
+	for name, section := range map[string]string{
+		"an unknown feature": `"enabledFeatures":["apy"]`, "on and off": `"enabledFeatures":["api"],"disabledFeatures":["api"]`,
+		"custom without a list": `"profile":"custom"`, "over the cap": `"riskTolerance":"paranoid","extraFeatures":["api"]`,
+		"a conflict": `"riskTolerance":"accepting","enabledFeatures":["remoteBackup","liveMigration"]`,
+		"too many":   `"extraFeatures":[` + strings.Repeat(`"api",`, 299) + `"api"]`,
+	} {
+		text := `{"hypervisor":{"featureManager":{` + section + `},"vms":{"new":{` + small + `},"old":{"memory":"512MiB"}}}}`
+		var refusal finding.Refusal
+		if _, err := d.ApplyConfig(t.Context(), root, d.declare(text)); !errors.As(err, &refusal) || !refusal.Findings.Refuses() {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if d.has(store.SpecKey(vmRef(ref("new")))) || d.object("old").Generation != before.Generation {
+		t.Error("a VM of a refused declaration was made or edited")
+	}
+	if got := d.revision(); got != rev {
+		t.Errorf("the store moved from revision %d to %d", rev, got)
+	}
 }

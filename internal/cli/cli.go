@@ -41,7 +41,7 @@ func Run(ctx context.Context, args []string, w session.World) int {
 	s := session.New(w)
 	defer s.Close()
 	root := Root(s)
-	root.SetArgs(features.Arguments(args))
+	root.SetArgs(Arguments(args))
 	root.SetIn(w.In)
 	root.SetOut(w.Out)
 	root.SetErr(w.Err)
@@ -52,6 +52,9 @@ func Run(ctx context.Context, args []string, w session.World) int {
 	s.Fail(err)
 	return int(report.CodeOf(err))
 }
+
+// Arguments is the words of a call as the tree of commands reads them.
+func Arguments(args []string) []string { return features.Arguments(args) }
 
 // prepare checks the flags that mean the same everywhere and gives the call its limit of time.
 func prepare(s *session.Session) func(*cobra.Command, []string) error {

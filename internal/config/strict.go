@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -93,11 +94,11 @@ func retype(sh *shape, n tree.Node) string {
 	case sh.form == formWhole && n.Kind == tree.Text && isWhole(n.Text), sh.form == formFlag && (n.Text == "true" || n.Text == "false"):
 		return "leave the quotes out: " + n.Text
 	case sh.form == formFlag && n.Kind == tree.Text:
-		return map[string]string{"on": "true", "yes": "true", "off": "false", "no": "false"}[n.Text]
+		return cmp.Or(map[string]string{"on": "true", "yes": "true", "off": "false", "no": "false"}[n.Text], "true or false")
 	case sh.form == formSize && n.Kind == tree.Fraction:
 		return `put it in quotes, with a unit: "` + n.Show() + `GiB"`
 	}
-	return ""
+	return "hv help declaration shows what each key takes"
 }
 
 func isWhole(s string) bool {

@@ -3,6 +3,7 @@ package feature
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
@@ -46,7 +47,24 @@ func (r Resolution) off(cat *catalogue.Catalogue, feature catalogue.Feature) fin
 			Source: "reading the matrix: decision 4",
 		}
 	}
+	if f, ok := r.grounded(feature.ID); ok {
+		return f
+	}
 	return r.undeclared(w, place)
+}
+
+// grounded says of a feature that is declared and that its platform has no use for, because it can run no VMs, what is
+// said of those.
+func (r Resolution) grounded(id catalogue.ID) (finding.Finding, bool) {
+	e, ok := r.Lookup(id)
+	i := slices.IndexFunc(r.Findings, func(f finding.Finding) bool { return f.Code == codeNoPlatform })
+	if !ok || e.State == On || i < 0 {
+		return finding.Finding{}, false
+	}
+	f := r.Findings[i]
+	f.Subject = append([]string{string(id)}, f.Subject...)
+	f.What = string(id) + " is " + string(e.State) + ": " + strings.Join(e.Held, ", ")
+	return f, true
 }
 
 // told returns the finding that already says what keeps id off.

@@ -66,7 +66,7 @@ func world(out, errs io.Writer, root string) session.World {
 func TestEveryCommandOnAPageExistsWithItsFlags(t *testing.T) {
 	for _, c := range commands(t) {
 		tree := cli.Root(session.New(world(io.Discard, io.Discard, t.TempDir())))
-		cmd, rest, err := tree.Find(c.words[1:])
+		cmd, rest, err := tree.Find(cli.Arguments(c.words[1:]))
 		if err != nil {
 			t.Errorf("%s: %v", c, err)
 			continue

@@ -2,12 +2,11 @@ package declaration
 
 import (
 	"context"
-	"encoding/json"
 	"os"
 
 	"github.com/spf13/cobra"
 
-	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/host/probe"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
 )
@@ -25,25 +24,7 @@ func Facts(ctx context.Context, on string) (host.Facts, error) {
 	if err != nil {
 		return host.Facts{}, unreadable(on, err)
 	}
-	// What `hv host -o json` prints has the facts one level down.
-	var outer struct {
-		Facts json.RawMessage `json:"facts"`
-	}
-	var got host.Facts
-	if err = json.Unmarshal(text, &outer); err == nil && outer.Facts != nil {
-		text = outer.Facts
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &got)
-	}
-	if err != nil {
-		return host.Facts{}, fault.New(fault.Unreadable, "cannot read the facts in %s", on).Because(err)
-	}
-	if got.Version != host.Version {
-		return host.Facts{}, fault.New(fault.Unreadable, "cannot read the facts in %s: version %d, this hv reads %d", on, got.Version, host.Version).
-			Try("hv host -o json > facts.json, on that host")
-	}
-	return got, nil
+	return config.ReadFacts(on, text)
 }
 
 // CompleteHost completes the flag --host of a command.

@@ -17,6 +17,12 @@ const (
 	CodeBounds    = "HV-DECL-005" // too large, too deep, too many, too long
 )
 
+// hints are the next steps of problems that have none of their own.
+var hints = map[string]string{
+	CodeSyntax: "mend it there; hv help declaration shows how one is written",
+	CodeBounds: "leave out what the host does not need: no host comes near that bound",
+}
+
 // Problem is one thing that keeps a file from being read.
 type Problem struct {
 	Code     string           `json:"code"`
@@ -52,6 +58,11 @@ const MaxProblems = 100
 
 // NewProblems sorts what was found in a file by its place. Kind is Unreadable or Invalid.
 func NewProblems(kind fault.Kind, file string, found []Problem) *Problems {
+	for i := range found {
+		if found[i].Hint == "" {
+			found[i].Hint = hints[found[i].Code]
+		}
+	}
 	slices.SortStableFunc(found, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Position.File, b.Position.File), cmp.Compare(a.Position.Line, b.Position.Line),
 			cmp.Compare(a.Position.Column, b.Position.Column), cmp.Compare(a.Path, b.Path), cmp.Compare(a.What, b.What))
