@@ -31,13 +31,14 @@ it conflicts; and how it stands on the host, where a daemon or a file can be ask
 			}
 			about, err := q.ask(cmd.Context(), s)
 			if q.file == "" && q.on == "" && report.CodeOf(err) == report.NoDaemon {
-				return printShown(s, shown{Feature: f, Relations: relations(f.ID)}, nil) // the catalogue needs no daemon
+				return printShown(s, shownOf(f), nil) // the catalogue needs no daemon
 			}
 			if err != nil {
 				return err
 			}
 			r := about.resolution()
-			one := shown{Feature: f, Relations: relations(f.ID), State: r.StateOf(f.ID)}
+			one := shownOf(f)
+			one.State = r.StateOf(f.ID)
 			return printShown(s, one, &r)
 		},
 	}
@@ -48,8 +49,15 @@ it conflicts; and how it stands on the host, where a daemon or a file can be ask
 // shown is a feature as the catalogue has it, and how it stands.
 type shown struct {
 	catalogue.Feature
-	Relations []related `json:"relations,omitempty"`
-	State     string    `json:"state,omitempty"`
+	Relations []related             `json:"relations,omitempty"`
+	Beside    []catalogue.Shortfall `json:"beside,omitempty"` // what is no feature: storage backends, other hypervisors
+	State     string                `json:"state,omitempty"`
+}
+
+func shownOf(f catalogue.Feature) shown {
+	return shown{Feature: f, Relations: relations(f.ID), Beside: slices.DeleteFunc(catalogue.Default().Shortfalls(f.ID), func(s catalogue.Shortfall) bool {
+		return s.ID != "" || s.Source == string(catalogue.OperatingSystems) // told among the relations, and the platforms
+	})}
 }
 
 // related is how a feature gets on with another.
@@ -93,6 +101,9 @@ func printShown(s *session.Session, f shown, r *feature.Resolution) error {
 	about(&out, f.Feature)
 	for _, rel := range f.Relations {
 		out.Add(string(rel.Kind), fmt.Sprintf("%s: %s; %s", with(rel), rel.Reason, rel.Remedy))
+	}
+	for _, b := range f.Beside {
+		out.Add("with "+b.With, fmt.Sprintf("%s %s; %s", b.Mark.Symbol(), b.Reason, b.Remedy))
 	}
 	return out.Write(s.Out)
 }
@@ -138,7 +149,7 @@ func about(out *output.Fields, f catalogue.Feature) {
 	}
 	out.Add("impact", impact(f.Impact))
 	for _, t := range f.Tunables {
-		out.Add("setting", fmt.Sprintf("%s = %s: %s", t.Name, t.Default, t.What))
+		out.Add("setting", fmt.Sprintf("%s = %s (%s): %s", t.Name, t.Default, t.Range(), t.What))
 	}
 	out.Add("changes in", strings.Join(f.ChangesIn, ", "))
 	var older []string
