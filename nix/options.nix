@@ -348,6 +348,11 @@ The features to turn on, instead of the profile's. An empty list is core only.
               default = [ ];
               description = "VMs that run before it starts. What others start after starts early itself; one that does not come up is told, and waited for no longer.";
             };
+            onHostStop = mkOption {
+              type = types.nullOr (types.enum [ "stop" "suspend" ]);
+              default = null;
+              description = "When the host goes down (hv host stop-vms): its guest is asked to power off (stop, when absent), or it is suspended to disk (suspend), and with autostart goes on with the next boot. One that cannot be suspended is stopped.";
+            };
           }; });
           default = null;
           description = "The VM's place among those that start again with the host, and in reverse among those that stop with it.";

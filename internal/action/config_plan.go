@@ -172,6 +172,14 @@ func (a *Actions) planVM(ctx context.Context, c *change, p *planned, def vm.Defi
 			return err
 		}
 		waits = plan.LiveEdit(in, *st.Process, st.Pinned).Waits
+	} else if st.Saved.Whole() {
+		next := o
+		next.Spec = want.Spec
+		in, err := a.planInput(ctx, c, next, st)
+		if err != nil {
+			return err
+		}
+		waits = plan.PendingSaved(in)
 	}
 	changes(&v, paths, waits, st.Process != nil, want.Spec)
 	p.VMs = append(p.VMs, v)

@@ -2,6 +2,7 @@ package action
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,6 +51,10 @@ func (a *Actions) StopVMs(ctx context.Context, call Call, opt wire.StopVMs) (Res
 			members = append(members, m)
 		}
 		for _, ref := range plan.NewOrder(members).Left() {
+			if i := slices.IndexFunc(members, func(m plan.Member) bool { return m.Ref == ref }); members[i].OnHostStop == vm.HostStopSuspend {
+				c.step("suspend vm %s", ref)
+				continue
+			}
 			c.step("stop vm %s", ref)
 		}
 		return nil

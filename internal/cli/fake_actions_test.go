@@ -74,7 +74,7 @@ func (f *fake) power(w http.ResponseWriter, r *http.Request) {
 	if f.called(w, r, "launch QEMU", "let it run") {
 		return
 	}
-	states := map[string]vm.State{"start": vm.StateRunning, "resume": vm.StateRunning, "reboot": vm.StateRunning, "reset": vm.StateRunning, "pause": vm.StatePaused}
+	states := map[string]vm.State{"start": vm.StateRunning, "resume": vm.StateRunning, "reboot": vm.StateRunning, "reset": vm.StateRunning, "pause": vm.StatePaused, "suspend": vm.StateSuspended}
 	f.begin(w, "vm."+verb, "vm", name, func() {
 		v.Status.Power.State = vm.StateOff
 		if s, ok := states[verb]; ok {

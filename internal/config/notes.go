@@ -134,6 +134,7 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.vms.*.startup.order":        {doc: "Lower ones start first; those without one come last.", low: 1, high: vm.MaxOrder},
 		"hypervisor.vms.*.startup.delay":        {doc: "Seconds that those after it wait once it runs.", low: 1, high: vm.MaxDelay},
 		"hypervisor.vms.*.startup.after":        {doc: "VMs that run before it starts. What others start after starts early itself; one that does not come up is told, and waited for no longer.", most: vm.MaxAfter},
+		"hypervisor.vms.*.startup.onHostStop":   {doc: "When the host goes down (hv host stop-vms): its guest is asked to power off (stop, when absent), or it is suspended to disk (suspend), and with autostart goes on with the next boot. One that cannot be suspended is stopped.", enum: words(vm.HostStopStop, vm.HostStopSuspend)},
 		"hypervisor.vms.*.startup.after[]":      {doc: "A VM, by its name.", pattern: dnsLabel},
 		"hypervisor.vms.*.stopTimeout":          {doc: "Seconds that the guest gets to power itself off; 60 when absent.", low: 1, high: vm.MaxStopSecond},
 		"hypervisor.vms.*.onPowerOff":           {doc: "What follows when the guest powers itself off: stop (when absent), or restart, later each time.", enum: words(vm.AfterStop, vm.AfterRestart)},

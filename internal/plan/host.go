@@ -21,6 +21,19 @@ func (h Halt) deadline(s vm.Spec) time.Time {
 	return earlier(own, h.Deadline)
 }
 
+// haltTo is what a VM comes to when its host goes down: it is stopped, or suspended where its spec says so, nobody has
+// failed at that, and there is a guest to be saved.
+func haltTo(in VMInput) vm.Power {
+	s := in.Effective.Startup
+	if s == nil || s.OnHostStop != vm.HostStopSuspend || in.Effective.Power == vm.Off {
+		return vm.Off
+	}
+	if in.Last != nil && in.Last.NotSaved != nil && in.Last.NotSaved.PowerGeneration == in.Wish.PowerGeneration {
+		return vm.Off
+	}
+	return vm.Suspended
+}
+
 // withHost notes that a run ended with its host's. With autostart its wish stays, for the host's next boot.
 func withHost(in VMInput, e *vm.Ended, boot string) {
 	e.BootID = boot
@@ -40,6 +53,8 @@ func held(in VMInput, p *Plan) bool {
 		p.Held, p.Until = in.Hold, in.HoldUntil
 	case last != nil && last.How == vm.EndHostDown && last.Stays == in.Wish.PowerGeneration && last.BootID == in.Facts.BootID:
 		p.Held = "stopped for the host's shutdown; it starts with the host's next boot"
+	case last != nil && last.How == vm.EndSuspended && last.Stays == in.Wish.PowerGeneration && last.BootID == in.Facts.BootID:
+		p.Held = "suspended for the host's shutdown; it goes on with the host's next boot"
 	}
 	return p.Held != ""
 }

@@ -126,6 +126,9 @@ func saving(in VMInput, p Plan, s vm.Saved) Plan {
 			p.Steps = append(p.Steps, Step{Kind: Continue, Name: "let it run on"})
 		}
 		p.Reached = true
+		if in.Halt != nil { // then it is stopped
+			p.Until = in.Now
+		}
 		return p
 	}
 	p.Moving = &Progress{Name: "save its memory", Done: m.Done, Total: m.Total}

@@ -33,6 +33,12 @@ func loads(state string) func(*VMInput) {
 	}
 }
 
+func halts(in *VMInput) { in.Halt = &Halt{Begun: noon} }
+
+func onHostStop(in *VMInput) { in.Wish.Spec.Startup = &vm.Startup{OnHostStop: vm.HostStopSuspend} }
+
+func notSaved(in *VMInput) { in.Last.NotSaved = &vm.NotSaved{PowerGeneration: 3, Power: vm.On} }
+
 func moves(s vm.MoveState) func(*VMInput) {
 	return func(in *VMInput) { in.Seen.Moving = &vm.Moving{State: s, Done: 1, Total: 4, Why: "no luck"} }
 }
@@ -49,46 +55,52 @@ func TestWhatIsDoneAboutAVMAndItsFile(t *testing.T) {
 		reached bool
 		end     vm.End
 	}{
-		"one that runs":                            {with(runs("running"), suspend), "save", false, ""},
-		"one that is paused":                       {with(runs("paused"), suspend), "save", false, ""},
-		"one that has not run":                     {with(runs("prelaunch"), suspend), "quit cleanup", true, ""},
-		"one that does not run":                    {suspend, "", true, ""},
-		"a guest that has powered off":             {with(runs("shutdown"), suspend), "quit cleanup", true, vm.EndGuest},
-		"it is being written":                      {with(runs("paused"), suspend, isSaved(vm.Saving), moves(vm.MoveUnderWay)), "", false, ""},
-		"it is at its end":                         {with(runs("finish-migrate"), suspend, isSaved(vm.Saving), moves(vm.MoveDone)), "", false, ""},
-		"it is written":                            {with(runs("postmigrate"), suspend, isSaved(vm.Saving), moves(vm.MoveDone)), "keep quit cleanup", true, ""},
-		"it was not begun":                         {with(runs("paused"), suspend, isSaved(vm.Saving)), "save", false, ""},
-		"it was not even stopped":                  {with(runs("running"), suspend, isSaved(vm.Saving)), "save", false, ""},
-		"it was not begun, and had come in so":     {with(runs("paused"), suspend, isSaved(vm.Saving), moves(vm.MoveDone)), "save", false, ""},
-		"it fails":                                 {with(runs("paused"), suspend, isSaved(vm.Saving), moves(vm.MoveFailed)), "abandon continue", true, ""},
-		"it is to run instead":                     {with(runs("paused"), isSaved(vm.Saving), moves(vm.MoveUnderWay)), "abandon continue", true, ""},
-		"it is to stop instead":                    {with(runs("paused"), wish(vm.Off), isSaved(vm.Saving), moves(vm.MoveUnderWay)), "abandon continue powerdown", false, ""},
-		"it is killed instead":                     {with(runs("paused"), wish(vm.Off), isSaved(vm.Saving), func(in *VMInput) { in.Kill = true }), "kill cleanup", true, ""},
-		"its guest panics before it is stopped":    {with(runs("guest-panicked"), suspend, isSaved(vm.Saving)), "discard quit cleanup", true, vm.EndPanic},
-		"it dies while it is written":              {with(runs(""), suspend, isSaved(vm.Saving), nobody), "cleanup discard", true, vm.EndQEMU},
-		"it is kept and its QEMU lives":            {with(runs("postmigrate"), suspend, isSaved(vm.IsSaved)), "quit cleanup", true, ""},
-		"it is kept and is to run instead":         {with(runs("postmigrate"), isSaved(vm.IsSaved)), "continue discard", true, ""},
-		"it is kept and its QEMU is gone":          {with(runs(""), suspend, isSaved(vm.IsSaved), nobody), "cleanup", true, vm.EndSuspended},
-		"it is off, and stays":                     {with(isSaved(vm.IsSaved), wish(vm.Off)), "", true, ""},
-		"it goes on":                               {isSaved(vm.IsSaved), "launch attach load", false, ""},
-		"it is thrown away":                        {with(isSaved(vm.IsSaved), func(in *VMInput) { in.Discard = true }), "discard launch attach continue", true, ""},
-		"it is deleted":                            {with(isSaved(vm.IsSaved), func(in *VMInput) { in.Wish.Deleted = &noon }), "forget", true, ""},
-		"its QEMU waits for it":                    {with(loads("inmigrate"), isSaved(vm.IsSaved)), "load", false, ""},
-		"it comes in":                              {with(loads("inmigrate"), isSaved(vm.IsSaved), moves(vm.MoveUnderWay)), "", false, ""},
-		"it is in":                                 {with(loads("paused"), isSaved(vm.IsSaved), moves(vm.MoveDone)), "continue discard", true, ""},
-		"it is in, and is to be paused":            {with(loads("paused"), isSaved(vm.IsSaved), wish(vm.Paused)), "", true, ""},
-		"it is in, and is to stop":                 {with(loads("paused"), isSaved(vm.IsSaved), wish(vm.Off)), "quit cleanup", true, ""},
-		"it comes in, and is to be suspended":      {with(loads("inmigrate"), isSaved(vm.IsSaved), suspend), "quit cleanup", true, ""},
-		"it comes in, and is to be thrown away":    {with(loads("inmigrate"), isSaved(vm.IsSaved), func(in *VMInput) { in.Discard = true }), "quit cleanup", false, ""},
-		"it does not come in":                      {with(loads(""), isSaved(vm.IsSaved), nobody), "cleanup", true, vm.EndUnresumed},
-		"the host goes down while it comes in":     {with(loads(""), isSaved(vm.IsSaved), nobody, func(in *VMInput) { in.Facts.BootID = "boot-2" }), "cleanup", true, vm.EndHostReboot},
-		"it is let go, and does not run yet":       {with(loads("paused"), isSaved(vm.Resuming)), "continue discard", true, ""},
-		"it is let go, and runs":                   {with(loads("running"), isSaved(vm.Resuming)), "discard", true, ""},
-		"it is let go, and is to be saved again":   {with(loads("running"), isSaved(vm.Resuming), suspend), "discard save", false, ""},
-		"it was let go, and its QEMU is gone":      {with(loads(""), isSaved(vm.Resuming), nobody), "cleanup discard", true, vm.EndQEMU},
-		"it was let go, is gone, and is to run":    {with(isSaved(vm.Resuming)), "discard launch attach continue", true, ""},
-		"it is being thrown away":                  {with(isSaved(vm.Discarding)), "discard launch attach continue", true, ""},
-		"what runs is older than the store thinks": {with(runs("running"), isSaved(vm.IsSaved)), "discard", true, ""},
+		"one that runs":                                 {with(runs("running"), suspend), "save", false, ""},
+		"one that is paused":                            {with(runs("paused"), suspend), "save", false, ""},
+		"one that has not run":                          {with(runs("prelaunch"), suspend), "quit cleanup", true, ""},
+		"one that does not run":                         {suspend, "", true, ""},
+		"a guest that has powered off":                  {with(runs("shutdown"), suspend), "quit cleanup", true, vm.EndGuest},
+		"it is being written":                           {with(runs("paused"), suspend, isSaved(vm.Saving), moves(vm.MoveUnderWay)), "", false, ""},
+		"it is at its end":                              {with(runs("finish-migrate"), suspend, isSaved(vm.Saving), moves(vm.MoveDone)), "", false, ""},
+		"it is written":                                 {with(runs("postmigrate"), suspend, isSaved(vm.Saving), moves(vm.MoveDone)), "keep quit cleanup", true, ""},
+		"it was not begun":                              {with(runs("paused"), suspend, isSaved(vm.Saving)), "save", false, ""},
+		"it was not even stopped":                       {with(runs("running"), suspend, isSaved(vm.Saving)), "save", false, ""},
+		"it was not begun, and had come in so":          {with(runs("paused"), suspend, isSaved(vm.Saving), moves(vm.MoveDone)), "save", false, ""},
+		"it fails":                                      {with(runs("paused"), suspend, isSaved(vm.Saving), moves(vm.MoveFailed)), "abandon continue", true, ""},
+		"it is to run instead":                          {with(runs("paused"), isSaved(vm.Saving), moves(vm.MoveUnderWay)), "abandon continue", true, ""},
+		"it is to stop instead":                         {with(runs("paused"), wish(vm.Off), isSaved(vm.Saving), moves(vm.MoveUnderWay)), "abandon continue powerdown", false, ""},
+		"it is killed instead":                          {with(runs("paused"), wish(vm.Off), isSaved(vm.Saving), func(in *VMInput) { in.Kill = true }), "kill cleanup", true, ""},
+		"its guest panics before it is stopped":         {with(runs("guest-panicked"), suspend, isSaved(vm.Saving)), "discard quit cleanup", true, vm.EndPanic},
+		"it dies while it is written":                   {with(runs(""), suspend, isSaved(vm.Saving), nobody), "cleanup discard", true, vm.EndQEMU},
+		"it is kept and its QEMU lives":                 {with(runs("postmigrate"), suspend, isSaved(vm.IsSaved)), "quit cleanup", true, ""},
+		"it is kept and is to run instead":              {with(runs("postmigrate"), isSaved(vm.IsSaved)), "continue discard", true, ""},
+		"it is kept and its QEMU is gone":               {with(runs(""), suspend, isSaved(vm.IsSaved), nobody), "cleanup", true, vm.EndSuspended},
+		"it is off, and stays":                          {with(isSaved(vm.IsSaved), wish(vm.Off)), "", true, ""},
+		"it goes on":                                    {isSaved(vm.IsSaved), "launch attach load", false, ""},
+		"it is thrown away":                             {with(isSaved(vm.IsSaved), func(in *VMInput) { in.Discard = true }), "discard launch attach continue", true, ""},
+		"it is deleted":                                 {with(isSaved(vm.IsSaved), func(in *VMInput) { in.Wish.Deleted = &noon }), "forget", true, ""},
+		"its QEMU waits for it":                         {with(loads("inmigrate"), isSaved(vm.IsSaved)), "load", false, ""},
+		"it comes in":                                   {with(loads("inmigrate"), isSaved(vm.IsSaved), moves(vm.MoveUnderWay)), "", false, ""},
+		"it is in":                                      {with(loads("paused"), isSaved(vm.IsSaved), moves(vm.MoveDone)), "continue discard", true, ""},
+		"it is in, and is to be paused":                 {with(loads("paused"), isSaved(vm.IsSaved), wish(vm.Paused)), "", true, ""},
+		"it is in, and is to stop":                      {with(loads("paused"), isSaved(vm.IsSaved), wish(vm.Off)), "quit cleanup", true, ""},
+		"it comes in, and is to be suspended":           {with(loads("inmigrate"), isSaved(vm.IsSaved), suspend), "quit cleanup", true, ""},
+		"it comes in, and is to be thrown away":         {with(loads("inmigrate"), isSaved(vm.IsSaved), func(in *VMInput) { in.Discard = true }), "quit cleanup", false, ""},
+		"it does not come in":                           {with(loads(""), isSaved(vm.IsSaved), nobody), "cleanup", true, vm.EndUnresumed},
+		"the host goes down while it comes in":          {with(loads(""), isSaved(vm.IsSaved), nobody, func(in *VMInput) { in.Facts.BootID = "boot-2" }), "cleanup", true, vm.EndHostReboot},
+		"it is let go, and does not run yet":            {with(loads("paused"), isSaved(vm.Resuming)), "continue discard", true, ""},
+		"it is let go, and runs":                        {with(loads("running"), isSaved(vm.Resuming)), "discard", true, ""},
+		"it is let go, and is to be saved again":        {with(loads("running"), isSaved(vm.Resuming), suspend), "discard save", false, ""},
+		"it was let go, and its QEMU is gone":           {with(loads(""), isSaved(vm.Resuming), nobody), "cleanup discard", true, vm.EndQEMU},
+		"it was let go, is gone, and is to run":         {with(isSaved(vm.Resuming)), "discard launch attach continue", true, ""},
+		"it is being thrown away":                       {with(isSaved(vm.Discarding)), "discard launch attach continue", true, ""},
+		"its host goes down, and it is to be stopped":   {with(runs("running"), halts), "powerdown", false, ""},
+		"its host goes down, and it is to be suspended": {with(runs("running"), halts, onHostStop), "save", false, ""},
+		"it is off":                                     {with(runs("running"), halts, onHostStop, wish(vm.Off)), "powerdown", false, ""},
+		"its host goes down, and it could not be saved": {with(runs("running"), halts, onHostStop, notSaved), "powerdown", false, ""},
+		"its host goes down, and it has been saved":     {with(runs("postmigrate"), halts, onHostStop, isSaved(vm.Saving), moves(vm.MoveDone)), "keep quit cleanup", false, ""},
+		"its host goes down while it comes in":          {with(loads("inmigrate"), halts, isSaved(vm.IsSaved), moves(vm.MoveUnderWay)), "quit cleanup", false, ""},
+		"what runs is older than the store thinks":      {with(runs("running"), isSaved(vm.IsSaved)), "discard", true, ""},
 	} {
 		in := input(c.edit)
 		gathered(t, &in)
@@ -99,7 +111,7 @@ func TestWhatIsDoneAboutAVMAndItsFile(t *testing.T) {
 		if how := howEnded(p); how != c.end {
 			t.Errorf("%s: it ended as %q, want %q", name, how, c.end)
 		}
-		if !p.Reached && p.Until.IsZero() && p.StopAsked == nil {
+		if !p.Reached && p.Until.IsZero() && p.StopAsked == nil && in.Halt == nil { // those end by their process's end
 			t.Errorf("%s: nobody looks again", name)
 		}
 	}
@@ -186,5 +198,28 @@ func TestASuspendedVMDoesNotStartWithItsHost(t *testing.T) {
 	in.Facts.BootID = "boot-2"
 	if StartsWithHost(in.Wish, in.Effective, *in.Last, in.Facts) {
 		t.Error("it does")
+	}
+}
+
+// One that was suspended because its host went down goes on with the next boot, where it starts with its host at all.
+func TestAVMThatWasSuspendedForItsHostGoesOnWithTheNextBoot(t *testing.T) {
+	for _, autostart := range []bool{true, false} {
+		in := input(with(runs(""), onHostStop, isSaved(vm.IsSaved), nobody, func(in *VMInput) { in.Wish.Spec.Autostart = autostart }))
+		in.Last.Saved.Host = true
+		gathered(t, &in)
+		p, err := VM(in)
+		if err != nil || p.Ended == nil || p.Ended.How != vm.EndSuspended || (p.Ended.Stays == 3) != autostart || (p.Held != "") != autostart || kinds(p) != "cleanup" {
+			t.Errorf("%q, held %q, ended %+v, %v", kinds(p), p.Held, p.Ended, err)
+		}
+		in.Last.Ended, in.Last.Process, in.Seen = p.Ended, nil, vm.Seen{}
+		in.Facts.BootID = "boot-2"
+		if StartsWithHost(in.Wish, in.Effective, *in.Last, in.Facts) != autostart {
+			t.Errorf("autostart %v, and it starts: %v", autostart, !autostart)
+		}
+		gathered(t, &in)
+		want := map[bool]string{true: "launch attach load", false: ""}[autostart]
+		if p, err := VM(in); err != nil || kinds(p) != want {
+			t.Errorf("after a boot: %q, %v", kinds(p), err)
+		}
 	}
 }

@@ -96,8 +96,11 @@ func withLive(in VMInput, p Plan) Plan {
 
 // want is the power that is wished now: a wish that an end has used up is off.
 func want(in VMInput, justEnded *vm.Ended) vm.Power {
-	if in.Wish.Deleted != nil || in.Halt != nil {
+	if in.Wish.Deleted != nil {
 		return vm.Off
+	}
+	if in.Halt != nil {
+		return haltTo(in)
 	}
 	ended := justEnded
 	if ended == nil && in.Last != nil {
@@ -132,6 +135,9 @@ func end(in VMInput) *vm.Ended {
 	switch {
 	case saved != "":
 		e.How = saved
+		if s := in.saved(); s.Host && s.Of(in.Last.Process) && !down(in.Effective.Power) && in.Wish.Deleted == nil {
+			withHost(in, e, s.Process.BootID)
+		}
 	case in.Seen.RunState == "guest-panicked":
 		e.How = vm.EndPanic
 	case expired && !dead:

@@ -121,6 +121,9 @@ func (e *Engine) halted(ctx context.Context, r *vmRun) {
 	if slices.ContainsFunc(r.plan.Steps, func(s plan.Step) bool { return s.Kind == plan.Kill }) {
 		name += ": ended, its guest let its time pass"
 	}
+	if r.status.Saved.Whole() {
+		name += ": it is suspended"
+	}
 	e.haltStep(ref, operation.Done, name)
 	h.order.Settle(ref, time.Time{}, "")
 	for _, next := range h.order.Left() {

@@ -336,3 +336,36 @@ func TestOnlyWhatRunsIsSuspended(t *testing.T) {
 	d.Done(d.Create(fakehost.Tiny("db", func(def *vm.Definition) { def.Power = vm.Suspended })))
 	d.State("db", vm.StateOff) // nothing of it is to be kept
 }
+
+func TestAHostThatGoesDownSuspendsWhatIsToBeSuspendedAndItGoesOnWithTheNextBoot(t *testing.T) {
+	h := fakehost.New(t)
+	h.Guest("cannot", fakeqemu.Options{Blocked: []string{"no"}})
+	d := h.Start()
+	suspends := func(def *vm.Definition) {
+		def.Autostart = true
+		def.Startup = &vm.Startup{OnHostStop: vm.HostStopSuspend}
+	}
+	for _, name := range []string{"web", "cannot"} {
+		d.Done(d.Create(fakehost.Tiny(name, on, suspends)))
+	}
+	d.Done(d.Create(fakehost.Tiny("lying", on)))
+	d.Done(d.Verb("suspend", "lying"))
+	op := d.Done(stopVMs(t, d, wire.StopVMs{}))
+	if !strings.Contains(steps(op), "stop vm web: it is suspended") || strings.Contains(steps(op), "lying") {
+		t.Errorf("%q", steps(op))
+	}
+	p := d.State("web", vm.StateSuspended)
+	if p.Ended.Stays == 0 || !p.Saved.Host {
+		t.Errorf("%+v %+v", p, p.Ended)
+	}
+	if p := d.State("cannot", vm.StateOff); p.Ended.How != vm.EndHostDown || p.NotSaved == nil {
+		t.Errorf("%+v %+v", p, p.Ended)
+	}
+	d = reboot(h, d)
+	d.State("web", vm.StateRunning)
+	d.State("cannot", vm.StateRunning)
+	d.State("lying", vm.StateSuspended)
+	if n := d.Boots("web"); n != 1 {
+		t.Errorf("its guest booted %d times", n)
+	}
+}

@@ -163,6 +163,9 @@ func (r *vmRun) launch(ctx context.Context, start *plan.Start) (err error) {
 	st := r.next(vm.Seen{Process: &process})
 	st.State, st.Pinned, st.Accelerator = vm.StateStarting, &start.Pinned, start.Accelerator
 	st.StopAsked, st.Problem = nil, nil
+	if r.in.Wish.Spec.Power != vm.Suspended { // what could not be saved was another process
+		st.NotSaved = nil
+	}
 	r.put(st)
 	return nil
 }

@@ -62,7 +62,7 @@ func (r *vmRun) beginSave(ctx context.Context) (err error) {
 	now := r.Now()
 	s := &vm.Saved{
 		Phase: vm.Saving, File: fmt.Sprintf("%s.%s%03d", uuid, now.Format("20060102T150405"), now.Nanosecond()/1e6), At: now,
-		Generation: r.status.ObservedGeneration, Power: r.before(), Accelerator: r.status.Accelerator, Process: *process,
+		Generation: r.status.ObservedGeneration, Power: r.before(), Host: r.in.Halt != nil, Accelerator: r.status.Accelerator, Process: *process,
 	}
 	if r.status.Pinned != nil {
 		s.MachineType = r.status.Pinned.MachineType

@@ -126,6 +126,7 @@ func (c *check) startup(d Definition) {
 	s := *d.Startup
 	c.between("startup.order", s.Order, MaxOrder)
 	c.between("startup.delay", s.Delay, MaxDelay)
+	c.oneOf("startup.onHostStop", string(s.OnHostStop), string(HostStopStop), string(HostStopSuspend))
 	if len(s.After) > MaxAfter {
 		c.say("startup.after", "", "%d VMs are more than %d", len(s.After), MaxAfter)
 	}

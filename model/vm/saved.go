@@ -25,7 +25,8 @@ type Saved struct {
 	At    time.Time   `json:"at"`              // when this was begun, and once it is whole, when it was
 	// Generation is that of the spec which the process had reached.
 	Generation  int64       `json:"generation"`
-	Power       Power       `json:"power"` // what it did before: on or paused
+	Power       Power       `json:"power"`          // what it did before: on or paused
+	Host        bool        `json:"host,omitempty"` // it was saved because its host was to go down
 	Accelerator Accelerator `json:"accelerator"`
 	MachineType string      `json:"machineType"`
 	// Process is the one that was saved: what it was started with, and changed since, is what can go on.

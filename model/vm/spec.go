@@ -105,7 +105,18 @@ type Startup struct {
 	Order int      `json:"order,omitempty"` // lower first; those without one come last
 	Delay int      `json:"delay,omitempty"` // seconds that those after it wait once it runs
 	After []string `json:"after,omitempty"` // VMs of the same project that run before it starts
+	// OnHostStop is what becomes of it when its host goes down: its guest is asked to power off, or it is suspended.
+	OnHostStop HostStop `json:"onHostStop,omitempty"`
 }
+
+// HostStop says what becomes of a VM when its host goes down.
+type HostStop string
+
+// What may become of it. A VM that cannot be suspended is stopped.
+const (
+	HostStopStop    HostStop = "stop" // as an absent one
+	HostStopSuspend HostStop = "suspend"
+)
 
 // Boot names the files of a direct kernel boot, by their names in the store of boot files.
 type Boot struct {

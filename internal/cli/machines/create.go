@@ -109,6 +109,8 @@ func (f *definition) bind(s *session.Session, cmd *cobra.Command) {
 	fl.BoolVar(&f.spec.Autostart, "autostart", false, "start again after a host reboot, if it was on")
 	fl.IntVar(&f.startup.Order, "start-order", 0, "with autostart: lower ones start first, and stop last")
 	fl.IntVar(&f.startup.Delay, "start-delay", 0, "with autostart: seconds that those after it wait once it runs")
+	fl.StringVar((*string)(&f.startup.OnHostStop), "on-host-stop", "", "when the host goes down: stop, or suspend")
+	session.Values(cmd, "on-host-stop", string(vm.HostStopStop), string(vm.HostStopSuspend))
 	fl.StringSliceVar(&f.startup.After, "start-after", nil, "with autostart: VMs that run before it starts")
 	fl.StringVar((*string)(&f.spec.OnPowerOff), "on-power-off", "", "when the guest powers itself off: stop or restart (stop when absent)")
 	fl.StringVar((*string)(&f.spec.OnReboot), "on-reboot", "", "when the guest resets itself: restart or stop (restart when absent)")
@@ -160,7 +162,7 @@ func (f *definition) definitions(ctx context.Context, s *session.Session, args [
 // described is the VM that the flags describe. Whether it makes sense is for the daemon to say, all at once.
 func (f *definition) described(name string) (vm.Definition, error) {
 	def := vm.Definition{Name: name, Spec: f.spec}
-	if s := f.startup; s.Order != 0 || s.Delay != 0 || len(s.After) > 0 {
+	if s := f.startup; s.Order != 0 || s.Delay != 0 || len(s.After) > 0 || s.OnHostStop != "" {
 		def.Startup = &s
 	}
 	if f.memory != "" {
