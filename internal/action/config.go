@@ -217,9 +217,6 @@ func (a *Actions) Resume(ctx context.Context, call Call) error {
 	if call.asSealed, err = a.asSealed(ctx, stands.decl); err != nil {
 		return fault.Wrap(err, "an apply that was cut off is not finished")
 	}
-	if call.asSealed, err = a.asSealed(ctx, stands.decl); err != nil {
-		return fault.Wrap(err, "an apply that was cut off is not finished")
-	}
 	gone, err := a.declaredNoMore(ctx, stands.decl)
 	if err != nil {
 		return err

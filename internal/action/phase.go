@@ -64,9 +64,12 @@ func (a *Actions) Harden(ctx context.Context, call Call, opt wire.Harden) (Resul
 		if st.Hardened && (call.DryRun || st.KeyID != hash.ID()) {
 			return fault.New(fault.Precondition, "the host is hardened already").Try("hv phase show").WithCode("HV-PHASE-005")
 		}
+		if st.Hardened { // by the same call, whose answer was lost
+			return c.atOnce(a.Now())
+		}
 		order, vms, err := a.hardening(ctx, c)
-		if err != nil || st.Hardened { // hardened by the same call, whose answer was lost
-			return c.atOnce(a.Now(), err)
+		if err != nil {
+			return err
 		}
 		order.KeyHash, order.By = string(hash), privilege.Person{UID: call.Actor.UID, Name: call.Actor.Name}
 		c.wish.Params = map[string]string{"generation": fmt.Sprint(order.Generation), "digest": order.Digest, "key": hash.ID()}
@@ -74,7 +77,7 @@ func (a *Actions) Harden(ctx context.Context, call Call, opt wire.Harden) (Resul
 			st, err := a.Seal.Harden(ctx, order, vms)
 			return a.changed(st, err)
 		}
-		return c.atOnce(a.Now(), nil)
+		return c.atOnce(a.Now())
 	})
 }
 
@@ -166,7 +169,7 @@ func (a *Actions) Unlock(ctx context.Context, call Call, opt wire.Unlock) (Resul
 			st, err := a.Seal.Unlock(ctx, privilege.Unlock{By: privilege.Person{UID: call.Actor.UID, Name: call.Actor.Name}, Key: opt.Key})
 			return a.changed(st, err)
 		}
-		return c.atOnce(a.Now(), nil)
+		return c.atOnce(a.Now())
 	})
 }
 
@@ -181,7 +184,7 @@ func (a *Actions) Relock(ctx context.Context, call Call) (Result, error) {
 			st, err := a.Seal.Relock(ctx, privilege.Relock{By: privilege.Person{UID: call.Actor.UID, Name: call.Actor.Name}})
 			return a.changed(st, err)
 		}
-		return c.atOnce(a.Now(), nil)
+		return c.atOnce(a.Now())
 	})
 }
 
@@ -207,9 +210,9 @@ func (a *Actions) changed(st privilege.SealState, err error) error {
 }
 
 // atOnce says that a change is done as soon as it is committed.
-func (c *change) atOnce(now time.Time, err error) error {
+func (c *change) atOnce(now time.Time) error {
 	c.status = &operation.Status{State: operation.Done, Ended: &now}
-	return err
+	return nil
 }
 
 // longestNap is how long KeepPhase sleeps at most: hv-helper is asked again, because it knows what time it is.

@@ -28,7 +28,7 @@ func apply(s *session.Session) *cobra.Command {
 
 The file is evaluated here, with your rights; the daemon gets the value. First comes the plan: what is created,
 changed live, pending a restart, stopped, kept; which features come and go, and what speaks against it. Then hv
-asks (--yes answers), applies, and waits for the VMs. Only root applies.
+asks (--yes answers), applies, and waits for the VMs. Only root may.
 
 What is applied is the plan that was shown: where something has changed meanwhile hv plans anew and asks again.
 --plan DIGEST insists on one that --dry-run -o json has printed. One declaration is applied at a time: hv says who

@@ -77,7 +77,8 @@ func rollback(s *session.Session) *cobra.Command {
 		Long: `Lets the content of an earlier generation stand again, the one before the last where none is named. It becomes a
 generation of its own, so that a rollback is rolled back like anything else.
 
-As hv config apply it shows the plan first and asks. What the later generation has made is stopped and kept.`,
+As hv config apply it shows the plan first and asks. What the later generation has made is stopped and kept. Only
+root may.`,
 		Example: "  sudo hv config rollback\n  sudo hv config rollback 3 --dry-run",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
