@@ -119,3 +119,17 @@ func TestUsageOfOneVMAndOfOneThatHasNoProcess(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func FuzzPlaceInAList(f *testing.F) {
+	f.Add(place{Known: true, Value: 1.5, Name: "web"}.String())
+	f.Add("?")
+	f.Fuzz(func(t *testing.T, cursor string) {
+		p, err := parsePlace(cursor)
+		if err != nil {
+			return
+		}
+		if again, err := parsePlace(p.String()); err != nil || cursor != "" && again != p {
+			t.Errorf("%+v is read as %+v, %v", p, again, err)
+		}
+	})
+}
