@@ -33,7 +33,7 @@ func up(t *testing.T, h *onehost.Host, name string) {
 // typed types a line into a VM's console.
 func typed(t *testing.T, h *onehost.Host, name, line string) {
 	t.Helper()
-	c, err := h.Client.Console(t.Context(), model.Ref{Name: name}, 1)
+	c, err := h.Client.OpenConsole(t.Context(), model.Ref{Name: name}, vm.ConsoleOptions{Scrollback: 1, Take: true}) // the one before lingers
 	if err != nil {
 		t.Fatal(err)
 	}

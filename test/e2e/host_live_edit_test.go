@@ -14,6 +14,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/client"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/onehost"
 )
 
@@ -32,7 +33,7 @@ type shell struct {
 func at(t *testing.T, h *onehost.Host, name string) *shell {
 	t.Helper()
 	must(t, h, "vm", "console", name, "--until", "guest: ready", "--timeout", "2m")
-	conn, err := h.Client.Console(t.Context(), model.Ref{Project: model.DefaultProject, Name: name}, 0)
+	conn, err := h.Client.OpenConsole(t.Context(), model.Ref{Project: model.DefaultProject, Name: name}, vm.ConsoleOptions{Take: true})
 	if err != nil {
 		t.Fatal(err)
 	}

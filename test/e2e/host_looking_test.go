@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -97,12 +98,13 @@ func until(t *testing.T, r io.ReadCloser, want string) string {
 	t.Helper()
 	defer time.AfterFunc(2*time.Minute, func() { _ = r.Close() }).Stop()
 	var got strings.Builder
-	match, buf := regexp.MustCompile(want), make([]byte, 4096)
-	for !match.MatchString(got.String()) {
+	match, buf := regexp.MustCompile(want), make([]byte, 64<<10)
+	for from := 0; !match.MatchString(got.String()[from:]); {
+		from = max(0, got.Len()-1024) // of much that was printed, only what is new
 		n, err := r.Read(buf)
 		got.Write(buf[:n])
 		if err != nil {
-			t.Fatalf("%v before %q was printed:\n%s", err, want, got.String())
+			t.Fatalf("%v before %q was printed:\n%.2000s", err, want, got.String()[from:])
 		}
 	}
 	return got.String()
@@ -163,5 +165,52 @@ func TestTwoViewersOfOneConsoleSeeTheSameAndOneOfThemTypes(t *testing.T) {
 	}
 	if got := must(t, h, "vm", "logs", "web", "--previous", "--tail", "3"); strings.Count(strings.TrimSuffix(got, "\n"), "\n") != 2 {
 		t.Errorf("the last three lines are %q", got)
+	}
+	floods(t, h, ref, follow)
+}
+
+// floods has the VM's serial log grow by more than is kept, as a guest that prints without end does in minutes, and its
+// QEMU goes on writing into it.
+func floods(t *testing.T, h *onehost.Host, ref model.Ref, follow io.ReadCloser) {
+	t.Helper()
+	v := h.WaitState(t.Context(), ref.Name, "running")
+	path := filepath.Join(h.State, "logs", v.Spec.UUID, "serial.log")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	line := strings.Repeat("x", 63) + "\n"
+	for range 20 {
+		if _, err := f.WriteString(strings.Repeat(line, 1<<20/len(line))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begins := ""
+	for late := time.Now().Add(time.Minute); !strings.HasPrefix(begins, "[what came before was cut off"); {
+		if time.Now().After(late) {
+			t.Fatalf("the log was not cut: it begins with %q", begins)
+		}
+		r, err := h.Client.Logs(t.Context(), ref, "serial", client.LogOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		buf := make([]byte, 256)
+		_, err = io.ReadFull(r, buf)
+		if _ = r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		begins = string(buf)
+	}
+	if !strings.Contains(begins, "\r\n"+line) {
+		t.Errorf("it does not begin with a whole line: %q", begins)
+	}
+	say(t, h, ref.Name, "echo af''ter\n", "after")
+	if got := until(t, follow, "after"); !strings.Contains(got, line) {
+		t.Errorf("who follows missed what was printed:\n%.200q", got)
+	}
+	var st syscall.Stat_t
+	if err := syscall.Stat(path, &st); err != nil || st.Blocks*512 > 13<<20 {
+		t.Errorf("the log takes %d bytes, %v", st.Blocks*512, err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/onehost"
 )
 
@@ -22,7 +23,7 @@ func say(t *testing.T, h *onehost.Host, name, text, want string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	conn, err := h.Client.Console(ctx, model.Ref{Project: model.DefaultProject, Name: name}, 0)
+	conn, err := h.Client.OpenConsole(ctx, model.Ref{Project: model.DefaultProject, Name: name}, vm.ConsoleOptions{Take: true})
 	if err != nil {
 		t.Fatal(err)
 	}
