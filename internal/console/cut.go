@@ -62,8 +62,20 @@ func (l *Logs) look(name string) {
 	}
 	defer func() { _ = f.Close() }()
 	l.grown.watch(name, f)
-	if err := l.cut(name, f); err != nil {
-		l.log.Warn("a log cannot be cut and goes on growing", "log", name, "err", err)
+	l.told(name, l.cut(name, f))
+}
+
+// told tells once of each log that cannot be cut, and not a second later again.
+func (l *Logs) told(name string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil {
+		delete(l.uncut, name)
+		return
+	}
+	if !l.uncut[name] {
+		l.uncut[name] = true
+		l.log.Warn("a log cannot be cut and goes on growing: its file system makes no holes", "log", name, "err", err)
 	}
 }
 

@@ -35,6 +35,7 @@ type Logs struct {
 
 	mu        sync.Mutex // held while a log is opened to be read, begun anew, or cut
 	followers map[string]map[*follower]bool
+	uncut     map[string]bool // logs that could not be cut: told once
 	grown     growth
 	rest      time.Duration // between two looks at a log
 }
@@ -49,7 +50,7 @@ func OpenLogs(path string, log *slog.Logger) (*Logs, error) {
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "cannot open the folder of logs").Because(err)
 	}
-	l := &Logs{root: root, log: log, followers: map[string]map[*follower]bool{}, rest: oneLook}
+	l := &Logs{root: root, log: log, followers: map[string]map[*follower]bool{}, uncut: map[string]bool{}, rest: oneLook}
 	if err := l.grown.open(); err != nil {
 		return nil, errors.Join(fault.New(fault.Exhausted, "cannot watch how logs grow").Because(err).Try("raise fs.inotify.max_user_instances"), root.Close())
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"runtime"
 	"strings"
@@ -287,5 +288,19 @@ func TestEachRunHasALogOfItsOwnAndTheOneBeforeIsKept(t *testing.T) {
 			t.Errorf("%s holds %q, want %q", log, got, want)
 		}
 		g.must(r.Close())
+	}
+}
+
+func TestALogThatCannotBeCutIsToldOnce(t *testing.T) {
+	g := newGuest(t)
+	var words bytes.Buffer
+	g.logs.log = slog.New(slog.NewTextHandler(&words, nil))
+	for range 3 {
+		g.logs.told(logName(uuid, Serial), unix.EOPNOTSUPP)
+	}
+	g.logs.told(logName(uuid, Serial), nil)
+	g.logs.told(logName(uuid, Serial), unix.EOPNOTSUPP)
+	if n := strings.Count(words.String(), "goes on growing"); n != 2 {
+		t.Errorf("told %d times:\n%s", n, words.String())
 	}
 }

@@ -186,8 +186,14 @@ func (t *top) lines(ctx context.Context) error {
 	}
 }
 
-// line prints a sample as one line of JSON.
+// line prints a sample among others: as one line of JSON, a document of YAML, or a value of Nix.
 func line(t *top, p wire.UsagePage) error {
+	if t.Output == output.YAML {
+		fmt.Fprintln(t.Out, "---")
+	}
+	if t.Output != output.JSON {
+		return t.Output.Value(t.Out, p)
+	}
 	text, err := json.Marshal(p)
 	if err != nil {
 		return err
