@@ -135,7 +135,7 @@ func (h *Host) Adopt(ctx context.Context) (int, error) {
 }
 
 func (h *Host) adopt(ctx context.Context, run privilege.Running) error {
-	p := &process{host: h, run: run}
+	p := &process{host: h, run: run, drawing: make(chan struct{}, 1)}
 	if run.Alive {
 		pidfd, err := h.Helper.Attach(ctx, run.VM)
 		switch kind := fault.KindOf(err); {
@@ -193,7 +193,7 @@ func (h *Host) Launch(ctx context.Context, order privilege.Launch, files []*os.F
 		h.mu.Unlock()
 		return vm.Process{}, err
 	}
-	p := &process{host: h, run: reply.Running, fresh: true}
+	p := &process{host: h, run: reply.Running, fresh: true, drawing: make(chan struct{}, 1)}
 	p.run.Alive = true
 	p.watch(pidfd)
 	h.keep(p)

@@ -40,8 +40,12 @@ func (h *Host) Picture(ctx context.Context, uuid string) (_ io.ReadCloser, size 
 	if err != nil {
 		return nil, 0, err
 	}
-	p.drawing.Lock()
-	defer p.drawing.Unlock()
+	select {
+	case p.drawing <- struct{}{}:
+		defer func() { <-p.drawing }()
+	case <-ctx.Done():
+		return nil, 0, context.Cause(ctx)
+	}
 	set, err := pictureSet(ctx, m)
 	if err != nil {
 		return nil, 0, err

@@ -5,6 +5,7 @@ package qemu_test
 import (
 	"image/png"
 	"io"
+	"sync"
 	"testing"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -101,6 +102,29 @@ func TestWhereQEMUDrawsNothingNothingIsLeft(t *testing.T) {
 	if err == nil {
 		t.Error("a VM without a screen was drawn")
 	}
+	d.Stop()
+	if n := left(t, d, uuid); n != 0 {
+		t.Errorf("QEMU keeps %d descriptors", n)
+	}
+}
+
+func TestPicturesThatAreAskedForAtOnceComeOneAfterTheOther(t *testing.T) {
+	d, uuid := started(t, withScreen)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			pic, _, err := d.VMs.Picture(t.Context(), uuid)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := png.Decode(pic); err != nil {
+				t.Error(err)
+			}
+			_ = pic.Close()
+		})
+	}
+	all.Wait()
 	d.Stop()
 	if n := left(t, d, uuid); n != 0 {
 		t.Errorf("QEMU keeps %d descriptors", n)

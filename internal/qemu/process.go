@@ -24,8 +24,8 @@ type process struct {
 
 	gone chan struct{} // closed when the pidfd says so; nil for one that was found dead
 
-	dialing sync.Mutex // held while a conversation is begun, which takes seconds where nobody answers
-	drawing sync.Mutex // held while QEMU draws a picture of its screen: one descriptor for it at a time
+	dialing sync.Mutex    // held while a conversation is begun, which takes seconds where nobody answers
+	drawing chan struct{} // holds one while QEMU draws a picture of its screen: one descriptor for it at a time
 
 	mu        sync.Mutex
 	pidfd     *os.File // nil once we let go
