@@ -10,10 +10,15 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 )
 
-// configures are the verbs that give a host more than it had: a hardened one refuses them, whoever asks. The others
-// run, look at, end or tidy up what is there; launch is held against the VMs that were there by itself.
-var configures = map[privilege.Verb]bool{
-	privilege.VerbSocket: true, // one more network card for a VM
+// whileSealed are the verbs that a hardened host answers, whoever asks: they run, look at, end or tidy up what is
+// there. The others give it more than it had. A verb that is not here is refused; launch is held against the VMs that
+// were there by itself.
+var whileSealed = map[privilege.Verb]bool{
+	privilege.VerbHello: true, privilege.VerbListen: true, privilege.VerbList: true, privilege.VerbUsage: true, privilege.VerbThreads: true,
+	privilege.VerbKVM: true, privilege.VerbAttach: true, privilege.VerbLaunch: true, privilege.VerbKill: true, privilege.VerbCleanup: true,
+	privilege.VerbForget: true, privilege.VerbUplink: true, privilege.VerbCut: true,
+	privilege.VerbPhase: true, privilege.VerbHarden: true, privilege.VerbUnlock: true, privilege.VerbRelock: true, privilege.VerbUnseal: true,
+	privilege.VerbSocket: false, // one more network card for a VM
 }
 
 // openSeal reads the phase. It never fails: a seal that cannot be read holds.

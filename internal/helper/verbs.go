@@ -31,6 +31,11 @@ const (
 // do does one request that the door has let in. The files are the server's to close, those that it
 // returns too.
 func (h *Helper) do(verb privilege.Verb, body any, files []*os.File) (any, []*os.File, error) {
+	if !whileSealed[verb] {
+		if err := h.seal.Configures(verb); err != nil {
+			return nil, nil, err
+		}
+	}
 	switch verb {
 	case privilege.VerbHello:
 		return h.hello(), nil, nil
@@ -101,11 +106,6 @@ func (h *Helper) byVM(verb privilege.Verb, vm string) (any, []*os.File, error) {
 }
 
 func (h *Helper) byUplink(verb privilege.Verb, u *privilege.Uplink) (any, []*os.File, error) {
-	if configures[verb] {
-		if err := h.seal.Configures(verb); err != nil {
-			return nil, nil, err
-		}
-	}
 	switch verb {
 	case privilege.VerbUplink:
 		return nil, nil, h.uplink(u)

@@ -11,7 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -43,6 +45,9 @@ var bodies = map[privilege.Verb]func() checkable{
 	privilege.VerbRelock:  func() checkable { return new(relock) },
 	privilege.VerbUnseal:  func() checkable { return new(empty) },
 }
+
+// Verbs are all that may be asked for, in order.
+func Verbs() []privilege.Verb { return slices.Sorted(maps.Keys(bodies)) }
 
 // Let decodes one message and checks it, with the descriptors that came beside it. The body is a pointer
 // to the verb's own type of package privilege.
