@@ -30,7 +30,8 @@ func (a *Actions) inUse(ctx context.Context, before, after config.Declaration, g
 	for _, o := range all {
 		v := o.Value
 		_, declared := after.VMs[v.Name]
-		if declared && v.Project == model.DefaultProject || slices.Contains(gone, v.Name) || v.Deleted != nil {
+		spoken := v.Project == model.DefaultProject && (declared || slices.Contains(gone, v.Name))
+		if spoken || v.Deleted != nil {
 			continue
 		}
 		spec, err := json.Marshal(v.Spec)

@@ -98,3 +98,17 @@ func TestRunningOperationsOnWhatIsAffectedAreNamed(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+func TestWhatAVMGainsAndLosesFollowsTheStatesOfItsFeatures(t *testing.T) {
+	users := []feature.User{{Object: "vm/web", At: "nestedVirtualization", ID: "nestedVirtualization", With: "more", Lost: "less"}, {Object: "vm/db", ID: "snapshots"}}
+	off, on := feature.Resolve(feature.Declaration{}, feature.Facts{}), feature.Resolve(feature.Declaration{ExtraFeatures: []string{"nestedVirtualization"}}, feature.Facts{})
+	if got := effects(off, on, users); len(got) != 1 || got[0].Effect != "gains" || got[0].What != "more" || got[0].Object != "vm/web" {
+		t.Errorf("turned on: %+v", got)
+	}
+	if got := effects(on, off, users); len(got) != 1 || got[0].Effect != "loses" || got[0].What != "less" {
+		t.Errorf("turned off: %+v", got)
+	}
+	if got := effects(on, on, users); len(got) != 0 {
+		t.Errorf("nothing changed: %+v", got)
+	}
+}

@@ -22,8 +22,8 @@ func whatIf(s *session.Session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "what-if +ID -ID…",
 		Short: "Say what would follow from turning features on and off",
-		Long: `Says what would follow from turning features on (+ID) and off (-ID): which others come and go, what each VM that
-exists would gain or lose, which running operations that touches, and the risk. Nothing is changed.
+		Long: `Says what would follow from turning features on (+ID) and off (-ID): which others come and go, what each VM of
+the project would gain or lose, which running operations that touches, and the risk. Nothing is changed.
 
 What something uses cannot be turned off: the answer names all of its users, features and VMs alike.
 
