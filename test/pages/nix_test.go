@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,7 +17,7 @@ func TestWhatNixOSIsGivenIsFresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range files {
-		if got, err := os.ReadFile(filepath.Join(root, "nix", name)); err != nil || string(got) != string(want) {
+		if got, err := os.ReadFile(filepath.Join(root, "nix", name)); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("nix/%s is not what it is made from: go test ./nix -update (%v)", name, err)
 		}
 	}
