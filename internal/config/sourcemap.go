@@ -24,6 +24,19 @@ func (m SourceMap) At(path string) finding.Position {
 	return m[""]
 }
 
+// Renamed returns m with the files that it names called otherwise: a declaration that is kept is read from other
+// folders than that in which it was written.
+func (m SourceMap) Renamed(name func(file string) string) SourceMap {
+	out := make(SourceMap, len(m))
+	for path, at := range m {
+		if at.File != "" {
+			at.File = name(at.File)
+		}
+		out[path] = at
+	}
+	return out
+}
+
 // parent is the path of what holds path, "" for a top-level key.
 func parent(path string) string {
 	if strings.HasSuffix(path, "]") {

@@ -23,6 +23,7 @@ func (d *daemon) declare(ctx context.Context) error {
 	if err != nil {
 		return fault.Wrap(err, "cannot read %s", d.Declaration)
 	}
+	decl.Sources = decl.Sources.Renamed(func(file string) string { return filepath.Join(filepath.Dir(d.Declaration), file) })
 	encoded, err := decl.Encode()
 	if err != nil {
 		return err

@@ -34,28 +34,42 @@ func (v *View) Standing(ctx context.Context) (wire.Config, error) {
 		return wire.Config{}, err
 	}
 	if a.Generation == 0 {
-		return wire.Config{Source: cmp.Or(v.DeclaredBy, "none"), Findings: append(finding.List{}, v.declarationNotes()...)}, nil
+		return wire.Config{Source: cmp.Or(v.DeclaredBy, "none"), Findings: append(finding.List{}, v.declarationNotes(false)...)}, nil
 	}
 	out, err := generation(a)
-	out.Findings = append(v.declarationNotes(), config.Check(decl, v.Facts()).Findings...)
+	out.Findings = append(v.declarationNotes(a.Complete), config.Check(decl, v.Facts()).Findings...)
 	out.Findings.Sort()
 	return out, err
 }
 
 // declarationNotes is what the start has found about the declaration: a file that is refused, an apply that
-// could not be finished.
-func (v *View) declarationNotes() finding.List {
-	if v.Keeping == nil {
+// could not be finished, unless it was since.
+func (v *View) declarationNotes(complete bool) finding.List {
+	if v.Keeping == nil || complete && v.DeclaredBy == "" {
 		return nil
 	}
 	_, all := v.Keeping()
 	var out finding.List
 	for _, f := range all {
-		if strings.HasPrefix(f.Code, "HV-CFG-") {
+		if strings.HasPrefix(f.Code, declarationCodes) {
 			out = append(out, f)
 		}
 	}
 	return out
+}
+
+const declarationCodes = "HV-CFG-"
+
+// stillSo leaves out of what the start has found that an apply could not be finished, where it was since.
+func (v *View) stillSo(ctx context.Context, found finding.List) finding.List {
+	about := func(f finding.Finding) bool { return strings.HasPrefix(f.Code, declarationCodes) }
+	if v.DeclaredBy != "" || !slices.ContainsFunc(found, about) {
+		return found
+	}
+	if a, _, err := v.standing(ctx); err != nil || !a.Complete {
+		return found
+	}
+	return slices.DeleteFunc(slices.Clone(found), about)
 }
 
 // generation puts one into the words of the wire.

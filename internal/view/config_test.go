@@ -1,6 +1,7 @@
 package view
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -106,5 +107,38 @@ func TestTheStatusHoldsWhatRunsAgainstWhatIsDeclared(t *testing.T) {
 	}
 	if !told {
 		t.Error("a file that is refused is not told")
+	}
+}
+
+func TestAnApplyThatWasFinishedSinceIsToldNoMore(t *testing.T) {
+	d := newDesk(t)
+	cutOff := finding.Finding{Code: "HV-CFG-005", Severity: finding.Limited, What: "an apply that was cut off could not be finished"}
+	d.Keeping = func() (wire.Keeping, finding.List) { return wire.Keeping{}, finding.List{cutOff} }
+	told := func() bool {
+		h, err := d.Host(t.Context())
+		d.must(err)
+		c, err := d.Standing(t.Context())
+		d.must(err)
+		about := func(f finding.Finding) bool { return f.Code == cutOff.Code }
+		host, config := slices.ContainsFunc(h.Findings, about), slices.ContainsFunc(c.Findings, about)
+		if host != config {
+			t.Errorf("hv host tells it: %v, hv config: %v", host, config)
+		}
+		return host
+	}
+	applied := d.generation(1, "{hypervisor: {}}")
+	applied.Complete = false
+	d.commit(put(t, currentKey, applied))
+	if !told() {
+		t.Error("it is not told")
+	}
+	applied.Complete = true
+	d.commit(put(t, currentKey, applied))
+	if told() {
+		t.Error("it is told still")
+	}
+	d.DeclaredBy = "/etc/hyper-nixos/declaration.json" // a file that is refused is, until hvd reads it anew
+	if !told() {
+		t.Error("a refused file is not told")
 	}
 }

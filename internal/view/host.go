@@ -32,7 +32,7 @@ func (v *View) Host(ctx context.Context) (wire.Host, error) {
 	h.Findings = append(h.Findings, v.losses(ctx)...)
 	if v.Keeping != nil {
 		keeping, found := v.Keeping()
-		h.Keeping, h.Findings = &keeping, append(h.Findings, found...)
+		h.Keeping, h.Findings = &keeping, append(h.Findings, v.stillSo(ctx, found)...)
 	}
 	v.addPhase(ctx, &h)
 	return h, nil

@@ -99,6 +99,12 @@ func TestADeclarationThatIsRefusedAtTheStartIsToldByTheHost(t *testing.T) {
 	if !told(codes, "HV-CFG-005") || !strings.Contains(host.Findings[len(host.Findings)-1].Why, "web.cpu") {
 		t.Errorf("%+v", host.Findings)
 	}
+	for _, verb := range []string{"status", "show"} {
+		if out := must(t, h, "config", verb, "-o", "json"); !strings.Contains(out, "HV-CFG-005") || !strings.Contains(out, "web.cpu") {
+			t.Errorf("hv config %s:\n%s", verb, out)
+		}
+	}
+	refused(t, h, 1, []string{"HV-CFG-001", path}, "config", "apply", "--yes", file(t, "other.nix", "{ }"))
 }
 
 // A real file system that is really full.

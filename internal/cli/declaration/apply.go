@@ -69,15 +69,13 @@ func (a *applying) flags(cmd *cobra.Command) {
 // placed is d with the files that its places name as they are called from anywhere: it is kept, and read again
 // from other folders.
 func placed(d config.Declaration) config.Declaration {
-	out := d
-	out.Sources = make(config.SourceMap, len(d.Sources))
-	for path, at := range d.Sources {
-		if abs, err := filepath.Abs(at.File); err == nil && at.File != "" {
-			at.File = abs
+	d.Sources = d.Sources.Renamed(func(file string) string {
+		if abs, err := filepath.Abs(file); err == nil {
+			return abs
 		}
-		out.Sources[path] = at
-	}
-	return out
+		return file
+	})
+	return d
 }
 
 // applying is one apply: of a file, or of an earlier generation.
