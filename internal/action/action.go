@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
+	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
@@ -97,6 +98,8 @@ type Config struct {
 	// DeclaredBy is the host's own file that is its declaration; empty where `hv config apply` is
 	// the way.
 	DeclaredBy string
+	// Declared reads that file; nil where nobody can.
+	Declared func(context.Context) (config.Declaration, error)
 	// Seal keeps the phase.
 	Seal Seal
 	// Members are the login names of those who may run VMs beside root; nil for none.

@@ -125,6 +125,9 @@ func (a *Actions) before(ctx context.Context, call Call, stands standing) (phase
 	if call.Root {
 		b.Admins = append(b.Admins, "root")
 	}
+	if err := a.asDeclared(ctx, &b, stands); err != nil {
+		return b, err
+	}
 	if a.Members != nil {
 		b.Admins = append(b.Admins, a.Members()...)
 	}
@@ -153,6 +156,28 @@ func (a *Actions) before(ctx context.Context, call Call, stands standing) (phase
 		}
 	}
 	return b, nil
+}
+
+// asDeclared finds out whether the file that is the host's declaration says what stands: what is sealed and differs
+// from it would be refused at every boot.
+func (a *Actions) asDeclared(ctx context.Context, b *phase.Before, stands standing) error {
+	if a.DeclaredBy == "" || a.Declared == nil {
+		return nil
+	}
+	decl, err := a.Declared(ctx)
+	if err != nil {
+		b.Undone = a.DeclaredBy + " cannot be read: " + err.Error()
+		return nil //nolint:nilerr // it is told as what is in the way
+	}
+	said, err := decl.Digest()
+	if err != nil {
+		return err
+	}
+	have, err := stands.decl.Digest()
+	if err == nil && said != have {
+		b.Undone = a.DeclaredBy + " says something else than what stands: restart hvd, which applies it"
+	}
+	return err
 }
 
 // Unlock begins to lead the host out of the hardened phase: it takes effect after the delay that was sealed, unless
@@ -215,8 +240,12 @@ func (c *change) atOnce(now time.Time) error {
 	return nil
 }
 
-// longestNap is how long KeepPhase sleeps at most: hv-helper is asked again, because it knows what time it is.
-const longestNap = time.Minute
+// How long KeepPhase sleeps at most: while an unlock waits hv-helper is asked again, because it knows what time it is;
+// else only an unlock that came to hv-helper by itself could be missed.
+const (
+	longestNap = time.Minute
+	idleNap    = time.Hour
+)
 
 // KeepPhase lets unlocks take effect when their time has come, until ctx ends.
 func (a *Actions) KeepPhase(ctx context.Context) {
@@ -241,8 +270,11 @@ func (a *Actions) KeepPhase(ctx context.Context) {
 // time it is worth to look again.
 func (a *Actions) OpenDue(ctx context.Context) (time.Duration, error) {
 	st, err := a.sealed(ctx)
-	if err != nil || st.Unlock == nil {
+	if err != nil {
 		return longestNap, err
+	}
+	if st.Unlock == nil {
+		return idleNap, nil
 	}
 	if !st.Unlock.Ready {
 		return min(max(st.Unlock.Due.Sub(a.Now()), time.Second), longestNap), nil
@@ -260,7 +292,7 @@ func (a *Actions) OpenDue(ctx context.Context) (time.Duration, error) {
 		return longestNap, err
 	}
 	a.Log.Info("the host is in the phase setup: everything may be changed")
-	return longestNap, nil
+	return idleNap, nil
 }
 
 // asSealed reports whether a declaration is the one that was sealed, on a host that is hardened, and says what

@@ -204,6 +204,30 @@ func TestAnUnlockWaitsForItsTimeAndIsCalledOff(t *testing.T) {
 	}
 }
 
+// What would be refused at every boot is not sealed.
+func TestAHostWhoseFileSaysSomethingElseIsNotHardened(t *testing.T) {
+	d := newDesk(t)
+	d.DeclaredBy = "/etc/hyper-nixos/declaration.json"
+	text, unreadable := `{"hypervisor":{"vms":{"web":{"memory":"256MiB"}}}}`, error(nil)
+	d.Declared = func(ctx context.Context) (config.Declaration, error) {
+		if unreadable != nil {
+			return config.Declaration{}, unreadable
+		}
+		return config.ReadString(ctx, config.JSON, "declaration.json", text)
+	}
+	_, err := d.ApplyConfig(t.Context(), atBoot, d.declare(text))
+	d.must(err)
+	d.ends()
+	text = `{"hypervisor":{"vms":{"web":{"memory":"512MiB"}}}}`
+	_, err = d.Harden(t.Context(), root, wire.Harden{KeyHash: string(theHash)})
+	told(t, err, fault.Precondition, "HV-PHASE-011", "declaration.json says something else than what stands")
+	unreadable = errors.New("line 3 ends too soon")
+	_, err = d.Harden(t.Context(), root, wire.Harden{KeyHash: string(theHash)})
+	told(t, err, fault.Precondition, "cannot be read: line 3 ends too soon")
+	text, unreadable = `{"hypervisor":{"vms":{"web":{"memory":"256MiB"}}}}`, nil
+	d.harden()
+}
+
 func TestOnlyRootChangesThePhase(t *testing.T) {
 	d := newDesk(t)
 	_, err := d.Harden(t.Context(), member, wire.Harden{KeyHash: string(theHash)})

@@ -182,7 +182,7 @@ func (d *daemon) wire(ctx context.Context) {
 	d.actions = action.New(action.Config{
 		Store: d.store, Audit: d.audit, Volumes: d.volumes, BootFiles: d.boots, MakeRoom: d.reserve.Give,
 		Facts: d.facts.known, Now: now, Random: random, Steady: d.steady.now, DeclaredBy: declared, Log: d.Log,
-		Seal: d.helper, Members: members, AuditWhole: d.auditWhole,
+		Seal: d.helper, Members: members, AuditWhole: d.auditWhole, Declared: d.declaredNow,
 	})
 	d.engine = reconcile.New(reconcile.Config{
 		Store: d.store, Hypervisor: d.vms, Volumes: d.volumes, BootFiles: d.boots, Firmware: d.nvram, SavedVMs: d.saved, Logs: d.logs,

@@ -19,7 +19,7 @@ func (d *daemon) declare(ctx context.Context) error {
 	if d.actions.DeclaredBy == "" {
 		return d.actions.Resume(ctx, call)
 	}
-	decl, err := config.Read(ctx, os.DirFS(filepath.Dir(d.Declaration)), filepath.Base(d.Declaration))
+	decl, err := d.declaredNow(ctx)
 	if err != nil {
 		return fault.Wrap(err, "cannot read %s", d.Declaration)
 	}
@@ -30,4 +30,9 @@ func (d *daemon) declare(ctx context.Context) error {
 	}
 	_, err = d.actions.ApplyConfig(ctx, call, encoded)
 	return err
+}
+
+// declaredNow reads the host's own file.
+func (d *daemon) declaredNow(ctx context.Context) (config.Declaration, error) {
+	return config.Read(ctx, os.DirFS(filepath.Dir(d.Declaration)), filepath.Base(d.Declaration))
 }

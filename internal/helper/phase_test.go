@@ -83,3 +83,13 @@ func TestASealedHostAnswersWhatRunsItAndRefusesWhatGivesItMore(t *testing.T) {
 		t.Errorf("%v %v", info, err)
 	}
 }
+
+// What hvd asks before each change that a hardened host would refuse.
+func BenchmarkPhase(b *testing.B) {
+	c := serving(b, options(b))
+	for b.Loop() {
+		if _, err := c.Phase(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

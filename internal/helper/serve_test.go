@@ -50,7 +50,7 @@ func (l *syncLog) String() string {
 }
 
 // options is a host of our own: whoever runs the test is root and hvd in one.
-func options(t *testing.T) Options {
+func options(t testing.TB) Options {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "hv") // short, because sockets' names are
 	if err != nil {
@@ -62,7 +62,7 @@ func options(t *testing.T) Options {
 }
 
 // serving starts a helper and returns a client of it. It ends with the test.
-func serving(t *testing.T, o Options) *privilege.Client {
+func serving(t testing.TB, o Options) *privilege.Client {
 	t.Helper()
 	ready, w, err := os.Pipe()
 	if err != nil {

@@ -30,7 +30,7 @@ type Before struct {
 	Listeners []Listener
 	Audit     string       // what is wrong with the audit log; empty where it is whole
 	Standing  finding.List // of the standing declaration
-	Undone    string       // what of the standing declaration is not wished for yet; empty for nothing
+	Undone    string       // what of what is declared does not stand, or is not wished for yet; empty for nothing
 	UnderWay  []string     // operations that configure and have not ended: "7f3a (vm.create of vm/web)"
 }
 
@@ -57,7 +57,7 @@ func Ready(b Before) (wrong finding.List, right []string) {
 		say(CodeRefused, "the standing declaration is refused: "+f.What, f.Why, f.Remedy)
 	}
 	if b.Undone != "" {
-		say(CodeRefused, "the standing declaration is not all wished for", b.Undone, "sudo hv config apply FILE, then again")
+		say(CodeRefused, "what is declared does not all stand", b.Undone, "let the declaration be applied whole, then again")
 	}
 	if len(bad) == 0 && b.Undone == "" {
 		right = append(right, "nothing of the standing declaration is refused")
