@@ -5,6 +5,7 @@ const (
 	cpuTable = "internal/feature/catalogue:TestTheCPUTableGivesAHostItsVerdict"
 	machines = "internal/feature/fit:TestMachinesCanWhatTheirHardwareAllows"
 	sameCPUs = "internal/feature/fit:TestTheTableOfCPUsSaysTheSame"
+	inTheLab = "test/lab/inside:TestThisHostCanGiveDevicesAway"
 	noKVM    = "internal/config:TestKVMIsRefusedWhereItsPlatformHasNone"
 	firstVM  = "test/e2e:TestADeclaredHostRunsItsFirstVM"
 	kvmVM    = "test/lab/inside:TestAGuestBootsUnderKVMAndLivesThroughKilledAndRestartedServices"
@@ -48,9 +49,10 @@ var cpus = []Claim{
 	proven("cpu/nested-virtualization/*", cpuTable, machines, sameCPUs, nestedVM).marked("-"),
 	partial("cpu/nested-virtualization/arm-sve", "it is told with its reason; no ARM64 host was there", arm, cpuTable, machines, sameCPUs,
 		"internal/feature/catalogue:TestPlatformsAreMarkedAsTheSpecificationMarksThem"),
-	partial("cpu/device-passthrough/*", "hv host check gives the verdict, and the feature waits for what lacks; no device is assigned yet", passing, cpuTable, machines, sameCPUs),
+	partial("cpu/device-passthrough/arm-sve", "hv host check gives the verdict; no device is assigned yet", passing, cpuTable, machines, sameCPUs),
+	partial("cpu/device-passthrough/*", "hv host check gives the verdict, and the feature waits for what lacks; no device is assigned yet", passing, cpuTable, machines, inTheLab),
 	proven("cpu/sr-iov/arm-sve", cpuTable, machines, sameCPUs, "internal/feature:TestNeedsAndPlatforms"),
-	partial("cpu/sr-iov/*", "hv host check gives the verdict, and the feature waits for what lacks; no virtual function is assigned yet", passing, cpuTable, machines, sameCPUs),
+	partial("cpu/sr-iov/*", "hv host check gives the verdict, and the feature waits for what lacks; no virtual function is assigned yet", passing, cpuTable, machines, inTheLab),
 }
 
 const s3 = "internal/feature/catalogue:TestS3IsRefusedForDisksWithTheBackendsThatWouldDo"
