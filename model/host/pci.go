@@ -32,6 +32,7 @@ type PCIDevice struct {
 	Parent     string   `json:"parent,omitempty"`     // address of the bridge that it is behind
 	Interfaces []string `json:"interfaces,omitempty"` // network interfaces of a card
 	SRIOV      *SRIOV   `json:"srIov,omitempty"`      // absent: it offers no virtual functions
+	UsedFor    []string `json:"usedFor,omitempty"`    // by the host: mount points, "swap", "the default route"
 	VirtualOf  string   `json:"virtualOf,omitempty"`  // it is a virtual function of the device at that address
 }
 

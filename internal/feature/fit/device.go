@@ -93,6 +93,12 @@ func alone(f host.Facts, d host.PCIDevice, partners []host.PCIDevice) Verdict {
 	if d.Group == nil {
 		return no("it is in no IOMMU group", "see what is said of the IOMMU")
 	}
+	for _, each := range append([]host.PCIDevice{d}, partners...) {
+		if len(each.UsedFor) > 0 {
+			return no(fmt.Sprintf("the host itself uses %s: %s", each.Address, strings.Join(each.UsedFor, ", ")),
+				"move what the host has there to another device first")
+		}
+	}
 	parts := []Verdict{{Answer: Yes}}
 	if strangers := slices.DeleteFunc(slices.Clone(partners), func(p host.PCIDevice) bool { return p.Slot() == d.Slot() }); len(strangers) > 0 {
 		parts = append(parts, limited(

@@ -135,6 +135,7 @@ func FuzzParsers(f *testing.F) {
 		"Filename Type Size Used Priority\n/dev/dm-1 partition 8388604 0 -2\n", "hugepages-2048kB", "always [madvise] never", "0000:01:00.0",
 		"kvm:x:104:ann\n", "PRETTY_NAME=\"Debian\"\n", "intel_iommu=on iommu=pt ip=192.0.2.7", "Node 0 MemTotal: 1 kB\n",
 		"eno1\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n", "kernel/drivers/vfio/pci/vfio-pci.ko.xz: a\n", "CONFIG_KVM=y\n",
+		"29 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw\n",
 	} {
 		f.Add(seed)
 	}
@@ -175,8 +176,12 @@ func FuzzParsers(f *testing.F) {
 		osRelease(text)
 		groupName(text, 104)
 		onlyLoopback(text)
-		routes4(text)
-		routes6(text)
+		routeDevices(text, text)
+		for _, m := range parseMounts(text) {
+			if strings.ContainsAny(m.device+m.point+m.source, " \n") || strings.Contains(m.device, "/") {
+				t.Errorf("%+v", m)
+			}
+		}
 		setOptions(strings.NewReader(text))
 	})
 }

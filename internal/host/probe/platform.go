@@ -152,7 +152,7 @@ func defaultRoute(root fs.FS) *bool {
 	if four == "" && six == "" || onlyLoopback(read(root, "proc/self/net/dev")) {
 		return nil
 	}
-	has := routes4(four) || routes6(six)
+	has := len(routeDevices(four, six)) > 0
 	return &has
 }
 
@@ -174,30 +174,25 @@ func onlyLoopback(text string) bool {
 // rejects are flags of a route that leads nowhere.
 const rejects = 0x0200
 
-// routes4 finds a default route: destination and mask are zero, in the second and eighth field.
-func routes4(text string) bool {
-	for line := range strings.Lines(text) {
-		f := strings.Fields(line)
-		if len(f) < 8 || f[1] != "00000000" || f[7] != "00000000" {
-			continue
-		}
-		if flags, err := strconv.ParseUint(f[3], 16, 32); err == nil && flags&1 != 0 && flags&rejects == 0 {
-			return true
+// routeDevices are the network devices by which default routes lead. Of IPv4 destination and mask are zero, in the
+// second and eighth field; of IPv6 it is a prefix of no length, by a device that is not lo.
+func routeDevices(four, six string) []string {
+	var out []string
+	for line := range strings.Lines(four) {
+		if f := strings.Fields(line); len(f) >= 8 && f[1] == "00000000" && f[7] == "00000000" && leads(f[3]) {
+			out = append(out, f[0])
 		}
 	}
-	return false
+	for line := range strings.Lines(six) {
+		if f := strings.Fields(line); len(f) >= 10 && f[1] == "00" && f[9] != "lo" && strings.Trim(f[0], "0") == "" && leads(f[8]) {
+			out = append(out, f[9])
+		}
+	}
+	return out
 }
 
-// routes6 finds a default route: a prefix of no length, by a device that is not lo.
-func routes6(text string) bool {
-	for line := range strings.Lines(text) {
-		f := strings.Fields(line)
-		if len(f) < 10 || f[1] != "00" || f[9] == "lo" || strings.Trim(f[0], "0") != "" {
-			continue
-		}
-		if flags, err := strconv.ParseUint(f[8], 16, 32); err == nil && flags&1 != 0 && flags&rejects == 0 {
-			return true
-		}
-	}
-	return false
+// leads reports whether a route with these flags is up and leads somewhere.
+func leads(flags string) bool {
+	n, err := strconv.ParseUint(flags, 16, 32)
+	return err == nil && n&1 != 0 && n&rejects == 0
 }

@@ -20,7 +20,7 @@ import (
 
 // probers run in this order; each sets only its own facts.
 var probers = []func(root fs.FS, f *host.Facts){
-	kernel, cpu, memory, cgroup, iommu, tools, uefi, kvm, modules, pci, machine, layout, storageTools,
+	kernel, cpu, memory, cgroup, iommu, tools, uefi, kvm, modules, pci, uses, machine, layout, storageTools,
 }
 
 // Self returns what sysfs and procfs say of the host that we run on, and which programs stand in their places on it.
