@@ -107,9 +107,9 @@ func TestAPersonWaitsForAnotherApplyAndMayStopWaiting(t *testing.T) {
 
 	p = sit(t, 120, socket, "config", "apply", filepath.Join(dir, "stale.json"))
 	p.sees("[y/N]")
+	p.seen.Reset()
 	p.types("y\n")
 	p.sees("what would follow has changed meanwhile")
-	p.seen.Reset()
 	p.sees("[y/N]") // and is looked at anew
 	p.types("y\n")
 	p.sees("applied ")
