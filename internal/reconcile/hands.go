@@ -79,6 +79,8 @@ type Firmware interface {
 type SavedVMs interface {
 	// Create makes a file with room for so many bytes, open for writing only. fault.Exhausted says that there is less.
 	Create(ctx context.Context, name string, need model.Bytes) (*os.File, error)
+	// Spread has the disk begin with what was written so far.
+	Spread(ctx context.Context, name string)
 	// Keep makes a file durable and returns its size.
 	Keep(ctx context.Context, name string) (model.Bytes, error)
 	// Open opens a file for reading.

@@ -369,3 +369,27 @@ func TestAHostThatGoesDownSuspendsWhatIsToBeSuspendedAndItGoesOnWithTheNextBoot(
 		t.Errorf("its guest booted %d times", n)
 	}
 }
+
+func TestWhatDoesNotComeToTheDiskIsNotTakenForSaved(t *testing.T) {
+	h := fakehost.New(t)
+	h.LoseSaved(fault.New(fault.Unavailable, "input/output error"))
+	d := h.Start()
+	d.Done(d.Create(fakehost.Tiny("web", on)))
+	pid := d.PID("web")
+	end := d.Ended(d.Verb("suspend", "web"))
+	if end.State != operation.Failed || end.Error.Code != "HV-VM-087" || !strings.Contains(end.Error.What, "input/output error") {
+		t.Errorf("%+v %+v", end, end.Error)
+	}
+	d.Until("it to run on", func() bool { p := d.Power("web"); return p.State == vm.StateRunning && p.Saved == nil })
+	if d.PID("web") != pid || len(h.SavedFiles()) > 0 || d.Boots("web") != 1 {
+		t.Error("it did not run on where it was")
+	}
+	h.LoseSaved(nil)
+	d.Done(d.Verb("suspend", "web"))
+	d.State("web", vm.StateSuspended)
+	d.Done(d.Verb("start", "web"))
+	d.State("web", vm.StateRunning)
+	if n := d.Boots("web"); n != 1 {
+		t.Errorf("its guest booted %d times", n)
+	}
+}

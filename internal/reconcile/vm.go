@@ -341,7 +341,7 @@ func (r *vmRun) finish(ctx context.Context, revision int64) error {
 		r.unheard(ctx)
 	}
 	r.unsaved(ctx)
-	r.goesOn()
+	r.goesOn(ctx)
 	switch {
 	case r.plan.Removed:
 		return r.remove(ctx, revision)

@@ -106,11 +106,24 @@ func (r *vmRun) keep(ctx context.Context) error {
 	}
 	s := *r.status.Saved
 	size, err := r.SavedVMs.Keep(ctx, s.File)
+	if err != nil && ctx.Err() == nil {
+		return r.lostOnDisk(ctx, err)
+	}
 	if err != nil {
 		return err
 	}
 	s.Phase, s.Bytes, s.At = vm.IsSaved, size, r.Now()
 	return r.file(ctx, &s)
+}
+
+// lostOnDisk gives up a file that could not be flushed. It is not flushed again: Linux tells of what it could not write
+// once, and a second flush succeeds without it.
+func (r *vmRun) lostOnDisk(ctx context.Context, why error) error {
+	st := *r.status
+	st.NotSaved = &vm.NotSaved{PowerGeneration: r.in.Wish.PowerGeneration, Power: st.Saved.Power, Why: why.Error()}
+	r.put(st)
+	return errors.Join(fault.New(fault.Precondition, "what was saved did not come to the disk whole, and the VM goes on").Because(why).
+		Try("see what the disk has: dmesg; then suspend it again").WithCode("HV-VM-087"), r.discard(ctx))
 }
 
 // load begins to read the file into a QEMU that waits for it.
@@ -218,7 +231,10 @@ func (r *vmRun) suspended(st *vm.PowerStatus) {
 }
 
 // goesOn shows how far a step is that goes on between two looks.
-func (r *vmRun) goesOn() {
+func (r *vmRun) goesOn(ctx context.Context) {
+	if s := r.status.Saved; s != nil && s.Phase == vm.Saving && r.plan.Moving != nil {
+		r.SavedVMs.Spread(ctx, s.File)
+	}
 	if m := r.plan.Moving; m != nil {
 		r.ops.progress(r.due, m.Name, operation.Progress{Done: m.Done, Total: m.Total, Unit: "bytes"})
 	}
@@ -226,8 +242,8 @@ func (r *vmRun) goesOn() {
 
 // unsaved tells whoever waits for a suspend that it was given up. The VM goes on.
 func (r *vmRun) unsaved(ctx context.Context) {
-	n := r.plan.NotSaved
-	if n == nil {
+	n := r.status.NotSaved
+	if n == nil || n.PowerGeneration != r.in.Wish.PowerGeneration || r.in.Wish.Spec.Power != vm.Suspended {
 		return
 	}
 	var asked []*operation.Operation

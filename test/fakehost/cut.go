@@ -187,6 +187,7 @@ func (v *cutVolumes) Receive(ctx context.Context, pool, file string, format stor
 // cutSaved are the files of suspended VMs.
 type cutSaved struct {
 	*saved.Files
+	host   *Host
 	points *Points
 }
 
@@ -196,6 +197,12 @@ func (s *cutSaved) Create(ctx context.Context, name string, need model.Bytes) (f
 }
 
 func (s *cutSaved) Keep(ctx context.Context, name string) (n model.Bytes, err error) {
+	s.host.mu.Lock()
+	lost := s.host.flush
+	s.host.mu.Unlock()
+	if lost != nil {
+		return 0, lost
+	}
 	err = s.points.step(plan.Keep, func() error { n, err = s.Files.Keep(ctx, name); return err })
 	return n, err
 }

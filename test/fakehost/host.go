@@ -54,6 +54,7 @@ type Host struct {
 	facts host.Facts
 	mu    sync.Mutex
 	ahead time.Duration // of time
+	flush error         // why nothing that is saved comes to the disk
 	jump  time.Duration // of the clock on the wall
 }
 
@@ -136,6 +137,13 @@ func (h *Host) Jump(d time.Duration) {
 	h.jump += d
 }
 
+// LoseSaved has nothing that is saved come to the disk from now on, for that reason; nil for none.
+func (h *Host) LoseSaved(why error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.flush = why
+}
+
 // Advance has time pass for every daemon.
 func (h *Host) Advance(d time.Duration) {
 	h.mu.Lock()
@@ -205,7 +213,7 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 		Seal: &cutSeal{h.Seal, points},
 	})
 	d.Engine = reconcile.New(reconcile.Config{
-		Store: &cutStore{h.Store, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, BootFiles: h.Boots, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, points}, Logs: &cutLogs{h.Logs, points},
+		Store: &cutStore{h.Store, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, BootFiles: h.Boots, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, h, points}, Logs: &cutLogs{h.Logs, points},
 		Facts: h.known, Features: d.Actions.Resolution, Now: h.now, Steady: h.steady, Log: log, Outcome: d.Actions.Ended, Recorded: d.Actions.Recorded,
 	})
 	d.View = view.New(view.Config{

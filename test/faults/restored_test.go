@@ -9,6 +9,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/fakehost"
+	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
 // The store is put back to a state from before what runs: nothing that runs is ended, doubled or left untold.
@@ -76,4 +77,44 @@ func TestARestoredStoreThatIsOlderThanWhatRunsEndsNothing(t *testing.T) {
 	d = h.Start()
 	d.Done(d.Verb("stop", "web"))
 	d.State("web", vm.StateOff)
+}
+
+// The store is put back to a state in which VMs were suspended that have gone on since: none goes on again from a memory
+// that is older than its disks.
+func TestARestoredStoreMakesNoVMGoOnAgain(t *testing.T) {
+	h := fakehost.New(t)
+	d := h.Start()
+	names := []string{"runs", "ended", "again"}
+	for _, name := range names {
+		d.Done(d.Create(fakehost.Tiny(name, on)))
+		d.Done(d.Verb("suspend", name))
+	}
+	d.Stop()
+	snapshot := h.Snapshot()
+
+	d = h.Start()
+	for _, name := range names {
+		d.Done(d.Verb("start", name))
+	}
+	pid := d.PID("runs")
+	d.Done(d.Verb("stop", "ended"))
+	d.Done(d.Verb("suspend", "again")) // into another file
+	d.Stop()
+
+	h.Restore(snapshot)
+	d = h.Start()
+	d.Until("what runs to be left alone", func() bool { p := d.Power("runs"); return p.State == vm.StateRunning && p.Saved == nil })
+	if now := d.PID("runs"); now != pid {
+		t.Errorf("it was process %d and is %d", pid, now)
+	}
+	for _, name := range []string{"ended", "again"} {
+		if end := d.Ended(d.Verb("start", name)); end.Error == nil || end.Error.Code != "HV-VM-085" {
+			t.Errorf("%s: %+v", name, end)
+		}
+		d.Done(d.Verb("start", name, wire.VerbOptions{DiscardSuspend: true}))
+		d.State(name, vm.StateRunning)
+	}
+	if files := h.SavedFiles(); len(files) > 0 {
+		t.Errorf("%q are left", files)
+	}
 }

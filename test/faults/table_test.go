@@ -62,6 +62,7 @@ var table = []struct {
 			[]string{"TestADaemonThatIsCutOffAnywhereIsFinishedByTheNext", "TestAKillInTheMiddleOfASaveOrOfGoingOnLeavesTheOldOrTheNew", "TestAVMThatDiesWhileItIsSavedIsNotSuspended"}},
 		{"the power goes in the moment in which a guest is let go on from its file", "nobody goes on from that file again: the next start boots cold, and that is said",
 			[]string{"TestNobodyGoesOnTwiceFromOneFile", "TestAQEMUThatRefusesToLetTheGuestGoLeavesWhatIsSaved"}},
+		{"a snapshot of the store is put back in which a VM was suspended that has gone on since", "it does not go on again: what runs is left alone, and a start says that its file is gone", []string{"TestARestoredStoreMakesNoVMGoOnAgain"}},
 		{"QEMU does not read what was saved, or the file is damaged or gone", "what is there stays; the error says why and how to get to yes",
 			[]string{"TestAQEMUThatDoesNotGoOnLeavesWhatIsSaved", "TestAFileThatIsGoneIsSaidBeforeAQEMUIsStartedForIt"}},
 		{"passt dies", "the network is back without the guest's doing", []string{"TestADeadPasstIsReplacedWhileTheGuestRuns"}},
@@ -78,6 +79,7 @@ var table = []struct {
 	{"The disk", []row{
 		{"it is full", "nothing is half written, VMs run on, hvd starts and takes what makes room",
 			[]string{"TestOnAFullDiskVMsGoOnAndWhatMakesRoomIsDone", "TestOnAFullDiskACommitIsRefusedWholeAndTheStoreGoesOnOnceThereIsRoom", "TestOnAFullDiskNothingIsHalfWrittenAndTheLogGoesOnOnceThereIsRoom"}},
+		{"it fails while a VM is suspended", "what could not be flushed is not taken for saved, nor flushed again; the guest runs on", []string{"TestWhatDoesNotComeToTheDiskIsNotTakenForSaved"}},
 		{"it has no room for the memory of a VM that is to be suspended", "nothing is written, the guest runs on, both figures are named",
 			[]string{"TestOnADiskWithoutRoomAVMIsNotSuspendedAndRunsOn", "TestAVMWhoseMemoryDoesNotFitOnTheDiskRunsOn", "TestWhereThereIsNoRoomBothFiguresAreNamedAndNothingIsLeft"}},
 		{"it is read-only", "hvd says so and does not serve; VMs run on and are adopted once it can be written", []string{"TestOnAReadOnlyDiskHvdSaysSoAndVMsGoOn"}},

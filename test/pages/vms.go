@@ -43,7 +43,7 @@ var vms = Family{"VM", "VMs: what a declaration or a file asks for (001 to 009, 
 	{"HV-VM-082", "the disk has no room for its memory; it runs on", "make room there: both figures are named"},
 	{"HV-VM-083", "what is to be saved is not known for sure: it was started by an earlier build, or a change of a device is not settled", "`hv vm reboot NAME`, or wait for the change, or undo it"},
 	{"HV-VM-084", "what was edited in a suspended VM waits: it goes on with what it was saved with", "start it, then stop and start it again; or `hv vm start --discard-suspend NAME`"},
-	{"HV-VM-085", "the file that it was saved in is gone", "put it back, or `hv vm start --discard-suspend NAME`"},
+	{"HV-VM-085", "the file that it was saved in is gone", "`hv vm start --discard-suspend NAME`; put the file back only if the guest has not run since"},
 	{"HV-VM-086", "QEMU does not go on from what is saved; that is kept", "`hv vm start NAME` tries again; with `--discard-suspend` it boots cold"},
 	{"HV-VM-087", "it was not saved, and goes on", "`hv vm logs NAME --log qemu` may say more; then suspend it again"},
 }}

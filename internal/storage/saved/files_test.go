@@ -52,6 +52,8 @@ func save(t *testing.T, f *Files, name, text string) {
 func TestWhatIsSavedIsThereForItsOwnerOnlyAndTakesNoMoreRoomThanItNeeds(t *testing.T) {
 	f, path := open(t)
 	save(t, f, name, "memory")
+	f.Spread(t.Context(), name)
+	f.Spread(t.Context(), "none")
 	size, err := f.Keep(t.Context(), name)
 	if err != nil || size != 6 {
 		t.Fatalf("%d bytes, %v", size, err)
