@@ -3,6 +3,7 @@ package declaration
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -139,5 +140,21 @@ func TestAnEvaluationEndsWithItsCall(t *testing.T) {
 	}
 	if _, err := read(ctx, strings.TrimSuffix(long, "json")+"nix"); report.CodeOf(err) != report.Interrupted {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestAPlanOfThousandsTellsTheFirstAndHowManyMore(t *testing.T) {
+	var b bytes.Buffer
+	s := session.New(session.World{Out: &b, Err: &b, Env: func(string) string { return "" }})
+	p := wire.Preview{Config: &wire.ConfigPlan{Generation: 1}}
+	for i := range 4000 {
+		name := fmt.Sprintf("vm-%d", i)
+		p.Changes = append(p.Changes, wire.Change{Path: "hypervisor.vms." + name, Kind: "added", New: 1})
+		p.Config.VMs = append(p.Config.VMs, wire.PlannedVM{Name: name, Becomes: wire.Created})
+	}
+	tellPlan(s, s.Out, p)
+	out := b.String()
+	if n := strings.Count(out, "\n"); n > 250 || !strings.Contains(out, "… and 3900 changes more") || !strings.Contains(out, "VMs: 3900 more that change") {
+		t.Errorf("%d lines, ending %q", n, out[max(0, len(out)-300):])
 	}
 }

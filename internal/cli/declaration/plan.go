@@ -16,9 +16,16 @@ import (
 
 func refusalOf(err error) (finding.Refusal, bool) { return errors.AsType[finding.Refusal](err) }
 
+// maxLines is how many options, and how many VMs, a plan tells one by one: more than that nobody reads.
+const maxLines = 100
+
 // tellPlan says what will become of each thing, and what speaks against it.
 func tellPlan(s *session.Session, to screen.Screen, p wire.Preview) {
-	for _, c := range p.Changes {
+	for i, c := range p.Changes {
+		if i == maxLines {
+			fmt.Fprintf(to, "… and %d changes more (--dry-run -o json has all)\n", len(p.Changes)-i)
+			break
+		}
 		fmt.Fprintln(to, changeLine(to, c))
 	}
 	if p.Config != nil {
@@ -54,10 +61,14 @@ func tellFeatures(to screen.Screen, all []wire.PlannedFeature) {
 
 func tellVMs(to screen.Screen, c wire.ConfigPlan) {
 	t := output.Table{Columns: []output.Column{{Title: "VM"}, {Title: "BECOMES", Paint: becomesPaint}, {Title: "WHAT", Cut: true}}}
-	same := 0
+	same, more := 0, 0
 	for _, v := range c.VMs {
 		if v.Becomes == wire.Unchanged {
 			same++
+			continue
+		}
+		if len(t.Rows) == maxLines {
+			more++
 			continue
 		}
 		t.Add(v.Name, v.Becomes, whatOf(v))
@@ -66,6 +77,9 @@ func tellVMs(to screen.Screen, c wire.ConfigPlan) {
 		_ = t.Write(to, false)
 	}
 	var rest []string
+	if more > 0 {
+		rest = append(rest, fmt.Sprintf("%d more that change", more))
+	}
 	if same > 0 {
 		rest = append(rest, fmt.Sprintf("%d unchanged", same))
 	}
