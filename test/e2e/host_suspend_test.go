@@ -15,8 +15,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/hyper-nixos/hyper-nixos/client"
+	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/onehost"
+	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
 // counts has a guest count on its console, in the background, for as long as it lives.
@@ -134,7 +137,12 @@ func TestASuspendedVMCountsOnWhereItStopped(t *testing.T) {
 // that has lost or said twice what it counts.
 func TestAKillInTheMiddleOfASaveOrOfGoingOnLeavesTheOldOrTheNew(t *testing.T) {
 	h := bootable(t)
-	lively(t, h, "web", "", "")
+	must(t, h, "volume", "create", "root", "--size", "64MiB", "--format", "qcow2")
+	more := `disks.root.volume = "root"; onReboot = "stop";`
+	if _, err := os.Stat("/usr/share/OVMF/OVMF_VARS_4M.fd"); err == nil { // its variables are memory and a file at once
+		more += ` firmware = "uefi";`
+	}
+	lively(t, h, "web", more, "")
 	counts(t, h, "web")
 	const ms = time.Millisecond
 	for _, cut := range []struct{ save, load time.Duration }{{0, 160 * ms}, {10 * ms, 90 * ms}, {40 * ms, 300 * ms}, {90 * ms, 0}, {160 * ms, 220 * ms}} {
@@ -153,6 +161,30 @@ func TestAKillInTheMiddleOfASaveOrOfGoingOnLeavesTheOldOrTheNew(t *testing.T) {
 		countsOn(t, h, "web", from)
 		nothingSaved(t, h, "web")
 	}
+}
+
+func TestASaveThatIsCancelledLeavesTheGuestCounting(t *testing.T) {
+	h := bootable(t)
+	must(t, h, "vm", "create", "-f", file(t, "vm.nix", strings.Replace(tiny("web", ""), "256MiB", "512MiB", 1)))
+	must(t, h, "vm", "start", "web")
+	at(t, h, "web").says(`full\.`, `head -c 160000000 /dev/zero | tr '\0' x > /tmp/x; echo fu''ll.`) // so that it takes a while
+	counts(t, h, "web")
+	pid := h.WaitState(t.Context(), "web", "running").Status.Power.Process.PID
+	from := count(t, h, "web")
+	res, err := h.Client.PowerVM(t.Context(), model.Ref{Name: "web"}, vm.VerbSuspend, wire.VerbOptions{}, client.Change{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, errs, code := h.HV(t.Context(), nil, "operation", "cancel", res.Operation.ID)
+	if code != 0 {
+		t.Skipf("it was saved before it could be cancelled: %s", errs)
+	}
+	p := seen(t, h, "web", "it to run on", func(p vm.PowerStatus) bool { return p.State == vm.StateRunning && p.Saved == nil })
+	if p.Process.PID != pid {
+		t.Errorf("process %d after %d", p.Process.PID, pid)
+	}
+	countsOn(t, h, "web", from)
+	nothingSaved(t, h, "web")
 }
 
 func TestOnADiskWithoutRoomAVMIsNotSuspendedAndRunsOn(t *testing.T) {
