@@ -40,7 +40,7 @@ func diff(s *session.Session) *cobra.Command {
 					return err
 				}
 			}
-			d := feature.Compare(both[0].resolution(), onSameHost(both[0], both[1]))
+			d := feature.Compare(onSameHost(both[1], both[0]), onSameHost(both[0], both[1]))
 			if s.Output.ForPrograms() {
 				return s.Output.Value(s.Out, d)
 			}
@@ -48,7 +48,7 @@ func diff(s *session.Session) *cobra.Command {
 			differs(s, d)
 			report.Findings(s.Out, d.Said.Of(finding.Refused))
 			if both[0].host == "" {
-				both[1].against(s)
+				both[1].against(s) // where either has a host, both were held against it
 			}
 			return nil
 		},
