@@ -69,9 +69,9 @@ func file0600(t *testing.T, h *onehost.Host) {
 	}
 }
 
-func nothingSaved(t *testing.T, h *onehost.Host, name string) {
+func nothingSaved(t *testing.T, h *onehost.Host) {
 	t.Helper()
-	seen(t, h, name, "its file to go", func(p vm.PowerStatus) bool { return p.Saved == nil })
+	seen(t, h, "web", "its file to go", func(p vm.PowerStatus) bool { return p.Saved == nil })
 	if files, err := filepath.Glob(filepath.Join(h.State, "saved", "*")); err != nil || len(files) > 0 {
 		t.Errorf("%q is left, %v", files, err)
 	}
@@ -113,7 +113,7 @@ func TestASuspendedVMCountsOnWhereItStopped(t *testing.T) {
 
 	must(t, h, "vm", "start", "web")
 	countsOn(t, h, "web", before)
-	nothingSaved(t, h, "web")
+	nothingSaved(t, h)
 	p := h.WaitState(t.Context(), "web", "running").Status.Power
 	if p.Process.PID == pid || p.Process.Started.Disks["data"].Volume != "data" || len(p.Pending) != 1 || p.Pending[0] != "cpus" {
 		t.Errorf("%+v", p)
@@ -122,7 +122,7 @@ func TestASuspendedVMCountsOnWhereItStopped(t *testing.T) {
 	must(t, h, "vm", "suspend", "web")
 	must(t, h, "vm", "start", "--discard-suspend", "web")
 	up(t, h, "web")
-	nothingSaved(t, h, "web")
+	nothingSaved(t, h)
 	if p := h.WaitState(t.Context(), "web", "running").Status.Power; p.Process.Started.CPUs != 2 || len(p.Pending) > 0 {
 		t.Errorf("%+v", p)
 	}
@@ -159,7 +159,7 @@ func TestAKillInTheMiddleOfASaveOrOfGoingOnLeavesTheOldOrTheNew(t *testing.T) {
 		h.StartHVD()
 		seen(t, h, "web", "it to go on", func(p vm.PowerStatus) bool { return p.State == vm.StateRunning })
 		countsOn(t, h, "web", from)
-		nothingSaved(t, h, "web")
+		nothingSaved(t, h)
 	}
 }
 
@@ -184,7 +184,7 @@ func TestASaveThatIsCancelledLeavesTheGuestCounting(t *testing.T) {
 		t.Errorf("process %d after %d", p.Process.PID, pid)
 	}
 	countsOn(t, h, "web", from)
-	nothingSaved(t, h, "web")
+	nothingSaved(t, h)
 }
 
 func TestOnADiskWithoutRoomAVMIsNotSuspendedAndRunsOn(t *testing.T) {
