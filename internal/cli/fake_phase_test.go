@@ -42,6 +42,13 @@ func (f *fake) phaseRoutes(on func(string, http.HandlerFunc)) {
 	})
 }
 
+// sealed looks at the seal, or sets it up; requests may come meanwhile.
+func (f *fake) sealed(do func(*seal)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	do(&f.seal)
+}
+
 func (f *fake) harden(w http.ResponseWriter, r *http.Request) {
 	var body wire.Harden
 	_ = json.NewDecoder(r.Body).Decode(&body)

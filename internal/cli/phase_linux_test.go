@@ -70,19 +70,20 @@ func TestWhoDoesNotHaveTheKeyHardensNothing(t *testing.T) {
 	}
 	p.sees("nothing was changed")
 	p.exits(1)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.seal.hardened != 0 {
-		t.Error("it was hardened")
-	}
+	f.sealed(func(s *seal) {
+		if s.hardened != 0 {
+			t.Error("it was hardened")
+		}
+	})
 }
 
 func TestWhatIsInTheWayIsAllToldAndNoKeyIsMade(t *testing.T) {
 	f, socket := newFake(t)
-	f.seal.wrong = finding.List{
+	wrong := finding.List{
 		{Code: "HV-PHASE-010", Severity: finding.Refused, Subject: []string{"host"}, What: "the audit log is not whole", Remedy: "sudo hv audit verify"},
 		{Code: "HV-PHASE-012", Severity: finding.Refused, Subject: []string{"host"}, What: "operation 7f3a has not ended", Remedy: "hv operation wait 7f3a"},
 	}
+	f.sealed(func(s *seal) { s.wrong = wrong })
 	p := sit(t, 100, socket, "phase", "harden")
 	p.sees("the audit log is not whole")
 	p.sees("operation 7f3a has not ended")
@@ -96,7 +97,7 @@ func TestWhatIsInTheWayIsAllToldAndNoKeyIsMade(t *testing.T) {
 // A connection breaks after the host was hardened: the key is needed, and its file stays.
 func TestAKeyStaysWhereTheAnswerWasLost(t *testing.T) {
 	f, socket := newFake(t)
-	f.seal.breaks = true
+	f.sealed(func(s *seal) { s.breaks = true })
 	file := filepath.Join(t.TempDir(), "key")
 	p := sit(t, 100, socket, "phase", "harden", "--yes", "--key-file", file)
 	p.sees("hardened all the same")
@@ -106,9 +107,11 @@ func TestAKeyStaysWhereTheAnswerWasLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	k, err := recovery.Parse(string(text))
-	if err != nil || !f.seal.hash.Matches(k) {
-		t.Errorf("%v", err)
-	}
+	f.sealed(func(s *seal) {
+		if err != nil || !s.hash.Matches(k) {
+			t.Errorf("%v", err)
+		}
+	})
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
@@ -116,7 +119,7 @@ func TestAKeyStaysWhereTheAnswerWasLost(t *testing.T) {
 
 func TestAKeyIsTakenBackWhereTheHostWasNotHardened(t *testing.T) {
 	f, socket := newFake(t)
-	f.seal.refuses = true
+	f.sealed(func(s *seal) { s.refuses = true })
 	file := filepath.Join(t.TempDir(), "key")
 	p := sit(t, 100, socket, "phase", "harden", "--yes", "--key-file", file)
 	p.sees("of no use")
@@ -129,7 +132,7 @@ func TestAKeyIsTakenBackWhereTheHostWasNotHardened(t *testing.T) {
 func TestAKeyIsTypedAndNotSeen(t *testing.T) {
 	f, socket := newFake(t)
 	k := recovery.New([recovery.Random]byte{1, 2, 3})
-	f.seal.hash = recovery.HashOf(k, [recovery.SaltBytes]byte{})
+	f.sealed(func(s *seal) { s.hash = recovery.HashOf(k, [recovery.SaltBytes]byte{}) })
 	p := sit(t, 100, socket, "phase", "unlock")
 	p.sees("recovery key: ")
 	p.types(k.Text() + "\n")

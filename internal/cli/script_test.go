@@ -18,10 +18,13 @@ import (
 
 var update = flag.Bool("update", false, "write what is printed into the files that it is compared with")
 
+// programs are what this test is when it is called by these names.
+var programs = map[string]func(){
+	"hv": func() { os.Exit(cli.Main(os.Args[1:])) },
+}
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"hv": func() { os.Exit(cli.Main(os.Args[1:])) },
-	})
+	testscript.Main(m, programs)
 }
 
 // TestScripts runs hv as a process: what it prints where, and what it exits with. A fake daemon listens

@@ -3,8 +3,12 @@ package cli_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"os/signal"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,9 +21,29 @@ type person struct {
 	t      *testing.T
 	master *os.File
 	seen   bytes.Buffer
-	cmd    *exec.Cmd
 	before unix.Termios
+	ended  bool // hv has; what else is read is of no more interest
+	code   int  // with which
 }
+
+func init() { programs["hosted"] = hosted }
+
+// hosted runs hv as the child of one that leads the terminal's session, says how hv has ended, and stays until its
+// descriptor 3 is closed: when a leader goes, the kernel throws away what was printed and not read yet.
+func hosted() {
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt) // hv's, not ours
+	self, err := os.Executable()
+	if err == nil {
+		cmd := &exec.Cmd{Path: self, Args: append([]string{"hv"}, os.Args[1:]...), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+		err = cmd.Run()
+		fmt.Printf(end, cmd.ProcessState.ExitCode(), err)
+	}
+	_, _ = io.Copy(io.Discard, os.NewFile(3, "until the test ends"))
+}
+
+const end = "\x00hv ended: %d %v\x00"
+
+var endSeen = regexp.MustCompile("\x00hv ended: (-?[0-9]+) [^\x00]*\x00")
 
 // sit runs hv in a terminal of its own of that width, speaking to the fake at socket.
 func sit(t *testing.T, width uint16, socket string, args ...string) *person {
@@ -53,16 +77,23 @@ func sit(t *testing.T, width uint16, socket string, args ...string) *person {
 		t.Fatal(err)
 	}
 	p := &person{t: t, master: master, before: *before}
-	p.cmd = &exec.Cmd{
-		Path: self, Args: append([]string{"hv"}, args...), Stdin: slave, Stdout: slave, Stderr: slave,
+	until, held, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := &exec.Cmd{
+		Path: self, Args: append([]string{"hosted"}, args...), Stdin: slave, Stdout: slave, Stderr: slave, ExtraFiles: []*os.File{until},
 		Env:         append(os.Environ(), "HV_HOST=unix://"+socket, "TERM=xterm", "NO_COLOR="),
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Setctty: true},
 	}
-	if err := p.cmd.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
+	_ = until.Close()
+	t.Cleanup(func() { // when the leader goes, hv is told by the terminal
+		_ = held.Close()
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
 		_ = master.Close()
 	})
 	return p
@@ -71,13 +102,26 @@ func sit(t *testing.T, width uint16, socket string, args ...string) *person {
 // sees reads on until text was printed.
 func (p *person) sees(text string) {
 	p.t.Helper()
-	buf := make([]byte, 4096)
 	for !strings.Contains(p.seen.String(), text) {
-		n, err := p.master.Read(buf)
-		p.seen.Write(buf[:n])
-		if err != nil {
-			p.t.Fatalf("%q was never printed: %v\n%q", text, err, p.seen.String())
+		if p.ended {
+			p.t.Fatalf("%q was never printed\n%q", text, p.seen.String())
 		}
+		p.read()
+	}
+}
+
+// read takes in what is printed next.
+func (p *person) read() {
+	p.t.Helper()
+	buf := make([]byte, 4096)
+	n, err := p.master.Read(buf)
+	p.seen.Write(buf[:n])
+	if err != nil {
+		p.t.Fatalf("the terminal broke: %v\n%q", err, p.seen.String())
+	}
+	if m := endSeen.FindStringSubmatch(p.seen.String()); m != nil {
+		p.ended = true
+		p.code, _ = strconv.Atoi(m[1])
 	}
 }
 
@@ -91,17 +135,11 @@ func (p *person) types(text string) {
 // exits waits for the end and compares its code.
 func (p *person) exits(want int) {
 	p.t.Helper()
-	go func() { // until hv has closed its terminal
-		buf := make([]byte, 4096)
-		for {
-			if _, err := p.master.Read(buf); err != nil {
-				return
-			}
-		}
-	}()
-	_ = p.cmd.Wait()
-	if got := p.cmd.ProcessState.ExitCode(); got != want {
-		p.t.Errorf("exited with %d, not %d\n%q", got, want, p.seen.String())
+	for !p.ended {
+		p.read()
+	}
+	if p.code != want {
+		p.t.Errorf("exited with %d, not %d\n%q", p.code, want, p.seen.String())
 	}
 }
 
