@@ -44,8 +44,8 @@ func do(text string) step { return step{Value: text} }
 
 func remark(text string) step { return step{Value: text, By: aside} }
 
-func acknowledge(id catalogue.ID) step {
-	return set(optRisks+"."+string(id), "why it is worth it")
+func (w *wish) acknowledge(place int) step {
+	return step{Op: finding.Set, Path: w.join(section+"."+optRisks+".", string(w.cat.At(place).ID)), Value: "why it is worth it"}
 }
 
 // pathOf is the path of an option; those that most edits name are not written anew for each.
@@ -118,37 +118,43 @@ func repeats(before []way, w way) bool {
 }
 
 // mended gives f its remedy: lead, and then each way in words. The ways that are edits alone are given to programs too.
-func mended(f finding.Finding, lead string, all ...way) finding.Finding {
-	var b strings.Builder
-	b.Grow(len(lead) + length(all...))
+func (r *room) mended(f finding.Finding, lead string, all ...way) finding.Finding {
+	b := r.begin(len(lead) + length(all...))
 	b.WriteString(lead)
+	first := b.Len()
 	for i, w := range all {
 		if repeats(all[:i], w) {
 			continue
 		}
-		if b.Len() > len(lead) {
+		if b.Len() > first {
 			b.WriteString("; or ")
 		}
-		w.write(&b)
+		w.write(b)
 	}
-	return mendable(f, b.String(), all...)
+	f.Remedy, f.Ways = r.end(), r.edits(all...)
+	return f
 }
 
 // mendable gives f a remedy in words of its own, and ways that only programs are told.
-func mendable(f finding.Finding, remedy string, all ...way) finding.Finding {
-	f.Remedy = remedy
+func (r *room) mendable(f finding.Finding, remedy string, all ...way) finding.Finding {
+	f.Remedy, f.Ways = remedy, r.edits(all...)
+	return f
+}
+
+// edits is the ways that are edits alone, each once.
+func (r *room) edits(all ...way) (out []finding.Way) {
 	for i, w := range all {
 		if repeats(all[:i], w) {
 			continue
 		}
 		if e := w.edits(); len(e) > 0 {
-			if f.Ways == nil {
-				f.Ways = make([]finding.Way, 0, len(all)-i)
+			if out == nil {
+				out = r.ways.take(len(all) - i)
 			}
-			f.Ways = append(f.Ways, e)
+			out = append(out, e)
 		}
 	}
-	return f
+	return out
 }
 
 // out is the way that turns a feature off, with its words.
@@ -165,30 +171,32 @@ func (w *wish) out(place int) *out {
 	o := &w.outs[place]
 	if o.words == "" && !w.cat.Core().Has(place) {
 		o.way = w.without(place, w.settled)
-		var b strings.Builder
-		b.Grow(length(o.way))
-		o.way.write(&b)
-		o.words = b.String()
+		o.way.write(w.begin(length(o.way)))
+		o.words = w.end()
 	}
 	return o
 }
 
-// mended gives f the remedy fix, or else to turn off the feature at a place.
-func (w *wish) mended(f finding.Finding, fix ways, place int) finding.Finding {
+// orOff gives f the remedy fix, or else to turn off the feature at a place.
+func (w *wish) orOff(f finding.Finding, fix ways, place int) finding.Finding {
 	o := w.out(place)
-	if repeats(fix, o.way) {
-		return mended(f, "", fix...)
+	if len(fix) == 0 && len(o.way) > 0 { // in words that are written already
+		f.Remedy, f.Ways = o.words, w.edits(o.way)
+		return f
 	}
-	var b strings.Builder
-	b.Grow(length(fix...) + len("; or ") + len(o.words))
-	for i, w := range fix {
-		if !repeats(fix[:i], w) {
-			w.write(&b)
+	if repeats(fix, o.way) {
+		return w.mended(f, "", fix...)
+	}
+	b := w.begin(length(fix...) + len(fix)*len("; or ") + len(o.words))
+	for i, one := range fix {
+		if !repeats(fix[:i], one) {
+			one.write(b)
 			b.WriteString("; or ")
 		}
 	}
 	b.WriteString(o.words)
-	return mendable(f, b.String(), append(fix[:len(fix):len(fix)], o.way)...)
+	f.Remedy, f.Ways = w.end(), w.edits(append(append(make(ways, 0, 4), fix...), o.way)...)
+	return f
 }
 
 // length is about how long ways become in words.
@@ -230,9 +238,9 @@ func write(b *strings.Builder, s step) {
 		b.WriteString("remove ")
 		b.WriteString(s.Path)
 	case finding.Add:
-		entry(b, "add ", s, " to ")
+		entry(b, `add "`, s, `" to `)
 	case finding.Remove:
-		entry(b, "remove ", s, " from ")
+		entry(b, `remove "`, s, `" from `)
 	case finding.Replace:
 		b.WriteString("replace ")
 		quote(b, s.Value)
@@ -243,16 +251,26 @@ func write(b *strings.Builder, s step) {
 	}
 }
 
+// entry writes of an entry what is done with it; verb and of have the quotes of a plain word, as most names are.
 func entry(b *strings.Builder, verb string, s step, of string) {
-	b.WriteString(verb)
-	quote(b, s.Value)
-	b.WriteString(of)
+	if len(s.Value) > longest || !plain(s.Value) {
+		b.WriteString(verb[:len(verb)-1])
+		b.WriteString(catalogue.Quote(s.Value))
+		b.WriteString(of[1:])
+	} else {
+		b.WriteString(verb)
+		b.WriteString(s.Value)
+		b.WriteString(of)
+	}
 	b.WriteString(s.Path)
 }
 
+// longest is how long a name may be that is written as it is.
+const longest = 48
+
 // quote writes a name in quotes, cut where it is long. Most are plain words, which are written as they are.
 func quote(b *strings.Builder, name string) {
-	if len(name) > 48 || strings.IndexFunc(name, odd) >= 0 {
+	if len(name) > longest || !plain(name) {
 		b.WriteString(catalogue.Quote(name))
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
@@ -20,18 +21,36 @@ func (m mention) path() string { return listPath(m.option, m.index) }
 
 // mentions are those of several features, in the catalogue's order; in says of which ones.
 type mentions struct {
-	in  catalogue.Bits
-	all []mention
+	in    catalogue.Bits
+	all   []mention
+	begin [catalogue.MaxFeatures + 1]uint16 // by place: where its mentions begin in all; the next ones' begin is their end
 }
 
 // sort orders by feature, then by what is written; only the index is left to the order of the lists.
 func (m *mentions) sort() {
-	slices.SortStableFunc(m.all, func(a, b mention) int {
-		if a.place != b.place {
-			return a.place - b.place
+	if len(m.all) == 0 {
+		return
+	}
+	for i := range m.all {
+		m.begin[m.all[i].place+1]++
+	}
+	for place := range catalogue.MaxFeatures {
+		m.begin[place+1] += m.begin[place]
+	}
+	free, sorted := m.begin, make([]mention, len(m.all))
+	for i := range m.all {
+		at := &free[m.all[i].place]
+		sorted[*at] = m.all[i]
+		*at++
+	}
+	m.all = sorted
+	for place := range m.in.Each() {
+		if of := m.of(place); len(of) > 1 {
+			slices.SortStableFunc(of, func(a, b mention) int {
+				return cmp.Or(strings.Compare(a.option, b.option), strings.Compare(a.name, b.name))
+			})
 		}
-		return cmp.Or(cmp.Compare(a.option, b.option), cmp.Compare(a.name, b.name))
-	})
+	}
 }
 
 // of returns the mentions of one feature.
@@ -39,20 +58,14 @@ func (m *mentions) of(place int) []mention {
 	if !m.in.Has(place) {
 		return nil
 	}
-	from := 0
-	for m.all[from].place != place {
-		from++
-	}
-	to := from + 1
-	for to < len(m.all) && m.all[to].place == place {
-		to++
-	}
-	return m.all[from:to]
+	return m.all[m.begin[place]:m.begin[place+1]]
 }
 
 // unmention is the edits that take mentions back.
-func unmention(at []mention) way {
-	out := make(way, 0, len(at))
+func (r *room) unmention(at []mention) way { return unmentioned(r.steps.take(len(at)), at) }
+
+// unmentioned is out and those edits.
+func unmentioned(out way, at []mention) way {
 	for i, m := range at {
 		if i == 0 || m.option != at[i-1].option || m.name != at[i-1].name { // they are in order
 			out = append(out, remove(m.option, m.name))
@@ -62,21 +75,21 @@ func unmention(at []mention) way {
 }
 
 // once is the edits that leave the first of several mentions alone.
-func once(at []mention) way {
-	out := unmention(at[1:])
+func (r *room) once(at []mention) way {
+	out := unmentioned(r.steps.take(len(at)), at[1:])
 	if slices.ContainsFunc(at[1:], func(m mention) bool { return m.option == at[0].option && m.name == at[0].name }) {
 		out = append(out, add(at[0].option, at[0].name)) // the same word twice goes twice
 	}
 	return out
 }
 
-// where names the options of mentions, each once.
-func where(at []mention) string {
-	options := make([]string, 0, len(at))
-	for _, m := range at {
-		options = append(options, pathOf(m.option))
+// where names the options of mentions, each once. They are in order, and what is named is named in at most two.
+func (r *room) where(at []mention) string {
+	first, last := at[0].option, at[len(at)-1].option
+	if first == last {
+		return pathOf(first)
 	}
-	return sentence(slices.Compact(options))
+	return r.join(pathOf(first), " and ", pathOf(last))
 }
 
 // twice advises on features that are named more than once; naming one twice changes nothing.
@@ -91,11 +104,11 @@ func (w *wish) twice() {
 				continue
 			}
 			id := string(w.cat.At(place).ID)
-			w.say(mendable(finding.Finding{
+			w.say(w.mendable(finding.Finding{
 				Code: codeTwice, Severity: finding.Advice, Path: at[1].path(), Subject: w.cat.Name(place),
-				What: id + []string{" is named ", " is turned off "}[i] + strconv.Itoa(len(at)) + " times", Why: "once is enough",
+				What: w.join(id, []string{" is named ", " is turned off "}[i], strconv.Itoa(len(at)), " times"), Why: "once is enough",
 				Source: "reading the matrix: profiles",
-			}, "keep one mention of it in "+where(at), once(at)))
+			}, w.join("keep one mention of it in ", w.where(at)), w.once(at)))
 		}
 	}
 }
@@ -108,16 +121,16 @@ func (w *wish) contradictions() {
 		id := string(w.cat.At(place).ID)
 		on, off := w.named.of(place), w.disabled.of(place)
 		if core.Has(place) {
-			w.say(mended(finding.Finding{
+			w.say(w.mended(finding.Finding{
 				Code: codeCoreOff, Severity: finding.Refused, Path: off[0].path(), Subject: w.cat.Name(place),
 				What: id + " cannot be off", Why: "it is core: all else rests on it", Source: "compatibility matrix: Core Dependencies",
-			}, "", unmention(off)))
+			}, "", w.unmention(off)))
 			continue
 		}
-		w.say(mended(finding.Finding{
+		w.say(w.mended(finding.Finding{
 			Code: codeOnAndOff, Severity: finding.Refused, Path: off[0].path(), Subject: w.cat.Name(place),
-			What: id + " is named on and off", Why: "it is in " + where(on) + " and in " + where(off), Source: "reading the matrix: profiles",
-		}, "", unmention(off), unmention(on)))
+			What: w.join(id, " is named on and off"), Why: w.join("it is in ", w.where(on), " and in ", w.where(off)), Source: "reading the matrix: profiles",
+		}, "", w.unmention(off), w.unmention(on)))
 	}
 	w.disabled.in &^= core | w.named.in
 }

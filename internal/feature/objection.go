@@ -27,24 +27,23 @@ func against(all []objection) (what string, fix ways) {
 	return what, fix
 }
 
-// objections returns what the owner's tolerance and the host's platform hold against a feature.
-func (w *wish) objections(place int, facts Facts) []objection {
-	var out []objection
-	f := w.cat.At(place)
+// objections adds what the owner's tolerance and the host's platform hold against a feature.
+func (w *wish) objections(place int, facts Facts, out []objection) []objection {
+	f, rank := w.cat.At(place), w.cat.Rank(place)
 	switch {
-	case f.Risk.Over(w.limit):
+	case rank > w.most:
 		out = append(out, w.overCap(place))
-	case f.Risk.WantsAcknowledgement() && !w.waived && w.risks[place] == "":
+	case rank >= wanting && !w.waived && w.risks[place] == "":
 		out = append(out, objection{
-			code: codeUnaccepted, what: "is " + string(f.Risk) + ", and nobody has acknowledged the risk",
+			code: codeUnaccepted, what: w.join("is ", string(f.Risk), ", and nobody has acknowledged the risk"),
 			why: w.cat.Exposed(place), source: "reading the matrix: decision 3",
-			fix: ways{{acknowledge(f.ID)}, {set(optTolerance, string(catalogue.Accepting))}},
+			fix: w.oneOf(w.way(w.acknowledge(place)), w.way(set(optTolerance, string(catalogue.Accepting)))),
 		})
 	}
 	if f.Core {
 		return out
 	}
-	if s, inherited := w.cat.Support(f.ID, facts.Platform); s.Mark == catalogue.Nothing && !inherited {
+	if s := w.support(place); s.Mark == catalogue.Nothing && !s.Inherited {
 		out = append(out, objection{
 			code: codePlatform, what: "does not exist on " + string(facts.Platform),
 			why: s.Reason, source: "compatibility matrix: Operating Systems; reading the matrix: decision 14",
@@ -55,34 +54,44 @@ func (w *wish) objections(place int, facts Facts) []objection {
 
 func (w *wish) overCap(place int) objection {
 	f := w.cat.At(place)
-	enough := catalogue.ToleranceFor(f.Risk)
+	rank, enough := w.cat.Rank(place), catalogue.ToleranceFor(f.Risk)
 	if w.over == nil {
 		w.over = make([]string, catalogue.Critical.Rank()+1)
 	}
-	if rank := f.Risk.Rank(); w.over[rank] == "" {
+	if w.over[rank] == "" {
 		w.over[rank] = "is " + string(f.Risk) + ", and riskTolerance " + strconv.Quote(string(w.tolerance)) + " allows at most " + string(w.limit)
 	}
-	fix := way{set(optTolerance, string(enough))}
-	if f.Risk.WantsAcknowledgement() && !enough.Waives() && w.risks[place] == "" {
-		fix = append(fix, acknowledge(f.ID))
+	fix := append(w.steps.take(2), set(optTolerance, string(enough)))
+	if rank >= wanting && !enough.Waives() && w.risks[place] == "" {
+		fix = append(fix, w.acknowledge(place))
 	}
 	return objection{
-		code: codeOverCap, why: w.cat.Exposed(place), fix: ways{fix}, source: "reading the matrix: decision 3",
-		what: w.over[f.Risk.Rank()],
+		code: codeOverCap, why: w.cat.Exposed(place), fix: w.oneOf(fix), source: "reading the matrix: decision 3",
+		what: w.over[rank],
 	}
 }
 
-// lacks returns the needs of a feature that the host is known not to meet. A feature that is not in this
-// build is not asked: meeting its needs would change nothing.
-func (w *wish) lacks(place int, facts Facts) []objection {
-	if !w.cat.Built().Has(place) {
-		return nil
+// wanting is the rank from which on a risk wants to be acknowledged.
+var wanting = catalogue.High.Rank()
+
+// support is how the host's platform supports a feature.
+func (w *wish) support(place int) catalogue.Standing {
+	if w.supports == nil {
+		return catalogue.Standing{Support: catalogue.Support{Mark: catalogue.Full}}
 	}
-	var out []objection
+	return w.supports[place]
+}
+
+// lacks adds the needs of a feature that the host is known not to meet. A feature that is not in this
+// build is not asked: meeting its needs would change nothing.
+func (w *wish) lacks(place int, facts Facts, out []objection) []objection {
+	if !w.cat.Built().Has(place) {
+		return out
+	}
 	for _, n := range w.cat.At(place).Needs {
 		if state, asked := facts.Needs[n]; asked && !state.Met {
 			out = append(out, objection{
-				code: codeWaiting, what: "needs " + n.Name(), why: state.Why, fix: ways{{do(cmp.Or(state.Remedy, n.Remedy()))}}, source: "reading the matrix: decision 2",
+				code: codeWaiting, what: w.join("needs ", n.Name()), why: state.Why, fix: w.oneOf(w.way(do(cmp.Or(state.Remedy, n.Remedy())))), source: "reading the matrix: decision 2",
 			})
 		}
 	}
@@ -92,8 +101,9 @@ func (w *wish) lacks(place int, facts Facts) []objection {
 // refusals returns what is held against features that are named or that something named requires.
 func (w *wish) refusals(s selection, facts Facts, out finding.List) finding.List {
 	kept := w.cat.Closed(s.named)
+	held := make([]objection, 0, 2)
 	for i := range kept.Each() {
-		for _, o := range w.objections(i, facts) {
+		for _, o := range w.objections(i, facts, held) {
 			out = append(out, w.refusal(i, o, s))
 		}
 	}
@@ -103,14 +113,17 @@ func (w *wish) refusals(s selection, facts Facts, out finding.List) finding.List
 func (w *wish) refusal(place int, o objection, s selection) finding.Finding {
 	id := string(w.cat.At(place).ID)
 	namers := w.cat.Users(place) & s.named
-	code, what, others := o.code, id+" "+o.what, catalogue.Bits(0)
+	code, others := o.code, catalogue.Bits(0)
+	var what string
 	if !w.named.in.Has(place) {
-		what, others = w.requires(namers, place)+", and "+what, namers
+		what, others = w.join(w.requires(namers, place), ", and ", id, " ", o.what), namers
 		if code == codeOverCap {
 			code = codeRequiredOver
 		}
+	} else {
+		what = w.join(id, " ", o.what)
 	}
-	return w.mended(finding.Finding{
+	return w.orOff(finding.Finding{
 		Code: code, Severity: finding.Refused, Path: w.path(place, namers), Subject: w.subject(place, others),
 		What: what, Why: o.why, Source: o.source,
 	}, o.fix, place)
@@ -118,19 +131,19 @@ func (w *wish) refusal(place int, o objection, s selection) finding.Finding {
 
 // conflicts refuses every pair that conflicts on the host and that nothing can leave.
 func (w *wish) conflicts(s selection, kept catalogue.Bits, out finding.List) finding.List {
-	for at, r := range w.cat.Pairs() {
-		if !r.Both(kept) || !w.onHost(at) {
+	for at, r := range w.cat.Within(kept) {
+		if !w.onHost(at) {
 			continue
 		}
-		fix := ways{w.out(r.APlace).way, w.out(r.BPlace).way}
+		fix := append(make(ways, 0, 4), w.out(r.APlace).way, w.out(r.BPlace).way)
 		for _, scope := range r.Narrowest {
 			narrowed := w.rescoped(at, scope)
 			fix = append(fix, append(narrowed, remark(r.Narrow[scope])))
 		}
-		out = append(out, mended(finding.Finding{
-			Code: codeConflict, Severity: finding.Refused, Path: w.path((w.cat.Users(r.APlace) & s.named).First(), 0), Subject: []string{string(r.A), string(r.B)},
-			What: string(r.A) + " and " + string(r.B) + " conflict on one host", Why: r.Reason, Source: r.Source,
-		}, r.Remedy+": ", fix...))
+		out = append(out, w.mended(finding.Finding{
+			Code: codeConflict, Severity: finding.Refused, Path: w.path((w.cat.Users(r.APlace) & s.named).First(), 0), Subject: r.Names,
+			What: w.join(string(r.A), " and ", string(r.B), " conflict on one host"), Why: r.Reason, Source: r.Source,
+		}, w.join(r.Remedy, ": "), fix...))
 	}
 	return out
 }

@@ -11,13 +11,14 @@ func Resolve(d Declaration, f Facts) Resolution { return resolve(catalogue.Defau
 
 func resolve(cat *catalogue.Catalogue, d Declaration, f Facts) Resolution {
 	w := read(cat, d)
+	w.supports = cat.Supports(f.Platform)
 	s, left := w.settle(w.selection(), f)
 	w.settled = s
 	effective := w.effective(s, f)
 
 	r := Resolution{
 		Declaration: d, Profile: w.profile.Name, RiskTolerance: w.tolerance,
-		Effective: effective, Risk: w.risk(effective), cat: cat,
+		Effective: effective, Risk: w.risk(s, effective), cat: cat,
 	}
 	for _, l := range left {
 		r.LeftOut = append(r.LeftOut, LeftOut{w.cat.At(l.place).ID, l.why})
@@ -38,8 +39,8 @@ func resolve(cat *catalogue.Catalogue, d Declaration, f Facts) Resolution {
 // limits tells what goes through with a limit: pairs, narrowed conflicts, platforms and warnings.
 func (w *wish) limits(s selection, facts Facts, out finding.List) finding.List {
 	in := w.all(s)
-	for at, r := range w.cat.Pairs() {
-		if r.Both(in) && !w.onHost(at) { // on the host: refused, or one of them left
+	for at, r := range w.cat.Within(in) {
+		if !w.onHost(at) { // on the host: refused, or one of them left
 			out = append(out, w.limitOf(at, r))
 		}
 	}
@@ -47,38 +48,38 @@ func (w *wish) limits(s selection, facts Facts, out finding.List) finding.List {
 		f := w.cat.At(i)
 		id := string(f.ID)
 		if f.Warning != "" {
-			out = append(out, w.mended(finding.Finding{
+			out = append(out, w.orOff(finding.Finding{
 				Code: codeWarning, Severity: finding.Limited, Path: w.path(i, 0), Subject: w.cat.Name(i),
-				What: id + " comes with a warning: " + f.Warning, Why: w.cat.Exposed(i),
+				What: w.join(id, " comes with a warning: ", f.Warning), Why: w.cat.Exposed(i),
 				Source: "compatibility matrix: Risk Level Combinations",
 			}, nil, i))
 		}
-		if sup, _ := w.cat.Support(f.ID, facts.Platform); sup.Mark == catalogue.Limits {
-			out = append(out, mendable(finding.Finding{
+		if sup := w.supports[i]; sup.Mark == catalogue.Limits {
+			out = append(out, w.mendable(finding.Finding{
 				Code: codePlatformPart, Severity: finding.Limited, Path: w.path(i, 0), Subject: w.cat.Name(i),
-				What: id + " is limited on " + string(facts.Platform), Why: sup.Reason, Source: "compatibility matrix: Operating Systems",
+				What: w.join(id, " is limited on ", string(facts.Platform)), Why: sup.Reason, Source: "compatibility matrix: Operating Systems",
 			}, sup.Remedy, w.out(i).way))
 		}
 	}
 	return out
 }
 
-func (w *wish) limitOf(at int, r catalogue.Pair) finding.Finding {
+func (w *wish) limitOf(at int, r *catalogue.Pair) finding.Finding {
 	a, b := string(r.A), string(r.B)
 	f := finding.Finding{
-		Code: codeLimited, Severity: finding.Limited, Path: w.path(r.APlace, catalogue.Bit(r.BPlace)), Subject: []string{a, b},
-		What: a + " and " + b + " limit each other", Why: r.Reason, Source: r.Source,
+		Code: codeLimited, Severity: finding.Limited, Path: w.path(r.APlace, catalogue.Bit(r.BPlace)), Subject: r.Names,
+		What: w.join(a, " and ", b, " limit each other"), Why: r.Reason, Source: r.Source,
 	}
 	switch scope := w.scopeOf(at); {
 	case r.Kind == catalogue.Limited:
 	case scope == r.Scope:
-		f.Code, f.What = codeNotOnOneVM, a+" and "+b+" are both on the host, never on one VM"
+		f.Code, f.What = codeNotOnOneVM, w.join(a, " and ", b, " are both on the host, never on one VM")
 	default:
 		f.Code, f.Severity, f.Path = codeNarrowed, finding.Consequence, w.scopes[at][0].path()
-		f.What = "the conflict of " + a + " and " + b + " holds per " + string(scope) + ": " + r.Narrow[scope]
-		return mended(f, "", w.rescoped(at, r.Scope))
+		f.What = w.join("the conflict of ", a, " and ", b, " holds per ", string(scope), ": ", r.Narrow[scope])
+		return w.mended(f, "", w.rescoped(at, r.Scope))
 	}
-	return mendable(f, r.Remedy, w.out(r.APlace).way, w.out(r.BPlace).way)
+	return w.mendable(f, r.Remedy, w.out(r.APlace).way, w.out(r.BPlace).way)
 }
 
 // idle advises on acknowledgements and narrowings that change nothing as the declaration stands.
@@ -100,12 +101,12 @@ func (w *wish) idle(s selection, left []leaving, out finding.List) finding.List 
 			why = "its risk is " + string(f.Risk) + ": only high and critical ones want a reason"
 		}
 		id := string(f.ID)
-		out = append(out, noEffect(pathOf(keyed(optRisks, id)), []string{id}, "acknowledgedRisks."+id+" changes nothing", why, w.unacknowledged(i)))
+		out = append(out, w.noEffect(pathOf(keyed(optRisks, id)), []string{id}, "acknowledgedRisks."+id+" changes nothing", why, w.unacknowledged(i)))
 	}
-	for at, r := range w.cat.Pairs() {
-		if w.scopeOf(at) != r.Scope && !r.Both(in) {
+	for at := range w.cat.Pairs() {
+		if r := &w.cat.Pairs()[at]; w.scopeOf(at) != r.Scope && !r.Both(in) {
 			e := w.scopes[at][0]
-			out = append(out, noEffect(e.path(), []string{string(r.A), string(r.B)}, e.option()+" changes nothing", "not both of them are declared", w.unscoped(at)))
+			out = append(out, w.noEffect(e.path(), []string{string(r.A), string(r.B)}, e.option()+" changes nothing", "not both of them are declared", w.unscoped(at)))
 		}
 	}
 	return out

@@ -2,30 +2,37 @@ package feature
 
 import "github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
 
-// risk is the highest level of what is effective, with who contributes to it (decision 3). At the
+// risk is the highest level of what is effective (all of s and core, in the catalogue's order), with who contributes to it (decision 3). At the
 // lowest level nobody does.
-func (w *wish) risk(effective []Effective) TotalRisk {
+func (w *wish) risk(s selection, effective []Effective) TotalRisk {
 	total := TotalRisk{Level: catalogue.Minimal, Now: catalogue.Minimal}
-	var most, now, rank int
-	places := make([]int, len(effective))
-	for i, e := range effective {
-		places[i], _, _ = w.cat.Place(string(e.ID))
-		f := w.cat.At(places[i])
-		if rank = f.Risk.Rank(); rank > most {
-			most, total.Level = rank, f.Risk
+	var most, now, at, count int
+	there := w.all(s) | w.cat.Core()
+	for i := range there.Each() {
+		risk, rank := w.cat.At(i).Risk, w.cat.Rank(i)
+		if rank > most {
+			most, count, total.Level = rank, 0, risk
 		}
-		if e.State == On && rank > now {
-			now, total.Now = rank, f.Risk
+		if rank == most {
+			count++
 		}
+		if effective[at].State == On && rank > now {
+			now, total.Now = rank, risk
+		}
+		at++
 	}
-	for i, e := range effective {
-		f := w.cat.At(places[i])
-		if f.Risk != total.Level || f.Risk == catalogue.Minimal {
-			continue
+	if most == 0 {
+		return total
+	}
+	total.Contributors, at = make([]Contributor, 0, count), 0
+	for i := range there.Each() {
+		if w.cat.Rank(i) == most {
+			f := w.cat.At(i)
+			total.Contributors = append(total.Contributors, Contributor{
+				ID: f.ID, State: effective[at].State, Exposes: f.Exposes, Mitigations: f.Mitigations, Acknowledged: w.risks[i],
+			})
 		}
-		total.Contributors = append(total.Contributors, Contributor{
-			ID: f.ID, State: e.State, Exposes: f.Exposes, Mitigations: f.Mitigations, Acknowledged: w.risks[places[i]],
-		})
+		at++
 	}
 	return total
 }

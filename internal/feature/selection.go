@@ -21,16 +21,12 @@ func (w *wish) selection() selection {
 
 func (w *wish) all(s selection) catalogue.Bits { return w.cat.Closed(s.both()) }
 
-// listed is features as a sentence names them.
-func listed(cat *catalogue.Catalogue, b catalogue.Bits) string { return sentence(texts(cat.IDs(b))) }
-
 // subject is places as a finding's subject: first, and then the others.
 func (w *wish) subject(first int, others catalogue.Bits) []string {
 	if others == 0 {
 		return w.cat.Name(first)
 	}
-	out := make([]string, 1, 1+others.Len())
-	out[0] = string(w.cat.At(first).ID)
+	out := append(w.names.take(1+others.Len()), string(w.cat.At(first).ID))
 	for i := range (others &^ catalogue.Bit(first)).Each() {
 		out = append(out, string(w.cat.At(i).ID))
 	}
@@ -46,9 +42,13 @@ func (w *wish) without(place int, s selection) way {
 	if named != 0 && !w.listed {
 		members = users & w.members
 	}
-	out := make(way, 0, named.Len()+members.Len())
+	n := members.Len()
 	for u := range named.Each() {
-		out = append(out, unmention(w.named.of(u))...)
+		n += len(w.named.of(u))
+	}
+	out := way(w.steps.take(n))
+	for u := range named.Each() {
+		out = unmentioned(out, w.named.of(u))
 	}
 	for u := range members.Each() {
 		out = append(out, add(optDisabled, string(w.cat.At(u).ID)))
@@ -87,18 +87,18 @@ func (w *wish) added(s selection, out finding.List) finding.List {
 	for i := range (w.all(s) &^ (w.cat.Core() | selected | w.disabled.in)).Each() {
 		users := w.cat.Users(i) & selected
 		id := string(w.cat.At(i).ID)
-		out = append(out, mended(finding.Finding{
+		out = append(out, w.mended(finding.Finding{
 			Code: codeAdded, Severity: finding.Consequence, Path: w.path(users.First(), users), Subject: w.subject(i, users),
-			What: id + " is added: " + w.verb(users, "require") + " it", Why: "a missing requirement is added, not refused",
+			What: w.join(id, " is added: ", w.verb(users, "require"), " it"), Why: "a missing requirement is added, not refused",
 			Source: "reading the matrix: decision 1",
-		}, "", way{add(option, id)}))
+		}, "", w.way(add(option, id))))
 	}
 	return out
 }
 
 // requires says "a requires x" or "a and b require x".
 func (w *wish) requires(users catalogue.Bits, place int) string {
-	return w.verb(users, "require") + " " + string(w.cat.At(place).ID)
+	return w.join(w.verb(users, "require"), " ", string(w.cat.At(place).ID))
 }
 
 // verb says "a requires" or "a and b require".
@@ -106,7 +106,25 @@ func (w *wish) verb(users catalogue.Bits, does string) string {
 	if users.Len() == 1 {
 		does += "s"
 	}
-	return listed(w.cat, users) + " " + does
+	n := 0
+	for i := range users.Each() {
+		n += len(w.cat.At(i).ID) + len(" and ")
+	}
+	b := w.begin(n + len(does))
+	left := users.Len()
+	for i := range users.Each() {
+		b.WriteString(string(w.cat.At(i).ID))
+		switch left--; left {
+		case 0:
+			b.WriteByte(' ')
+		case 1:
+			b.WriteString(" and ")
+		default:
+			b.WriteString(", ")
+		}
+	}
+	b.WriteString(does)
+	return w.end()
 }
 
 // inUse refuses to turn off what something uses, with all of its users.
@@ -117,14 +135,14 @@ func (w *wish) inUse(s selection, out finding.List) finding.List {
 		id := string(w.cat.At(i).ID)
 		switch {
 		case users != 0:
-			out = append(out, w.mended(finding.Finding{
+			out = append(out, w.orOff(finding.Finding{
 				Code: codeInUse, Severity: finding.Refused, Path: off[0].path(), Subject: w.subject(i, users),
-				What: id + " cannot be off: " + w.verb(users, "use") + " it", Why: w.requires(users, i),
+				What: w.join(id, " cannot be off: ", w.verb(users, "use"), " it"), Why: w.requires(users, i),
 				Source: "reading the matrix: decision 4",
-			}, ways{unmention(off)}, i))
+			}, ways{w.unmention(off)}, i))
 		case w.listed || !w.cat.MembersOf(w.profile.Name).Has(i):
-			out = append(out, noEffect(off[0].path(), []string{id},
-				id+" in disabledFeatures changes nothing", "nothing would turn it on", unmention(off)))
+			out = append(out, w.noEffect(off[0].path(), []string{id},
+				id+" in disabledFeatures changes nothing", "nothing would turn it on", w.unmention(off)))
 		}
 	}
 	return out

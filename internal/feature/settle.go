@@ -39,8 +39,9 @@ func (w *wish) settle(s selection, f Facts) (selection, []leaving) {
 func (w *wish) settleObjections(s selection, f Facts) (selection, []leaving) {
 	var left []leaving
 	kept := w.cat.Closed(s.named)
+	room := make([]objection, 0, 4)
 	for i := range (w.all(s) &^ kept).Each() {
-		held := append(w.objections(i, f), w.lacks(i, f)...)
+		held := w.lacks(i, f, w.objections(i, f, room))
 		if len(held) == 0 {
 			continue
 		}
@@ -57,10 +58,10 @@ func (w *wish) drop(s selection, l leaving, rivals catalogue.Bits, left []leavin
 	gone := w.cat.Users(l.place) & s.members
 	for m := range gone.Each() {
 		one := l
-		one.place, one.subject, one.why = m, append([]string{id}, others...), "it "+why
+		one.place, one.subject, one.why = m, append(append(w.names.take(2+len(others)), id), others...), w.join("it ", why)
 		if m != l.place {
-			one.subject = append([]string{string(w.cat.At(m).ID)}, one.subject...)
-			one.why = "it requires " + id + ", and " + id + " " + why
+			one.subject = append(append(w.names.take(1+len(one.subject)), string(w.cat.At(m).ID)), one.subject...)
+			one.why = w.join("it requires ", id, ", and ", id, " ", why)
 		}
 		left = append(left, one)
 	}
@@ -75,8 +76,8 @@ func (w *wish) leaver(s selection) (int, catalogue.Bits) {
 	kept := w.cat.Closed(s.named)
 	in := w.all(s)
 	var fighting, forced catalogue.Bits
-	for at, r := range w.cat.Pairs() {
-		if !r.Both(in) || !w.onHost(at) {
+	for at, r := range w.cat.Within(in) {
+		if !w.onHost(at) {
 			continue
 		}
 		pair := catalogue.Bit(r.APlace) | catalogue.Bit(r.BPlace)
@@ -105,7 +106,7 @@ func (w *wish) leaver(s selection) (int, catalogue.Bits) {
 // rivals returns what of in conflicts with a feature on the host.
 func (w *wish) rivals(place int, in catalogue.Bits) catalogue.Bits {
 	var out catalogue.Bits
-	for at, r := range w.cat.Pairs() {
+	for at, r := range w.cat.Within(in | catalogue.Bit(place)) {
 		switch {
 		case !w.onHost(at):
 		case r.APlace == place:
@@ -149,11 +150,11 @@ func (w *wish) conflictLeaving(place int, rivals catalogue.Bits, s selection) le
 func (w *wish) leftOut(left []leaving, out finding.List) finding.List {
 	for _, l := range left {
 		id := string(w.cat.At(l.place).ID)
-		out = append(out, mended(finding.Finding{
+		out = append(out, w.mended(finding.Finding{
 			Code: codeLeftOut, Severity: finding.Consequence, Path: pathOf(optProfile), Subject: l.subject,
-			What: id + " is left out of profile " + catalogue.Quote(w.profile.Name) + ": " + l.why,
+			What: w.join(id, " is left out of profile ", catalogue.Quote(w.profile.Name), ": ", l.why),
 			Why:  "what comes from a profile is left out where it does not fit; only what is named is refused", Source: l.source,
-		}, "", append(l.fix[:len(l.fix):len(l.fix)], way{add(optDisabled, id)})...))
+		}, "", append(append(make(ways, 0, 4), l.fix...), w.way(add(optDisabled, id)))...))
 	}
 	return out
 }
@@ -174,7 +175,7 @@ func (w *wish) unused(s selection, f Facts, out finding.List) finding.List {
 			ids = append(ids, string(id))
 		}
 	}
-	return append(out, mended(finding.Finding{
+	return append(out, w.mended(finding.Finding{
 		Code: codeUnused, Severity: finding.Advice, Path: pathOf(optEnabled), Subject: ids,
 		What: fmt.Sprintf("profile %q is not used: it would have added %s", w.profile.Name, sentence(ids)),
 		Why:  "enabledFeatures is given, and beats the profile's set", Source: "reading the matrix: profiles",

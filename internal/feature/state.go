@@ -14,7 +14,7 @@ func (w *wish) effective(s selection, facts Facts) []Effective {
 	standings := make([]standing, w.cat.Len())
 	for _, i := range w.cat.Order() {
 		if there.Has(i) {
-			standings[i] = w.held(i, facts, standings)
+			w.stand(i, facts, standings)
 		}
 	}
 	out := make([]Effective, 0, there.Len())
@@ -31,7 +31,7 @@ func (w *wish) effective(s selection, facts Facts) []Effective {
 func (w *wish) reasons(place int, s selection, in catalogue.Bits) []Reason {
 	users := w.cat.Requirers(place) & in
 	named := w.named.of(place)
-	out := make([]Reason, 0, 2+len(named)+users.Len())
+	out := w.reasonsOf.take(2 + len(named) + users.Len())
 	if w.cat.Core().Has(place) {
 		out = append(out, Reason{Kind: IsCore})
 	}
@@ -55,42 +55,44 @@ type standing struct {
 	why   []string
 }
 
-// held works out a feature's state from the build, the platform, its needs and what it requires;
-// before holds the standings of what it requires. The worst wins, and each is told.
-func (w *wish) held(place int, facts Facts, before []standing) standing {
-	f := w.cat.At(place)
-	st := standing{state: On}
+// stand works out a feature's state from the build, the platform, its needs and what it requires;
+// those of what it requires are there already. The worst wins, and each is told.
+func (w *wish) stand(place int, facts Facts, all []standing) {
+	f, st := w.cat.At(place), &all[place]
+	st.state = On
 	if !w.cat.Built().Has(place) {
-		st.hold(Unavailable, "not in this build")
+		w.hold(st, Unavailable, "not in this build")
 		w.say(w.notInBuild(place))
-		return st
+		return
 	}
-	if support, inherited := w.cat.Support(f.ID, facts.Platform); support.Mark == catalogue.Nothing {
-		st.hold(Unavailable, "not on "+string(facts.Platform)+": "+support.Reason)
-		if f.Core && !inherited {
-			w.say(noPlatform(f, facts.Platform, support))
+	if support := w.supports[place]; support.Mark == catalogue.Nothing {
+		w.hold(st, Unavailable, "not on "+string(facts.Platform)+": "+support.Reason)
+		if f.Core && !support.Inherited {
+			w.say(noPlatform(f, facts.Platform, support.Support))
 		}
-		return st
+		return
 	}
-	for _, o := range w.lacks(place, facts) {
-		st.hold(Waiting, o.what)
+	var held [4]objection
+	for _, o := range w.lacks(place, facts, held[:0]) {
+		w.hold(st, Waiting, o.what)
 		w.say(w.waits(place, o))
 	}
-	for _, id := range f.Requires { // what is held back by something that is not on
-		r, _, _ := w.cat.Place(string(id))
-		state := before[r].state
+	for _, r := range w.cat.Requires(place) { // what is held back by something that is not on
+		state := all[r].state
 		if state == On {
 			continue
 		}
-		st.hold(state, "requires "+string(id)+", which is "+string(state))
+		w.hold(st, state, w.join("requires ", string(w.cat.At(r).ID), ", which is ", string(state)))
 		w.say(w.heldUp(place, r, state))
 	}
-	return st
 }
 
-func (st *standing) hold(s State, why string) {
+func (w *wish) hold(st *standing, s State, why string) {
 	if st.state != Unavailable {
 		st.state = s
+	}
+	if st.why == nil {
+		st.why = w.names.take(1)
 	}
 	st.why = append(st.why, why)
 }
@@ -101,11 +103,11 @@ func (w *wish) heldUp(place, by int, state State) finding.Finding {
 		severity, code = finding.Unavailable, codeHeldBack
 	}
 	id, on := string(w.cat.At(place).ID), string(w.cat.At(by).ID)
-	return mendable(finding.Finding{
-		Code: code, Severity: severity, Path: w.path(place, 0), Subject: []string{id, on},
-		What: id + " is " + string(state) + ": it requires " + on, Why: on + " is " + string(state),
+	return w.mendable(finding.Finding{
+		Code: code, Severity: severity, Path: w.path(place, 0), Subject: w.words(id, on),
+		What: w.join(id, " is ", string(state), ": it requires ", on), Why: w.join(on, " is ", string(state)),
 		Source: "reading the matrix: decision 2",
-	}, "see what is said of "+on, w.out(place).way)
+	}, w.join("see what is said of ", on), w.out(place).way)
 }
 
 func (w *wish) notInBuild(place int) finding.Finding {
@@ -116,9 +118,9 @@ func (w *wish) notInBuild(place int) finding.Finding {
 		What: what, Why: why, Source: "reading the matrix: decision 2",
 	}
 	if f.Core {
-		return mended(told, "nothing to do: it turns on with the release that brings it")
+		return w.mended(told, "nothing to do: it turns on with the release that brings it")
 	}
-	return w.mended(told, leaveIt, place)
+	return w.orOff(told, leaveIt, place)
 }
 
 var leaveIt = ways{{do("leave it declared: it turns on with the release that brings it")}}
@@ -134,9 +136,9 @@ func noPlatform(f *catalogue.Feature, p catalogue.Platform, s catalogue.Support)
 
 func (w *wish) waits(place int, o objection) finding.Finding {
 	id := string(w.cat.At(place).ID)
-	return w.mended(finding.Finding{
+	return w.orOff(finding.Finding{
 		Code: codeWaiting, Severity: finding.Waiting, Path: w.path(place, 0), Subject: w.cat.Name(place),
-		What: id + " is waiting: it " + o.what, Why: o.why, Source: o.source,
+		What: w.join(id, " is waiting: it ", o.what), Why: o.why, Source: o.source,
 	}, o.fix, place)
 }
 

@@ -88,13 +88,13 @@ func (r Resolution) undeclared(w *wish, place int) finding.Finding {
 	}
 	if off := w.disabled.of(place); len(off) > 0 {
 		f.Path = off[0].path()
-		return mended(f, "", w.declare(place, unmention(off)))
+		return w.mended(f, "", w.declare(place, w.unmention(off)))
 	}
 	declared := ways{w.declare(place, nil)}
-	for _, o := range w.objections(place, Facts{}) {
+	for _, o := range w.objections(place, Facts{}, nil) {
 		declared = declared.both(o.fix)
 	}
-	return mended(f, "", declared...)
+	return w.mended(f, "", declared...)
 }
 
 // declare is steps and the edit that selects a feature, where they do not select it already.

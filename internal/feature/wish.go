@@ -14,11 +14,13 @@ import (
 // wish is a declaration as it was understood: names are places in the catalogue, defaults are filled in,
 // and what could not be understood is a finding.
 type wish struct {
+	room
 	cat          *catalogue.Catalogue
 	profile      catalogue.Profile // empty where the profile does not exist
 	members      catalogue.Bits    // of the profile, that are not disabled
 	tolerance    catalogue.Tolerance
 	limit        catalogue.Risk // the cap; Critical where the tolerance does not exist
+	most         int            // its rank
 	waived       bool           // no acknowledgements are wanted
 	listed       bool           // enabledFeatures was given
 	named        mentions       // by enabledFeatures and extraFeatures
@@ -27,9 +29,10 @@ type wish struct {
 	acknowledged map[int][]string     // the names under which risks are
 	scopes       map[int][]scopeEntry // by the conflict's index in the catalogue
 	findings     finding.List
-	settled      selection // once it has
-	outs         []out     // by place, those that were asked for
-	over         []string  // by rank, what is said of features above the cap
+	settled      selection            // once it has
+	supports     []catalogue.Standing // by place, on the host's platform; nil where nobody asked
+	outs         []out                // by place, those that were asked for
+	over         []string             // by rank, what is said of features above the cap
 }
 
 func read(cat *catalogue.Catalogue, d Declaration) *wish {
@@ -37,11 +40,14 @@ func read(cat *catalogue.Catalogue, d Declaration) *wish {
 	w.readProfile(d)
 	w.readTolerance(d)
 	if w.listed {
+		w.named.all = make([]mention, 0, min(len(*d.EnabledFeatures), MaxEntries)+min(len(d.ExtraFeatures), MaxEntries))
 		w.readNames(optEnabled, *d.EnabledFeatures, &w.named)
 	}
 	w.readNames(optExtra, d.ExtraFeatures, &w.named)
 	w.readNames(optDisabled, d.DisabledFeatures, &w.disabled)
-	w.findings = slices.Grow(w.findings, w.expected())
+	n := w.expected()
+	w.findings = slices.Grow(w.findings, n)
+	w.expect(n)
 	w.named.sort()
 	w.disabled.sort()
 	w.readRisks(d.AcknowledgedRisks)
@@ -54,9 +60,9 @@ func read(cat *catalogue.Catalogue, d Declaration) *wish {
 
 // expected is about how many findings there will be, so that room for them is made once.
 func (w *wish) expected() int {
-	n := 4 * w.named.in.Len()
+	n := 2 * w.named.in.Len()
 	if !w.listed {
-		n += 3 * w.cat.MembersOf(w.profile.Name).Len()
+		n += 3 * w.cat.MembersOf(w.profile.Name).Len() / 2
 	}
 	if len(w.named.all) > w.named.in.Len() || w.disabled.in != 0 {
 		n += w.named.in.Len()
@@ -77,11 +83,11 @@ func (w *wish) readProfile(d Declaration) {
 		for _, p := range w.cat.Profiles() {
 			known = append(known, p.Name)
 		}
-		w.say(unknownValue(codeProfile, optProfile, "profile", name, known))
+		w.say(w.unknownValue(codeProfile, optProfile, "profile", name, known))
 		w.profile = catalogue.Profile{Name: name}
 	}
 	if w.profile.List && !w.listed {
-		w.say(mended(finding.Finding{
+		w.say(w.mended(finding.Finding{
 			Code: codeNoList, Severity: finding.Refused, Path: pathOf(optProfile), Subject: []string{optEnabled},
 			What: fmt.Sprintf("profile %q needs a list of features, and enabledFeatures is not given", name),
 			Why:  "custom selects exactly what is listed", Source: "reading the matrix: profiles",
@@ -97,13 +103,13 @@ func (w *wish) readTolerance(d Declaration) {
 	limit, ok := w.tolerance.Cap()
 	if !ok {
 		// Nothing is held against a cap that nobody knows: the finding itself refuses the whole.
-		w.say(unknownValue(codeTolerance, optTolerance, "risk tolerance", d.RiskTolerance, catalogue.Tolerances()))
+		w.say(w.unknownValue(codeTolerance, optTolerance, "risk tolerance", d.RiskTolerance, catalogue.Tolerances()))
 		limit = catalogue.Critical
 	}
-	w.limit, w.waived = limit, !ok || w.tolerance.Waives()
+	w.limit, w.most, w.waived = limit, limit.Rank(), !ok || w.tolerance.Waives()
 }
 
-func unknownValue(code, option, kind, value string, known []string) finding.Finding {
+func (w *wish) unknownValue(code, option, kind, value string, known []string) finding.Finding {
 	choices := known
 	if near := nearest.Names(value, known, 1); len(near) > 0 {
 		choices = near
@@ -112,7 +118,7 @@ func unknownValue(code, option, kind, value string, known []string) finding.Find
 	for _, c := range choices {
 		out = append(out, way{set(option, c)})
 	}
-	return mended(finding.Finding{
+	return w.mended(finding.Finding{
 		Code: code, Severity: finding.Refused, Path: pathOf(option), Subject: []string{catalogue.Quote(value)},
 		What: fmt.Sprintf("there is no %s %s", kind, catalogue.Quote(value)),
 		Why:  "known are " + strings.Join(known, ", "), Source: "reading the matrix: profiles and decision 3",
@@ -125,7 +131,7 @@ func (w *wish) fits(option string, entries int) bool {
 	if entries <= MaxEntries {
 		return true
 	}
-	w.say(mended(finding.Finding{
+	w.say(w.mended(finding.Finding{
 		Code: codeTooMany, Severity: finding.Refused, Path: pathOf(option), Subject: []string{option},
 		What: fmt.Sprintf("%s holds %d entries, and at most %d are read", option, entries, MaxEntries),
 		Why:  fmt.Sprintf("the catalogue has %d features", w.cat.Len()), Source: "bounds of the declaration",
@@ -158,17 +164,23 @@ func (w *wish) readNames(option string, names []string, into *mentions) {
 
 // listPath is the path of an entry. The first of each list are named so often that they are written once.
 func listPath(option string, i int) string {
-	if paths, ok := listPaths[option]; ok && i < len(paths) {
-		return paths[i]
+	if i < catalogue.MaxFeatures {
+		switch option {
+		case optEnabled:
+			return listPaths[0][i]
+		case optExtra:
+			return listPaths[1][i]
+		case optDisabled:
+			return listPaths[2][i]
+		}
 	}
 	return pathOf(option) + "[" + strconv.Itoa(i) + "]"
 }
 
-var listPaths = func() map[string][]string {
-	all := map[string][]string{}
-	for _, option := range []string{optEnabled, optExtra, optDisabled} {
-		for i := range catalogue.MaxFeatures {
-			all[option] = append(all[option], pathOf(option)+"["+strconv.Itoa(i)+"]")
+var listPaths = func() (all [3][catalogue.MaxFeatures]string) {
+	for o, option := range []string{optEnabled, optExtra, optDisabled} {
+		for i := range all[o] {
+			all[o][i] = pathOf(option) + "[" + strconv.Itoa(i) + "]"
 		}
 	}
 	return all
@@ -185,7 +197,7 @@ func (w *wish) misnamed(option, name, path string, place int, said map[string]bo
 		return
 	}
 	id := w.cat.At(place).ID
-	w.say(mended(finding.Finding{
+	w.say(w.mended(finding.Finding{
 		Code: codeOlderName, Severity: finding.Advice, Path: path, Subject: []string{string(id), option},
 		What: fmt.Sprintf("%q is an older name of %q", name, id),
 		Why:  "older names are understood for as long as nothing else is called so", Source: "reading the matrix: feature ids",
@@ -197,7 +209,7 @@ func (w *wish) unknown(option, name, path string) finding.Finding {
 	for _, n := range w.cat.Nearest(name) {
 		out = append(out, way{replace(option, name, n)})
 	}
-	return mended(finding.Finding{
+	return w.mended(finding.Finding{
 		Code: codeUnknown, Severity: finding.Refused, Path: path, Subject: []string{catalogue.Quote(name), option},
 		What: "there is no feature " + catalogue.Quote(name),
 		Why:  "no feature has that id; " + w.cat.Hint(name), Source: "reading the matrix: feature ids",

@@ -12,15 +12,21 @@ import (
 
 // keyed is the option of a key in a map; one that is no plain word stands in quotes, as in config's paths.
 func keyed(option, key string) string {
-	if key == "" || strings.IndexFunc(key, odd) >= 0 {
+	if key == "" || !plain(key) {
 		key = strconv.Quote(key)
 	}
 	return option + "." + key
 }
 
-// odd reports whether a letter is in no plain word.
-func odd(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+// plain reports whether a name is a plain word: letters, digits, - and _.
+func plain(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return true
 }
 
 // understand turns a key into a place, with what is to be said of an older or an unknown name.
@@ -94,31 +100,31 @@ func (w *wish) readScope(a, b int, e scopeEntry) {
 	})
 	if at < 0 || w.cat.Pairs()[at].Kind != catalogue.Conflict {
 		first, second := string(w.cat.At(a).ID), string(w.cat.At(b).ID)
-		w.say(noEffect(e.path(), []string{first, second},
+		w.say(w.noEffect(e.path(), []string{first, second},
 			e.option()+" changes nothing", "the two do not conflict", e.removed()))
 		return
 	}
-	r := w.cat.Pairs()[at]
+	r := &w.cat.Pairs()[at]
 	choices := r.Choices()
 	before := w.scopes[at]
 	switch {
 	case !slices.Contains(choices, e.scope):
-		w.say(badScope(r, e, fmt.Sprintf("%s cannot be %s", e.option(), catalogue.Quote(string(e.scope))),
+		w.say(w.badScope(r, e, fmt.Sprintf("%s cannot be %s", e.option(), catalogue.Quote(string(e.scope))),
 			fmt.Sprintf("the conflict of %s and %s can hold on %s: %s", r.A, r.B, sentence(texts(choices)), r.Reason), choices...))
 	case len(before) > 0 && before[0].scope != e.scope:
-		w.say(badScope(r, e, fmt.Sprintf("%s is %q, and %s is %q", before[0].option(), before[0].scope, e.option(), e.scope),
+		w.say(w.badScope(r, e, fmt.Sprintf("%s is %q, and %s is %q", before[0].option(), before[0].scope, e.option(), e.scope),
 			"a pair has one scope, whichever way round it is written", before[0].scope))
 	default:
 		w.scopes[at] = append(before, e)
 	}
 }
 
-func badScope(r catalogue.Pair, e scopeEntry, what, why string, choices ...catalogue.Scope) finding.Finding {
+func (w *wish) badScope(r *catalogue.Pair, e scopeEntry, what, why string, choices ...catalogue.Scope) finding.Finding {
 	var out ways
 	for _, c := range choices {
 		out = append(out, way{set(e.option(), string(c))})
 	}
-	return mended(finding.Finding{
+	return w.mended(finding.Finding{
 		Code: codeScope, Severity: finding.Refused, Path: e.path(), Subject: []string{string(r.A), string(r.B)},
 		What: what, Why: why, Source: "reading the matrix: decision 6",
 	}, "", out...)
@@ -159,8 +165,8 @@ func (w *wish) unscoped(at int) way {
 	return out
 }
 
-func noEffect(path string, subject []string, what, why string, fix way) finding.Finding {
-	return mended(finding.Finding{
+func (w *wish) noEffect(path string, subject []string, what, why string, fix way) finding.Finding {
+	return w.mended(finding.Finding{
 		Code: codeNoEffect, Severity: finding.Advice, Path: path, Subject: subject,
 		What: what, Why: why, Source: "reading the matrix: decisions 3 and 6",
 	}, "", fix)

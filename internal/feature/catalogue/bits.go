@@ -46,11 +46,13 @@ func (b Bits) First() int {
 type Pair struct {
 	*Relation
 	APlace, BPlace int
-	Narrowest      []Scope // of Narrow, widest first
+	Narrowest      []Scope  // of Narrow, widest first
+	Names          []string // of the two, as a finding's subject
+	both           Bits
 }
 
 // Both reports whether both features of p are in b.
-func (p Pair) Both(b Bits) bool { return b.Has(p.APlace) && b.Has(p.BPlace) }
+func (p *Pair) Both(b Bits) bool { return b&p.both == p.both }
 
 // places is what is derived from a catalogue for work on sets.
 type places struct {
@@ -59,7 +61,10 @@ type places struct {
 	requirers []Bits // by place: what requires it directly
 	core      Bits
 	built     Bits
+	ranks     []int   // by place: of its risk
+	requires  [][]int // by place: the places of what it names among its requirements
 	pairs     []Pair
+	supports  map[Platform][]Standing
 	profiles  map[string]Bits
 	names     [][]string  // by place: its id alone, as a finding's subject
 	exposed   []string    // by place: that it exposes what it does
@@ -88,13 +93,16 @@ func (c *Catalogue) place() {
 			p.needed[i] |= Bit(c.index[id])
 			p.users[c.index[id]] |= Bit(i)
 		}
+		p.ranks = append(p.ranks, f.Risk.Rank())
+		p.requires = append(p.requires, nil)
 		for _, id := range f.Requires {
+			p.requires[i] = append(p.requires[i], c.index[id])
 			p.requirers[c.index[id]] |= Bit(i)
 		}
 	}
 	for i := range c.relations {
 		r := &c.relations[i]
-		p.pairs = append(p.pairs, Pair{r, c.index[r.A], c.index[r.B], r.Narrower()})
+		p.pairs = append(p.pairs, Pair{r, c.index[r.A], c.index[r.B], r.Narrower(), []string{string(r.A), string(r.B)}, Bit(c.index[r.A]) | Bit(c.index[r.B])})
 	}
 	for _, profile := range c.profiles {
 		var in Bits
@@ -102,6 +110,13 @@ func (c *Catalogue) place() {
 			in |= Bit(c.index[id])
 		}
 		p.profiles[profile.Name] = in
+	}
+	p.supports = map[Platform][]Standing{}
+	for _, platform := range append(Platforms(), NotAsked, AnyOther) {
+		for _, f := range c.features {
+			support, inherited := c.Support(f.ID, platform)
+			p.supports[platform] = append(p.supports[platform], Standing{support, inherited})
+		}
 	}
 	c.places = p
 }
@@ -140,6 +155,26 @@ func (c *Catalogue) Users(place int) Bits { return c.places.users[place] }
 // Requirers is what names the feature at a place among its requirements.
 func (c *Catalogue) Requirers(place int) Bits { return c.places.requirers[place] }
 
+// Requires is the places of what the feature at a place names among its requirements. Callers must not change it.
+func (c *Catalogue) Requires(place int) []int { return c.places.requires[place] }
+
+// Rank is the rank of the risk of the feature at a place.
+func (c *Catalogue) Rank(place int) int { return c.places.ranks[place] }
+
+// Standing is what Support says of a feature.
+type Standing struct {
+	Support
+	Inherited bool
+}
+
+// Supports is what Support says of each feature, by its place. Callers must not change it.
+func (c *Catalogue) Supports(p Platform) []Standing {
+	if all, known := c.places.supports[p]; known {
+		return all
+	}
+	return c.places.supports[AnyOther]
+}
+
 // Core is what is always on.
 func (c *Catalogue) Core() Bits { return c.places.core }
 
@@ -148,6 +183,17 @@ func (c *Catalogue) Built() Bits { return c.places.built }
 
 // Pairs returns every relation, in the order in which they are written. Callers must not change it.
 func (c *Catalogue) Pairs() []Pair { return c.places.pairs }
+
+// Within yields the relations of which both features are in b, with their places in Pairs.
+func (c *Catalogue) Within(b Bits) iter.Seq2[int, *Pair] {
+	return func(yield func(int, *Pair) bool) {
+		for at := range c.places.pairs {
+			if p := &c.places.pairs[at]; p.Both(b) && !yield(at, p) {
+				return
+			}
+		}
+	}
+}
 
 // MembersOf is what a profile names; empty for one that does not exist.
 func (c *Catalogue) MembersOf(profile string) Bits { return c.places.profiles[profile] }
