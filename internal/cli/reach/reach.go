@@ -8,10 +8,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/client"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -78,6 +81,9 @@ func Socket(named, root string) (string, error) {
 		return own, nil
 	}
 	found, err := sockets(base)
+	if len(found) > 1 {
+		found = listening(found)
+	}
 	switch {
 	case err != nil:
 		return "", err
@@ -143,6 +149,25 @@ func sockets(base string) ([]string, error) {
 		}
 	}
 	return found, nil
+}
+
+// listening leaves out what daemons that were killed have left, unless nothing else is there: whoever knocks there is
+// told so.
+func listening(paths []string) []string {
+	var alive []string
+	for _, path := range paths {
+		c, err := net.DialTimeout("unix", path, time.Second)
+		if err == nil {
+			_ = c.Close()
+		}
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			alive = append(alive, path)
+		}
+	}
+	if len(alive) == 0 {
+		return paths[:1]
+	}
+	return alive
 }
 
 func exists(path string) bool {

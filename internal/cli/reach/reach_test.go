@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -52,6 +53,32 @@ func TestTheOnlyDaemonIsFound(t *testing.T) {
 	got, err := Socket("", root)
 	if err != nil || got != only {
 		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestTheSocketOfADaemonThatWasKilledIsPassedOver(t *testing.T) {
+	root := t.TempDir()
+	leave := func(folder string) string {
+		path := listen(t, root, folder)
+		dead := path + ".dead" // a socket that nobody listens at any more
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: dead, Net: "unix"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.SetUnlinkOnClose(false)
+		if err := errors.Join(l.Close(), os.Rename(dead, path)); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	first := leave("01230000")
+	leave("45670000")
+	if got, err := Socket("", root); err != nil || got != first {
+		t.Errorf("nobody listens anywhere: %q, %v", got, err)
+	}
+	only := listen(t, root, "89ab0000")
+	if got, err := Socket("", root); err != nil || got != only {
+		t.Errorf("%q, %v; want %q", got, err, only)
 	}
 }
 
