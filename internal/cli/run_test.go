@@ -55,7 +55,6 @@ func golden(t *testing.T, name, text string) {
 
 func TestWhatPeopleSee(t *testing.T) {
 	t.Setenv("TZ", "UTC")
-	time.Local = time.UTC
 	f, socket := newFake(t)
 	furnish(f)
 	f.vms["web"].Status.Power.Problem = &vm.Trouble{Code: "HV-VM-012", What: "there is no room for it", Hint: "make some", Since: epoch, Tries: 3, Retry: true}

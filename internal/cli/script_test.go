@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -24,6 +25,7 @@ var programs = map[string]func(){
 }
 
 func TestMain(m *testing.M) {
+	time.Local = time.UTC // times are printed as people have them; set before anybody asks for one
 	testscript.Main(m, programs)
 }
 
