@@ -126,7 +126,7 @@ func New(c Config) *Actions {
 	if c.Steady == nil {
 		c.Steady = c.Now
 	}
-	return &Actions{Config: c, applying: newTurn(), hold: hold{asked: make(chan struct{}, 1)}}
+	return &Actions{Config: c, applying: newTurn(), hold: newHold()}
 }
 
 // resolved is what the standing declaration came to.

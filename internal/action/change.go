@@ -48,7 +48,12 @@ const maxRaces = 16
 // do takes one change through the gate, the audit log and the store. build reads what there is and
 // puts the transaction together; it is called again when what it read has changed meanwhile.
 func (a *Actions) do(ctx context.Context, call Call, row Row, target operation.Target, build func(*change) error) (Result, error) {
-	defer a.keep(row)()
+	release, err := a.keep(ctx, row)
+	if err != nil {
+		a.refused(ctx, call, row, target, err)
+		return Result{}, err
+	}
+	defer release()
 	if err := a.may(ctx, call, row, target); err != nil {
 		a.refused(ctx, call, row, target, err)
 		return Result{}, err
@@ -57,7 +62,7 @@ func (a *Actions) do(ctx context.Context, call Call, row Row, target operation.T
 		return res, err
 	}
 	c := a.fresh(call, row, target)
-	err := build(c)
+	err = build(c)
 	if call.DryRun {
 		return preview(c, err)
 	}

@@ -3,7 +3,8 @@ package action
 import (
 	"context"
 	"sync"
-	"sync/atomic"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/phase"
@@ -21,22 +22,87 @@ type Seal interface {
 
 // hold is what actions know of the phase.
 type hold struct {
-	// changing is held for reading by what configures, from the gate to the commit, and for writing while the
-	// host is hardened: nothing that passed the gate before comes true after.
-	changing sync.RWMutex
-	seen     atomic.Pointer[privilege.SealState] // what hv-helper answered last
-	asked    chan struct{}                       // somebody has asked for an unlock, or called one off
+	// changing is had in part by what configures, from the gate to the commit, and whole while the host is
+	// hardened: nothing that passed the gate before comes true after. Who waits for it waits as long as his call.
+	changing *semaphore.Weighted
+	seen     word
+	asked    chan struct{} // somebody has asked for an unlock, or called one off
+}
+
+// everyone is all of changing: more calls than that are never under way.
+const everyone = 1 << 30
+
+func newHold() hold {
+	return hold{changing: semaphore.NewWeighted(everyone), asked: make(chan struct{}, 1)}
+}
+
+// word is what hv-helper answered last. Answers come in another order than they were given in: one that was asked
+// for before a later one, or before a change was answered, does not count any more.
+type word struct {
+	mu      sync.Mutex
+	asked   uint64 // questions so far
+	stands  uint64 // the question whose answer said is
+	changed uint64 // the last one that had changed the seal
+	said    *privilege.SealState
+}
+
+// ask returns the number of a question, which is taken before it is asked.
+func (w *word) ask() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asked++
+	return w.asked
+}
+
+// hear takes the answer to a question.
+func (w *word) hear(n uint64, st privilege.SealState) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n > w.stands {
+		w.stands, w.said = n, &st
+	}
+}
+
+// change takes the answer to what has changed the seal. What was asked before may have been answered before. Of two
+// changes at once nobody here knows which was last: then what is hardened counts.
+func (w *word) change(n uint64, st privilege.SealState) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if st.Hardened || w.changed < n {
+		w.said = &st
+	}
+	w.asked++
+	w.stands, w.changed = w.asked, w.asked
+}
+
+// doubt is for a change that was not answered with a yes and may have been made: that the host is in setup is not
+// known any more.
+func (w *word) doubt() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.said != nil && !w.said.Hardened {
+		w.said = nil
+	}
+	w.asked++
+	w.stands, w.changed = w.asked, w.asked
+}
+
+func (w *word) last() *privilege.SealState {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.said
 }
 
 // sealed is how the seal stands. While hv-helper is away it is what it answered last: nobody but hv-helper changes
 // it. Who has never had an answer does not know, and that is an error.
 func (a *Actions) sealed(ctx context.Context) (privilege.SealState, error) {
+	n := a.hold.seen.ask()
 	st, err := a.Seal.Phase(ctx)
 	if err == nil {
-		a.hold.seen.Store(&st)
+		a.hold.seen.hear(n, st)
 		return st, nil
 	}
-	if last := a.hold.seen.Load(); last != nil && fault.KindOf(err) == fault.Unavailable && ctx.Err() == nil {
+	if last := a.hold.seen.last(); last != nil && fault.KindOf(err) == fault.Unavailable && ctx.Err() == nil {
 		return *last, nil
 	}
 	return st, fault.New(fault.Unavailable, "cannot find out whether the host is hardened").Because(err).
@@ -73,14 +139,19 @@ func (a *Actions) inPhase(ctx context.Context, call Call, r Row) error {
 }
 
 // keep holds the phase while an action of r goes from the gate to its commit.
-func (a *Actions) keep(r Row) (release func()) {
+func (a *Actions) keep(ctx context.Context, r Row) (release func(), err error) {
+	var part int64
 	switch {
 	case r.class == phase.Harden:
-		a.hold.changing.Lock()
-		return a.hold.changing.Unlock
+		part = everyone
 	case r.class.Hardened() != phase.Yes:
-		a.hold.changing.RLock()
-		return a.hold.changing.RUnlock
+		part = 1
+	default:
+		return func() {}, nil
 	}
-	return func() {}
+	if err := a.hold.changing.Acquire(ctx, part); err != nil {
+		return nil, fault.New(fault.Unavailable, "cannot %s: nobody waits any longer for what is being configured", r.what).Because(err).
+			Try("hv operation list, then again")
+	}
+	return func() { a.hold.changing.Release(part) }, nil
 }

@@ -74,8 +74,9 @@ func (a *Actions) Harden(ctx context.Context, call Call, opt wire.Harden) (Resul
 		order.KeyHash, order.By = string(hash), privilege.Person{UID: call.Actor.UID, Name: call.Actor.Name}
 		c.wish.Params = map[string]string{"generation": fmt.Sprint(order.Generation), "digest": order.Digest, "key": hash.ID()}
 		c.act = func(ctx context.Context) error {
+			n := a.hold.seen.ask()
 			st, err := a.Seal.Harden(ctx, order, vms)
-			return a.changed(st, err)
+			return a.changed(n, st, err)
 		}
 		return c.atOnce(a.Now())
 	})
@@ -191,8 +192,9 @@ func (a *Actions) Unlock(ctx context.Context, call Call, opt wire.Unlock) (Resul
 		c.step("hold the recovery key against the seal")
 		c.step("wait for %s, then let everything be changed again", time.Duration(st.DelaySeconds)*time.Second)
 		c.act = func(ctx context.Context) error {
+			n := a.hold.seen.ask()
 			st, err := a.Seal.Unlock(ctx, privilege.Unlock{By: privilege.Person{UID: call.Actor.UID, Name: call.Actor.Name}, Key: opt.Key})
-			return a.changed(st, err)
+			return a.changed(n, st, err)
 		}
 		return c.atOnce(a.Now())
 	})
@@ -206,8 +208,9 @@ func (a *Actions) Relock(ctx context.Context, call Call) (Result, error) {
 		}
 		c.step("call the unlock off: the host stays hardened")
 		c.act = func(ctx context.Context) error {
+			n := a.hold.seen.ask()
 			st, err := a.Seal.Relock(ctx, privilege.Relock{By: privilege.Person{UID: call.Actor.UID, Name: call.Actor.Name}})
-			return a.changed(st, err)
+			return a.changed(n, st, err)
 		}
 		return c.atOnce(a.Now())
 	})
@@ -221,12 +224,13 @@ func (a *Actions) mustBeHardened(ctx context.Context) (privilege.SealState, erro
 	return st, err
 }
 
-// changed notes what hv-helper has made of the seal.
-func (a *Actions) changed(st privilege.SealState, err error) error {
+// changed notes what hv-helper has made of the seal; n is the question.
+func (a *Actions) changed(n uint64, st privilege.SealState, err error) error {
 	if err != nil {
+		a.hold.seen.doubt()
 		return err
 	}
-	a.hold.seen.Store(&st)
+	a.hold.seen.change(n, st)
 	select {
 	case a.hold.asked <- struct{}{}:
 	default: // it is known already that there is news
@@ -287,8 +291,9 @@ func (a *Actions) OpenDue(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return longestNap, fault.Wrap(err, "nothing is done that the audit log cannot record")
 	}
+	n := a.hold.seen.ask()
 	st, err = a.Seal.Unseal(ctx)
-	if err = a.changed(st, err); err != nil {
+	if err = a.changed(n, st, err); err != nil {
 		return longestNap, err
 	}
 	a.Log.Info("the host is in the phase setup: everything may be changed")

@@ -85,34 +85,36 @@ func (a *Actions) newVolume(ctx context.Context, c *change, body wire.CreateVolu
 
 // ImportVolume makes a volume of size bytes of r, which are an image of the format that body names.
 // The content is durable before the volume exists; if anything fails there is no volume. A dry run
-// reads none of it.
+// reads none of it. While it arrives nothing is held that others wait for: who sends slowly delays nobody, and
+// what was allowed before is asked again when all of it is there.
 func (a *Actions) ImportVolume(ctx context.Context, call Call, project string, body wire.CreateVolume, size model.Bytes, r io.Reader) (Result, error) {
 	target := volumeTarget(model.Ref{Project: project, Name: body.Name})
-	if err := a.Authorize(ctx, call, VolumeImport); err != nil { // before a byte is read
+	body.Size = max(size/512*512, 512) // what the image holds is known after it was read
+	if call.DryRun {
+		return a.do(ctx, call, VolumeImport, target, func(c *change) error {
+			v, err := a.newVolume(ctx, c, body)
+			if err == nil {
+				c.step("store %s as a %s volume", size, v.Spec.Format)
+			}
+			return err
+		})
+	}
+	made, res, err := a.awaited(ctx, call, target, body)
+	if err != nil || res.repeated {
+		return res, err
+	}
+	made.SHA256, made.Spec.Size, err = a.Volumes.Receive(ctx, made.Spec.Pool, made.File, made.Spec.Format, size, r)
+	if err != nil {
+		err = fault.Wrap(err, "cannot import volume %q", body.Name)
 		a.refused(ctx, call, VolumeImport, target, err)
 		return Result{}, err
 	}
-	body.Size = max(size/512*512, 512) // what the image holds is known after it was read
-	var made *storage.Volume
-	res, err := a.do(ctx, call, VolumeImport, target, func(c *change) error {
-		if made == nil {
-			v, err := a.newVolume(ctx, c, body)
-			if err != nil {
-				return err
-			}
-			if call.DryRun {
-				c.step("store %s as a %s volume", size, v.Spec.Format)
-				return nil
-			}
-			v.SHA256, v.Spec.Size, err = a.Volumes.Receive(ctx, v.Spec.Pool, v.File, v.Spec.Format, size, r)
-			if err != nil {
-				return fault.Wrap(err, "cannot import volume %q", body.Name)
-			}
-			made = &v
-		} else if _, err := a.newVolume(ctx, c, body); err != nil { // somebody took the name meanwhile
+	res, err = a.do(ctx, call, VolumeImport, target, func(c *change) error {
+		if _, err := a.newVolume(ctx, c, body); err != nil { // somebody took the name meanwhile
 			return err
 		}
 		now := a.Now()
+		made.Created = c.wish.Created
 		c.status = &operation.Status{State: operation.Done, Ended: &now}
 		c.require(store.Absent(volumeKey(target.Project, made.Name)))
 		if err := c.put(store.StatusKey(store.Ref{Kind: "volume", Project: target.Project, Name: made.Name}, "reconcile"), storage.VolumeStatus{Made: true}); err != nil {
@@ -120,16 +122,34 @@ func (a *Actions) ImportVolume(ctx context.Context, call Call, project string, b
 		}
 		return c.put(volumeKey(target.Project, made.Name), made)
 	})
-	if err != nil && made != nil {
-		if gone := a.Volumes.Delete(context.WithoutCancel(ctx), *made); gone != nil {
+	if err != nil || res.repeated { // what the same call has made before has a file of its own
+		if gone := a.Volumes.Delete(context.WithoutCancel(ctx), made); gone != nil {
 			a.Log.Error("an import that failed left a file", "file", made.File, "err", gone)
 		}
-	} else if made != nil {
-		if err := a.Volumes.Settle(ctx, *made); err != nil { // the next start does
-			a.Log.Warn("an import is not settled yet", "file", made.File, "err", err)
-		}
+	} else if err := a.Volumes.Settle(ctx, made); err != nil { // the next start does
+		a.Log.Warn("an import is not settled yet", "file", made.File, "err", err)
 	}
 	return res, err
+}
+
+// awaited is the volume that an import would make, before a byte of it is read; or the answer to the same call,
+// which was made before.
+func (a *Actions) awaited(ctx context.Context, call Call, target operation.Target, body wire.CreateVolume) (storage.Volume, Result, error) {
+	if err := a.may(ctx, call, VolumeImport, target); err != nil {
+		a.refused(ctx, call, VolumeImport, target, err)
+		return storage.Volume{}, Result{}, err
+	}
+	if res, ok, err := a.repeated(ctx, call, VolumeImport, target); ok || err != nil {
+		return storage.Volume{}, res, err
+	}
+	v, err := a.newVolume(ctx, a.fresh(call, VolumeImport, target), body)
+	if err != nil {
+		if res, ok, again := a.repeated(ctx, call, VolumeImport, target); ok && again == nil {
+			return storage.Volume{}, res, nil // the same call has just made it
+		}
+		a.refused(ctx, call, VolumeImport, target, err)
+	}
+	return v, Result{}, err
 }
 
 // DeleteVolume wishes a volume and what is on it away.

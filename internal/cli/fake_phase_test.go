@@ -20,6 +20,8 @@ type seal struct {
 	wrong    finding.List // what keeps it from being hardened
 	breaks   bool         // it does what it is asked, and answers nothing
 	refuses  bool         // it refuses after it has looked
+	fails    bool         // it says that it failed on the way
+	hangs    func()       // it answers when this returns
 	asked    []string
 	hardened int
 }
@@ -66,6 +68,15 @@ func (f *fake) harden(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.seal.asked = append(f.seal.asked, body.KeyHash)
+	if f.seal.fails {
+		refuse(w, wire.Problem{Title: "unavailable", Status: wire.StatusOf(fault.Unavailable), Detail: "hv-helper did not answer"})
+		return
+	}
+	if hangs := f.seal.hangs; hangs != nil {
+		f.mu.Unlock()
+		hangs()
+		f.mu.Lock()
+	}
 	since, actor := epoch, operation.Actor{Name: "ada", Via: "socket"}
 	f.seal.hash = recovery.Hash(body.KeyHash)
 	f.seal.hardened++

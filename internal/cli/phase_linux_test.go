@@ -129,6 +129,41 @@ func TestAKeyIsTakenBackWhereTheHostWasNotHardened(t *testing.T) {
 	}
 }
 
+// Ctrl-C while the request is under way: the host says that it is not hardened, and is hardened after.
+func TestAKeyStaysWhereHardeningMayStillComeTrue(t *testing.T) {
+	f, socket := newFake(t)
+	asked, goOn := make(chan struct{}), make(chan struct{})
+	f.sealed(func(s *seal) { s.hangs = func() { close(asked); <-goOn } })
+	file := filepath.Join(t.TempDir(), "key")
+	p := sit(t, 400, socket, "phase", "harden", "--yes", "--key-file", file)
+	<-asked
+	p.types("\x03")
+	p.sees("may still be on its way")
+	p.sees("keep the key, which was written to " + file + ", until hv phase show names another")
+	p.exits(130)
+	close(goOn)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := recovery.Parse(string(text)); err != nil {
+		t.Error(err)
+	}
+}
+
+// hv-helper was away in the middle: the daemon's answer does not say that nothing was done.
+func TestAKeyStaysWhereTheDaemonDoesNotKnow(t *testing.T) {
+	f, socket := newFake(t)
+	f.sealed(func(s *seal) { s.fails = true })
+	file := filepath.Join(t.TempDir(), "key")
+	p := sit(t, 400, socket, "phase", "harden", "--yes", "--key-file", file)
+	p.sees("keep the key, which was written to " + file)
+	p.exits(1)
+	if _, err := os.Stat(file); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAKeyIsTypedAndNotSeen(t *testing.T) {
 	f, socket := newFake(t)
 	k := recovery.New([recovery.Random]byte{1, 2, 3})

@@ -3,6 +3,7 @@ package phases
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,17 +42,30 @@ Only root may.`,
 	return cmd
 }
 
-// hardening is the change; hash is of the key, none for a dry run.
-func hardening(hash string) change.Change {
+// hardening is the change; hash is of the key, none for a dry run. What the request itself came to is noted in said.
+func hardening(hash string, said *error) change.Change {
 	return change.Change{Noun: "host", Name: "this", Verb: "harden", Past: "is hardened",
 		Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-			return c.Harden(ctx, wire.Harden{KeyHash: hash}, how)
+			res, err := c.Harden(ctx, wire.Harden{KeyHash: hash}, how)
+			*said = err
+			return res, err
 		}}
 }
 
+// refused reports whether an error is the daemon's own answer that it did not do what it was asked. A connection that
+// broke, a call that was given up, and a daemon that failed on the way do not say that: it may have been done, or
+// still be under way.
+func refused(err error) bool {
+	if _, answered := errors.AsType[*client.Failure](err); !answered {
+		return false
+	}
+	return slices.Contains([]fault.Kind{fault.Denied, fault.Precondition, fault.Invalid, fault.Conflict}, fault.KindOf(err))
+}
+
 func hardenHost(ctx context.Context, s *session.Session, keyFile string) error {
+	var said error
 	if s.DryRun {
-		return change.Run(ctx, s, hardening(""))
+		return change.Run(ctx, s, hardening("", &said))
 	}
 	if keyFile == "" && !s.Err.IsTerminal() {
 		return report.Usage("hv phase harden --yes --key-file FILE", "the recovery key is shown once, and there is no terminal to show it on")
@@ -70,17 +84,17 @@ func hardenHost(ctx context.Context, s *session.Session, keyFile string) error {
 	if err := k.handOver(ctx, s, keyFile); err != nil {
 		return err
 	}
-	err = change.Run(ctx, s, hardening(string(k.hash)))
+	err = change.Run(ctx, s, hardening(string(k.hash), &said))
 	if err == nil {
 		s.Notice("its recovery key is %s: keep it away from this host", k.hash.ID())
 		return nil
 	}
-	return errors.Join(err, k.afterwards(context.WithoutCancel(ctx), s))
+	return errors.Join(err, k.afterwards(context.WithoutCancel(ctx), s, refused(said)))
 }
 
 // afterwards finds out what became of a key where hardening was not answered with a yes: it may have been done all
-// the same, and then the key is needed.
-func (k key) afterwards(ctx context.Context, s *session.Session) error {
+// the same, or be done yet, and then the key is needed. Only after a refusal of that very request it is not.
+func (k key) afterwards(ctx context.Context, s *session.Session, refused bool) error {
 	c, err := s.Client()
 	if err != nil {
 		return err
@@ -89,15 +103,19 @@ func (k key) afterwards(ctx context.Context, s *session.Session) error {
 	defer cancel()
 	p, err := c.Phase(ctx)
 	switch {
-	case err != nil:
-		s.Notice("whether the host is hardened is not known. If hv phase show names the recovery key %s, it is the one that was %s", k.hash.ID(), k.where)
-		return nil
-	case p.KeyID == k.hash.ID():
+	case err == nil && p.KeyID == k.hash.ID():
 		s.Notice("the host is hardened all the same: its recovery key is %s, which was %s", k.hash.ID(), k.where)
 		return nil
+	case err == nil && refused:
+		s.Notice("the recovery key is of no use: the host was not hardened with it")
+		return k.takeBack()
+	case err == nil:
+		s.Notice("the host is not hardened with recovery key %s yet, and the request may still be on its way", k.hash.ID())
+	default:
+		s.Notice("whether the host is hardened is not known. If hv phase show names the recovery key %s, it is the one that was %s", k.hash.ID(), k.where)
 	}
-	s.Notice("the recovery key is of no use: the host was not hardened with it")
-	return k.takeBack()
+	s.Notice("keep the key, which was %s, until hv phase show names another, or names none after hvd was started again", k.where)
+	return nil
 }
 
 // patience is how long the daemon may take to say what became of a call.
