@@ -105,16 +105,23 @@ func moved(in VMInput, p Plan, wish vm.Power) (before []Step, _ Plan, done bool)
 	return nil, p, false
 }
 
+// savesUnheard reports whether a QEMU that writes its guest does not answer now: a disk that is busy with that keeps it
+// from it, and to end it would lose what the deadline of its host is to leave time for.
+func savesUnheard(in VMInput, wish vm.Power) bool {
+	s := in.saved()
+	return wish == vm.Suspended && in.Seen.RunState == "" && s != nil && s.Phase == vm.Saving && s.Of(in.Seen.Process)
+}
+
 // saving goes on with a VM that is being written to its file.
 func saving(in VMInput, p Plan, s vm.Saved) Plan {
 	p.StopAsked = nil
 	m := in.Seen.Moving
 	switch {
-	case in.Seen.RunState == "postmigrate":
-		p.Steps = []Step{{Kind: Keep, Name: "flush what is saved to the disk"}}
-		return unload(p)
 	case m == nil, in.Seen.RunState == "running", m.State == vm.MoveDone && in.Seen.RunState == "paused":
 		return save(in, p) // not begun: what is done is how its guest came in, or an earlier try
+	case m.State == vm.MoveDone && in.Seen.RunState == "postmigrate": // QEMU gets there too when it fails at the very end
+		p.Steps = []Step{{Kind: Keep, Name: "flush what is saved to the disk"}}
+		return unload(p)
 	case m.State == vm.MoveFailed, m.State == vm.MoveCancelled:
 		why := m.Why
 		if why == "" {

@@ -67,6 +67,9 @@ func TestWhatIsDoneAboutAVMAndItsFile(t *testing.T) {
 		"it was not even stopped":                       {with(runs("running"), suspend, isSaved(vm.Saving)), "save", false, ""},
 		"it was not begun, and had come in so":          {with(runs("paused"), suspend, isSaved(vm.Saving), moves(vm.MoveDone)), "save", false, ""},
 		"it fails":                                      {with(runs("paused"), suspend, isSaved(vm.Saving), moves(vm.MoveFailed)), "abandon continue", true, ""},
+		"it fails at its very end":                      {with(runs("postmigrate"), suspend, isSaved(vm.Saving), moves(vm.MoveFailed)), "abandon continue", true, ""},
+		"it is given up at its very end":                {with(runs("postmigrate"), suspend, isSaved(vm.Saving), moves(vm.MoveCancelled)), "abandon continue", true, ""},
+		"nobody knows how it has ended":                 {with(runs("postmigrate"), suspend, isSaved(vm.Saving)), "save", false, ""},
 		"it is to run instead":                          {with(runs("paused"), isSaved(vm.Saving), moves(vm.MoveUnderWay)), "abandon continue", true, ""},
 		"it is to stop instead":                         {with(runs("paused"), wish(vm.Off), isSaved(vm.Saving), moves(vm.MoveUnderWay)), "abandon continue powerdown", false, ""},
 		"it is killed instead":                          {with(runs("paused"), wish(vm.Off), isSaved(vm.Saving), func(in *VMInput) { in.Kill = true }), "kill cleanup", true, ""},
@@ -220,6 +223,29 @@ func TestAVMThatWasSuspendedForItsHostGoesOnWithTheNextBoot(t *testing.T) {
 		want := map[bool]string{true: "launch attach load", false: ""}[autostart]
 		if p, err := VM(in); err != nil || kinds(p) != want {
 			t.Errorf("after a boot: %q, %v", kinds(p), err)
+		}
+	}
+}
+
+// A disk that is busy with what is saved keeps QEMU from its monitor too: the deadline of the host is not for that.
+func TestAQEMUThatSavesAndDoesNotAnswerIsNotEndedByTheDeadlineOfItsHost(t *testing.T) {
+	late := func(in *VMInput) { in.Halt = &Halt{Begun: noon.Add(-time.Hour)} }
+	for name, c := range map[string]struct {
+		edit  func(*VMInput)
+		steps string
+	}{
+		"it saves":                   {with(runs(""), late, onHostStop, isSaved(vm.Saving)), ""},
+		"another process has saved":  {with(runs(""), loads(""), late, onHostStop, isSaved(vm.Saving)), "kill cleanup"},
+		"it is only to be stopped":   {with(runs(""), late, isSaved(vm.Saving)), "kill cleanup"},
+		"nothing of it is saved":     {with(runs(""), late, onHostStop), "kill cleanup"},
+		"somebody asks to kill it":   {with(runs(""), late, onHostStop, isSaved(vm.Saving), func(in *VMInput) { in.Kill = true }), "kill cleanup"},
+		"it answers, and still does": {with(runs("paused"), late, onHostStop, isSaved(vm.Saving), moves(vm.MoveUnderWay)), ""},
+	} {
+		in := input(c.edit)
+		gathered(t, &in)
+		p, err := VM(in)
+		if kinds(p) != c.steps || (err != nil) != (c.steps == "" && in.Seen.RunState == "") {
+			t.Errorf("%s: %q, %v; want %q", name, kinds(p), err, c.steps)
 		}
 	}
 }

@@ -237,7 +237,7 @@ func alive(in VMInput, p Plan, wish vm.Power) (planned Plan, err error) {
 		p.Reached = down(wish)
 		return p, nil
 	}
-	if in.Halt != nil {
+	if in.Halt != nil && !savesUnheard(in, wish) {
 		end := in.Halt.deadline(in.Effective)
 		if !in.Now.Before(end) {
 			p.Steps = []Step{{Kind: Kill, Name: "end QEMU: the guest has let its time pass"}, {Kind: Cleanup, Name: "take away what it has left"}}

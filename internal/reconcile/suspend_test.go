@@ -393,3 +393,55 @@ func TestWhatDoesNotComeToTheDiskIsNotTakenForSaved(t *testing.T) {
 		t.Errorf("its guest booted %d times", n)
 	}
 }
+
+// Only what is written down survives a power cut: until then QEMU has the one copy.
+func TestAQEMUIsNotEndedBeforeItIsWrittenDownThatItsVMIsSaved(t *testing.T) {
+	h := fakehost.New(t)
+	d := h.Start()
+	d.Done(d.Create(fakehost.Tiny("web", on)))
+	pid := d.PID("web")
+	unwritten := h.LoseStoreOnceSaved(fault.New(fault.Unavailable, "input/output error"))
+	op := d.Verb("suspend", "web")
+	for range 8 { // it is looked at again meanwhile
+		<-unwritten
+		d.Look("web")
+	}
+	if names := d.Points.Names(); d.PID("web") != pid || slices.Contains(names, "before quit") {
+		t.Error("it was ended, and after a power cut nobody would know of its file")
+	}
+	h.LoseStoreOnceSaved(nil)
+	d.Done(op)
+	d.State("web", vm.StateSuspended)
+	d.Done(d.Verb("start", "web"))
+	d.State("web", vm.StateRunning)
+	if n := d.Boots("web"); n != 1 {
+		t.Errorf("its guest booted %d times", n)
+	}
+}
+
+// A store that is put back twice must not bring back the memory of a guest over disks that another run has written to.
+func TestAColdBootLeavesNothingThatALaterSnapshotCouldGoOnFrom(t *testing.T) {
+	h := fakehost.New(t)
+	d := h.Start()
+	d.Done(d.Create(fakehost.Tiny("web", on)))
+	older := h.Snapshot()
+	d.Done(d.Verb("suspend", "web"))
+	d.State("web", vm.StateSuspended)
+	d.Stop()
+	newer := h.Snapshot()
+	h.Restore(older)
+	d = h.Start()
+	d.State("web", vm.StateCrashed) // its process is gone, as far as that store knows
+	d.Done(d.Verb("start", "web"))
+	d.State("web", vm.StateRunning)
+	if files := h.SavedFiles(); len(files) > 0 || d.Boots("web") != 2 {
+		t.Errorf("it booted %d times, and there is %q", d.Boots("web"), files)
+	}
+	d.Done(d.Verb("kill", "web"))
+	d.Stop()
+	h.Restore(newer)
+	d = h.Start()
+	if end := d.Ended(d.Verb("start", "web")); end.State != operation.Failed || end.Error.Code != "HV-VM-085" {
+		t.Errorf("%+v %+v", end, end.Error)
+	}
+}

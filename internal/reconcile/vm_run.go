@@ -90,8 +90,14 @@ func (r *vmRun) do(ctx context.Context, s plan.Step) error {
 	case plan.Discard:
 		return r.discard(ctx)
 	case plan.Quit:
+		if err := r.noted(ctx); err != nil {
+			return err
+		}
 		return h.Quit(ctx, uuid)
 	case plan.Kill:
+		if err := r.noted(ctx); err != nil && !r.in.Kill { // who asks to kill it has chosen
+			return err
+		}
 		return h.Kill(ctx, uuid)
 	case plan.Cleanup:
 		return h.Cleanup(ctx, uuid)
@@ -146,6 +152,11 @@ func (r *vmRun) launch(ctx context.Context, start *plan.Start) (err error) {
 	}()
 	if err := r.readable(ctx, start.Saved); err != nil {
 		return err
+	}
+	if start.Saved == "" { // a store that is put back later may name what is left, and its disks are newer from now on
+		if err := r.SavedVMs.Remove(ctx, r.in.Wish.Spec.UUID); err != nil {
+			return err
+		}
 	}
 	for _, want := range start.Files {
 		f, err := r.open(ctx, want)

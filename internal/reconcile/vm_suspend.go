@@ -116,6 +116,15 @@ func (r *vmRun) keep(ctx context.Context) error {
 	return r.file(ctx, &s)
 }
 
+// noted makes durable that a file is the VM, before the QEMU ends that has it in its memory still: an earlier look may have
+// failed at just that, and this one has the mark from there.
+func (r *vmRun) noted(ctx context.Context) error {
+	if r.status == nil || !r.status.Saved.Whole() {
+		return nil
+	}
+	return r.writer.flush(ctx, powerKey(r.target))
+}
+
 // lostOnDisk gives up a file that could not be flushed. It is not flushed again: Linux tells of what it could not write
 // once, and a second flush succeeds without it.
 func (r *vmRun) lostOnDisk(ctx context.Context, why error) error {
@@ -189,6 +198,10 @@ func (r *vmRun) discard(ctx context.Context) error {
 		s := *r.status.Saved
 		s.Phase = vm.Discarding
 		if err := r.file(ctx, &s); err != nil {
+			return err
+		}
+	} else if s := r.status.Saved; s != nil && s.Phase == vm.Discarding { // an earlier try may have failed at just that
+		if err := r.writer.flush(ctx, powerKey(r.target)); err != nil {
 			return err
 		}
 	}

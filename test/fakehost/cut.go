@@ -30,11 +30,22 @@ func (p *Points) step(kind plan.Kind, f func() error) error { return p.around(st
 // cutStore is a store whose commits are between points: "commit" are the engine's, "wish" are action's.
 type cutStore struct {
 	*local.Store
+	host   *Host
 	points *Points
 	name   string
 }
 
 func (s *cutStore) Commit(ctx context.Context, txn store.Txn) (res store.Result, err error) {
+	s.host.mu.Lock()
+	full, unwritten := s.host.full, s.host.unwritten
+	s.host.mu.Unlock()
+	if full != nil {
+		select {
+		case unwritten <- struct{}{}:
+		default:
+		}
+		return res, full
+	}
 	err = s.points.around(s.name, func() error {
 		res, err = s.Store.Commit(ctx, txn)
 		return err
@@ -204,6 +215,9 @@ func (s *cutSaved) Keep(ctx context.Context, name string) (n model.Bytes, err er
 		return 0, lost
 	}
 	err = s.points.step(plan.Keep, func() error { n, err = s.Files.Keep(ctx, name); return err })
+	s.host.mu.Lock()
+	s.host.full = s.host.fills
+	s.host.mu.Unlock()
 	return n, err
 }
 

@@ -50,12 +50,15 @@ type Host struct {
 	Logs    *console.Logs
 	Seal    *fakeseal.Seal
 
-	t     testing.TB
-	facts host.Facts
-	mu    sync.Mutex
-	ahead time.Duration // of time
-	flush error         // why nothing that is saved comes to the disk
-	jump  time.Duration // of the clock on the wall
+	t         testing.TB
+	facts     host.Facts
+	mu        sync.Mutex
+	ahead     time.Duration // of time
+	flush     error         // why nothing that is saved comes to the disk
+	fills     error         // nothing is written to the store once a file is kept
+	full      error         // it has come to that
+	unwritten chan struct{} // each time
+	jump      time.Duration // of the clock on the wall
 }
 
 // New returns a host that lasts for the test. At the end no goroutine may be left.
@@ -144,6 +147,18 @@ func (h *Host) LoseSaved(why error) {
 	h.flush = why
 }
 
+// LoseStoreOnceSaved has no daemon write to the store from when the next file is kept on, for that reason; nil ends that. The
+// channel tells of each time that one tries.
+func (h *Host) LoseStoreOnceSaved(why error) <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fills, h.unwritten = why, make(chan struct{}, 100)
+	if why == nil {
+		h.full = nil
+	}
+	return h.unwritten
+}
+
 // Advance has time pass for every daemon.
 func (h *Host) Advance(d time.Duration) {
 	h.mu.Lock()
@@ -209,11 +224,11 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 	})
 	volumes := &cutVolumes{h.Volumes, points}
 	d.Actions = action.New(action.Config{
-		Store: &cutStore{h.Store, points, "wish"}, Audit: &cutAudit{h.Audit, points}, Volumes: volumes, BootFiles: h.Boots, Facts: h.known, Now: h.now, Steady: h.steady, Random: random, Log: log,
+		Store: &cutStore{h.Store, h, points, "wish"}, Audit: &cutAudit{h.Audit, points}, Volumes: volumes, BootFiles: h.Boots, Facts: h.known, Now: h.now, Steady: h.steady, Random: random, Log: log,
 		Seal: &cutSeal{h.Seal, points},
 	})
 	d.Engine = reconcile.New(reconcile.Config{
-		Store: &cutStore{h.Store, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, BootFiles: h.Boots, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, h, points}, Logs: &cutLogs{h.Logs, points},
+		Store: &cutStore{h.Store, h, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, BootFiles: h.Boots, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, h, points}, Logs: &cutLogs{h.Logs, points},
 		Facts: h.known, Features: d.Actions.Resolution, Now: h.now, Steady: h.steady, Log: log, Outcome: d.Actions.Ended, Recorded: d.Actions.Recorded,
 	})
 	d.View = view.New(view.Config{

@@ -114,6 +114,9 @@ func (f *Files) Keep(_ context.Context, name string) (model.Bytes, error) {
 		return 0, osfault.File(err, "cannot open the file of a saved VM")
 	}
 	info, err := file.Stat()
+	if err == nil && info.Size() == 0 {
+		err = errors.New("there is nothing in it")
+	}
 	if err == nil {
 		err = file.Truncate(info.Size()) // what is behind its end is given back
 	}

@@ -141,3 +141,11 @@ func TestANameThatLeadsOutOfTheFolderIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestAFileWithNothingInItIsNotKept(t *testing.T) {
+	f, _ := open(t)
+	save(t, f, name, "")
+	if size, err := f.Keep(t.Context(), name); err == nil {
+		t.Errorf("it was, with %d bytes", size)
+	}
+}
