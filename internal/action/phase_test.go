@@ -377,7 +377,7 @@ func TestASealThatCannotBeReadHolds(t *testing.T) {
 	_, err := d.CreateVM(t.Context(), member, "default", definition("more"))
 	told(t, err, fault.Denied, "HV-PHASE-001")
 	_, err = d.Unlock(t.Context(), root, wire.Unlock{Key: theKey.Text()})
-	told(t, err, fault.Internal, "HV-PHASE-015")
+	told(t, err, fault.Precondition, "HV-PHASE-015")
 	d.must(d.Resume(t.Context(), atBoot)) // there is nothing to resume
 }
 

@@ -193,3 +193,14 @@ func TestWatchingShowsEachChangeOnce(t *testing.T) {
 		t.Errorf("exit %d\n%s%s", code, out.String(), errs.String())
 	}
 }
+
+// A machine that is to become a host has no daemon, and no folder of one.
+func TestAHostIsCheckedBeforeAnythingIsInstalled(t *testing.T) {
+	var out, errs bytes.Buffer
+	code := cli.Run(t.Context(), []string{"host", "check", "--feature", "vmManagement"}, session.World{
+		In: strings.NewReader(""), Out: &out, Err: &errs, Env: func(string) string { return "" }, Now: func() time.Time { return epoch }, Root: t.TempDir(),
+	})
+	if code == int(report.NoDaemon) || !strings.Contains(out.String(), "VM Management: ") || !strings.Contains(errs.String(), "no daemon is reached") {
+		t.Errorf("exit %d\n%s%s", code, out.String(), errs.String())
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/fit"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
+	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
 // check returns `hv host check`.
@@ -80,13 +81,12 @@ func lookAt(ctx context.Context, s *session.Session, on string) (host.Facts, err
 	if on != "" {
 		return declaration.Facts(ctx, on)
 	}
-	c, err := s.Client()
-	if err != nil {
-		return host.Facts{}, err
-	}
-	h, err := c.Host(ctx)
+	c, err := s.Client() // where there is no socket at all it says so
 	if err == nil {
-		return h.Facts, nil
+		var h wire.Host
+		if h, err = c.Host(ctx); err == nil {
+			return h.Facts, nil
+		}
 	}
 	if named := s.Env("HV_HOST") != ""; named || report.CodeOf(err) != report.NoDaemon {
 		return host.Facts{}, err

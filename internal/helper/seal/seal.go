@@ -209,7 +209,7 @@ func (s *Seal) Unseal() (privilege.SealState, error) {
 func (s *Seal) locked() error {
 	switch {
 	case s.broken != nil:
-		return fault.New(fault.Internal, "the seal cannot be read, and no key can be held against it").Because(s.broken).
+		return fault.New(fault.Precondition, "the seal cannot be read, and no key can be held against it").Because(s.broken).
 			Try("docs/hardening.md, \"When the key is lost\"").WithCode("HV-PHASE-015")
 	case s.kept == nil || s.kept.Phase != hardened:
 		return fault.New(fault.Precondition, "the host is not hardened").Try("hv phase show").WithCode("HV-PHASE-005")

@@ -352,11 +352,11 @@ func TestASealThatCannotBeReadHolds(t *testing.T) {
 				t.Errorf("VMs do not run because of it: %v", err)
 			}
 			_, err := h.Unlock(privilege.Unlock{Key: right.Text()})
-			told(t, err, fault.Internal, "HV-PHASE-015")
+			told(t, err, fault.Precondition, "HV-PHASE-015")
 			_, err = h.Harden(order(), nil)
 			told(t, err, fault.Precondition, "HV-PHASE-005")
 			_, err = h.Unseal()
-			told(t, err, fault.Internal, "HV-PHASE-015")
+			told(t, err, fault.Precondition, "HV-PHASE-015")
 		})
 	}
 	t.Run("a link", func(t *testing.T) {
