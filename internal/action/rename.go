@@ -109,7 +109,7 @@ func (a *Actions) moveClaims(ctx context.Context, c *change, o, next vm.Object) 
 	for _, v := range o.Letting {
 		volumes[v] = true
 	}
-	for _, d := range o.Spec.Disks {
+	for _, d := range o.Spec.Volumes() {
 		volumes[d.Volume] = true
 	}
 	for volume := range volumes {

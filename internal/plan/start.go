@@ -47,6 +47,9 @@ func startVM(in VMInput) (*Start, finding.List, error) {
 		},
 		Accelerator: accel, Pinned: m.Pinned, Spec: cablesIn(in.Effective), Ports: m.Ports,
 	}
+	if in.From != nil { // the cards bring along whether their cables are in
+		start.Spec = in.Effective.Clone()
+	}
 	for _, u := range m.Uplinks {
 		start.Order.Uplinks = append(start.Order.Uplinks, privilege.Uplink{Socket: u.Socket})
 	}

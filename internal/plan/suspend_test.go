@@ -89,6 +89,8 @@ func TestWhatIsDoneAboutAVMAndItsFile(t *testing.T) {
 		"it is in, and is to stop":                      {with(loads("paused"), isSaved(vm.IsSaved), wish(vm.Off)), "quit cleanup", true, ""},
 		"it comes in, and is to be suspended":           {with(loads("inmigrate"), isSaved(vm.IsSaved), suspend), "quit cleanup", true, ""},
 		"it comes in, and is to be thrown away":         {with(loads("inmigrate"), isSaved(vm.IsSaved), func(in *VMInput) { in.Discard = true }), "quit cleanup", false, ""},
+		"it is thrown away, and has not come in":        {with(loads(""), isSaved(vm.IsSaved), nobody, func(in *VMInput) { in.Discard = true }), "cleanup discard launch attach continue", true, vm.EndSuspended},
+		"it is thrown away, and is to stop since":       {with(loads(""), isSaved(vm.IsSaved), nobody, wish(vm.Off), func(in *VMInput) { in.Discard = true }), "cleanup discard", true, vm.EndSuspended},
 		"it does not come in":                           {with(loads(""), isSaved(vm.IsSaved), nobody), "cleanup", true, vm.EndUnresumed},
 		"the host goes down while it comes in":          {with(loads(""), isSaved(vm.IsSaved), nobody, func(in *VMInput) { in.Facts.BootID = "boot-2" }), "cleanup", true, vm.EndHostReboot},
 		"it is let go, and does not run yet":            {with(loads("paused"), isSaved(vm.Resuming)), "continue discard", true, ""},
@@ -247,5 +249,25 @@ func TestAQEMUThatSavesAndDoesNotAnswerIsNotEndedByTheDeadlineOfItsHost(t *testi
 		if kinds(p) != c.steps || (err != nil) != (c.steps == "" && in.Seen.RunState == "") {
 			t.Errorf("%s: %q, %v; want %q", name, kinds(p), err, c.steps)
 		}
+	}
+}
+
+// A cable that was pulled when it was saved is pulled when it goes on: only who knows that plugs it in again.
+func TestACableThatWasPulledWhenAVMWasSavedIsKnownToBe(t *testing.T) {
+	in := input(with(isSaved(vm.IsSaved), func(in *VMInput) {
+		in.Last.Saved.Process.Started.NICs = map[string]vm.NIC{"lan": {MAC: "52:54:00:00:00:01", Link: vm.LinkDown}}
+		in.Wish.Spec.NICs = map[string]vm.NIC{"lan": {MAC: "52:54:00:00:00:01"}}
+	}))
+	gathered(t, &in)
+	p, err := VM(in)
+	if err != nil || kinds(p) != "launch attach load" || p.Steps[0].Start.Spec.NICs["lan"].Link != vm.LinkDown {
+		t.Fatalf("%q, %+v, %v", kinds(p), p.Steps, err)
+	}
+	goesOn := *process()
+	goesOn.Started, goesOn.Ports = &p.Steps[0].Start.Spec, p.Steps[0].Start.Ports
+	in.Seen, in.Last.Process, in.Last.Saved = vm.Seen{Process: process(), RunState: "running"}, &goesOn, nil
+	gathered(t, &in)
+	if p, err := VM(in); err != nil || kinds(p) != "link" || p.Steps[0].Edit.Down {
+		t.Errorf("%q, %+v, %v", kinds(p), p.Steps, err)
 	}
 }

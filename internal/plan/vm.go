@@ -138,6 +138,9 @@ func end(in VMInput) *vm.Ended {
 		if s := in.saved(); s.Host && s.Of(in.Last.Process) && !down(in.Effective.Power) && in.Wish.Deleted == nil {
 			withHost(in, e, s.Process.BootID)
 		}
+		if in.Discard && in.Halt == nil && !down(in.Effective.Power) { // what was asked for is a cold boot, and comes yet
+			e.PowerGeneration = min(e.PowerGeneration, in.Wish.PowerGeneration-1)
+		}
 	case in.Seen.RunState == "guest-panicked":
 		e.How = vm.EndPanic
 	case expired && !dead:

@@ -16,7 +16,10 @@ func TestAVMThatRunsGetsAnotherNameAndGoesOn(t *testing.T) {
 	h := fakehost.New(t)
 	d := h.Start()
 	d.Done(d.Volume("data"))
-	d.Done(d.Create(fakehost.Tiny("web", on, withData, func(def *vm.Definition) { def.NICs = map[string]vm.NIC{"lan": {}} })))
+	d.Done(d.Volume("medium"))
+	d.Done(d.Create(fakehost.Tiny("web", on, withData, func(def *vm.Definition) {
+		def.NICs, def.CDROMs = map[string]vm.NIC{"lan": {}}, map[string]vm.CDROM{"cd": {Volume: "medium"}}
+	})))
 	before, uid := d.Power("web"), d.VM("web").Metadata.UID
 	res, err := d.Actions.RenameVM(t.Context(), fakehost.Member, fakehost.Ref("web"), "www")
 	if err != nil {

@@ -445,3 +445,25 @@ func TestAColdBootLeavesNothingThatALaterSnapshotCouldGoOnFrom(t *testing.T) {
 		t.Errorf("%+v %+v", end, end.Error)
 	}
 }
+
+// One that waits for its guest can be ended and started anew; one that has it is taken for one whose guest has run.
+func TestAQEMUGetsNoGuestBeforeItIsWrittenDown(t *testing.T) {
+	h := fakehost.New(t)
+	d := h.Start()
+	d.Done(d.Create(fakehost.Tiny("web", on)))
+	d.Done(d.Verb("suspend", "web"))
+	unwritten := h.LoseStoreOnceSaved(fault.New(fault.Unavailable, "input/output error"))
+	op := d.Verb("start", "web")
+	for range 6 {
+		<-unwritten
+		d.Look("web")
+	}
+	if names := d.Points.Names(); !slices.Contains(names, "after attach") || slices.Contains(names, "before load") {
+		t.Errorf("%q", names)
+	}
+	h.LoseStoreOnceSaved(nil)
+	d.Done(op)
+	if p := d.State("web", vm.StateRunning); p.Process.Started == nil || d.Boots("web") != 1 {
+		t.Errorf("%+v", p)
+	}
+}

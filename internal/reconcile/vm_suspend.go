@@ -135,10 +135,14 @@ func (r *vmRun) lostOnDisk(ctx context.Context, why error) error {
 		Try("see what the disk has: dmesg; then suspend it again").WithCode("HV-VM-087"), r.discard(ctx))
 }
 
-// load begins to read the file into a QEMU that waits for it.
+// load begins to read the file into a QEMU that waits for it. What that was started with is durable before: one that waits,
+// and that nobody knows, is started anew, and one that has read its guest looks like one whose guest has run.
 func (r *vmRun) load(ctx context.Context) (err error) {
 	if !r.status.Saved.Whole() {
 		return fault.New(fault.Internal, "there is nothing saved to be read")
+	}
+	if err := r.writer.flush(ctx, powerKey(r.target)); err != nil {
+		return err
 	}
 	file, err := r.SavedVMs.Open(ctx, r.status.Saved.File)
 	if err != nil {

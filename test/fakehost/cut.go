@@ -215,10 +215,20 @@ func (s *cutSaved) Keep(ctx context.Context, name string) (n model.Bytes, err er
 		return 0, lost
 	}
 	err = s.points.step(plan.Keep, func() error { n, err = s.Files.Keep(ctx, name); return err })
-	s.host.mu.Lock()
-	s.host.full = s.host.fills
-	s.host.mu.Unlock()
+	s.fill()
 	return n, err
+}
+
+func (s *cutSaved) Open(ctx context.Context, name string) (*os.File, error) {
+	s.fill()
+	return s.Files.Open(ctx, name)
+}
+
+// fill loses the store, where that is to come.
+func (s *cutSaved) fill() {
+	s.host.mu.Lock()
+	defer s.host.mu.Unlock()
+	s.host.full = s.host.fills
 }
 
 func (s *cutSaved) Remove(ctx context.Context, uuid string) error {

@@ -55,7 +55,7 @@ type Host struct {
 	mu        sync.Mutex
 	ahead     time.Duration // of time
 	flush     error         // why nothing that is saved comes to the disk
-	fills     error         // nothing is written to the store once a file is kept
+	fills     error         // nothing is written to the store once a file is kept or opened
 	full      error         // it has come to that
 	unwritten chan struct{} // each time
 	jump      time.Duration // of the clock on the wall
@@ -147,8 +147,8 @@ func (h *Host) LoseSaved(why error) {
 	h.flush = why
 }
 
-// LoseStoreOnceSaved has no daemon write to the store from when the next file is kept on, for that reason; nil ends that. The
-// channel tells of each time that one tries.
+// LoseStoreOnceSaved has no daemon write to the store from when the next file is kept or opened on, for that reason; nil ends
+// that. The channel tells of each time that one tries.
 func (h *Host) LoseStoreOnceSaved(why error) <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()
