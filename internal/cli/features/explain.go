@@ -3,6 +3,7 @@ package features
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -58,6 +59,8 @@ type explanation struct {
 	UsedBy   []catalogue.ID  `json:"usedBy,omitempty"` // effective features that require it
 	Objects  []feature.User  `json:"objects,omitempty"`
 	Findings finding.List    `json:"findings,omitempty"` // that name it
+	// Why it is off, and the edit that turns it on, where no finding says so. Nobody asked for it, and so nothing is refused.
+	Why *finding.Finding `json:"why,omitempty"`
 }
 
 func explained(r feature.Resolution, id catalogue.ID, users []feature.User) explanation {
@@ -76,7 +79,8 @@ func explained(r feature.Resolution, id catalogue.ID, users []feature.User) expl
 		}
 	}
 	if why, off := r.WhyOff(string(id)); off && !slices.ContainsFunc(e.Findings, func(f finding.Finding) bool { return f.Code == why.Code }) {
-		e.Findings = append(e.Findings, why)
+		why.Severity = finding.Advice
+		e.Why = &why
 	}
 	e.Findings.Sort()
 	return e
@@ -100,6 +104,24 @@ func printExplained(s *session.Session, about subject, e explanation) error {
 	for _, u := range e.Objects {
 		fmt.Fprintf(s.Out, "  used by %s (%s): %s\n", screen.Safe(u.Object), screen.Safe(u.At), u.With)
 	}
+	if e.Why != nil {
+		printOff(s, e.ID, *e.Why)
+	}
 	report.Findings(s.Out, e.Findings)
 	return nil
+}
+
+// printOff tells what a feature that nobody asked for is: off, and how it would be on.
+func printOff(s *session.Session, id catalogue.ID, why finding.Finding) {
+	if !strings.HasSuffix(why.What, " is off") { // that was said
+		fmt.Fprintln(s.Out, "  "+screen.Safe(why.What))
+	}
+	if why.Why != "" {
+		fmt.Fprintln(s.Out, "  "+screen.Safe(why.Why))
+	}
+	if !catalogue.Default().InBuild(id) {
+		fmt.Fprintf(s.Out, "  to declare it for the release that brings it: hv feature why-not %s\n", id)
+		return
+	}
+	fmt.Fprintln(s.Out, "  to turn it on: "+screen.Safe(why.Remedy))
 }
