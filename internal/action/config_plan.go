@@ -56,7 +56,7 @@ func (a *Actions) planConfig(ctx context.Context, c *change, before standing, ca
 		if o.Value.Project == model.DefaultProject {
 			p.objects[o.Value.Name] = o.Value
 		}
-		if o.Value.Origin != model.Declared {
+		if !takes(cand.decl, o.Value) {
 			p.Untouched++
 		}
 	}
@@ -77,6 +77,12 @@ func (a *Actions) planConfig(ctx context.Context, c *change, before standing, ca
 	}
 	p.Digest = p.sum()
 	return p, nil
+}
+
+// takes says whether o is the declaration's, or is once decl stands: what was let go of is taken back by its name.
+func takes(decl config.Declaration, o vm.Object) bool {
+	_, named := decl.VMs[o.Name]
+	return o.Origin == model.Declared || o.Origin == model.Released && named && o.Project == model.DefaultProject
 }
 
 // against finds everything that speaks against cand, and what becomes of features.

@@ -81,6 +81,30 @@ vm idle: kept; it is its owner's from now on`
 	}
 }
 
+// A VM that is taken back is not left alone, whether it is declared again or an earlier generation is to stand.
+func TestWhatIsTakenBackIsNotLeftAlone(t *testing.T) {
+	d := newDesk(t)
+	d.create("hand")
+	d.apply(`"web":{` + small + `},"idle":{` + small + `}`)
+	d.apply(``)
+	text := `"web":{` + small + `}`
+	p := d.plan(vmsOf(text))
+	if c := p.Config; c.Untouched != 2 || len(c.VMs) != 1 || !c.VMs[0].Again { // hand and idle
+		t.Errorf("%+v", c)
+	}
+	dry := root
+	dry.DryRun = true
+	res, err := d.RollBackConfig(t.Context(), dry, 0)
+	d.must(err)
+	if c := res.Preview.Config; c.Untouched != 1 || len(c.VMs) != 2 { // hand
+		t.Errorf("%+v", c)
+	}
+	d.apply(text)
+	if c := d.plan(vmsOf(text)).Config; c.Untouched != 2 {
+		t.Errorf("once it is taken back: %+v", c)
+	}
+}
+
 func TestAPlanSaysWhichFeaturesComeAndGoAndWhoUsesThem(t *testing.T) {
 	d := newDesk(t)
 	d.facts.CPU = &host.CPU{VTx: true}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
@@ -46,7 +47,7 @@ func (d Draft) Nix() string {
 	w.line(0, "#")
 	w.line(0, "#   hv config check %s --host self   what it comes to, before anything happens", d.File)
 	w.line(0, "#   sudo hv config apply %s          makes it so: the plan first, then a question", d.File)
-	w.line(0, "#   hv config status                 what is not as it says")
+	w.line(0, "#   %-*s what is not as it says", len("sudo hv config apply ")+utf8.RuneCountInString(d.File)+9, "hv config status")
 	w.line(0, "#")
 	w.line(0, "# A line that begins with # says nothing to Hyper-NixOS. hv help declaration has more.")
 	w.line(0, "{")

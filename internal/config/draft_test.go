@@ -51,6 +51,21 @@ func TestEveryPresetIsADeclarationThatFits(t *testing.T) {
 	}
 }
 
+// What the commands at the top of a draft are for stands in one column, however long the file's name is.
+func TestTheCommandsOfADraftStandInColumns(t *testing.T) {
+	for _, file := range []string{"h.nix", "host.nix", "/etc/hyper-nixos/höst.nix"} {
+		text := []rune(Draft{File: file, For: "a test"}.Nix())
+		var at []int
+		for _, what := range []string{"what it comes to", "makes it so", "what is not as it says"} {
+			before, _, _ := strings.Cut(string(text), what)
+			at = append(at, len([]rune(before[strings.LastIndex(before, "\n")+1:])))
+		}
+		if at[0] != at[1] || at[1] != at[2] {
+			t.Errorf("%s: columns %v\n%s", file, at, string(text[:300]))
+		}
+	}
+}
+
 func TestADraftSaysWhatWasAnswered(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := drawDeclaration(t).FeatureManager
