@@ -35,8 +35,8 @@ func (p *planned) features(now, then feature.Resolution, decl config.Declaration
 			one.Why = append(one.Why, why.String())
 		}
 		one.Why = append(one.Why, e.Held...)
-		if why, isOff := then.WhyOff(string(f.ID)); isOff && !ok {
-			one.Why = append(one.Why, why.What)
+		if !ok {
+			one.Why = then.WhyGone(now, f.ID)
 		}
 		p.Features = append(p.Features, one)
 	}

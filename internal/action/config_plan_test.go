@@ -123,7 +123,7 @@ func TestAPlanSaysWhichFeaturesComeAndGoAndWhoUsesThem(t *testing.T) {
 	if i == len(p.Config.Features) {
 		t.Fatalf("%+v", p.Config.Features)
 	}
-	if f := p.Config.Features[i]; f.Was != "on" || f.Is != "off" || len(f.VMs) != 1 || f.VMs[0] != "hand" || len(f.Why) == 0 {
+	if f := p.Config.Features[i]; f.Was != "on" || f.Is != "off" || len(f.VMs) != 1 || f.VMs[0] != "hand" || strings.Join(f.Why, "; ") != "no longer in enabledFeatures" {
 		t.Errorf("%+v", f)
 	}
 	if !p.Refused || !strings.Contains(p.Findings[0].What, "vm/hand uses it") {
