@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strconv"
 	"strings"
@@ -395,7 +396,7 @@ func TestKVMIsJudgedByAProbe(t *testing.T) {
 		t.Fatalf("%+v, %v", first, err)
 	}
 	t.Logf("KVM: %+v", first)
-	if second, err := h.client.KVM(t.Context()); err != nil || second != first {
+	if second, err := h.client.KVM(t.Context()); err != nil || !reflect.DeepEqual(second, first) {
 		t.Errorf("first %+v, then %+v, %v", first, second, err)
 	}
 	cpuinfo, err := os.ReadFile("/proc/cpuinfo")
