@@ -125,7 +125,7 @@ const (
 	DriftLeft    = "left"    // it is declared no more, and was not let go yet
 	DriftDiffers = "differs" // it is wished otherwise than it is declared
 	DriftPending = "pending" // it runs with something older
-	DriftPower   = "power"   // it is to be on, and is not
+	DriftPower   = "power"   // it is to be on and is not, or to be off and runs
 )
 
 // Drift is one thing that is not as it is declared.

@@ -55,6 +55,18 @@ func TestADeclarationCreatesEditsAndStopsAndKeepsDisks(t *testing.T) {
 	closed(t, d)
 }
 
+// The operation of a VM that is declared no more says what it is for: to stop it.
+func TestWhatIsDeclaredNoMoreIsStoppedByName(t *testing.T) {
+	d := newDesk(t)
+	d.apply(`"web":{` + small + `,"power":"on"}`)
+	id := d.apply(``).Operation.Params["operations"]
+	op, _, err := store.Get[operation.Wish](t.Context(), d.Store, store.SpecKey(operationRef(operation.Wish{ID: id, Target: vmTarget(ref("web"))})))
+	d.must(err)
+	if op.Action != VMEdit.name || op.Target.Name != "web" || op.Params["power"] != "off" {
+		t.Errorf("%+v", op)
+	}
+}
+
 func TestTheSameDeclarationTwiceChangesNothing(t *testing.T) {
 	d := newDesk(t)
 	text := `"web":{` + small + `,"power":"on"},"db":{` + small + `}`

@@ -106,6 +106,7 @@ func (a *Actions) unwishVM(ctx context.Context, call Call, name string) (Result,
 			o.Spec.Power, o.PowerGeneration = vm.Off, o.Generation
 		}
 		c.wish.TargetUID, c.wish.Generation = o.UID, o.Generation
+		c.wish.Params = map[string]string{"power": string(vm.Off)} // what this edit is for, where it is told of
 		c.require(store.ModRevision(kv.Key, kv.ModRevision))
 		return c.put(kv.Key, o)
 	})

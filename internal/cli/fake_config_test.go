@@ -97,12 +97,16 @@ func (f *fake) apply(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.config = body
-	name := "web"
+	name, action, params := "web", "vm.start", map[string]string(nil)
 	if strings.Contains(string(body), "broken") {
 		name = "broken"
 	}
-	f.begin(&holder{http.Header{}}, "vm.start", "vm", name, func() {})
+	if strings.Contains(string(body), "deaf") { // what it takes out does not power off
+		name, action, params = "broken-deaf", "vm.edit", map[string]string{"power": "off"}
+	}
+	f.begin(&holder{http.Header{}}, action, "vm", name, func() {})
 	inner := f.order[len(f.order)-1]
+	f.ops[inner].Params = params
 	f.begin(&holder{http.Header{}}, "config.apply", "config", "current", func() {})
 	op := f.ops[f.order[len(f.order)-1]]
 	op.Params = map[string]string{"operations": inner}

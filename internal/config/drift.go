@@ -18,12 +18,13 @@ type SeenVM struct {
 }
 
 // Drift says where VMs are not as d declares them, sorted by name. What d says nothing of is no drift: the power
-// of a VM that it does not name is its owner's to switch.
+// of a VM that it does not name is its owner's to switch. One that was declared once and is kept is drift as long as
+// it is to be off and runs: what took it out of the declaration stopped it.
 func Drift(d Declaration, seen map[string]SeenVM) []api.Drift {
 	out := []api.Drift{}
 	names := slices.Collect(maps.Keys(d.VMs))
 	for name, s := range seen {
-		if _, declared := d.VMs[name]; !declared && s.Object.Origin == model.Declared {
+		if _, declared := d.VMs[name]; !declared && (s.Object.Origin == model.Declared || s.Object.Origin == model.Released) {
 			names = append(names, name)
 		}
 	}
@@ -32,6 +33,8 @@ func Drift(d Declaration, seen map[string]SeenVM) []api.Drift {
 		s, there := seen[name]
 		def, declared := d.VMs[name]
 		switch {
+		case !declared && s.Object.Origin == model.Released: // its owner's, who may have switched it on
+			out = append(out, stillRuns(s)...)
 		case !declared:
 			out = append(out, api.Drift{VM: name, Kind: api.DriftLeft, What: "it is declared no more, and was not let go of yet", Remedy: "apply the declaration again"})
 		case !there:
@@ -69,7 +72,20 @@ func drift(def vm.Definition, s SeenVM) []api.Drift {
 	if state := cmp.Or(s.Power.State, vm.StateOff); full.Power == vm.On && (state == vm.StateOff || state == vm.StateCrashed) {
 		out = append(out, api.Drift{VM: o.Name, Kind: api.DriftPower, Path: "power", What: "it is to be on, and is " + string(state), Why: whyNot(s.Power), Remedy: "hv vm start " + o.Name})
 	}
-	return out
+	return append(out, stillRuns(s)...)
+}
+
+// stillRuns is the drift of a VM that is to be off and has a process: its guest has not powered off, or not yet.
+func stillRuns(s SeenVM) []api.Drift {
+	full, _ := vm.Effective(s.Object.Spec, "")
+	if full.Power != vm.Off || !s.Power.State.Alive() {
+		return nil
+	}
+	name := s.Object.Name
+	return []api.Drift{{
+		VM: name, Kind: api.DriftPower, Path: "power", What: "it is to be off, and is " + string(s.Power.State), Why: whyNot(s.Power),
+		Remedy: "power its guest off from within, or hv vm kill " + name,
+	}}
 }
 
 func whyNot(p vm.PowerStatus) string {

@@ -26,12 +26,19 @@ func TestDriftIsWhatIsNotAsItIsDeclared(t *testing.T) {
 		"pending":  object("pending", model.Declared, vm.Spec{Memory: model.GiB, Power: vm.On}),
 		"down":     object("down", model.Declared, vm.Spec{Power: vm.On}),
 		"left":     object("left", model.Declared, vm.Spec{}),
-		"hand":     object("hand", model.Manual, vm.Spec{Power: vm.On}),
+		"hand":     object("hand", model.Manual, vm.Spec{Power: vm.Off}),
+		"deaf":     object("deaf", model.Released, vm.Spec{Power: vm.Off}), // declared once, and does not power off
+		"theirs":   object("theirs", model.Released, vm.Spec{Power: vm.On}),
+		"kept":     object("kept", model.Released, vm.Spec{Power: vm.Off}),
 	}
 	for name, st := range map[string]vm.PowerStatus{
 		"pending": {State: vm.StateRunning, Pending: []string{"memory"}, PendingWhy: map[string]string{"memory": "QEMU cannot"}},
 		"down":    {State: vm.StateCrashed, Reason: "the guest panicked"},
 		"mine":    {State: vm.StateRunning},
+		"hand":    {State: vm.StateRunning},
+		"deaf":    {State: vm.StateStopping, Reason: "its guest does not answer"},
+		"theirs":  {State: vm.StateRunning},
+		"kept":    {State: vm.StateOff},
 	} {
 		s := seen[name]
 		s.Power = st
@@ -42,6 +49,7 @@ func TestDriftIsWhatIsNotAsItIsDeclared(t *testing.T) {
 		got = append(got, x.VM+" "+x.Kind+" "+x.Path+": "+x.What+" ("+x.Why+")")
 	}
 	want := []string{
+		"deaf power power: it is to be off, and is stopping (its guest does not answer)",
 		"down power power: it is to be on, and is crashed (the guest panicked)",
 		"edited differs cpus: cpus is another than is declared ()",
 		"edited differs labels: its labels are others than are declared ()",

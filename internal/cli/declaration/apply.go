@@ -16,6 +16,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
@@ -226,8 +227,7 @@ func (a *applying) finish(ctx context.Context, c *client.Client, op operation.Op
 			of, err := follow.Operation(ctx, s, c, id)
 			if err != nil {
 				if !follow.WentOn(err) {
-					_, verb, _ := strings.Cut(of.Action, ".")
-					err = fault.Wrap(err, "cannot %s %s %q", verb, of.Target.Kind, of.Target.Name)
+					err = fault.Wrap(err, "cannot %s %s %q", verbOf(of), of.Target.Kind, of.Target.Name)
 				}
 				s.Fail(err)
 				worst = report.Worst(worst, report.CodeOf(err))
@@ -242,4 +242,13 @@ func (a *applying) finish(ctx context.Context, c *client.Client, op operation.Op
 		fmt.Fprintln(s.Out, a.done)
 	}
 	return report.Told(worst)
+}
+
+// verbOf says what an operation was to do. The edit of a VM that is declared no more is there to stop it.
+func verbOf(op operation.Operation) string {
+	if op.Action == "vm.edit" && op.Params["power"] == string(vm.Off) {
+		return "stop"
+	}
+	_, verb, _ := strings.Cut(op.Action, ".")
+	return verb
 }

@@ -21,7 +21,7 @@ func status(s *session.Session) *cobra.Command {
 		Aliases: []string{"drift"},
 		Short:   "Hold what runs against what is declared",
 		Long: `Holds what runs against what is declared: VMs that are wished otherwise, run with something older, are off though
-declared on, or missing; features that wait; and what was declared once and is kept.
+to be on, run though to be off, or are missing; features that wait; and what was declared once and is kept.
 
 With --exit-code it exits with 1 where anything differs.`,
 		Example: "  hv config status\n  hv config status --exit-code -q",
