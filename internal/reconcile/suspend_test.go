@@ -467,3 +467,28 @@ func TestAQEMUGetsNoGuestBeforeItIsWrittenDown(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+func TestAGuestThatRunsOnAsAnOlderStoreSaysLeavesNothingToGoOnFrom(t *testing.T) {
+	h := fakehost.New(t)
+	d := h.Start()
+	d.Done(d.Create(fakehost.Tiny("web", on)))
+	pid := d.PID("web")
+	d.Done(d.Verb("pause", "web"))
+	older := h.Snapshot()
+	d.Stop()
+	points := &fakehost.Points{At: 1, Of: "before quit"} // it is saved, and its QEMU is there still
+	d = h.StartWith(points)
+	d.Verb("suspend", "web")
+	<-points.Ended()
+	d.Stop()
+	if files := h.SavedFiles(); len(files) != 1 {
+		t.Fatalf("%q", files)
+	}
+	h.Restore(older)
+	d = h.Start()
+	d.Done(d.Verb("resume", "web"))
+	d.State("web", vm.StateRunning)
+	if files := h.SavedFiles(); len(files) > 0 || d.PID("web") != pid {
+		t.Errorf("it runs, and there is %q", files)
+	}
+}

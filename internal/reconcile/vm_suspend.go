@@ -170,6 +170,11 @@ func (r *vmRun) letGo(ctx context.Context) error {
 	uuid := r.in.Wish.Spec.UUID
 	r.serves()
 	was := r.status.Saved
+	if was == nil { // a store that is put back later may name what is left, and its disks are newer from now on
+		if err := r.SavedVMs.Remove(ctx, uuid); err != nil {
+			return err
+		}
+	}
 	if was.Whole() {
 		s := *was
 		s.Phase = vm.Resuming
