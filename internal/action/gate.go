@@ -19,7 +19,7 @@ func (a *Actions) Authorize(ctx context.Context, call Call, r Row) error {
 		return fault.New(fault.Internal, "an action that is not in the table was asked for")
 	}
 	if r.access == Root && !call.Root {
-		return fault.New(fault.Denied, "only root may %s", r.what).Try("sudo hv …").WithCode("HV-AUTH-001")
+		return fault.New(fault.Denied, "only root may %s", r.what).Try("ask again as root: sudo before the same command").WithCode("HV-AUTH-001")
 	}
 	if call.DryRun && !r.dryRun && r.wish != Read {
 		return fault.New(fault.Invalid, "%s has no dry run: there is nothing to plan", r.name)

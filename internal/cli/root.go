@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -48,7 +49,7 @@ is applied (hv config check) needs no daemon.`,
 		history.Operations(s), history.Events(s), history.Audit(s), stores.Command(s), hosts.Version(s), hosts.Proxy(s), completion(s),
 	)
 	root.AddCommand(topics.Commands()...)
-	root.InitDefaultHelpCmd()
+	root.SetHelpCommand(help())
 	group(root)
 	return root
 }
@@ -83,6 +84,66 @@ func unknown(cmd *cobra.Command, word string) error {
 		hint = cmd.CommandPath() + " " + strings.Join(near, ", or "+cmd.CommandPath()+" ")
 	}
 	return report.Usage(hint, "%s has no command %q", cmd.CommandPath(), word)
+}
+
+// help is cobra's, but for what cobra's does not: it offers the topics beside the commands, and a word that is neither
+// is an error.
+func help() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND | TOPIC]",
+		Short:   "Help about any command or topic",
+		Long:    "Shows the help of a command, or a page on a topic.",
+		Example: "  hv help vm create\n  hv help risk",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, start string) ([]string, cobra.ShellCompDirective) {
+			about, rest := explained(cmd.Root(), args)
+			if len(rest) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			var out []string
+			for _, sub := range about.Commands() {
+				if helpful(sub) && strings.HasPrefix(sub.Name(), start) {
+					out = append(out, sub.Name()+"\t"+sub.Short)
+				}
+			}
+			return out, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest := explained(cmd.Root(), args)
+			if len(rest) == 0 {
+				about.InitDefaultHelpFlag()
+				return about.Help()
+			}
+			var names []string
+			for _, sub := range about.Commands() {
+				if helpful(sub) {
+					names = append(names, sub.Name())
+				}
+			}
+			path := "hv help" + strings.TrimPrefix(about.CommandPath(), "hv")
+			hint := about.CommandPath() + " --help"
+			if near := nearest.Names(rest[0], names, 3); len(near) > 0 {
+				hint = path + " " + strings.Join(near, ", or "+path+" ")
+			}
+			return report.Usage(hint, "there is no help on %q", strings.Join(args, " "))
+		},
+	}
+}
+
+// explained is the command or topic that words name, and the words that name nothing.
+func explained(about *cobra.Command, words []string) (*cobra.Command, []string) {
+	for i, word := range words {
+		at := slices.IndexFunc(about.Commands(), func(c *cobra.Command) bool { return c.Name() == word || c.HasAlias(word) })
+		if at < 0 {
+			return about, words[i:]
+		}
+		about = about.Commands()[at]
+	}
+	return about, nil
+}
+
+// helpful reports whether there is help on cmd: a command, or a topic.
+func helpful(cmd *cobra.Command) bool {
+	return cmd.IsAvailableCommand() || cmd.IsAdditionalHelpTopicCommand()
 }
 
 const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}

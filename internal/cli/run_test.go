@@ -92,7 +92,7 @@ func TestProblemsOfTheDaemonKeepTheirShape(t *testing.T) {
 	furnish(f)
 	l := finding.List{{Code: "HV-FEAT-002", Severity: finding.Refused, Subject: []string{"vtpm"}, What: "vtpm is above the cap", Remedy: "raise riskTolerance"}}
 	for name, p := range map[string]wire.Problem{
-		"denied":   {Title: "denied", Status: http.StatusForbidden, Code: "HV-AUTH-001", Detail: "only root may apply a declaration", Remedy: "sudo hv …"},
+		"denied":   {Title: "denied", Status: http.StatusForbidden, Code: "HV-AUTH-001", Detail: "only root may apply a declaration", Remedy: "ask again as root: sudo before the same command"},
 		"findings": {Title: "denied", Status: http.StatusForbidden, Detail: "cannot do it: vtpm is above the cap", Findings: l},
 		"busy":     {Title: "unavailable", Status: http.StatusServiceUnavailable, Detail: "the daemon is going down"},
 		"escapes":  {Title: "invalid", Status: http.StatusUnprocessableEntity, Detail: "a name with \x1b[31mred\x1b[0m and \r in it"},

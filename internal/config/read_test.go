@@ -153,3 +153,16 @@ func TestAHundredProblemsAreListedAndTheRestCounted(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAControlCharacterIsToBeRemoved(t *testing.T) {
+	for _, text := range []string{`{"hypervisor": {"vms": {"web": {"labels": {"a": "b\u0007"}}}}}`, `{"hypervisor": {"vms": {"web": {"labels": {"a\u0007": "b"}}}}}`} {
+		_, err := ReadString(t.Context(), JSON, "x.json", text)
+		if !strings.HasPrefix(fault.HintOf(err), "remove the character") {
+			t.Errorf("%s: %v, try: %s", text, err, fault.HintOf(err))
+		}
+	}
+	_, err := ReadString(t.Context(), JSON, "x.json", `{"hypervisor": {"vms": {"web": {"labels": {"a": "`+strings.Repeat("b", maxText+1)+`"}}}}}`)
+	if !strings.HasPrefix(fault.HintOf(err), "leave out what the host does not need") {
+		t.Errorf("%v, try: %s", err, fault.HintOf(err))
+	}
+}

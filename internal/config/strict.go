@@ -143,7 +143,7 @@ func (s *strict) mapping(sh *shape, path string, n tree.Node, into reflect.Value
 	for _, m := range n.Members {
 		at := keyPath(path, m.Name)
 		if why := unfit(m.Name); why != "" {
-			s.say(tree.CodeBounds, at, m.At, "", "the key %s", why)
+			s.say(tree.CodeBounds, at, m.At, fitting(m.Name), "the key %s", why)
 			continue
 		}
 		s.sources[at] = m.Place()
@@ -173,7 +173,7 @@ func (s *strict) list(sh *shape, path string, n tree.Node, into reflect.Value) {
 
 func (s *strict) text(path string, n tree.Node, into reflect.Value) {
 	if why := unfit(n.Text); why != "" {
-		s.say(tree.CodeBounds, path, n.At, "", "the string %s", why)
+		s.say(tree.CodeBounds, path, n.At, fitting(n.Text), "the string %s", why)
 		return
 	}
 	into.SetString(n.Text)
@@ -188,6 +188,14 @@ func unfit(v string) string {
 		if tree.Control(r) {
 			return fmt.Sprintf("has a control character (U+%04X)", r)
 		}
+	}
+	return ""
+}
+
+// fitting is the next step for a string that is unfit; empty where that of a bound will do.
+func fitting(v string) string {
+	if len(v) <= maxText {
+		return "remove the character: no name or text of a declaration has one"
 	}
 	return ""
 }

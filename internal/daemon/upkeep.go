@@ -119,7 +119,7 @@ func becomeOwner(store string) error {
 }
 
 func notYours(store string) error {
-	return fault.New(fault.Denied, "only root and the daemon's own user may look after the store in %s", store).Try("sudo hv store …").WithCode("HV-AUTH-001")
+	return fault.New(fault.Denied, "only root and the daemon's own user may look after the store in %s", store).Try("ask again as root: sudo before the same command").WithCode("HV-AUTH-001")
 }
 
 // unusable reports whether what is kept on the disk is what keeps hvd from starting: starting it again does

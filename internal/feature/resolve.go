@@ -30,7 +30,7 @@ func resolve(cat *catalogue.Catalogue, d Declaration, f Facts) Resolution {
 	found = w.unused(s, f, found)
 	found = w.limits(s, f, found)
 	found = w.idle(s, left, found)
-	found = unasked(effective, found)
+	found = unasked(effective, f, found)
 	found.Sort()
 	r.Findings = found
 	return r
@@ -113,7 +113,7 @@ func (w *wish) idle(s selection, left []leaving, out finding.List) finding.List 
 }
 
 // unasked names the needs that no fact speaks of, all in one.
-func unasked(effective []Effective, out finding.List) finding.List {
+func unasked(effective []Effective, facts Facts, out finding.List) finding.List {
 	var subject, names []string
 	for _, e := range effective {
 		for _, n := range e.NotAsked {
@@ -126,9 +126,13 @@ func unasked(effective []Effective, out finding.List) finding.List {
 	if len(names) == 0 {
 		return out
 	}
+	remedy := "hv host -o json >facts.json on that host, then hv config check FILE --host facts.json"
+	if facts.Platform != catalogue.NotAsked || len(facts.Needs) > 0 { // it was looked at already, by one who does not know all
+		remedy = "ask where hvd runs, which looks at more: hv host check -o json >facts.json there, then hv config check FILE --host facts.json"
+	}
 	return append(out, finding.Finding{
 		Code: codeNotAsked, Severity: finding.Advice, Subject: subject,
 		What: "not asked whether the host has " + sentence(names), Why: "no fact of the host speaks of it",
-		Remedy: "hv host -o json >facts.json on that host, then hv config check FILE --host facts.json", Source: "reading the matrix: decision 2",
+		Remedy: remedy, Source: "reading the matrix: decision 2",
 	})
 }

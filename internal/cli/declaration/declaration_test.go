@@ -158,3 +158,11 @@ func TestAPlanOfThousandsTellsTheFirstAndHowManyMore(t *testing.T) {
 		t.Errorf("%d lines, ending %q", n, out[max(0, len(out)-300):])
 	}
 }
+
+func TestOneVMIsOne(t *testing.T) {
+	for n, want := range map[int]string{0: "0 declared VMs are as they", 1: "1 declared VM is as it is declared, 3 made by hand", 2: "2 declared VMs are as they"} {
+		if got := asDeclared(n, 3); !strings.HasPrefix(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -63,7 +63,7 @@ func printStatus(s *session.Session, st wire.ConfigStatus) error {
 		fmt.Fprintln(s.Out, s.Out.Paint(screen.Yellow, "it was cut off: not all of its VMs were wished for. Apply it again, or restart hvd"))
 	}
 	if len(st.Drift) == 0 {
-		fmt.Fprintf(s.Out, "%d declared VMs are as they are declared, %d made by hand\n", st.VMs, st.Manual)
+		fmt.Fprintln(s.Out, asDeclared(st.VMs, st.Manual))
 	} else if err := drifts(s, st.Drift); err != nil {
 		return err
 	}
@@ -118,4 +118,11 @@ func drifts(s *session.Session, all []wire.Drift) error {
 		t.Add(d.VM, d.Kind, what, d.Remedy)
 	}
 	return t.Write(s.Out, true)
+}
+
+func asDeclared(declared, manual int) string {
+	if declared == 1 {
+		return fmt.Sprintf("1 declared VM is as it is declared, %d made by hand", manual)
+	}
+	return fmt.Sprintf("%d declared VMs are as they are declared, %d made by hand", declared, manual)
 }

@@ -25,7 +25,7 @@ func logFolder(args []string) (path string, fsys fs.FS, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return path, nil, fault.New(fault.NotFound, "there is no audit log in %s", path).Try("name its folder: it is audit/ in the daemon's state folder")
 	case errors.Is(err, fs.ErrPermission):
-		return path, nil, fault.New(fault.Denied, "the audit log in %s is not yours to read", path).Try("sudo hv audit …").WithCode("HV-AUTH-001")
+		return path, nil, fault.New(fault.Denied, "the audit log in %s is not yours to read", path).Try("ask again as root: sudo before the same command").WithCode("HV-AUTH-001")
 	case err != nil:
 		return path, nil, fault.New(fault.Unavailable, "cannot look into %s", path).Because(err)
 	case len(entries) == 0:

@@ -126,6 +126,13 @@ func (s *Seal) Harden(h privilege.Harden, vms []string) (privilege.SealState, er
 	return s.change(next)
 }
 
+func wrongKeys(n int) string {
+	if n == 1 {
+		return "a wrong key"
+	}
+	return fmt.Sprintf("%d wrong keys", n)
+}
+
 // Unlock begins an unlock, if the key is the right one. One that was begun goes on.
 func (s *Seal) Unlock(u privilege.Unlock) (privilege.SealState, error) {
 	s.mu.Lock()
@@ -134,8 +141,8 @@ func (s *Seal) Unlock(u privilege.Unlock) (privilege.SealState, error) {
 		return privilege.SealState{}, err
 	}
 	if wait := s.kept.Wrong.wait(s.now()); wait > 0 {
-		return privilege.SealState{}, fault.New(fault.Exhausted, "after %d wrong keys none is looked at for another %s",
-			s.kept.Wrong.Count, wait.Round(time.Second)).Try("wait, then type it as it was shown").WithCode("HV-PHASE-007")
+		return privilege.SealState{}, fault.New(fault.Exhausted, "after %s none is looked at for another %s",
+			wrongKeys(s.kept.Wrong.Count), wait.Round(time.Second)).Try("wait, then type it as it was shown").WithCode("HV-PHASE-007")
 	}
 	key, err := recovery.Parse(u.Key)
 	if err != nil {

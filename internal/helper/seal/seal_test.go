@@ -233,7 +233,11 @@ func TestWrongKeysMakeEveryoneWaitAndTellNothing(t *testing.T) {
 		}
 		wait := min(time.Second<<min(n, 10), 15*time.Minute)
 		h.again() // a helper that is started again remembers
-		told(t, try(right.Text()), fault.Exhausted, "HV-PHASE-007")
+		soon := try(right.Text())
+		told(t, soon, fault.Exhausted, "HV-PHASE-007")
+		if says := map[bool]string{true: "after a wrong key none", false: fmt.Sprintf("after %d wrong keys none", n)}[n == 1]; !strings.Contains(soon.Error(), says) {
+			t.Errorf("got %v, want %q", soon, says)
+		}
 		h.wall = h.wall.Add(time.Hour) // and setting the clock does not help
 		h.pass(wait - time.Second)
 		told(t, try(right.Text()), fault.Exhausted, "HV-PHASE-007")
