@@ -99,10 +99,14 @@ func TestBadFactsAreToldWithTheirPlace(t *testing.T) {
 		"{\"kind\": \"host\",\n \"facts\": {\"cpus\": 2,\n  \"version\": 3}}": "f.json:3:3: version 3",
 		"{\n  \"version\": 1,\n  \"cpus\": \"four\"\n}":                       "f.json:3:16: cpus is a string, and should not be",
 		"{\"facts\": {\"version\": 1,\n  \"memory\": [1]}}":                   `f.json: size "[1]" is not a size`,
-		"{\n": "f.json:1:2: unexpected end", "[]": "f.json:1:1: the whole is a array", "": "f.json:1:", "{\"facts\": 7}": "f.json:1:",
+		"{\"version\": 1,\n \"cpus\": -5}":                                    "f.json:2:10: cpus is -5, and no host has less than none",
+		`{"facts": {"version": 1, "memory": "-1"}}`:                           "negative",
+		`{"facts": {"version": 1, "memory": -1}}`:                             "f.json:",
+		`{"version": 1, "qemu": {"machines": [{}, {"cpus": -2}]}}`:            "qemu.machines[1].cpus is -2",
+		"{\n": "f.json:1:2: unexpected end", "[]": "f.json:1:1: the whole is an array", "": "f.json:1:", "{\"facts\": 7}": "f.json:1:",
 		strings.Repeat("x", MaxFacts+1): "more than",
 	} {
-		got, err := ReadFacts("f.json", []byte(text))
+		got, _, err := ReadFacts("f.json", []byte(text))
 		if err == nil || !strings.Contains(err.Error(), says) || !errors.Is(err, fault.Unreadable) || !strings.Contains(fault.HintOf(err), "hv host -o json") {
 			t.Errorf("%.60q: got %v, want %q", text, err, says)
 		}
@@ -111,9 +115,20 @@ func TestBadFactsAreToldWithTheirPlace(t *testing.T) {
 		}
 	}
 	for _, text := range []string{`{"version": 1, "cpus": 4}`, `{"kind": "host", "version": "v0.1.0", "facts": {"version": 1, "cpus": 4}}`, `{"version": 1, "cpus": 4, "of the future": {}}`} {
-		if f, err := ReadFacts("f.json", []byte(text)); err != nil || f.CPUs != 4 {
+		if f, _, err := ReadFacts("f.json", []byte(text)); err != nil || f.CPUs != 4 {
 			t.Errorf("%s: %+v, %v", text, f, err)
 		}
+	}
+}
+
+func TestFactsThatNobodyKnowsAreTold(t *testing.T) {
+	got, notices, err := ReadFacts("f.json", []byte("{\"facts\": {\"version\": 1,\n \"cpsu\": 4, \"CPUs\": 2, \"qemu\": {\"zzzzzz\": [{\"x\": -1}]}}}"))
+	want := []string{"f.json:2:2: cpsu is not known here, and not used: did you mean cpu or cpus?", "f.json:2:33: qemu.zzzzzz is not known here, and not used"}
+	if err != nil || got.CPUs != 2 || !slices.Equal(notices, want) {
+		t.Errorf("%q, %+v, %v", notices, got, err)
+	}
+	if _, many, err := ReadFacts("f.json", []byte(`{"version": 1`+strings.Repeat(`, "zzzzzz": 1`, 9)+"}")); err != nil || len(many) != maxUnknown+1 || many[maxUnknown] != "and 4 more keys of it are not known here" {
+		t.Errorf("%q, %v", many, err)
 	}
 }
 
@@ -155,7 +170,7 @@ func FuzzReadFacts(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		facts, err := ReadFacts("f", text)
+		facts, _, err := ReadFacts("f", text)
 		if err != nil {
 			if !errors.Is(err, fault.Unreadable) {
 				t.Errorf("%v is not about the file", err)

@@ -16,17 +16,18 @@ import (
 const MaxFacts = 2 << 20
 
 // ReadFacts reads what `hv host -o json` or `hv host check -o json` printed on some host. The error says where in the
-// text something is wrong, and what to do; nothing of such a text is used.
-func ReadFacts(name string, text []byte) (host.Facts, error) {
+// text something is wrong, and what to do; nothing of such a text is used. The notices name keys that are not known: a
+// later hv wrote them, or they are slips of the pen.
+func ReadFacts(name string, text []byte) (facts host.Facts, notices []string, err error) {
 	if len(text) > MaxFacts {
-		return host.Facts{}, noFacts(name, "it has more than %d bytes", MaxFacts)
+		return host.Facts{}, nil, noFacts(name, "it has more than %d bytes", MaxFacts)
 	}
 	// What `hv host -o json` prints has the facts one level down.
 	var outer struct {
 		Facts json.RawMessage `json:"facts"`
 	}
 	inner, from := text, 0
-	err := json.Unmarshal(text, &outer)
+	err = json.Unmarshal(text, &outer)
 	if err == nil && outer.Facts != nil {
 		inner, from = outer.Facts, max(0, bytes.Index(text, outer.Facts))
 	}
@@ -35,14 +36,18 @@ func ReadFacts(name string, text []byte) (host.Facts, error) {
 		err = json.Unmarshal(inner, &got)
 	}
 	if err != nil {
-		return host.Facts{}, noFacts(name, "%s", told(err, name, text, from))
+		return host.Facts{}, nil, noFacts(name, "%s", told(err, name, text, from))
 	}
 	if got.Version != host.Version {
 		at := within(text, from+max(0, bytes.Index(inner, []byte(`"version"`))))
 		at.File = name
-		return host.Facts{}, noFacts(name, "%s: version %d, this hv reads %d", at, got.Version, host.Version)
+		return host.Facts{}, nil, noFacts(name, "%s: version %d, this hv reads %d", at, got.Version, host.Version)
 	}
-	return got, nil
+	w := walkFacts(name, text, inner, from)
+	if w.wrong != "" {
+		return host.Facts{}, nil, noFacts(name, "%s", w.wrong)
+	}
+	return got, w.unknown, nil
 }
 
 func noFacts(name, format string, args ...any) error {
@@ -63,7 +68,11 @@ func told(err error, name string, text []byte, from int) string {
 		if field == "" {
 			field = "the whole"
 		}
-		what = fmt.Sprintf("%s is a %s, and should not be", field, bad.Value)
+		article := "a"
+		if strings.HasPrefix(bad.Value, "array") || strings.HasPrefix(bad.Value, "object") {
+			article = "an"
+		}
+		what = fmt.Sprintf("%s is %s %s, and should not be", field, article, bad.Value)
 	}
 	at.File = name
 	return at.String() + ": " + what

@@ -34,7 +34,7 @@ cannot be read.`,
 		Args:              session.Exactly("FILE"),
 		ValidArgsFunction: session.Files("nix", "json", "yaml", "yml"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			facts, err := Facts(cmd.Context(), on)
+			facts, err := Facts(cmd.Context(), s, on)
 			if err != nil {
 				return err
 			}

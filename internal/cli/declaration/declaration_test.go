@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,7 +29,7 @@ func file(t *testing.T, text string) string {
 
 func TestFactsAreReadFromAFileOrFromTheAnswerOfADaemon(t *testing.T) {
 	for _, text := range []string{`{"version": 1, "cpus": 4}`, `{"kind": "host", "version": "v0.1.0", "facts": {"version": 1, "cpus": 4}}`} {
-		f, err := Facts(t.Context(), file(t, text))
+		f, err := Facts(t.Context(), session.New(session.World{Out: io.Discard, Err: io.Discard, Env: func(string) string { return "" }}), file(t, text))
 		if err != nil || f.CPUs != 4 {
 			t.Errorf("%s: %+v, %v", text, f, err)
 		}
@@ -37,11 +38,11 @@ func TestFactsAreReadFromAFileOrFromTheAnswerOfADaemon(t *testing.T) {
 		`{"version": 2}`: "this hv reads 1", `{`: "cannot read the facts", `[]`: "cannot read the facts",
 		`{"version": 1, "x": "` + strings.Repeat("x", maxInput) + `"}`: "it has more than",
 	} {
-		if _, err := Facts(t.Context(), file(t, text)); err == nil || !strings.Contains(err.Error(), says) || report.CodeOf(err) != report.Misused {
+		if _, err := Facts(t.Context(), session.New(session.World{Out: io.Discard, Err: io.Discard, Env: func(string) string { return "" }}), file(t, text)); err == nil || !strings.Contains(err.Error(), says) || report.CodeOf(err) != report.Misused {
 			t.Errorf("%.40s: %v", text, err)
 		}
 	}
-	if f, err := Facts(t.Context(), "self"); err != nil || f.OS == "" {
+	if f, err := Facts(t.Context(), session.New(session.World{Out: io.Discard, Err: io.Discard, Env: func(string) string { return "" }}), "self"); err != nil || f.OS == "" {
 		t.Errorf("self: %+v, %v", f, err)
 	}
 }

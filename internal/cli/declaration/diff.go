@@ -41,7 +41,7 @@ Exit: 0 nothing differs, 1 something does, 2 a file cannot be read.`,
 			return []string{"nix", "json", "yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f, err := Facts(cmd.Context(), on)
+			f, err := Facts(cmd.Context(), s, on)
 			if err != nil {
 				return err
 			}
@@ -103,7 +103,7 @@ func load(ctx context.Context, s *session.Session, name string) (side, error) {
 		name = "what stands"
 	} else {
 		var n int64
-		if n, err = number(name); err == nil {
+		if n, err = Generation(name); err == nil {
 			got, err = c.Generation(ctx, n)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/screen"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/host/probe"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
@@ -13,7 +15,7 @@ import (
 
 // Facts returns what is known of a host: nothing where on is empty, of the host that hv runs on for "self", else what
 // the file says that hv host or hv host check printed with -o json.
-func Facts(ctx context.Context, on string) (host.Facts, error) {
+func Facts(ctx context.Context, s *session.Session, on string) (host.Facts, error) {
 	switch on {
 	case "":
 		return host.Facts{}, nil
@@ -24,7 +26,11 @@ func Facts(ctx context.Context, on string) (host.Facts, error) {
 	if err != nil {
 		return host.Facts{}, unreadable(on, err)
 	}
-	return config.ReadFacts(on, text)
+	facts, notices, err := config.ReadFacts(on, text)
+	for _, n := range notices {
+		s.Notice("%s", screen.Safe(n))
+	}
+	return facts, err
 }
 
 // CompleteHost completes the flag --host of a command.

@@ -91,7 +91,7 @@ root may.`,
 			n, what := int64(0), "the generation before"
 			if len(args) > 0 {
 				var err error
-				if n, err = number(args[0]); err != nil {
+				if n, err = Generation(args[0]); err != nil {
 					return err
 				}
 				what = fmt.Sprintf("generation %d", n)
@@ -107,8 +107,8 @@ root may.`,
 	return cmd
 }
 
-// number reads the number of a generation, also with the @ that marks one beside files.
-func number(text string) (int64, error) {
+// Generation reads the number of a generation, also with the @ that marks one beside files.
+func Generation(text string) (int64, error) {
 	n, err := strconv.ParseInt(strings.TrimPrefix(text, "@"), 10, 64)
 	if err != nil || n < 1 {
 		return 0, report.Usage("hv config history lists them", "%q is no generation", text)

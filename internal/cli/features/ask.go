@@ -1,8 +1,10 @@
 package features
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,10 +18,15 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
+	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
 // question is what a command is asked about: a declaration, held against a host.
-type question struct{ file, on string }
+type question struct {
+	file, on string
+	at       int64  // the generation that is meant, where no file is named; 0: the one that stands
+	instead  string // what to do without a daemon, where it is not to name --file
+}
 
 func (q *question) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&q.file, "file", "f", "", "ask of the declaration in a file; no daemon is needed")
@@ -52,13 +59,13 @@ func (q question) ask(ctx context.Context, s *session.Session) (subject, error) 
 	if q.file != "" {
 		about.decl, err = declaration.Read(ctx, q.file)
 	} else {
-		err = about.standing(ctx, s)
+		err = about.standing(ctx, s, q)
 	}
 	if err != nil {
 		return about, err
 	}
 	if q.on != "" || q.file != "" {
-		if about.facts, err = declaration.Facts(ctx, q.on); err != nil {
+		if about.facts, err = declaration.Facts(ctx, s, q.on); err != nil {
 			return about, err
 		}
 	}
@@ -66,26 +73,33 @@ func (q question) ask(ctx context.Context, s *session.Session) (subject, error) 
 	return about, nil
 }
 
-// standing asks the daemon for its declaration and its host's facts.
-func (s *subject) standing(ctx context.Context, call *session.Session) error {
+// standing asks the daemon for its declaration, or a generation of it, and its host's facts.
+func (s *subject) standing(ctx context.Context, call *session.Session, q question) error {
 	c, err := call.Client()
 	if err != nil {
-		return withoutDaemon(err)
+		return withoutDaemon(err, q.instead)
 	}
-	stands, err := c.Config(ctx)
+	name := standing
+	var stands wire.Config
+	if q.at > 0 {
+		name = fmt.Sprintf("generation %d", q.at)
+		stands, err = c.Generation(ctx, q.at)
+	} else {
+		stands, err = c.Config(ctx)
+	}
 	if err != nil {
-		return withoutDaemon(err)
+		return withoutDaemon(err, q.instead)
 	}
 	if len(stands.Declaration) > 0 {
 		if s.decl, err = config.Decode(stands.Declaration); err != nil {
-			return fault.Wrap(err, "the standing declaration cannot be read")
+			return fault.Wrap(err, "%s cannot be read", name)
 		}
 	}
 	h, err := c.Host(ctx)
 	if err != nil {
 		return err
 	}
-	s.name, s.daemon, s.facts = standing, c, h.Facts
+	s.name, s.daemon, s.facts = name, c, h.Facts
 	if s.host == "" {
 		s.host = h.Facts.Name
 	}
@@ -93,12 +107,12 @@ func (s *subject) standing(ctx context.Context, call *session.Session) error {
 }
 
 // withoutDaemon says that a file would do.
-func withoutDaemon(err error) error {
+func withoutDaemon(err error, instead string) error {
 	if report.CodeOf(err) != report.NoDaemon {
 		return err
 	}
 	return &report.Ended{Code: report.NoDaemon, Err: fault.New(fault.Unavailable, "no declaration to ask").Because(err).
-		Try("name one, it needs no daemon: --file FILE.nix").WithCode(fault.CodeOf(err))}
+		Try("%s", cmp.Or(instead, "name one, it needs no daemon: --file FILE.nix")).WithCode(fault.CodeOf(err))}
 }
 
 // against says where an answer does not hold for lack of facts.

@@ -2,6 +2,7 @@ package features
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,8 +20,8 @@ func diff(s *session.Session) *cobra.Command {
 		Use:   "diff A B",
 		Short: "Compare what two declarations come to",
 		Long: `Compares what two declarations come to on the same host: features that come and go, findings, risk. A and B are files;
-"standing" is the declaration that stands on the daemon's host.`,
-		Example: "  hv feature diff examples/home-lab.nix examples/production.nix\n  hv feature diff standing new.nix",
+"standing" is the declaration that stands on the daemon's host, @N its generation N.`,
+		Example: "  hv feature diff examples/home-lab.nix examples/production.nix\n  hv feature diff standing new.nix\n  hv feature diff @3 standing",
 		Args:    session.Exactly("A", "B"),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 1 {
@@ -31,11 +32,10 @@ func diff(s *session.Session) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var both [2]subject
 			for i, name := range args {
-				q := question{file: name, on: on}
-				if name == "standing" {
-					q.file = ""
+				q, err := side(name, on)
+				if err != nil {
+					return err
 				}
-				var err error
 				if both[i], err = q.ask(cmd.Context(), s); err != nil {
 					return err
 				}
@@ -55,6 +55,21 @@ func diff(s *session.Session) *cobra.Command {
 	}
 	declaration.HostFlag(cmd, &on, "hold both against a host: self, or a file of facts")
 	return cmd
+}
+
+// side is what one of two words asks about: what stands, a generation, or a file.
+func side(name, on string) (question, error) {
+	q := question{on: on, instead: "name two files, they need no daemon: hv feature diff OLD.nix NEW.nix"}
+	switch {
+	case name == "standing":
+	case strings.HasPrefix(name, "@"):
+		var err error
+		q.at, err = declaration.Generation(name)
+		return q, err
+	default:
+		q.file = name
+	}
+	return q, nil
 }
 
 // onSameHost is what b comes to on the host that a was held against, where b was held against none: only the

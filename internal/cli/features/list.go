@@ -46,11 +46,11 @@ declaration in a file comes to, without a daemon.`,
 			if !why && q == (question{}) {
 				c, err := s.Client()
 				if err != nil {
-					return withoutDaemon(err)
+					return withoutDaemon(err, "")
 				}
 				f, err := c.Features(cmd.Context(), opt)
 				if err != nil {
-					return withoutDaemon(err)
+					return withoutDaemon(err, "")
 				}
 				items := make([]item, 0, len(f.Items))
 				for _, i := range f.Items {

@@ -79,7 +79,7 @@ func featureIDs() []string {
 // ourselves.
 func lookAt(ctx context.Context, s *session.Session, on string) (host.Facts, error) {
 	if on != "" {
-		return declaration.Facts(ctx, on)
+		return declaration.Facts(ctx, s, on)
 	}
 	c, err := s.Client() // where there is no socket at all it says so
 	if err == nil {
@@ -92,7 +92,7 @@ func lookAt(ctx context.Context, s *session.Session, on string) (host.Facts, err
 		return host.Facts{}, err
 	}
 	s.Notice("no daemon is reached: what takes QEMU or root is not asked")
-	return declaration.Facts(ctx, "self")
+	return declaration.Facts(ctx, s, "self")
 }
 
 func tell(s *session.Session, r fit.Report, one bool) error {
