@@ -242,9 +242,9 @@ func (e *Engine) settle(ctx context.Context, obj vm.Object, due []*operation.Ope
 }
 
 // refuseEdges ends what was asked of a run that is none: it is not kept for later. A reboot that was begun goes
-// on while there is no run.
+// on while there is no run, and of a QEMU that does not answer nobody knows whether there is one.
 func (e *Engine) refuseEdges(ctx context.Context, in plan.VMInput, due []*operation.Operation) []*operation.Operation {
-	if in.Seen.RunState == "running" {
+	if in.Seen.RunState == "running" || (in.Seen.Process != nil && in.Seen.RunState == "") {
 		return due
 	}
 	var left, refused []*operation.Operation
