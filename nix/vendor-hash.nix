@@ -1,1 +1,1 @@
-"sha256-ZLVBbG6fHMpvCYmxGvahaKbx5bxyGUMtb9RyF0/9zI4="
+"sha256-KvH1QWk7I2istZTVe2tdHxzo9u9uvJXbYS15ilbVB+A="
