@@ -23,6 +23,7 @@ type process struct {
 	fresh bool // launched by us, not attached yet
 
 	gone chan struct{} // closed when the pidfd says so; nil for one that was found dead
+	over sync.Once     // closes gone
 
 	dialing sync.Mutex    // held while a conversation is begun, which takes seconds where nobody answers
 	drawing chan struct{} // holds one while QEMU draws a picture of its screen: one descriptor for it at a time
@@ -49,10 +50,13 @@ func (p *process) watch(pidfd *os.File) {
 		if err != nil { // closed: we let go of it
 			return
 		}
-		close(p.gone)
+		p.ended()
 		p.host.Poke(p.run.VM)
 	})
 }
+
+// ended tells who waits for the end. Whoever finds out first tells: the pidfd may be closed before the watch hears.
+func (p *process) ended() { p.over.Do(func() { close(p.gone) }) }
 
 // pollable returns the same descriptor in a form that Go's poller waits for, so that no thread does.
 func pollable(f *os.File) *os.File {
@@ -93,6 +97,9 @@ func (p *process) dead() bool {
 	dead := false
 	if raw.Control(func(fd uintptr) { dead = readable(fd) }) != nil {
 		return true
+	}
+	if dead {
+		p.ended()
 	}
 	return dead
 }
