@@ -98,6 +98,9 @@ func awaiting(s step, events ...string) step {
 
 var negotiate = tell("qmp_capabilities", `{"enable":["oob"]}`)
 
+// saves is the scenario in which a save fails, too.
+const saves = "save to a file"
+
 var scenarios = []scenario{
 	{"before and in negotiation", Idle, []step{
 		say("query-status"),
@@ -208,7 +211,7 @@ var scenarios = []scenario{
 		tell("job-cancel", `{"id":"nope"}`),
 		say("quit", "SHUTDOWN"),
 	}},
-	{"save to a file", Idle, slices.Concat([]step{
+	{saves, Idle, slices.Concat([]step{
 		negotiate,
 		say("query-migrate"), say("migrate_cancel"),
 		say("cont", "RESUME"), say("stop", "STOP"),

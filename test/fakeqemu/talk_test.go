@@ -23,6 +23,7 @@ type talk struct {
 	d        *json.Decoder
 	greeting json.RawMessage
 	serial   net.Conn // where a step waits for it
+	frail    bool     // its QEMU may die; the talk ends by a panic with errDied then
 }
 
 // descriptors makes what argv expects from number 3 on, and the path of the monitor.
@@ -129,6 +130,9 @@ func (k *talk) ask(s step) Exchange {
 	out := Exchange{Send: s.send}
 	for !s.over(out.Got) {
 		raw, err := k.next()
+		if k.frail && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)) {
+			panic(errDied)
+		}
 		if err != nil {
 			k.t.Fatalf("%s: after %s: %v", s.send, out.Got, err)
 		}
@@ -145,6 +149,9 @@ func (k *talk) ask(s step) Exchange {
 	}
 	return out
 }
+
+// errDied is panicked with by a talk with a QEMU that may die, and did.
+var errDied = errors.New("QEMU has died")
 
 // play holds a whole conversation.
 func (k *talk) play(s scenario) Transcript {

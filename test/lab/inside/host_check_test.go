@@ -74,8 +74,8 @@ func TestThisHostCanGiveDevicesAway(t *testing.T) {
 	for name, r := range map[string]fit.Report{"hv alone": hostCheck(t, "--host", "self"), "the daemon": hostCheck(t)} {
 		if name == "the daemon" {
 			// It hears of the module by the kernel, some time after it was loaded.
-			for answerOf(t, r, catalogue.DevicePassthrough).Answer == fit.No {
-				hostChanged(t, 0, host.Change{What: "feature devicePassthrough", Before: "no", After: "yes"})
+			for was := answerOf(t, r, catalogue.DevicePassthrough).Answer; was != fit.Yes; was = answerOf(t, r, catalogue.DevicePassthrough).Answer {
+				hostChanged(t, 0, host.Change{What: "feature devicePassthrough", Before: string(was), After: "yes"})
 				r = hostCheck(t)
 			}
 		}

@@ -94,9 +94,9 @@ func TestAGuestUnderKVMMayRunVMsOnlyWhereTheHostAndTheVMSaySo(t *testing.T) {
 	}
 	hv(t, "vm", "kill", "plain")
 
-	apply(t, `{ }`)
-	out, err = exec.CommandContext(t.Context(), "hv", "vm", "start", "nested").CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "HV-VM-042") {
-		t.Errorf("the feature was turned off, and a VM that asks for it starts: %v\n%s", err, out)
+	write(t, file, `{ }`)
+	out, err = exec.CommandContext(t.Context(), "hv", "config", "apply", "--yes", file).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "HV-FEAT-033") || !strings.Contains(string(out), "vm/nested") {
+		t.Errorf("a VM uses the feature, and it was turned off: %v\n%s", err, out)
 	}
 }
