@@ -131,6 +131,8 @@ func (f *fleet) do(verb privilege.Verb, body json.RawMessage) (any, []*os.File, 
 	switch verb {
 	case privilege.VerbHello:
 		return privilege.HelloReply{Version: "fleet", RunFolder: f.folder, BootID: f.boot, Cgroup: privilege.Cgroup{Mode: "v2", Enforced: true}}, nil, nil
+	case privilege.VerbPhase:
+		return privilege.SealState{}, nil, nil
 	case privilege.VerbKVM:
 		return privilege.KVMReply{Why: "a fleet emulates"}, nil, nil
 	case privilege.VerbListen:
