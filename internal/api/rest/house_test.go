@@ -232,6 +232,16 @@ func (h *house) askWith(method, path string, body io.Reader, size int64, header 
 	if size > 0 {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	resp := h.send(req, header)
+	defer func() { _ = resp.Body.Close() }()
+	data, err := io.ReadAll(resp.Body)
+	h.must(err)
+	return reply{status: resp.StatusCode, header: resp.Header, body: string(data)}
+}
+
+// send sends a request with these lines of header over a connection of its own. Who calls it closes the body.
+func (h *house) send(req *http.Request, header []string) *http.Response {
+	h.t.Helper()
 	for _, line := range header {
 		name, value, _ := strings.Cut(line, ": ")
 		req.Header.Set(name, value)
@@ -242,10 +252,7 @@ func (h *house) askWith(method, path string, body io.Reader, size int64, header 
 	}}
 	resp, err := transport.RoundTrip(req)
 	h.must(err)
-	defer func() { _ = resp.Body.Close() }()
-	data, err := io.ReadAll(resp.Body)
-	h.must(err)
-	return reply{status: resp.StatusCode, header: resp.Header, body: string(data)}
+	return resp
 }
 
 // refusal checks an error of the client: its kind, and words of everything that it tells.

@@ -3,11 +3,9 @@
 package rest
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -247,16 +245,7 @@ func (h *house) begins(path string, header ...string) reply {
 	h.t.Helper()
 	req, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, "http://hvd"+path, nil)
 	h.must(err)
-	for _, line := range header {
-		name, value, _ := strings.Cut(line, ": ")
-		req.Header.Set(name, value)
-	}
-	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", h.socket)
-	}}
-	resp, err := transport.RoundTrip(req)
-	h.must(err)
+	resp := h.send(req, header)
 	defer func() { _ = resp.Body.Close() }()
 	got := reply{status: resp.StatusCode, header: resp.Header}
 	switch {
