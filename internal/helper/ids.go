@@ -36,9 +36,9 @@ func (i *ids) claim(vm string) (uint32, error) {
 		if recorded[first] || failed != nil {
 			return true
 		}
-		var unused bool
-		unused, failed = i.helper.proc.Unused(first, uid.Block)
-		return !unused
+		var users map[int]uint32
+		users, failed = i.helper.proc.Users(first, uid.Block)
+		return len(users) > 0
 	})
 	if failed != nil {
 		return 0, failed

@@ -260,15 +260,11 @@ func (h *Helper) forget(vm string) error {
 	if !ok {
 		return nil
 	}
-	unused, err := h.proc.Unused(first, uid.Block)
+	left, err := h.proc.Users(first, uid.Block)
 	if err != nil {
 		return err
 	}
-	if !unused {
-		left, err := h.proc.WithUIDs(first, uid.Block)
-		if err != nil {
-			return err
-		}
+	if len(left) > 0 {
 		return fault.New(fault.Precondition, "VM %s: processes %v still run with its uids", vm, slices.Sorted(maps.Keys(left)))
 	}
 	return h.ids.free(vm)

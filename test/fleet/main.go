@@ -19,12 +19,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/helper/proc"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege/packet"
 	"github.com/hyper-nixos/hyper-nixos/test/fakeqemu"
@@ -49,12 +49,11 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	f := &fleet{folder: args[0], uid: uid, gid: gid, vms: map[string]*ship{}}
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	boot, err := proc.Host.BootID()
 	if err != nil {
 		return err
 	}
-	f.boot = strings.TrimSpace(string(boot))
+	f := &fleet{folder: args[0], uid: uid, gid: gid, boot: boot, vms: map[string]*ship{}}
 	if err := os.MkdirAll(filepath.Join(f.folder, "vm"), 0o755); err != nil {
 		return err
 	}

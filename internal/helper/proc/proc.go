@@ -130,20 +130,19 @@ func (fs FS) WithUIDs(first, count uint32) (map[int]uint32, error) {
 	return found, nil
 }
 
-// Unused reports whether no process runs with a uid in [first, first+count). The kernel answers from its
-// own tables; to read what it tells of every process takes milliseconds on a host that has many.
-func (fs FS) Unused(first, count uint32) (bool, error) {
+// Users is WithUIDs for a few uids that nobody should have any more. The kernel answers from its own tables where that
+// is so; to read what it tells of every process takes milliseconds on a host that has many.
+func (fs FS) Users(first, count uint32) (map[int]uint32, error) {
 	if fs == Host {
 		_, err := unix.Getpriority(unix.PRIO_USER, int(first))
 		for id := first + 1; errors.Is(err, unix.ESRCH) && id < first+count; id++ {
 			_, err = unix.Getpriority(unix.PRIO_USER, int(id))
 		}
 		if errors.Is(err, unix.ESRCH) {
-			return true, nil
+			return nil, nil
 		}
 	}
-	found, err := fs.WithUIDs(first, count) // which of them are zombies it alone tells
-	return len(found) == 0, err
+	return fs.WithUIDs(first, count) // which of them are zombies it alone tells
 }
 
 // BootID names this boot of the host.

@@ -95,8 +95,8 @@ func TestProcessesAreFoundByTheirRealUIDAndZombiesLeftOut(t *testing.T) {
 		t.Errorf("%v, %v; want %v", got, err, want)
 	}
 	for first, want := range map[uint32]bool{1000: false, 1001: false, 1002: true, 1003: false, 1005: true} {
-		if got, err := fs.Unused(first, 2); err != nil || got != want {
-			t.Errorf("uids %d and the next: unused %v, %v; want %v", first, got, err, want)
+		if users, err := fs.Users(first, 2); err != nil || (len(users) == 0) != want {
+			t.Errorf("uids %d and the next: used by %v, %v; want unused %v", first, users, err, want)
 		}
 	}
 	if fs.Sealed(10) || !fs.Sealed(11) || fs.Sealed(99) {
@@ -109,11 +109,11 @@ func TestProcessesAreFoundByTheirRealUIDAndZombiesLeftOut(t *testing.T) {
 
 func TestTheKernelKnowsWhichUIDsAreUnused(t *testing.T) {
 	me := uint32(os.Getuid())
-	if unused, err := Host.Unused(me, 1); err != nil || unused {
-		t.Errorf("the uid of this test: unused %v, %v", unused, err)
+	if users, err := Host.Users(me, 1); err != nil || users[os.Getpid()] != me {
+		t.Errorf("the uid of this test: used by %v, %v", users, err)
 	}
-	if unused, err := Host.Unused(3_999_999_990, 4); err != nil || !unused {
-		t.Errorf("uids that nobody has: unused %v, %v", unused, err)
+	if users, err := Host.Users(3_999_999_990, 4); err != nil || len(users) > 0 {
+		t.Errorf("uids that nobody has: used by %v, %v", users, err)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/model/host"
 )
@@ -23,9 +22,9 @@ type kept struct {
 // stamp names this program and this boot. Another build may ask for more, and what a host can do may change
 // when it boots.
 func stamp() (string, error) {
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return "", err
+	boot := word(os.DirFS("/"), bootID)
+	if boot == "" {
+		return "", errors.New("the kernel names no boot")
 	}
 	exe, err := os.Executable()
 	if err != nil {
@@ -35,7 +34,7 @@ func stamp() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return strings.TrimSpace(string(boot)) + " " + keyOf(exe, info), nil
+	return boot + " " + keyOf(exe, info), nil
 }
 
 // recall reads what an earlier daemon kept; nothing where that is another's, cannot be read, or is no such file.
