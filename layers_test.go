@@ -15,10 +15,10 @@ const module = "github.com/hyper-nixos/hyper-nixos"
 // floors, lowest first. A room is a folder with all its subfolders, unless a longer entry names a subfolder.
 var floors = []floor{
 	{0, "internal/fault internal/finding internal/version internal/nearest"},
-	{1, "internal/osfault model internal/nixlang internal/qemu/qmp internal/privilege"},
+	{1, "internal/osfault internal/confine model internal/nixlang internal/qemu/qmp internal/privilege"},
 	{2, "internal/feature internal/phase internal/policy internal/store internal/audit wire"},
 	{3, "internal/rule internal/config client"},
-	{4, "internal/qemu/machine internal/storage/folder"},
+	{4, "internal/qemu/machine internal/storage/folder internal/storage/convert"},
 	{5, "internal/plan internal/host/probe " + hands},
 	{6, "internal/action internal/view internal/reconcile web"},
 	{7, "internal/api/rest internal/api/graphql internal/cli"},
@@ -63,7 +63,7 @@ var diets = []diet{
 	{"internal/cli", "client wire model internal/fault internal/finding internal/version internal/nearest internal/nixlang " +
 		"internal/config internal/feature internal/rule internal/phase internal/audit/verify internal/host/probe",
 		"hv runs as any user on any system and starts in milliseconds: it speaks to a daemon, or answers from pure rooms"},
-	{"internal/helper", "internal/fault internal/privilege internal/version internal/phase/recovery model",
+	{"internal/helper", "internal/fault internal/privilege internal/version internal/phase/recovery internal/confine model",
 		"what runs as root stays small enough to be read: words, its own verbs, and nothing else"},
 	{"cmd/hv", "internal/cli internal/version", "a command is flags and wiring"},
 	{"cmd/hvd", "internal/daemon internal/version", "a command is flags and wiring"},

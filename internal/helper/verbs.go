@@ -10,9 +10,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/confine"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/door"
-	"github.com/hyper-nixos/hyper-nixos/internal/helper/launch"
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/uid"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/internal/version"
@@ -128,7 +128,7 @@ func with(reply any, f *os.File, err error) (any, []*os.File, error) {
 
 func (h *Helper) hello() privilege.HelloReply {
 	r := privilege.HelloReply{
-		Version: version.String(), RunFolder: h.folder.Path, BootID: h.boot, FirstUID: uid.First, Landlock: launch.Landlock(),
+		Version: version.String(), RunFolder: h.folder.Path, BootID: h.boot, FirstUID: uid.First, Landlock: confine.Landlock(),
 		Cgroup: h.cgroupWords(), Programs: []privilege.Program{},
 	}
 	for _, name := range slices.Sorted(maps.Keys(programs)) {
@@ -139,7 +139,7 @@ func (h *Helper) hello() privilege.HelloReply {
 	if !r.Cgroup.Enforced {
 		r.Compromise = append(r.Compromise, "limits of CPU, memory and threads are not enforced: "+r.Cgroup.Why)
 	}
-	if lacks := launch.LandlockLacks(r.Landlock); lacks != "" {
+	if lacks := confine.Lacks(r.Landlock); lacks != "" {
 		r.Compromise = append(r.Compromise, lacks)
 	}
 	return r

@@ -103,10 +103,7 @@ func Confine(o Order) error {
 	if err := drop(o.UID); err != nil || o.Jail == nil {
 		return err
 	}
-	if err := landlock(Landlock()); err != nil {
-		return err
-	}
-	return filterCalls()
+	return confined()
 }
 
 func (o Order) exec(status *os.File) error {

@@ -1,4 +1,6 @@
-package launch
+//go:build linux
+
+package confine
 
 import "golang.org/x/sys/unix"
 

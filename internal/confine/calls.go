@@ -1,6 +1,9 @@
-package launch
+//go:build linux
+
+package confine
 
 import (
+	"fmt"
 	"runtime"
 	"unsafe"
 
@@ -29,10 +32,6 @@ var forbidden = []uint32{
 	unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_ENTER, unix.SYS_IO_URING_REGISTER,
 }
 
-// families of sockets that a VM's process may make: of its own network namespace, in which there is nothing.
-// AF_VSOCK, which knows no namespace, is not one of them.
-var families = []uint32{unix.AF_UNIX, unix.AF_INET, unix.AF_INET6}
-
 // newNamespaces are all flags of clone that make one.
 const newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER |
 	unix.CLONE_NEWPID | unix.CLONE_NEWNET
@@ -52,22 +51,23 @@ const (
 	foreign = unix.SECCOMP_RET_KILL_PROCESS // of another architecture: its numbers mean other calls
 )
 
-// filterCalls puts the filter on the calling thread, and so on what it executes. It needs no_new_privs.
-func filterCalls() error {
-	program := callFilter(ownArch, append(ownForbidden, forbidden...), foreignNumbers)
+// Calls puts the filter on the calling thread, and so on what it executes, which may make sockets of these families
+// and no others. It needs no_new_privs.
+func Calls(families ...uint32) error {
+	program := callFilter(ownArch, append(ownForbidden, forbidden...), foreignNumbers, families)
 	prog := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
 	//nolint:gosec // there is no wrapper of this call
 	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&prog)))
 	runtime.KeepAlive(program)
 	if errno != 0 {
-		return &StepError{"seccomp", errno}
+		return fmt.Errorf("seccomp: %w", errno)
 	}
 	return nil
 }
 
 // callFilter is the filter as classic BPF. Numbers from foreignFrom on are of another ABI of the same
 // architecture; 0 where there is none.
-func callFilter(arch uint32, forbidden []uint32, foreignFrom uint32) []unix.SockFilter {
+func callFilter(arch uint32, forbidden []uint32, foreignFrom uint32, families []uint32) []unix.SockFilter {
 	load := func(at uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: at}
 	}
