@@ -17,8 +17,8 @@ var floors = []floor{
 	{0, "internal/fault internal/finding internal/version internal/nearest"},
 	{1, "internal/osfault internal/confine model internal/nixlang internal/qemu/qmp internal/privilege"},
 	{2, "internal/feature internal/phase internal/policy internal/store internal/audit wire"},
-	{3, "internal/rule internal/config client"},
-	{4, "internal/qemu/machine internal/storage/folder internal/storage/convert"},
+	{3, "internal/rule internal/config client internal/storage/backend internal/storage/qcow2"},
+	{4, "internal/qemu/machine internal/storage/folder internal/storage/convert internal/storage/storagetest"},
 	{5, "internal/plan internal/host/probe " + hands},
 	{6, "internal/action internal/view internal/reconcile web"},
 	{7, "internal/api/rest internal/api/graphql internal/cli"},
@@ -38,7 +38,7 @@ const rows = "internal/network internal/storage internal/threat"
 const exempt = "test nix docs packaging"
 
 // testOnly rooms are for tests; code that ships does not link them.
-var testOnly = []string{"test", "internal/store/storetest"}
+var testOnly = []string{"test", "internal/store/storetest", "internal/storage/storagetest"}
 
 // doors say who may come in; everything of the same room family may, too.
 var doors = []door{

@@ -14,8 +14,10 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/backend"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/boot"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
 	"github.com/hyper-nixos/hyper-nixos/model"
@@ -33,7 +35,7 @@ type desk struct {
 	t     testing.TB
 	dir   string
 	log   *audit.Log
-	pool  *dir.Pool
+	pool  *pools.Pools
 	boots *boot.Files
 	facts host.Facts
 	paper *paper
@@ -74,7 +76,13 @@ func newDesk(t testing.TB) *desk {
 	d.must(err)
 	d.log, err = audit.Open(filepath.Join(d.dir, "audit"), audit.Options{})
 	d.must(err)
-	d.pool, err = dir.Open(storage.DefaultPool, filepath.Join(d.dir, "pool"))
+	d.pool = pools.New(func(ctx context.Context, name string, spec storage.PoolSpec) (backend.Backend, error) {
+		if name == storage.DefaultPool {
+			return dir.Open(name, filepath.Join(d.dir, "pool"))
+		}
+		return dir.OpenAt(ctx, name, spec.Path, nil)
+	})
+	_, err = d.pool.Reach(context.Background(), storage.DefaultPool, storage.PoolSpec{})
 	d.must(err)
 	d.boots, err = boot.Open(filepath.Join(d.dir, "boot"))
 	d.must(err)

@@ -32,8 +32,8 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/monitor"
 	"github.com/hyper-nixos/hyper-nixos/internal/reconcile"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/boot"
-	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/firmware"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/reserve"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/saved"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
@@ -84,7 +84,7 @@ func Run(ctx context.Context, opt Options) (err error) {
 type kept struct {
 	store   *local.Store
 	audit   *audit.Log
-	volumes *dir.Pool
+	volumes *pools.Pools
 	boots   *boot.Files
 	nvram   *firmware.Files
 	saved   *saved.Files
@@ -105,7 +105,8 @@ func keep(opt Options) (k *kept, err error) {
 	if k.audit, err = audit.Open(in("audit"), audit.Options{}); err != nil {
 		return k, err
 	}
-	if k.volumes, err = dir.Open(storage.DefaultPool, in("pool")); err != nil {
+	k.volumes = openPools(opt)
+	if _, err = k.volumes.Reach(context.Background(), storage.DefaultPool, storage.PoolSpec{}); err != nil {
 		return k, err
 	}
 	if k.boots, err = boot.Open(in("boot")); err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
-	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/saved"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
@@ -175,21 +175,21 @@ func (h *cutHypervisor) Forget(ctx context.Context, uuid string) error {
 
 // cutVolumes is the pool of volumes.
 type cutVolumes struct {
-	*dir.Pool
+	*pools.Pools
 	points *Points
 }
 
 func (v *cutVolumes) Create(ctx context.Context, vol storage.Volume) error {
-	return v.points.step(plan.CreateVolume, func() error { return v.Pool.Create(ctx, vol) })
+	return v.points.step(plan.CreateVolume, func() error { return v.Pools.Create(ctx, vol) })
 }
 
 func (v *cutVolumes) Delete(ctx context.Context, vol storage.Volume) error {
-	return v.points.step(plan.DeleteVolume, func() error { return v.Pool.Delete(ctx, vol) })
+	return v.points.step(plan.DeleteVolume, func() error { return v.Pools.Delete(ctx, vol) })
 }
 
 func (v *cutVolumes) Receive(ctx context.Context, pool, file string, format storage.Format, size model.Bytes, r io.Reader) (sum string, virtual model.Bytes, err error) {
 	err = v.points.around("receive volume", func() error {
-		sum, virtual, err = v.Pool.Receive(ctx, pool, file, format, size, r)
+		sum, virtual, err = v.Pools.Receive(ctx, pool, file, format, size, r)
 		return err
 	})
 	return sum, virtual, err

@@ -24,9 +24,11 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/monitor"
 	"github.com/hyper-nixos/hyper-nixos/internal/reconcile"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/backend"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/boot"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/firmware"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/saved"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
@@ -43,7 +45,7 @@ type Host struct {
 	*Helper
 	Store   *local.Store
 	Audit   *audit.Log
-	Volumes *dir.Pool
+	Volumes *pools.Pools
 	Boots   *boot.Files
 	NVRAM   *firmware.Files
 	Saved   *saved.Files
@@ -75,7 +77,13 @@ func New(t testing.TB) *Host {
 	must(t, err)
 	h.Audit, err = audit.Open(in("audit"), audit.Options{})
 	must(t, err)
-	h.Volumes, err = dir.Open(storage.DefaultPool, in("pool"))
+	h.Volumes = pools.New(func(ctx context.Context, name string, spec storage.PoolSpec) (backend.Backend, error) {
+		if name == storage.DefaultPool {
+			return dir.Open(name, in("pool"))
+		}
+		return dir.OpenAt(ctx, name, spec.Path, nil)
+	})
+	_, err = h.Volumes.Reach(t.Context(), storage.DefaultPool, storage.PoolSpec{})
 	must(t, err)
 	h.Boots, err = boot.Open(in("boot"))
 	must(t, err)

@@ -25,8 +25,10 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/action"
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/backend"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/boot"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
 	"github.com/hyper-nixos/hyper-nixos/internal/view"
@@ -74,7 +76,13 @@ func build(t testing.TB, uid uint32, edit func(*server)) *house {
 	h.must(err)
 	h.audit, err = audit.Open(filepath.Join(h.dir, "audit"), audit.Options{})
 	h.must(err)
-	pool, err := dir.Open(storage.DefaultPool, filepath.Join(h.dir, "pool"))
+	pool := pools.New(func(ctx context.Context, name string, spec storage.PoolSpec) (backend.Backend, error) {
+		if name == storage.DefaultPool {
+			return dir.Open(name, filepath.Join(h.dir, "pool"))
+		}
+		return dir.OpenAt(ctx, name, spec.Path, nil)
+	})
+	_, err = pool.Reach(context.Background(), storage.DefaultPool, storage.PoolSpec{})
 	h.must(err)
 	boots, err := boot.Open(filepath.Join(h.dir, "boot"))
 	h.must(err)

@@ -1,6 +1,8 @@
-//go:build linux
-
-package dir
+// Package qcow2 reads and writes the headers of qcow2 images.
+//
+// What lives here: which images may be kept, how large one is, an image that is empty or stands on another one.
+// What does not: their data, which QEMU and qemu-img alone read and write.
+package qcow2
 
 import (
 	"encoding/binary"
@@ -14,32 +16,32 @@ import (
 
 // The header of a qcow2 image. Source: docs/interop/qcow2.txt of QEMU.
 const (
-	qcow2Magic       = 0x514649fb
-	qcow2HeaderV2    = 72
-	qcow2HeaderV3    = 104
-	qcow2Dirty       = 1 << 0
-	qcow2Corrupt     = 1 << 1
-	qcow2DataFile    = 1 << 2
-	qcow2Compression = 1 << 3
-	qcow2ExtendedL2  = 1 << 4
+	magic       = 0x514649fb
+	headerV2    = 72
+	headerV3    = 104
+	dirty       = 1 << 0
+	corrupt     = 1 << 1
+	dataFile    = 1 << 2
+	compression = 1 << 3
+	extendedL2  = 1 << 4
 )
 
-// qcow2Size returns the virtual size of an image that holds all of itself. One that names another
+// Size returns the virtual size of an image that holds all of itself. One that names another
 // file, as its backing or its data file, could make QEMU open what is not its owner's: refused, as
 // is one that is encrypted (nobody has its key here), corrupt, or of features we do not know.
-func qcow2Size(r io.ReaderAt) (model.Bytes, error) {
-	var h [qcow2HeaderV3]byte
+func Size(r io.ReaderAt) (model.Bytes, error) {
+	var h [headerV3]byte
 	n, err := r.ReadAt(h[:], 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, err
 	}
-	if n < qcow2HeaderV2 || binary.BigEndian.Uint32(h[0:]) != qcow2Magic {
+	if n < headerV2 || binary.BigEndian.Uint32(h[0:]) != magic {
 		return 0, refuse("is not qcow2", "name its format: --format raw")
 	}
 	be32 := func(at int) uint32 { return binary.BigEndian.Uint32(h[at:]) }
 	be64 := func(at int) uint64 { return binary.BigEndian.Uint64(h[at:]) }
 	version, size := be32(4), be64(24)
-	if version != 2 && (version != 3 || n < qcow2HeaderV3) {
+	if version != 2 && (version != 3 || n < headerV3) {
 		return 0, refuse("is of a version that is not 2 or 3", "qemu-img convert -O qcow2 OLD NEW")
 	}
 	switch {
@@ -51,20 +53,20 @@ func qcow2Size(r io.ReaderAt) (model.Bytes, error) {
 		return 0, refuse("has a virtual size that is 0, odd or too large", "qemu-img info shows it")
 	}
 	if version == 3 {
-		if err := qcow2Features(be64(72)); err != nil {
+		if err := features(be64(72)); err != nil {
 			return 0, err
 		}
 	}
 	return model.Bytes(size), nil
 }
 
-func qcow2Features(incompatible uint64) error {
+func features(incompatible uint64) error {
 	switch {
-	case incompatible&qcow2DataFile != 0:
+	case incompatible&dataFile != 0:
 		return refuse("has its data in another file", "qemu-img convert -O qcow2 OLD NEW")
-	case incompatible&qcow2Corrupt != 0:
+	case incompatible&corrupt != 0:
 		return refuse("is marked corrupt", "qemu-img check -r all")
-	case incompatible&^(qcow2Dirty|qcow2Compression|qcow2ExtendedL2) != 0:
+	case incompatible&^(dirty|compression|extendedL2) != 0:
 		return refuse("has features that this build does not know", "qemu-img convert -O qcow2 OLD NEW")
 	}
 	return nil
@@ -72,4 +74,17 @@ func qcow2Features(incompatible uint64) error {
 
 func refuse(why, hint string) error {
 	return fault.New(fault.Invalid, "the image %s", why).Try("%s", hint).WithCode("HV-VOL-005")
+}
+
+// Virtual returns the size that the guest sees of an image of our own keeping, which may stand on another one.
+func Virtual(r io.ReaderAt) (model.Bytes, error) {
+	var h [32]byte
+	if _, err := r.ReadAt(h[:], 0); err != nil {
+		return 0, err
+	}
+	size := binary.BigEndian.Uint64(h[24:])
+	if binary.BigEndian.Uint32(h[0:]) != magic || size > uint64(storage.MaxVolume) {
+		return 0, refuse("is not qcow2", "qemu-img check tells more")
+	}
+	return model.Bytes(size), nil
 }

@@ -1,0 +1,33 @@
+//go:build linux
+
+package daemon
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/backend"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+)
+
+// poolFolder is the default pool, in the state folder.
+const poolFolder = "pool"
+
+// openPools returns pools of every kind that this build knows, none of which is open.
+func openPools(opt Options) *pools.Pools {
+	return pools.New(func(ctx context.Context, name string, spec storage.PoolSpec) (backend.Backend, error) {
+		switch {
+		case name == storage.DefaultPool:
+			return dir.Open(name, filepath.Join(opt.State, poolFolder))
+		case spec.Kind == storage.Dir && (storage.Inside(spec.Path, opt.State) || storage.Inside(opt.State, spec.Path)):
+			return nil, fault.New(fault.Invalid, "pool %q and the daemon's own folder %s are in one place", name, opt.State).
+				WithCode("HV-POOL-004").Try("give the pool a place of its own")
+		case spec.Kind == storage.Dir:
+			return dir.OpenAt(ctx, name, spec.Path, nil)
+		}
+		return nil, fault.New(fault.Unavailable, "pools of kind %s are not in this build", spec.Kind)
+	})
+}

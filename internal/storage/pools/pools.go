@@ -1,0 +1,130 @@
+// Package pools knows which pools are open, and finds the one that somebody names.
+//
+// What lives here: opening and closing pools as they are wished, and volumes as action and reconcile speak of
+// them, on whatever keeps them. What does not: any backend (they are handed in by daemon), and which pools there
+// ought to be (the store says; reconcile tells).
+package pools
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/backend"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+)
+
+// Open opens a pool of the kind and at the place that spec names.
+type Open func(ctx context.Context, name string, spec storage.PoolSpec) (backend.Backend, error)
+
+// Pools are the pools of this host.
+type Pools struct {
+	open    Open
+	opening sync.Mutex // one at a time; whoever asks for an open one does not wait for it
+
+	mu    sync.RWMutex
+	known map[string]*pool
+}
+
+// pool is one that is wished; its backend is nil while it cannot be opened.
+type pool struct {
+	spec    storage.PoolSpec
+	backend backend.Backend
+	why     error
+}
+
+// New returns pools of which none is known yet.
+func New(open Open) *Pools { return &Pools{open: open, known: map[string]*pool{}} }
+
+// Reach opens a pool that is wished, and returns what it can do. One that is open at that place already stays
+// so. One that cannot be opened is known all the same: whoever asks for it hears why.
+func (p *Pools) Reach(ctx context.Context, name string, spec storage.PoolSpec) (storage.Capabilities, error) {
+	p.opening.Lock()
+	defer p.opening.Unlock()
+	spec = spec.Effective()
+	if at := p.at(name); at != nil && at.backend != nil {
+		if at.spec.Kind != spec.Kind || at.spec.Where() != spec.Where() {
+			return storage.Capabilities{}, fault.New(fault.Conflict, "pool %q is open at %s, and cannot be at %s", name, at.spec.Where(), spec.Where())
+		}
+		return at.backend.Can(), nil
+	}
+	b, err := p.open(ctx, name, spec)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		p.known[name] = &pool{spec: spec, why: err}
+		return storage.Capabilities{}, err
+	}
+	p.known[name] = &pool{spec: spec, backend: b}
+	return b.Can(), nil
+}
+
+func (p *Pools) at(name string) *pool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.known[name]
+}
+
+// Leave closes a pool that is wished no more; what was opened in it stays open.
+func (p *Pools) Leave(name string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := p.known[name]
+	delete(p.known, name)
+	if at == nil || at.backend == nil {
+		return nil
+	}
+	return at.backend.Close()
+}
+
+// Close closes all of them.
+func (p *Pools) Close() error {
+	var errs []error
+	for _, name := range p.Names() {
+		errs = append(errs, p.Leave(name))
+	}
+	return errors.Join(errs...)
+}
+
+// Names are the names of all pools that are known, in order.
+func (p *Pools) Names() []string {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return slices.Sorted(maps.Keys(p.known))
+}
+
+// Of returns the pool of that name; the default one for no name.
+func (p *Pools) Of(name string) (backend.Backend, error) {
+	if name == "" {
+		name = storage.DefaultPool
+	}
+	at := p.at(name)
+	switch {
+	case at == nil:
+		return nil, fault.New(fault.NotFound, "there is no pool %q", name).WithCode("HV-POOL-001").Try("hv pool list")
+	case at.backend == nil:
+		return nil, fault.New(fault.Unavailable, "pool %q is not open", name).Because(at.why).WithCode("HV-POOL-002").Try("hv pool show %s", name)
+	}
+	return at.backend, nil
+}
+
+// Can is what a pool can do.
+func (p *Pools) Can(name string) (storage.Capabilities, error) {
+	b, err := p.Of(name)
+	if err != nil {
+		return storage.Capabilities{}, err
+	}
+	return b.Can(), nil
+}
+
+// Room is how much there is below a pool.
+func (p *Pools) Room(ctx context.Context, name string) (storage.Room, error) {
+	b, err := p.Of(name)
+	if err != nil {
+		return storage.Room{}, err
+	}
+	return b.Room(ctx)
+}
