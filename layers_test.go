@@ -16,9 +16,9 @@ const module = "github.com/hyper-nixos/hyper-nixos"
 var floors = []floor{
 	{0, "internal/fault internal/finding internal/version internal/nearest"},
 	{1, "internal/osfault internal/confine model internal/nixlang internal/qemu/qmp internal/privilege"},
-	{2, "internal/feature internal/phase internal/policy internal/store internal/audit wire"},
-	{3, "internal/rule internal/config client internal/storage/backend internal/storage/qcow2"},
-	{4, "internal/qemu/machine internal/storage/folder internal/storage/convert internal/storage/storagetest"},
+	{2, "internal/feature internal/phase internal/policy internal/store internal/audit wire internal/storage/backend internal/storage/qcow2"},
+	{3, "internal/rule internal/config client internal/storage/folder internal/storage/storagetest"},
+	{4, "internal/qemu/machine internal/storage/convert " + backends},
 	{5, "internal/plan internal/host/probe " + hands},
 	{6, "internal/action internal/view internal/reconcile web"},
 	{7, "internal/api/rest internal/api/graphql internal/cli"},
@@ -29,6 +29,9 @@ var floors = []floor{
 // hands touch the world or hold long conversations with it.
 const hands = "internal/host/uevent internal/qemu internal/qemu/monitor internal/network internal/storage internal/console internal/backup " +
 	"internal/replicate internal/migrate internal/importer internal/monitoring internal/threat internal/cluster"
+
+// backends keep what is in a pool.
+const backends = "internal/storage/dir"
 
 // rows are folders whose subfolders are rooms of their own: network/bridge and network/dns do not know each
 // other. Elsewhere a folder and its subfolders are one room.
@@ -46,6 +49,8 @@ var doors = []door{
 		"QEMU serves one monitor client at a time and a second one hangs: declare a small Execute/Subscribe interface and let daemon wire it"},
 	{hands, "internal/daemon",
 		"hands are wired by daemon: declare the small interface that you need, so that a plan can run against any hand"},
+	{backends, "internal/daemon",
+		"backends are hands too; they stand below the room that finds the one which is named"},
 	{"internal/host/probe", "internal/daemon internal/cli",
 		"facts come in as arguments: only daemon and cli (--host self) ask the machine"},
 	{"internal/store", "internal/action internal/view internal/reconcile internal/cluster internal/daemon",
