@@ -17,7 +17,8 @@ import (
 type Edit struct {
 	Path   string      `json:"path"` // "disks.data"
 	Device qmp.Hotplug `json:"device,omitzero"`
-	File   *File       `json:"file,omitempty"` // of a disk that is plugged in
+	File   *File       `json:"file,omitempty"`  // of a medium, or of a disk that is plugged in: what is written to
+	Below  []File      `json:"below,omitempty"` // the layers below that, base first
 	Slot   int         `json:"slot,omitempty"`
 	Down   bool        `json:"down,omitempty"`  // of a link
 	Force  bool        `json:"force,omitempty"` // of a medium: also where the guest holds it
@@ -120,12 +121,17 @@ func (l *liveEdit) plugDisk(path, name string, d vm.Disk) {
 		l.Waits[path] = "there is no volume " + d.Volume
 		return
 	}
-	h, access := machine.HotplugDisk(l.pinned.MachineType, name, d, machine.Volume{Format: v.Spec.Format}, slot)
+	h, access := machine.HotplugDisk(l.pinned.MachineType, name, d, consistsOf(v), slot)
+	var files []File
+	for i, layer := range v.Chain() {
+		files = append(files, File{
+			Name: h.Device, Source: FromVolume, Volume: layer.File(), Pool: layer.Pool, ReadOnly: access[i] == machine.ReadOnly,
+		})
+	}
+	head := len(files) - 1
 	l.Steps = append(l.Steps, Step{
 		Kind: Plug, Name: fmt.Sprintf("attach disk %s (volume %s)", name, d.Volume),
-		Edit: &Edit{Path: path, Device: h, Slot: slot, File: &File{
-			Name: h.Device, Source: FromVolume, Volume: v.File, Pool: v.Spec.Pool, ReadOnly: access == machine.ReadOnly,
-		}},
+		Edit: &Edit{Path: path, Device: h, Slot: slot, File: &files[head], Below: files[:head]},
 	})
 }
 

@@ -37,9 +37,12 @@ func (l *liveEdit) cdrom(path, name string) {
 	case !there:
 		l.Waits[path] = "there is no volume " + want.Volume
 		return
+	case len(v.Chain()) > 1:
+		l.Waits[path] = "volume " + want.Volume + " stands on another, which a medium cannot"
+		return
 	default:
 		step.Name = fmt.Sprintf("put volume %s into drive %s", want.Volume, name)
-		edit.Device = machine.InsertMedium(name, v.Spec.Format, target)
+		edit.Device = machine.InsertMedium(name, v.Head().Format, target)
 		edit.File = &File{Name: edit.Device.Device, Source: FromVolume, Volume: v.File, Pool: v.Spec.Pool, ReadOnly: true}
 	}
 	l.Steps = append(l.Steps, step)

@@ -6,6 +6,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/machine"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
@@ -103,8 +104,12 @@ func files(in VMInput) error {
 		}
 	}
 	for drive, d := range in.Effective.CDROMs {
-		if _, ok := in.Media[drive]; !ok && d.Volume != "" {
+		v, ok := in.Media[drive]
+		if !ok && d.Volume != "" {
 			miss("volume/"+d.Volume, "drive "+drive+": there is no volume "+d.Volume, "hv volume import "+d.Volume+" FILE --format raw")
+		}
+		if ok && len(v.Chain()) > 1 {
+			miss("volume/"+d.Volume, "drive "+drive+": volume "+d.Volume+" stands on another, which a medium cannot", "hv volume import "+d.Volume+"-alone FILE --format raw, and put that in")
 		}
 	}
 	if b := in.Effective.Boot; b != nil {
@@ -132,14 +137,14 @@ func machineInput(in VMInput, accel vm.Accelerator) machine.Input {
 	}
 	mi.QEMU = in.Facts.QEMUFor(in.Effective.Arch)
 	for device, v := range in.Volumes {
-		mi.Volumes[device] = machine.Volume{Format: v.Spec.Format}
+		mi.Volumes[device] = consistsOf(v)
 	}
 	if in.Effective.Firmware == vm.UEFI {
 		mi.UEFIBytes = in.Facts.UEFIFor(in.Effective.Arch).Size
 	}
 	mi.Media = map[string]machine.Volume{}
 	for drive, v := range in.Media {
-		mi.Media[drive] = machine.Volume{Format: v.Spec.Format, ReadOnly: true}
+		mi.Media[drive] = machine.Volume{Format: v.Head().Format, ReadOnly: true}
 	}
 	for _, f := range in.BootFiles {
 		mi.BootBytes += f.Size
@@ -147,13 +152,18 @@ func machineInput(in VMInput, accel vm.Accelerator) machine.Input {
 	return mi
 }
 
+// consistsOf is what a machine must know of a volume.
+func consistsOf(v storage.Volume) machine.Volume {
+	return machine.Volume{Format: v.Head().Format, Layers: v.Chain()}
+}
+
 // source says where one file of the machine comes from.
 func source(in VMInput, f machine.File) File {
 	out := File{Name: f.Name, ReadOnly: f.Access == machine.ReadOnly}
 	switch f.Kind {
 	case machine.DiskFile:
-		v := in.Volumes[f.Device]
-		out.Source, out.Volume, out.Pool = FromVolume, v.File, v.Spec.Pool
+		l := in.Volumes[f.Device].Chain()[f.Layer]
+		out.Source, out.Volume, out.Pool = FromVolume, l.File(), l.Pool
 	case machine.MediumFile:
 		v := in.Media[f.Device]
 		out.Source, out.Volume, out.Pool = FromVolume, v.File, v.Spec.Pool

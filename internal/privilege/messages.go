@@ -32,7 +32,7 @@ const (
 // Bounds of the wire. One message is one SOCK_SEQPACKET datagram of JSON.
 const (
 	MaxMessage = 128 << 10
-	MaxFiles   = 64 // file descriptors beside one message
+	MaxFiles   = 240 // file descriptors beside one message; the kernel's SCM_MAX_FD is 253
 	MaxArgs    = 1024
 	MaxUsage   = 256 // VMs in one usage call
 )

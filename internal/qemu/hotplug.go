@@ -16,8 +16,9 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
 )
 
-// Plug gives a living VM's QEMU a device. What a cut-off earlier try has left of it is used.
-func (h *Host) Plug(ctx context.Context, uuid string, d qmp.Hotplug, file *os.File) error {
+// Plug gives a living VM's QEMU a device, on files of which the lowest comes first. What a cut-off earlier try has left of
+// it is used.
+func (h *Host) Plug(ctx context.Context, uuid string, d qmp.Hotplug, files ...*os.File) error {
 	p, err := h.living(uuid)
 	if err != nil {
 		return err
@@ -30,7 +31,7 @@ func (h *Host) Plug(ctx context.Context, uuid string, d qmp.Hotplug, file *os.Fi
 	if d.Netdev != "" {
 		return p.plugNIC(ctx, m, d)
 	}
-	if err = stand(ctx, m, d, file); err == nil {
+	if err = stand(ctx, m, d, files); err == nil {
 		err = qmp.DeviceAdd(ctx, m, d.Add)
 	}
 	if err != nil && !saidOf(err, "Duplicate device ID") {
@@ -54,20 +55,30 @@ func (p *process) plugNIC(ctx context.Context, m qmp.Executor, d qmp.Hotplug) er
 	return nil
 }
 
-// stand makes the nodes that a disk stands on.
-func stand(ctx context.Context, m qmp.Executor, d qmp.Hotplug, file *os.File) error {
+// stand makes the nodes that a disk stands on. Each that has an fdset takes the next file.
+func stand(ctx context.Context, m qmp.Executor, d qmp.Hotplug, files []*os.File) error {
 	have, err := nodeNames(ctx, m)
 	if err != nil {
 		return err
 	}
 	for i, n := range d.Nodes {
-		if have[n.Name] {
-			continue
+		set := n.FDSet
+		if set == 0 && i == 0 {
+			set = d.FDSet
 		}
-		if i == 0 {
-			if err := freshSet(ctx, m, d, file); err != nil {
+		if set != 0 && len(files) == 0 {
+			return fault.New(fault.Internal, "node %s has no file", n.Name)
+		}
+		if !have[n.Name] && set != 0 {
+			if err := freshSet(ctx, m, set, n.Name, files[0]); err != nil {
 				return err
 			}
+		}
+		if set != 0 {
+			files = files[1:]
+		}
+		if have[n.Name] {
+			continue
 		}
 		if err := qmp.BlockdevAdd(ctx, m, n.Add); err != nil {
 			return err
@@ -108,11 +119,11 @@ func holdsFDs(ctx context.Context, m qmp.Executor) error {
 
 // freshSet puts a file into the fdset of its number. One that is left there is of a try that was cut off
 // before anything was opened by it.
-func freshSet(ctx context.Context, m qmp.Executor, d qmp.Hotplug, file *os.File) error {
-	if err := gone(qmp.RemoveFD(ctx, m, d.FDSet, -1)); err != nil {
+func freshSet(ctx context.Context, m qmp.Executor, set int, opaque string, file *os.File) error {
+	if err := gone(qmp.RemoveFD(ctx, m, set, -1)); err != nil {
 		return err
 	}
-	_, err := qmp.AddFD(ctx, m, file, d.FDSet, d.Device)
+	_, err := qmp.AddFD(ctx, m, file, set, opaque)
 	return err
 }
 
@@ -134,6 +145,11 @@ func (p *process) unstand(ctx context.Context, m qmp.Executor, d qmp.Hotplug) er
 	}
 	if len(d.Nodes) > 0 {
 		if err := gone(qmp.RemoveFD(ctx, m, d.FDSet, -1)); err != nil {
+			return err
+		}
+	}
+	if d.Layers != "" {
+		if err := dropNodes(ctx, m, func(name string) bool { return strings.HasPrefix(name, d.Layers) }); err != nil {
 			return err
 		}
 	}

@@ -34,7 +34,7 @@ func (h *Host) ChangeMedium(ctx context.Context, uuid string, d qmp.Hotplug, fil
 		return err
 	}
 	if file != nil {
-		if err := stand(ctx, m, d, file); err != nil {
+		if err := stand(ctx, m, d, []*os.File{file}); err != nil {
 			return err
 		}
 		if err := qmp.InsertMedium(ctx, m, d.Device, d.Nodes[len(d.Nodes)-1].Name); err != nil {

@@ -30,8 +30,8 @@ type Hypervisor interface {
 	Abandon(ctx context.Context, uuid string) error
 	Load(ctx context.Context, uuid string, file *os.File) error
 	Pause(ctx context.Context, uuid string) error
-	// Plug gives QEMU a device, on the file that it stands on, if it needs one.
-	Plug(ctx context.Context, uuid string, device qmp.Hotplug, file *os.File) error
+	// Plug gives QEMU a device, on the files that it stands on, the lowest first, if it needs any.
+	Plug(ctx context.Context, uuid string, device qmp.Hotplug, files ...*os.File) error
 	// Unplug takes one away. It returns when the guest has let go of it; an error of kind Unavailable
 	// says that it has not, in the time that it had.
 	Unplug(ctx context.Context, uuid string, device qmp.Hotplug) error

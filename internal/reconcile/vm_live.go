@@ -65,17 +65,31 @@ func (r *vmRun) plugOrUnplug(ctx context.Context, s plan.Step) (err error) {
 	if s.Kind == plan.Unplug {
 		return r.Hypervisor.Unplug(ctx, uuid, s.Edit.Device)
 	}
-	var file *os.File
+	var files []*os.File
+	defer func() {
+		for _, f := range files {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	wanted := slices.Clone(s.Edit.Below)
 	if s.Edit.File != nil {
-		if file, err = r.open(ctx, *s.Edit.File); err != nil {
+		wanted = append(wanted, *s.Edit.File)
+	}
+	for _, want := range wanted {
+		f, err := r.open(ctx, want)
+		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, file.Close()) }()
+		files = append(files, f)
 	}
 	if s.Kind == plan.Medium {
-		return r.Hypervisor.ChangeMedium(ctx, uuid, s.Edit.Device, file, s.Edit.Force)
+		var medium *os.File
+		if len(files) > 0 {
+			medium = files[0]
+		}
+		return r.Hypervisor.ChangeMedium(ctx, uuid, s.Edit.Device, medium, s.Edit.Force)
 	}
-	return r.Hypervisor.Plug(ctx, uuid, s.Edit.Device, file)
+	return r.Hypervisor.Plug(ctx, uuid, s.Edit.Device, files...)
 }
 
 // stays notes why a live change was not made. It is tried again later.

@@ -38,7 +38,9 @@ type VolumeSpec struct {
 type Volume struct {
 	model.Metadata
 	Spec VolumeSpec `json:"spec"`
-	File string     `json:"file"` // its file's name in the pool: the volume's UID, never a path of a user's
+	File string     `json:"file"` // the name in the pool of the file that is written to, its head's: never a path of a user's
+	// Layers are what it consists of, base first; absent where it is one file. Chain reads them.
+	Layers []Layer `json:"layers,omitempty"`
 	// SHA256 is of the bytes that were imported, while nothing has written to the volume since.
 	SHA256 string `json:"sha256,omitempty"`
 }

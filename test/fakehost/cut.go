@@ -129,8 +129,8 @@ func (h *cutHypervisor) Load(ctx context.Context, uuid string, f *os.File) error
 	return h.points.step(plan.Load, func() error { return h.Host.Load(ctx, uuid, f) })
 }
 
-func (h *cutHypervisor) Plug(ctx context.Context, uuid string, d qmp.Hotplug, f *os.File) error {
-	return h.points.step(plan.Plug, func() error { return h.Host.Plug(ctx, uuid, d, f) })
+func (h *cutHypervisor) Plug(ctx context.Context, uuid string, d qmp.Hotplug, files ...*os.File) error {
+	return h.points.step(plan.Plug, func() error { return h.Host.Plug(ctx, uuid, d, files...) })
 }
 
 func (h *cutHypervisor) Unplug(ctx context.Context, uuid string, d qmp.Hotplug) error {

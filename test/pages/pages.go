@@ -101,6 +101,7 @@ var volumes = Family{"VOL", "Volumes.", []Code{
 	{"HV-VOL-005", "an image that is not taken: not the format that was said, or with a part that is not safe to open", "the message says what; `qemu-img convert` makes one that is taken"},
 	{"HV-VOL-021", "a storage backend that cannot do what it is asked for: a VM's disks on S3", "the finding names the backends that can"},
 	{"HV-VOL-022", "a storage backend that does it with a limit", "the finding says what is lost, and how to live with it"},
+	{"HV-VOL-030", "a volume has as many layers as it may have", "delete a snapshot"},
 }}
 
 var machine = Family{"MACH", "What keeps a VM's machine from being built. From 101 on the host is to be changed, before that the VM.", []Code{

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"fmt"
+	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
@@ -50,10 +51,10 @@ type formatNode struct {
 	Discard  string `json:"discard"`
 }
 
-// qcow2Node does not follow what the image itself names as its backing file.
+// qcow2Node does not follow what the image itself names as its backing file: it is told what is below it.
 type qcow2Node struct {
 	formatNode
-	Backing *string `json:"backing"` // null
+	Backing *string `json:"backing"` // the node below; null for none
 }
 
 type virtioBlk struct {
@@ -65,30 +66,92 @@ type virtioBlk struct {
 	Serial    string `json:"serial,omitempty"`
 }
 
-// disk is a virtio-blk device on a volume that comes as an fd. What the guest discards is given back to the pool.
-// The raw format gets no size: QEMU refuses to resize a raw node that has one.
-func disk(name string, d vm.Disk, v Volume, slot int, at place) part {
-	file, format, device, access := diskObjects(name, d, v, slot, at)
-	id := DiskDevice(name)
-	return part{
-		args:  append(addFD(id, diskSets+slot), "-blockdev", object(file), "-blockdev", object(format), "-device", object(device)),
-		files: []File{{Name: id, Kind: DiskFile, Object: d.Volume, Device: name, Access: access}},
-	}
+// layerSets is where the fdsets of disks with more than one layer begin, with room for setsPerDisk each.
+const (
+	layerSets   = 4096
+	setsPerDisk = 256
+)
+
+// LayerNodes begins the names of the nodes of all layers of the disk in this slot, where it has more than one.
+func LayerNodes(slot int) string { return fmt.Sprintf("l%02x-", slot) }
+
+// LayerNode returns the node name of a layer of the disk in this slot; its file has ".file" shortened to ".f" behind it.
+// It carries the layer's ID, of which 31 bytes have room for 96 bits: whoever meets a QEMU sees what it writes to.
+func LayerNode(slot int, id string) string {
+	id = strings.ReplaceAll(id, "-", "")
+	return LayerNodes(slot) + id[:min(len(id), 24)]
 }
 
-// diskObjects are what a disk is made of in QEMU: the node of its file, that of its format, the device.
-func diskObjects(name string, d vm.Disk, v Volume, slot int, at place) (file fileNode, format any, device virtioBlk, access Access) {
-	node := DiskNode(name)
-	readOnly := d.ReadOnly || v.ReadOnly
+// layerFile makes the name of a layer's file node of that of its format node.
+const layerFile = ".f"
+
+// layer is one file of a disk in QEMU: its two nodes, the set in which it comes, and how it is open.
+type layer struct {
+	file   fileNode
+	format any
+	set    int
+	access Access
+}
+
+// layers are what a disk stands on, base first. A disk of one layer has nodes that are named after it. Of several
+// each stands on the one before by its node's name, and no header is asked what is below it. Only the last is written to.
+func layers(name string, readOnly bool, v Volume, slot int) []layer {
+	if len(v.Layers) < 2 {
+		return []layer{oneLayer(DiskNode(name), fileSuffix, v.Format, "", readOnly, diskSets+slot)}
+	}
+	var out []layer
+	below := ""
+	for i, l := range v.Layers {
+		node := LayerNode(slot, l.ID)
+		head := i == len(v.Layers)-1
+		out = append(out, oneLayer(node, layerFile, l.Format, below, readOnly || !head, layerSets+slot*setsPerDisk+i))
+		below = node
+	}
+	return out
+}
+
+func oneLayer(node, suffix string, f storage.Format, below string, readOnly bool, set int) layer {
 	access, discard := ReadWrite, "unmap"
 	if readOnly {
 		access, discard = ReadOnly, "ignore"
 	}
-	f := formatNode{string(cmp.Or(v.Format, storage.Raw)), node, node + fileSuffix, readOnly, discard}
-	format = f
-	if v.Format == storage.QCOW2 {
-		format = qcow2Node{formatNode: f}
+	n := formatNode{string(cmp.Or(f, storage.Raw)), node, node + suffix, readOnly, discard}
+	format := any(n)
+	if f == storage.QCOW2 {
+		q := qcow2Node{formatNode: n}
+		if below != "" {
+			q.Backing = &below
+		}
+		format = q
 	}
-	return fileNode{"file", node + fileSuffix, fdset(diskSets + slot), "on", readOnly, discard}, format,
-		virtioBlk{Driver: "virtio-blk-pci", ID: DiskDevice(name), place: at, Drive: node, BootIndex: d.BootIndex, Serial: d.Serial}, access
+	return layer{fileNode{"file", node + suffix, fdset(set), "on", readOnly, discard}, format, set, access}
+}
+
+// disk is a virtio-blk device on a volume that comes as fds, one for each layer. What the guest discards is given back to
+// the pool. The raw format gets no size: QEMU refuses to resize a raw node that has one.
+func disk(name string, d vm.Disk, v Volume, slot int, at place) part {
+	all := layers(name, d.ReadOnly || v.ReadOnly, v, slot)
+	var p part
+	for i, l := range all {
+		file := DiskDevice(name)
+		if len(all) > 1 {
+			file = LayerNode(slot, v.Layers[i].ID)
+		}
+		p.args = append(append(p.args, addFD(file, l.set)...), "-blockdev", object(l.file), "-blockdev", object(l.format))
+		p.files = append(p.files, File{Name: file, Kind: DiskFile, Object: d.Volume, Device: name, Access: l.access, Layer: i})
+	}
+	p.args = append(p.args, "-device", object(diskDevice(name, d, v, slot, at)))
+	return p
+}
+
+func diskDevice(name string, d vm.Disk, v Volume, slot int, at place) virtioBlk {
+	return virtioBlk{Driver: "virtio-blk-pci", ID: DiskDevice(name), place: at, Drive: headNode(name, v, slot), BootIndex: d.BootIndex, Serial: d.Serial}
+}
+
+// headNode is the node that the guest's disk is.
+func headNode(name string, v Volume, slot int) string {
+	if n := len(v.Layers); n > 1 {
+		return LayerNode(slot, v.Layers[n-1].ID)
+	}
+	return DiskNode(name)
 }

@@ -73,6 +73,12 @@ func machines() map[string]Input {
 	uefi.Spec.Graphics = &vm.Graphics{Device: vm.DisplayVirtio}
 	uefi.UEFIBytes = 4 * model.MiB
 
+	layered := input(vm.Spec{Disks: map[string]vm.Disk{"root": {Volume: "web-root"}, "data": {Volume: "web-data"}}})
+	layered.Volumes["root"] = Volume{Format: storage.QCOW2, Layers: []storage.Layer{
+		{ID: "0f3a9c1e-5b7d-4c2a-9e11-000000000001", Format: storage.Raw}, {ID: "1f3a9c1e-5b7d-4c2a-9e11-000000000002", Format: storage.QCOW2},
+		{ID: "2f3a9c1e-5b7d-4c2a-9e11-000000000003", Format: storage.QCOW2},
+	}}
+
 	media := input(vm.Spec{Disks: map[string]vm.Disk{"root": {Volume: "web-root"}}, CDROMs: map[string]vm.CDROM{"install": {Volume: "debian"}, "tools": {}}})
 	media.Spec.Graphics = &vm.Graphics{Device: vm.DisplayVGA}
 	media.Media = map[string]Volume{"install": {Format: storage.Raw}}
@@ -84,5 +90,5 @@ func machines() map[string]Input {
 	for i := range vm.MaxNICs {
 		full.NICs[fmt.Sprintf("n%d", i)] = vm.NIC{}
 	}
-	return map[string]Input{"bare": bare, "bios": bios, "uefi": uefi, "media": media, "home": home, "kvm": kvm, "pc": pc, "virt": virt, "full": input(full)}
+	return map[string]Input{"bare": bare, "bios": bios, "uefi": uefi, "media": media, "layered": layered, "home": home, "kvm": kvm, "pc": pc, "virt": virt, "full": input(full)}
 }

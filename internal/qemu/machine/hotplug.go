@@ -8,20 +8,38 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
-// HotplugDisk returns the disk of this name as it is plugged into slot of a machine that runs, and how its file
-// must have been opened. It takes no part in the order of booting, which firmware has read long ago.
-func HotplugDisk(machineType, name string, d vm.Disk, v Volume, slot int) (qmp.Hotplug, Access) {
+// HotplugDisk returns the disk of this name as it is plugged into slot of a machine that runs, and how its files, one for
+// each layer, must have been opened. It takes no part in the order of booting, which firmware has read long ago.
+func HotplugDisk(machineType, name string, d vm.Disk, v Volume, slot int) (qmp.Hotplug, []Access) {
 	d.BootIndex = 0
-	file, format, device, access := diskObjects(name, d, v, slot, board{family: familyOf(machineType)}.place(slot))
 	h := DiskUnplug(name, slot)
-	h.Nodes[0].Add, h.Nodes[1].Add, h.Add = json.RawMessage(object(file)), json.RawMessage(object(format)), json.RawMessage(object(device))
+	h.Nodes = nil
+	var access []Access
+	for _, l := range layers(name, d.ReadOnly || v.ReadOnly, v, slot) {
+		h.Nodes = append(h.Nodes, qmp.BlockPlug{Name: l.file.NodeName, Add: json.RawMessage(object(l.file)), FDSet: l.set},
+			qmp.BlockPlug{Name: nodeOf(l.format), Add: json.RawMessage(object(l.format))})
+		access = append(access, l.access)
+	}
+	h.Add = json.RawMessage(object(diskDevice(name, d, v, slot, board{family: familyOf(machineType)}.place(slot))))
 	return h, access
 }
 
-// DiskUnplug returns what there is of the disk of this name to be taken away.
+func nodeOf(format any) string {
+	switch n := format.(type) {
+	case qcow2Node:
+		return n.NodeName
+	case formatNode:
+		return n.NodeName
+	}
+	return ""
+}
+
+// DiskUnplug returns what there is of the disk of this name to be taken away: the nodes of a disk of one layer, and
+// those of all layers that it has come to have.
 func DiskUnplug(name string, slot int) qmp.Hotplug {
 	node := DiskNode(name)
-	return qmp.Hotplug{Device: DiskDevice(name), FDSet: diskSets + slot, Nodes: []qmp.BlockPlug{{Name: node + fileSuffix}, {Name: node}}}
+	return qmp.Hotplug{Device: DiskDevice(name), FDSet: diskSets + slot, Layers: LayerNodes(slot),
+		Nodes: []qmp.BlockPlug{{Name: node + fileSuffix}, {Name: node}}}
 }
 
 // HotplugNIC returns the network card of this name as it is plugged into slot of a machine that runs. In place of

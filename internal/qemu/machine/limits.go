@@ -14,6 +14,7 @@ const (
 	perCPU      = 16 * model.MiB  // stack, TLB of TCG, MSR and XSAVE areas
 	perDisk     = 16 * model.MiB  // requests in flight and their bounce buffers
 	perQCOW2    = 64 * model.MiB  // its L2 cache, 32 MiB at most, and refcount blocks
+	perLayer    = 32 * model.MiB  // of a layer below a head: its L2 cache; nothing is counted in it
 	perNIC      = 16 * model.MiB  // packets in flight
 	workerPids  = 128             // QEMU's I/O thread pool has up to 64; the rest is room
 	emulatorCPU = 1               // for QEMU's own threads beside the vCPUs
@@ -26,8 +27,14 @@ func limits(in Input) Limits {
 	total := s.Memory + s.Memory/pageTables + baseMemory + in.BootBytes + in.UEFIBytes +
 		perCPU*model.Bytes(s.CPUs) + perDisk*model.Bytes(len(s.Disks)+len(s.CDROMs)) + perNIC*model.Bytes(len(s.NICs)) + sparePorts*(perDisk+perQCOW2)
 	for name := range s.Disks {
-		if in.Volumes[name].Format == storage.QCOW2 {
+		v := in.Volumes[name]
+		if v.Format == storage.QCOW2 {
 			total += perQCOW2
+		}
+		for _, l := range v.Layers[:max(len(v.Layers)-1, 0)] {
+			if l.Format == storage.QCOW2 {
+				total += perLayer
+			}
 		}
 	}
 	if s.Graphics != nil {

@@ -42,6 +42,8 @@ type Input struct {
 type Volume struct {
 	Format   storage.Format // raw when empty, as in storage.VolumeSpec
 	ReadOnly bool           // nobody may write to it, whatever the disk wishes
+	// Layers are what it consists of, base first, where that is more than one file; Format is the head's.
+	Layers []storage.Layer
 }
 
 // Machine is a QEMU that can be started.
@@ -87,6 +89,7 @@ type File struct {
 	Kind   FileKind
 	Object string // the volume or boot file that it is; empty for logs
 	Device string // the disk or drive that it is for; empty for others
+	Layer  int    // which of the layers of a disk, from 0
 	Access Access
 }
 

@@ -102,7 +102,12 @@ func start(t *testing.T, in Input) *qemu {
 	dir := t.TempDir()
 	open := map[string]*os.File{}
 	for _, f := range m.Files {
-		open[f.Name] = openFile(t, filepath.Join(dir, f.Name), f, in.Volumes[f.Device].Format == storage.QCOW2)
+		v := in.Volumes[f.Device]
+		format := v.Format
+		if len(v.Layers) > 0 {
+			format = v.Layers[f.Layer].Format
+		}
+		open[f.Name] = openFile(t, filepath.Join(dir, f.Name), f, format == storage.QCOW2)
 	}
 	for _, s := range m.Sockets {
 		open[s] = listen(t, filepath.Join(dir, s))

@@ -7,11 +7,14 @@ import (
 
 // FDSet is a set of file descriptors that QEMU opens as /dev/fdset/<ID>.
 type FDSet struct {
-	ID  int `json:"fdset-id"`
-	FDs []struct {
-		FD     int    `json:"fd"` // QEMU's number for it
-		Opaque string `json:"opaque,omitempty"`
-	} `json:"fds"`
+	ID  int  `json:"fdset-id"`
+	FDs []FD `json:"fds"`
+}
+
+// FD is one descriptor in an fdset.
+type FD struct {
+	FD     int    `json:"fd"` // QEMU's number for it
+	Opaque string `json:"opaque,omitempty"`
 }
 
 // AddedFD says where AddFD put a file.

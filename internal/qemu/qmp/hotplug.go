@@ -11,6 +11,8 @@ type Hotplug struct {
 	// A block device: the number of the fdset with its file, and its nodes, the lowest first.
 	FDSet int         `json:"fdset,omitempty"`
 	Nodes []BlockPlug `json:"nodes,omitempty"`
+	// Layers begins the names of all nodes that a disk of several layers has; they go with it.
+	Layers string `json:"layers,omitempty"`
 
 	// A network card: the id of its back end, which is also the name of its listening socket. The arguments of
 	// netdev_add have a stand-in for the number that the socket gets in QEMU.
@@ -22,4 +24,6 @@ type Hotplug struct {
 type BlockPlug struct {
 	Name string          `json:"name"`
 	Add  json.RawMessage `json:"add,omitempty"` // the arguments of blockdev-add
+	// FDSet is the number of the fdset with its file, of a node that has one of its own.
+	FDSet int `json:"fdset,omitempty"`
 }
