@@ -99,7 +99,7 @@ func turnOn(cat *catalogue.Catalogue, d Declaration, id catalogue.ID) finding.Wa
 	if !ok || cat.Core().Has(place) {
 		return nil
 	}
-	steps := w.unmention(w.disabled.of(place))
+	steps := w.unmention(w.disabled.of(place)).way
 	if !w.named.in.Has(place) {
 		steps = w.declare(place, steps)
 	}
@@ -116,7 +116,7 @@ func turnOff(cat *catalogue.Catalogue, d Declaration, id catalogue.ID) finding.W
 	if !ok {
 		return nil
 	}
-	steps := w.unmention(w.named.of(place))
+	steps := w.unmention(w.named.of(place)).way
 	without := d
 	if edited, err := Edited(d, steps.edits()); err == nil {
 		without = edited

@@ -157,34 +157,25 @@ func (r *room) edits(all ...way) (out []finding.Way) {
 	return out
 }
 
-// out is the way that turns a feature off, with its words.
-type out struct {
-	way   way
-	words string
-}
-
 // out is the way out of a feature under the selection that has settled: many findings offer it, and it is made once.
 func (w *wish) out(place int) *out {
 	if w.outs == nil {
-		w.outs = make([]out, w.cat.Len())
+		w.outs = make([]*out, w.cat.Len())
 	}
-	o := &w.outs[place]
-	if o.words == "" && !w.cat.Core().Has(place) {
-		o.way = w.without(place, w.settled)
-		o.way.write(w.begin(length(o.way)))
-		o.words = w.end()
+	if w.outs[place] == nil {
+		w.outs[place] = w.without(place, w.settled)
 	}
-	return o
+	return w.outs[place]
 }
 
 // orOff gives f the remedy fix, or else to turn off the feature at a place.
 func (w *wish) orOff(f finding.Finding, fix ways, place int) finding.Finding {
 	o := w.out(place)
-	if len(fix) == 0 && len(o.way) > 0 { // in words that are written already
-		f.Remedy, f.Ways = o.words, w.edits(o.way)
+	switch {
+	case len(fix) == 0: // in words that are written already
+		f.Remedy, f.Ways = o.words, o.ways
 		return f
-	}
-	if repeats(fix, o.way) {
+	case repeats(fix, o.way):
 		return w.mended(f, "", fix...)
 	}
 	b := w.begin(length(fix...) + len(fix)*len("; or ") + len(o.words))
@@ -195,7 +186,7 @@ func (w *wish) orOff(f finding.Finding, fix ways, place int) finding.Finding {
 		}
 	}
 	b.WriteString(o.words)
-	f.Remedy, f.Ways = w.end(), w.edits(append(append(make(ways, 0, 4), fix...), o.way)...)
+	f.Remedy, f.Ways = w.end(), w.edits(append(append(w.fixes.take(len(fix)+1), fix...), o.way)...)
 	return f
 }
 

@@ -10,14 +10,38 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 )
 
-// mention is one place where a feature is named.
+// naming is an option that is a list of features; they are in the order of their names.
+type naming uint8
+
+// The lists.
+const (
+	inDisabled naming = iota
+	inEnabled
+	inExtra
+)
+
+var options = [...]string{inDisabled: optDisabled, inEnabled: optEnabled, inExtra: optExtra}
+
+func (n naming) option() string { return options[n] }
+
+// mention is one place where a feature is named. It holds no text: there are many, and the collector has to look at
+// each text that is held.
 type mention struct {
-	place        int // the feature's
-	option, name string
-	index        int // in the option's list
+	place uint8 // the feature's
+	in    naming
+	older bool   // it is named by an older name
+	index uint16 // in the list
 }
 
-func (m mention) path() string { return listPath(m.option, m.index) }
+func (m mention) path() string { return listPath(m.in, int(m.index)) }
+
+// nameOf is what is written there.
+func (w *wish) nameOf(m mention) string {
+	if m.older {
+		return w.lists[m.in][m.index]
+	}
+	return string(w.cat.At(int(m.place)).ID)
+}
 
 // mentions are those of several features, in the catalogue's order; in says of which ones.
 type mentions struct {
@@ -27,7 +51,7 @@ type mentions struct {
 }
 
 // sort orders by feature, then by what is written; only the index is left to the order of the lists.
-func (m *mentions) sort() {
+func (w *wish) sort(m *mentions) {
 	if len(m.all) == 0 {
 		return
 	}
@@ -47,7 +71,7 @@ func (m *mentions) sort() {
 	for place := range m.in.Each() {
 		if of := m.of(place); len(of) > 1 {
 			slices.SortStableFunc(of, func(a, b mention) int {
-				return cmp.Or(strings.Compare(a.option, b.option), strings.Compare(a.name, b.name))
+				return cmp.Or(cmp.Compare(a.in, b.in), strings.Compare(w.nameOf(a), w.nameOf(b)))
 			})
 		}
 	}
@@ -61,36 +85,45 @@ func (m *mentions) of(place int) []mention {
 	return m.all[m.begin[place]:m.begin[place+1]]
 }
 
-// unmention is the edits that take mentions back.
-func (r *room) unmention(at []mention) way { return unmentioned(r.steps.take(len(at)), at) }
-
-// unmentioned is out and those edits.
-func unmentioned(out way, at []mention) way {
+// unmentioned is out and the edits that take mentions of one feature back.
+func (w *wish) unmentioned(out way, at []mention) way {
 	for i, m := range at {
-		if i == 0 || m.option != at[i-1].option || m.name != at[i-1].name { // they are in order
-			out = append(out, remove(m.option, m.name))
+		if i == 0 || !w.alike(m, at[i-1]) { // they are in order
+			out = append(out, remove(m.in.option(), w.nameOf(m)))
 		}
 	}
 	return out
 }
 
-// once is the edits that leave the first of several mentions alone.
-func (r *room) once(at []mention) way {
-	out := unmentioned(r.steps.take(len(at)), at[1:])
-	if slices.ContainsFunc(at[1:], func(m mention) bool { return m.option == at[0].option && m.name == at[0].name }) {
-		out = append(out, add(at[0].option, at[0].name)) // the same word twice goes twice
-	}
-	return out
+// alike reports whether two mentions of one feature are the same word in the same list.
+func (w *wish) alike(a, b mention) bool {
+	return a.in == b.in && a.older == b.older && (!a.older || w.nameOf(a) == w.nameOf(b))
 }
 
-// where names the options of mentions, each once. They are in order, and what is named is named in at most two.
-func (r *room) where(at []mention) string {
-	first, last := at[0].option, at[len(at)-1].option
-	if first == last {
-		return pathOf(first)
+// once leaves the first of several mentions alone.
+func (w *wish) once(at []mention) *out {
+	if !slices.ContainsFunc(at[1:], func(m mention) bool { return w.alike(m, at[0]) }) {
+		return w.unmention(at[1:])
 	}
-	return r.join(pathOf(first), " and ", pathOf(last))
+	steps := w.unmentioned(w.steps.take(len(at)), at[1:])
+	return w.worded(append(steps, add(at[0].in.option(), w.nameOf(at[0])))) // the same word twice goes twice
 }
+
+// keepOne and onAndOff are told of many features at once: by the first and the last option that names one. What is
+// named is named in at most two.
+var keepOne, onAndOff = func() (keep, both [len(options)][len(options)]string) {
+	for first, a := range options {
+		for last, b := range options {
+			where := pathOf(a)
+			if first != last {
+				where += " and " + pathOf(b)
+			}
+			keep[first][last] = "keep one mention of it in " + where
+			both[first][last] = "it is in " + where + " and in " + pathOf(optDisabled)
+		}
+	}
+	return keep, both
+}()
 
 // twice advises on features that are named more than once; naming one twice changes nothing.
 func (w *wish) twice() {
@@ -104,11 +137,11 @@ func (w *wish) twice() {
 				continue
 			}
 			id := string(w.cat.At(place).ID)
-			w.say(w.mendable(finding.Finding{
+			w.say(finding.Finding{
 				Code: codeTwice, Severity: finding.Advice, Path: at[1].path(), Subject: w.cat.Name(place),
 				What: w.join(id, []string{" is named ", " is turned off "}[i], strconv.Itoa(len(at)), " times"), Why: "once is enough",
-				Source: "reading the matrix: profiles",
-			}, w.join("keep one mention of it in ", w.where(at)), w.once(at)))
+				Source: "reading the matrix: profiles", Remedy: keepOne[at[0].in][at[len(at)-1].in], Ways: w.once(at).ways,
+			})
 		}
 	}
 }
@@ -124,13 +157,13 @@ func (w *wish) contradictions() {
 			w.say(w.mended(finding.Finding{
 				Code: codeCoreOff, Severity: finding.Refused, Path: off[0].path(), Subject: w.cat.Name(place),
 				What: id + " cannot be off", Why: "it is core: all else rests on it", Source: "compatibility matrix: Core Dependencies",
-			}, "", w.unmention(off)))
+			}, "", w.unmention(off).way))
 			continue
 		}
-		w.say(w.mended(finding.Finding{
+		w.say(w.either(finding.Finding{
 			Code: codeOnAndOff, Severity: finding.Refused, Path: off[0].path(), Subject: w.cat.Name(place),
-			What: w.join(id, " is named on and off"), Why: w.join("it is in ", w.where(on), " and in ", w.where(off)), Source: "reading the matrix: profiles",
-		}, "", w.unmention(off), w.unmention(on)))
+			What: w.join(id, " is named on and off"), Why: onAndOff[on[0].in][on[len(on)-1].in], Source: "reading the matrix: profiles",
+		}, w.unmention(off), w.unmention(on)))
 	}
 	w.disabled.in &^= core | w.named.in
 }

@@ -53,22 +53,23 @@ func (w *wish) objections(place int, facts Facts, out []objection) []objection {
 }
 
 func (w *wish) overCap(place int) objection {
-	f := w.cat.At(place)
-	rank, enough := w.cat.Rank(place), catalogue.ToleranceFor(f.Risk)
+	f, rank := w.cat.At(place), w.cat.Rank(place)
 	if w.over == nil {
-		w.over = make([]string, catalogue.Critical.Rank()+1)
+		w.over = make([]objection, catalogue.Critical.Rank()+1)
 	}
-	if w.over[rank] == "" {
-		w.over[rank] = "is " + string(f.Risk) + ", and riskTolerance " + strconv.Quote(string(w.tolerance)) + " allows at most " + string(w.limit)
+	o, enough := &w.over[rank], catalogue.ToleranceFor(f.Risk)
+	if o.code == "" {
+		*o = objection{
+			code: codeOverCap, fix: w.oneOf(w.way(set(optTolerance, string(enough)))), source: "reading the matrix: decision 3",
+			what: "is " + string(f.Risk) + ", and riskTolerance " + strconv.Quote(string(w.tolerance)) + " allows at most " + string(w.limit),
+		}
 	}
-	fix := append(w.steps.take(2), set(optTolerance, string(enough)))
+	over := *o
+	over.why = w.cat.Exposed(place)
 	if rank >= wanting && !enough.Waives() && w.risks[place] == "" {
-		fix = append(fix, w.acknowledge(place))
+		over.fix = w.oneOf(w.way(o.fix[0][0], w.acknowledge(place)))
 	}
-	return objection{
-		code: codeOverCap, why: w.cat.Exposed(place), fix: w.oneOf(fix), source: "reading the matrix: decision 3",
-		what: w.over[rank],
-	}
+	return over
 }
 
 // wanting is the rank from which on a risk wants to be acknowledged.
@@ -135,7 +136,7 @@ func (w *wish) conflicts(s selection, kept catalogue.Bits, out finding.List) fin
 		if !w.onHost(at) {
 			continue
 		}
-		fix := append(make(ways, 0, 4), w.out(r.APlace).way, w.out(r.BPlace).way)
+		fix := append(w.fixes.take(4), w.out(r.APlace).way, w.out(r.BPlace).way)
 		for _, scope := range r.Narrowest {
 			narrowed := w.rescoped(at, scope)
 			fix = append(fix, append(narrowed, remark(r.Narrow[scope])))

@@ -24,11 +24,9 @@ const (
 	slabBlock = 32
 )
 
-// expect makes room for about n findings, with their texts, ways and steps.
+// expect makes room for the texts of about n findings.
 func (r *room) expect(n int) {
-	r.text.Grow(min(240*n, 24<<10))
-	r.steps.rest = make([]step, 0, 2*n)
-	r.ways.rest = make([]finding.Way, 0, n)
+	r.text.Grow(min(96*n, 8<<10))
 }
 
 // begin starts a piece of about n bytes. It is written before another one begins.

@@ -36,24 +36,40 @@ func (w *wish) subject(first int, others catalogue.Bits) []string {
 // without is the edits that make a feature no longer effective: what is named and is or requires it is no
 // longer named, and members of the profile that do are turned off; so are those that the profile would bring
 // back in the place of what was named.
-func (w *wish) without(place int, s selection) way {
+func (w *wish) without(place int, s selection) *out {
 	users := w.cat.Users(place)
 	named, members := users&s.named, users&s.members
 	if named != 0 && !w.listed {
 		members = users & w.members
 	}
+	if o := w.ready(place, named, members); o != nil {
+		return o
+	}
 	n := members.Len()
 	for u := range named.Each() {
 		n += len(w.named.of(u))
 	}
-	out := way(w.steps.take(n))
+	steps := way(w.steps.take(n))
 	for u := range named.Each() {
-		out = unmentioned(out, w.named.of(u))
+		steps = w.unmentioned(steps, w.named.of(u))
 	}
 	for u := range members.Each() {
-		out = append(out, add(optDisabled, string(w.cat.At(u).ID)))
+		steps = append(steps, add(optDisabled, string(w.cat.At(u).ID)))
 	}
-	return out
+	return w.worded(steps)
+}
+
+// ready is the way out that was made before, where one feature alone has to go.
+func (w *wish) ready(place int, named, members catalogue.Bits) *out {
+	switch one := catalogue.Bit(place); {
+	case named == one && members == 0:
+		return w.taken(w.named.of(place))
+	case named == 0 && members == one:
+		if s := w.spelled(place); s != nil {
+			return &s.off
+		}
+	}
+	return nil
 }
 
 // path is where the declaration brings in the first of these that it does not owe to core: where it is
@@ -139,10 +155,10 @@ func (w *wish) inUse(s selection, out finding.List) finding.List {
 				Code: codeInUse, Severity: finding.Refused, Path: off[0].path(), Subject: w.subject(i, users),
 				What: w.join(id, " cannot be off: ", w.verb(users, "use"), " it"), Why: w.requires(users, i),
 				Source: "reading the matrix: decision 4",
-			}, ways{w.unmention(off)}, i))
+			}, ways{w.unmention(off).way}, i))
 		case w.listed || !w.cat.MembersOf(w.profile.Name).Has(i):
 			out = append(out, w.noEffect(off[0].path(), []string{id},
-				id+" in disabledFeatures changes nothing", "nothing would turn it on", w.unmention(off)))
+				id+" in disabledFeatures changes nothing", "nothing would turn it on", w.unmention(off).way))
 		}
 	}
 	return out

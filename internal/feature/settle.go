@@ -126,7 +126,7 @@ func (w *wish) conflictLeaving(place int, rivals catalogue.Bits, s selection) le
 	narrow := true
 	for _, id := range ids {
 		rival, _, _ := w.cat.Place(string(id))
-		alone = alone.and(w.without(rival, s))
+		alone = alone.and(w.without(rival, s).way)
 		for at, r := range w.cat.Pairs() {
 			if catalogue.Bit(r.APlace)|catalogue.Bit(r.BPlace) != catalogue.Bit(place)|catalogue.Bit(rival) {
 				continue

@@ -11,7 +11,8 @@ import (
 func (w *wish) effective(s selection, facts Facts) []Effective {
 	in := w.all(s)
 	there := in | w.cat.Core()
-	standings := make([]standing, w.cat.Len())
+	var room [catalogue.MaxFeatures]standing
+	standings := room[:w.cat.Len()]
 	for _, i := range w.cat.Order() {
 		if there.Has(i) {
 			w.stand(i, facts, standings)
@@ -31,12 +32,18 @@ func (w *wish) effective(s selection, facts Facts) []Effective {
 func (w *wish) reasons(place int, s selection, in catalogue.Bits) []Reason {
 	users := w.cat.Requirers(place) & in
 	named := w.named.of(place)
-	out := w.reasonsOf.take(2 + len(named) + users.Len())
+	lists := 0
+	for i, m := range named { // in order
+		if i == 0 || m.in != named[i-1].in {
+			lists++
+		}
+	}
+	out := w.reasonsOf.take(lists + 1 + users.Len())
 	if w.cat.Core().Has(place) {
 		out = append(out, Reason{Kind: IsCore})
 	}
 	for _, m := range named {
-		if r := (Reason{Selected, m.option}); !slices.Contains(out, r) {
+		if r := (Reason{Selected, m.in.option()}); !slices.Contains(out, r) {
 			out = append(out, r)
 		}
 	}
@@ -120,10 +127,18 @@ func (w *wish) notInBuild(place int) finding.Finding {
 	if f.Core {
 		return w.mended(told, "nothing to do: it turns on with the release that brings it")
 	}
-	return w.orOff(told, leaveIt, place)
+	o := w.out(place)
+	switch {
+	case len(o.way) == 0:
+		return w.mended(told, leaveIt)
+	case o.later == "":
+		o.later = w.join(leaveIt, "; or ", o.words)
+	}
+	told.Remedy, told.Ways = o.later, o.ways
+	return told
 }
 
-var leaveIt = ways{{do("leave it declared: it turns on with the release that brings it")}}
+const leaveIt = "leave it declared: it turns on with the release that brings it"
 
 func noPlatform(f *catalogue.Feature, p catalogue.Platform, s catalogue.Support) finding.Finding {
 	return finding.Finding{

@@ -88,7 +88,7 @@ func (r Resolution) undeclared(w *wish, place int) finding.Finding {
 	}
 	if off := w.disabled.of(place); len(off) > 0 {
 		f.Path = off[0].path()
-		return w.mended(f, "", w.declare(place, w.unmention(off)))
+		return w.mended(f, "", w.declare(place, w.unmention(off).way))
 	}
 	declared := ways{w.declare(place, nil)}
 	for _, o := range w.objections(place, Facts{}, nil) {

@@ -19,11 +19,12 @@ type wish struct {
 	profile      catalogue.Profile // empty where the profile does not exist
 	members      catalogue.Bits    // of the profile, that are not disabled
 	tolerance    catalogue.Tolerance
-	limit        catalogue.Risk // the cap; Critical where the tolerance does not exist
-	most         int            // its rank
-	waived       bool           // no acknowledgements are wanted
-	listed       bool           // enabledFeatures was given
-	named        mentions       // by enabledFeatures and extraFeatures
+	limit        catalogue.Risk         // the cap; Critical where the tolerance does not exist
+	most         int                    // its rank
+	waived       bool                   // no acknowledgements are wanted
+	listed       bool                   // enabledFeatures was given
+	lists        [len(options)][]string // as they were written
+	named        mentions               // by enabledFeatures and extraFeatures
 	disabled     mentions
 	risks        map[int]string       // acknowledged, with the owner's reason
 	acknowledged map[int][]string     // the names under which risks are
@@ -31,8 +32,8 @@ type wish struct {
 	findings     finding.List
 	settled      selection            // once it has
 	supports     []catalogue.Standing // by place, on the host's platform; nil where nobody asked
-	outs         []out                // by place, those that were asked for
-	over         []string             // by rank, what is said of features above the cap
+	outs         []*out               // by place, those that were asked for
+	over         []objection          // by rank, what is said of features above the cap
 }
 
 func read(cat *catalogue.Catalogue, d Declaration) *wish {
@@ -41,15 +42,15 @@ func read(cat *catalogue.Catalogue, d Declaration) *wish {
 	w.readTolerance(d)
 	if w.listed {
 		w.named.all = make([]mention, 0, min(len(*d.EnabledFeatures), MaxEntries)+min(len(d.ExtraFeatures), MaxEntries))
-		w.readNames(optEnabled, *d.EnabledFeatures, &w.named)
+		w.readNames(inEnabled, *d.EnabledFeatures, &w.named)
 	}
-	w.readNames(optExtra, d.ExtraFeatures, &w.named)
-	w.readNames(optDisabled, d.DisabledFeatures, &w.disabled)
+	w.readNames(inExtra, d.ExtraFeatures, &w.named)
+	w.readNames(inDisabled, d.DisabledFeatures, &w.disabled)
 	n := w.expected()
 	w.findings = slices.Grow(w.findings, n)
 	w.expect(n)
-	w.named.sort()
-	w.disabled.sort()
+	w.sort(&w.named)
+	w.sort(&w.disabled)
 	w.readRisks(d.AcknowledgedRisks)
 	w.readScopes(d.ConflictScope)
 	w.twice()
@@ -139,10 +140,12 @@ func (w *wish) fits(option string, entries int) bool {
 	return false
 }
 
-func (w *wish) readNames(option string, names []string, into *mentions) {
+func (w *wish) readNames(in naming, names []string, into *mentions) {
+	option := in.option()
 	if len(names) == 0 || !w.fits(option, len(names)) {
 		return
 	}
+	w.lists[in] = names
 	if into.all == nil {
 		into.all = make([]mention, 0, len(names))
 	}
@@ -153,34 +156,27 @@ func (w *wish) readNames(option string, names []string, into *mentions) {
 			if said == nil {
 				said = map[string]bool{}
 			}
-			w.misnamed(option, name, listPath(option, i), place, said)
+			w.misnamed(option, name, listPath(in, i), place, said)
 		}
 		if ok {
 			into.in |= catalogue.Bit(place)
-			into.all = append(into.all, mention{place, option, name, i})
+			into.all = append(into.all, mention{uint8(place), in, older, uint16(i)})
 		}
 	}
 }
 
 // listPath is the path of an entry. The first of each list are named so often that they are written once.
-func listPath(option string, i int) string {
+func listPath(in naming, i int) string {
 	if i < catalogue.MaxFeatures {
-		switch option {
-		case optEnabled:
-			return listPaths[0][i]
-		case optExtra:
-			return listPaths[1][i]
-		case optDisabled:
-			return listPaths[2][i]
-		}
+		return listPaths[in][i]
 	}
-	return pathOf(option) + "[" + strconv.Itoa(i) + "]"
+	return pathOf(in.option()) + "[" + strconv.Itoa(i) + "]"
 }
 
-var listPaths = func() (all [3][catalogue.MaxFeatures]string) {
-	for o, option := range []string{optEnabled, optExtra, optDisabled} {
-		for i := range all[o] {
-			all[o][i] = pathOf(option) + "[" + strconv.Itoa(i) + "]"
+var listPaths = func() (all [len(options)][catalogue.MaxFeatures]string) {
+	for in := range all {
+		for i := range all[in] {
+			all[in][i] = pathOf(options[in]) + "[" + strconv.Itoa(i) + "]"
 		}
 	}
 	return all

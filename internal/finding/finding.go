@@ -88,9 +88,10 @@ type List []Finding
 // Findings are large: their places are sorted first, and then each moves once.
 func (l List) Sort() {
 	type place struct{ rank, at int }
-	places := make([]place, len(l))
+	var few [96]place // without asking the heap
+	places := few[:0]
 	for i := range l {
-		places[i] = place{l[i].Severity.Rank(), i}
+		places = append(places, place{l[i].Severity.Rank(), i})
 	}
 	slices.SortFunc(places, func(p, q place) int {
 		if p.rank != q.rank {
