@@ -58,7 +58,10 @@ const maxDescription = 1024
 func checkHost(h HostSection) finding.List {
 	var found finding.List
 	refuse := func(code, path, what, remedy string) {
-		found = append(found, finding.Finding{Code: code, Severity: finding.Refused, Subject: []string{"host"}, Path: path, What: what, Remedy: remedy})
+		found = append(found, finding.Finding{
+			Code: code, Severity: finding.Refused, Subject: []string{"host"}, Path: path, What: what, Remedy: remedy,
+			Ways: []finding.Way{{{Op: finding.Unset, Path: path}}},
+		})
 	}
 	if h.Name != "" {
 		if err := model.CheckName("host name", h.Name); err != nil {

@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
@@ -12,7 +14,12 @@ import (
 func (c *vmCheck) cpu(name string, s vm.Spec) {
 	if c.facts.QEMU != nil && s.Arch != "" {
 		for _, o := range vm.CPUObjections(s, c.facts.QEMUFor(s.Arch), c.accel(s)) {
-			c.say(finding.Refused, CodeVMCPU, name, o.Path, o.Hint, "%s", o.What)
+			path := o.Path
+			if flag, ok := strings.CutPrefix(path, "cpu.features."); ok {
+				path = join("cpu.features", quoteKey(flag)) // sse4.1
+			}
+			c.say(finding.Refused, CodeVMCPU, name, path, o.Hint, "%s", o.What)
+			c.or(finding.Way{unsetting(name, path)})
 		}
 	}
 	c.nested(name, s)
@@ -36,10 +43,12 @@ func (c *vmCheck) nested(name string, s vm.Spec) {
 	if off, ok := c.features.WhyOff(string(catalogue.NestedVirtualization)); ok {
 		f := c.say(finding.Refused, CodeVMNested, name, "nestedVirtualization", off.Remedy, "its guest may not run VMs: feature %s is off", catalogue.NestedVirtualization)
 		f.Why = fmt.Sprintf("%s (%s)", off.What, off.Code)
+		c.or(append(slices.Clone(off.Ways), finding.Way{unsetting(name, "nestedVirtualization")})...)
 		return
 	}
 	if s.Arch == "aarch64" && c.accel(s) == vm.KVM {
 		c.say(finding.Refused, CodeVMNested, name, "nestedVirtualization", fmt.Sprintf("set %s.accelerator = \"tcg\", or leave nestedVirtualization out", VMPath(name)),
 			"KVM on aarch64 shows no guest EL2, which it needs to run VMs")
+		c.or(finding.Way{setting(name, "accelerator", string(vm.TCG))}, finding.Way{unsetting(name, "nestedVirtualization")})
 	}
 }

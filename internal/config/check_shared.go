@@ -51,6 +51,7 @@ func (c *vmCheck) clash(known map[string]holder, value string, h holder, code, w
 	}
 	if first.vm != h.vm {
 		c.clashes(code, h, first, remedy, "%s %s is already that of vm %q", what, value, first.vm)
+		c.or(finding.Way{unsetting(h.vm, h.path)})
 	}
 }
 
@@ -65,7 +66,18 @@ func (c *vmCheck) volume(known map[string]holder, volume string, h holder) {
 		c.clashes(CodeVMVolume, h, first, "give each VM a volume of its own, or set readOnly = true on both disks",
 			"volume %q is already on vm %q", volume, first.vm).
 			Why = "two guests with one file system between them destroy it, also when one only reads"
+		c.or(onlyReading(first, h))
 	}
+}
+
+// onlyReading is the edits after which neither writes. A medium in a drive is never written to.
+func onlyReading(both ...holder) (w finding.Way) {
+	for _, h := range both {
+		if disk, ok := strings.CutSuffix(h.path, ".volume"); ok && h.writes {
+			w = append(w, setting(h.vm, disk+".readOnly", "true"))
+		}
+	}
+	return w
 }
 
 func (c *vmCheck) clashes(code string, h, first holder, remedy, format string, args ...any) *finding.Finding {

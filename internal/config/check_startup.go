@@ -25,4 +25,7 @@ func (c *vmCheck) circle(all []vm.Definition) {
 	for _, name := range found[1:] {
 		f.Subject = append(f.Subject, "vm/"+name)
 	}
+	for i, name := range found {
+		c.or(finding.Way{{Op: finding.Remove, Path: join(VMPath(name), "startup.after"), Value: found[(i+1)%len(found)]}})
+	}
 }

@@ -2,11 +2,13 @@ package config
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/fit"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
@@ -61,6 +63,21 @@ func (c *vmCheck) say(s finding.Severity, code, name, path, remedy, format strin
 	return &c.found[len(c.found)-1]
 }
 
+// or gives the finding that was said last ways that are edits of the declaration alone.
+func (c *vmCheck) or(ways ...finding.Way) {
+	f := &c.found[len(c.found)-1]
+	f.Ways = append(f.Ways, ways...)
+}
+
+// setting and unsetting are edits of the VM of that name, at a path below it.
+func setting(name, path, value string) finding.Edit {
+	return finding.Edit{Op: finding.Set, Path: join(VMPath(name), path), Value: value}
+}
+
+func unsetting(name, path string) finding.Edit {
+	return finding.Edit{Op: finding.Unset, Path: join(VMPath(name), path)}
+}
+
 func (c *vmCheck) one(d vm.Definition) {
 	malformed := vm.Check(d)
 	for _, p := range malformed {
@@ -85,10 +102,12 @@ func (c *vmCheck) size(name string, s vm.Spec) {
 		c.say(finding.Refused, CodeVMCPUs, name, "cpus", fmt.Sprintf("set %s.cpus = %d or less", VMPath(name), has),
 			"it asks for %d vCPUs, and the host has %d CPUs", s.CPUs, has).
 			Why = "vCPUs that share a CPU with each other wait for locks that their own neighbours hold"
+		c.or(finding.Way{setting(name, "cpus", strconv.Itoa(has))})
 	}
 	if has := c.facts.Memory; has > 0 && s.Memory > has {
 		c.say(finding.Refused, CodeVMMemory, name, "memory", fmt.Sprintf("set %s.memory below %s", VMPath(name), has),
 			"it asks for %s of memory, and the host has %s", s.Memory, has)
+		c.or(finding.Way{setting(name, "memory", fmt.Sprintf("%dMiB", has/model.MiB))})
 	}
 }
 
@@ -96,19 +115,20 @@ func (c *vmCheck) accelerator(name string, s vm.Spec) {
 	if s.Accelerator != vm.KVM {
 		return
 	}
-	remedy := fmt.Sprintf("set %s.accelerator = \"auto\" or \"tcg\"", VMPath(name))
+	refuse := func(other, why, format string, args ...any) {
+		remedy := fmt.Sprintf("set %s.accelerator = \"auto\" or \"tcg\"", VMPath(name))
+		c.say(finding.Refused, CodeVMKVM, name, "accelerator", remedy+other, format, args...).Why = why
+		c.or(finding.Way{setting(name, "accelerator", string(vm.Auto))}, finding.Way{setting(name, "accelerator", string(vm.TCG))})
+	}
 	p := fit.Platform(c.facts)
-	if kvm, err := catalogue.Default().Ask(catalogue.OperatingSystems, catalogue.KVMAcceleration, string(p)); err == nil && kvm.Mark == catalogue.Nothing {
-		c.say(finding.Refused, CodeVMKVM, name, "accelerator", remedy+"; or "+kvm.Remedy, "it asks for KVM, which does not exist on %s", p).Why = kvm.Reason
-		return
-	}
-	if c.facts.Arch != "" && s.Arch != c.facts.Arch {
-		c.say(finding.Refused, CodeVMKVM, name, "accelerator", remedy, "KVM on this host runs guests of %s, and its arch is %s", c.facts.Arch, s.Arch)
-		return
-	}
-	if v := c.facts.KVM; v != nil && !v.OK {
-		c.say(finding.Refused, CodeVMKVM, name, "accelerator", remedy+", or mend KVM: hv host shows it", "it asks for KVM, which does not work here").
-			Why = v.Why
+	kvm, err := catalogue.Default().Ask(catalogue.OperatingSystems, catalogue.KVMAcceleration, string(p))
+	switch v := c.facts.KVM; {
+	case err == nil && kvm.Mark == catalogue.Nothing:
+		refuse("; or "+kvm.Remedy, kvm.Reason, "it asks for KVM, which does not exist on %s", p)
+	case c.facts.Arch != "" && s.Arch != c.facts.Arch:
+		refuse("", "", "KVM on this host runs guests of %s, and its arch is %s", c.facts.Arch, s.Arch)
+	case v != nil && !v.OK:
+		refuse(", or mend KVM: hv host shows it", v.Why, "it asks for KVM, which does not work here")
 	}
 }
 
@@ -139,9 +159,11 @@ func (c *vmCheck) machine(name string, s vm.Spec) {
 	m, ok := q.MachineType(s.Machine)
 	if !ok {
 		c.say(finding.Refused, CodeVMMachine, name, "machine", fmt.Sprintf("leave %s.machine out", VMPath(name)), "QEMU %s for %s has no machine %q", q.Version, s.Arch, s.Machine)
+		c.or(finding.Way{unsetting(name, "machine")})
 		return
 	}
 	if m.CPUs > 0 && s.CPUs > m.CPUs {
 		c.say(finding.Refused, CodeVMMachine, name, "cpus", fmt.Sprintf("set %s.cpus = %d or less", VMPath(name), m.CPUs), "machine %s takes at most %d vCPUs, and it asks for %d", m.Name, m.CPUs, s.CPUs)
+		c.or(finding.Way{setting(name, "cpus", strconv.Itoa(m.CPUs))})
 	}
 }

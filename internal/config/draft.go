@@ -19,15 +19,23 @@ type Preset struct {
 	feature.Declaration
 }
 
-// Presets are the specification's recommended configurations, verbatim, and the smallest one.
+// Presets are the specification's recommended configurations and the smallest one. Each comes to what is recommended,
+// written so that its own check has no word on how it is written: the list is all there is, so the profile is custom (beside
+// a list the recommended one selects nothing, HV-FEAT-020), and it names what its features require (HV-FEAT-018).
 func Presets() []Preset {
+	cat := catalogue.Default()
 	var out []Preset
-	for _, c := range catalogue.Default().Configurations() {
+	for _, c := range cat.Configurations() {
 		var enabled []string
 		for _, id := range c.Enabled {
+			for _, needed := range cat.Closure(id) {
+				if f, _ := cat.Get(needed); needed != id && !f.Core && !slices.Contains(c.Enabled, needed) && !slices.Contains(enabled, string(needed)) {
+					enabled = append(enabled, string(needed))
+				}
+			}
 			enabled = append(enabled, string(id))
 		}
-		out = append(out, Preset{c.ID, c.Name, feature.Declaration{Profile: c.Profile, RiskTolerance: string(c.Tolerance), EnabledFeatures: &enabled}})
+		out = append(out, Preset{c.ID, c.Name, feature.Declaration{Profile: catalogue.ListProfile, RiskTolerance: string(c.Tolerance), EnabledFeatures: &enabled}})
 	}
 	return append(out, Preset{"minimal", "Minimal", feature.Declaration{Profile: "minimal", RiskTolerance: string(catalogue.Paranoid)}})
 }

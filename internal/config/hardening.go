@@ -53,5 +53,6 @@ func checkHardening(h HardeningSection) finding.List {
 	return finding.List{{
 		Code: CodeUnlockDelay, Severity: finding.Refused, Subject: []string{"host"}, Path: "hypervisor.hardening.unlockDelay",
 		What: err.Error(), Remedy: fault.HintOf(err),
+		Ways: []finding.Way{{{Op: finding.Set, Path: "hypervisor.hardening.unlockDelay", Value: "10m"}}},
 	}}
 }

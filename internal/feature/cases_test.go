@@ -132,12 +132,18 @@ func TestEveryCodeIsDocumentedAndHappens(t *testing.T) {
 		for _, c := range g.cases {
 			for _, f := range resolve(g.cat, c.d, c.facts).Findings {
 				happens[f.Code] = f.Severity
+				if len(f.Ways) == 0 != editless(g.cat, f) {
+					t.Errorf("%s: %s has %d ways, and is documented otherwise", c.name, f.Code, len(f.Ways))
+				}
 			}
 		}
 	}
 	for i, c := range Codes() {
 		if want := fmt.Sprintf("HV-FEAT-%03d", i+1); c.Code != want || c.Means == "" {
 			t.Errorf("code %d is %s %q, want %s", i, c.Code, c.Means, want)
+		}
+		if c.Edits == "" || c.Edits == ByHost && c.Severity == finding.Refused {
+			t.Errorf("%s refuses, or does not say whether an edit helps", c.Code)
 		}
 		if happens[c.Code] != c.Severity {
 			t.Errorf("%s (%s) is %q in the cases, documented as %s", c.Code, c.Means, happens[c.Code], c.Severity)

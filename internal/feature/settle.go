@@ -179,5 +179,5 @@ func (w *wish) unused(s selection, f Facts, out finding.List) finding.List {
 		Code: codeUnused, Severity: finding.Advice, Path: pathOf(optEnabled), Subject: ids,
 		What: fmt.Sprintf("profile %q is not used: it would have added %s", w.profile.Name, sentence(ids)),
 		Why:  "enabledFeatures is given, and beats the profile's set", Source: "reading the matrix: profiles",
-	}, "", way{set(optProfile, "custom")}, way{unset(optEnabled)}))
+	}, "", way{set(optProfile, catalogue.ListProfile)}, way{unset(optEnabled)}))
 }

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -12,8 +13,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 )
 
@@ -38,7 +40,7 @@ func TestEveryCodeThatAUserMayMeetIsDocumentedAndNoOther(t *testing.T) {
 		documented = append(documented, c.Code)
 	}
 	slices.Sort(documented)
-	if d := cmp.Diff(inSources(t), documented); d != "" {
+	if d := gocmp.Diff(inSources(t), documented); d != "" {
 		t.Errorf("in the sources (-), and documented in test/pages or feature.Codes (+):\n%s", d)
 	}
 }
@@ -97,20 +99,35 @@ func sources(t *testing.T, endings ...string) []string {
 	return all
 }
 
+// family is the table of a family. Where some of its codes are those of findings about a declaration, it has a column more.
+func family(b *strings.Builder, codes []Code) {
+	edits := config.Edits()
+	if !slices.ContainsFunc(codes, func(c Code) bool { return edits[c.Code] != "" }) {
+		b.WriteString("\n| Code | Means | What helps |\n|---|---|---|\n")
+		for _, c := range codes {
+			fmt.Fprintf(b, "| %s | %s | %s |\n", c.Code, c.Means, c.Helps)
+		}
+		return
+	}
+	b.WriteString("\nThe last column is of findings about a declaration: whether an edit of it alone takes them away, and stands in their `ways`.\n")
+	b.WriteString("\n| Code | Means | What helps | `ways` |\n|---|---|---|---|\n")
+	for _, c := range codes {
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", c.Code, c.Means, c.Helps, cmp.Or(string(edits[c.Code]), "–"))
+	}
+}
+
 func page() string {
 	var b strings.Builder
 	b.WriteString("# Codes\n\nMade from the sources by `go test ./test/pages -update`.\n\n")
 	b.WriteString("A code stands at the right of an error or a finding, and as `code` in JSON. It never changes its meaning. What the parts of\n" +
 		"a message are: [when-something-fails.md](when-something-fails.md).\n")
 	for _, f := range Families {
-		fmt.Fprintf(&b, "\n## HV-%s\n\n%s\n\n| Code | Means | What helps |\n|---|---|---|\n", f.Name, f.About)
-		for _, c := range f.Codes {
-			fmt.Fprintf(&b, "| %s | %s | %s |\n", c.Code, c.Means, c.Helps)
-		}
+		fmt.Fprintf(&b, "\n## HV-%s\n\n%s\n", f.Name, f.About)
+		family(&b, f.Codes)
 	}
-	b.WriteString("\n## HV-FEAT\n\nWhat a declaration of features comes to. The finding itself says why, and which edit helps.\n\n| Code | Severity | Means |\n|---|---|---|\n")
+	b.WriteString("\n## HV-FEAT\n\nWhat a declaration of features comes to. The finding itself says why, and which edit helps.\n\n| Code | Severity | Means | `ways` |\n|---|---|---|---|\n")
 	for _, c := range feature.Codes() {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", c.Code, c.Severity, c.Means)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", c.Code, c.Severity, c.Means, c.Edits)
 	}
 	return b.String()
 }

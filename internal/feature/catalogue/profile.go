@@ -37,8 +37,11 @@ type Profile struct {
 	List    bool   `json:"list,omitempty"` // the declaration has to list its features itself
 }
 
-// DefaultProfile is the one of a declaration that names none.
-const DefaultProfile = "balanced"
+// DefaultProfile is the one of a declaration that names none, ListProfile the one for which a list is everything.
+const (
+	DefaultProfile = "balanced"
+	ListProfile    = "custom"
+)
 
 // Sets returns what each set adds to the set below it, lowest first.
 func (c *Catalogue) Sets() []Ceiling { return slices.Clone(c.sets) }
@@ -64,7 +67,7 @@ var profiles = []Profile{
 	{Name: "minimal", Says: "core, history and alerts, local backups; fits paranoid", Members: minimal},
 	{Name: "balanced", Says: "what most hosts want; fits cautious", Members: slices.Concat(minimal, more)},
 	{Name: "full", Says: "all that is not critical", All: true},
-	{Name: "custom", Says: "exactly the listed features; an empty list is core only", List: true},
+	{Name: ListProfile, Says: "exactly the listed features; an empty list is core only", List: true},
 }
 
 var sets = []Ceiling{
