@@ -1,1 +1,1 @@
-"sha256-KvH1QWk7I2istZTVe2tdHxzo9u9uvJXbYS15ilbVB+A="
+"sha256-EbEMv1j+IFhfz/m3bTVUYD1D+lGlGd4i8/wZQB6FJMk="
