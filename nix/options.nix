@@ -311,6 +311,17 @@ The features to turn on, instead of the profile's. An empty list is core only.
           default = null;
           description = "A timer (i6300esb) that the guest pets once it has armed it; none when absent.";
         };
+        tpm = mkOption {
+          type = types.nullOr (types.submodule { options = {
+            interface = mkOption {
+              type = types.nullOr (types.enum [ "crb" "tis" ]);
+              default = null;
+              description = "How the guest speaks to it: crb (when absent on x86_64), or tis (on aarch64).";
+            };
+          }; });
+          default = null;
+          description = "A TPM 2.0 of the VM's own, which keeps what the guest seals over restarts; none when absent.";
+        };
         nestedVirtualization = mkOption {
           type = types.nullOr (types.bool);
           default = null;

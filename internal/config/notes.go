@@ -103,6 +103,8 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.vms.*.watchdog.onExpiry":    {doc: "What happens to a guest that does not: reset (when absent), poweroff, pause, or none: an event is all.", enum: words(vm.ExpiryReset, vm.ExpiryPowerOff, vm.ExpiryPause, vm.ExpiryNone)},
 		"hypervisor.vms.*.graphics":             {doc: "A screen with keyboard and tablet, for hv vm vnc; none when absent."},
 		"hypervisor.vms.*.graphics.device":      {doc: "The graphics card: vga (when absent on x86_64) for every guest, virtio (on aarch64) for those with a driver of it.", enum: words(vm.DisplayVGA, vm.DisplayVirtio)},
+		"hypervisor.vms.*.tpm":                  {doc: "A TPM 2.0 of the VM's own, which keeps what the guest seals over restarts; none when absent."},
+		"hypervisor.vms.*.tpm.interface":        {doc: "How the guest speaks to it: crb (when absent on x86_64), or tis (on aarch64).", enum: words(vm.TPMCRB, vm.TPMTIS)},
 		"hypervisor.vms.*.memory":               {doc: "RAM, a multiple of 1MiB; 512MiB when absent.", low: int64(vm.MinMemory), high: int64(vm.MaxMemory)},
 		"hypervisor.vms.*.arch":                 {doc: "The guest's architecture; the host's when absent.", enum: []string{"x86_64", "aarch64"}},
 		"hypervisor.vms.*.machine":              {doc: "The machine's family; q35 on x86_64 and virt on aarch64 when absent. Its version is pinned at first start.", enum: []string{"q35", "pc", "virt"}},

@@ -47,6 +47,9 @@ func (h *Helper) adoptVM(g *guest, ours map[int]bool) error {
 		for i := range r.Uplinks {
 			r.Uplinks[i].PID = 0
 		}
+		if r.TPM != nil {
+			r.TPM.PID = 0
+		}
 	}
 	if r.PID == 0 && r.Exit == "" {
 		r.Exit = "unknown: hv-helper or the host ended meanwhile"
@@ -66,6 +69,12 @@ func (h *Helper) adoptVM(g *guest, ours map[int]bool) error {
 			return err
 		}
 		g.links[u.Socket] = l
+	}
+	if r.TPM != nil {
+		g.tpm = &link{why: r.TPM.Why}
+		if g.tpm.process, err = h.hold(r.TPM.PID, r.TPM.Start, ours); err != nil {
+			return err
+		}
 	}
 	if g.alive() {
 		h.say("adopted VM %s (%s), process %d", g.record.Name, g.vm, g.record.PID)

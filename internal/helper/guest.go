@@ -24,6 +24,7 @@ type guest struct {
 	record run.Record // VM is empty where there is none
 	qemu   *process
 	links  map[string]*link
+	tpm    *link         // its swtpm; nil where it has none
 	uid    atomic.Uint32 // of the record, to be read without the lock
 }
 
@@ -34,7 +35,7 @@ type process struct {
 	exit  string
 }
 
-// link is the passt behind one socket.
+// link is the passt behind one socket, or the swtpm.
 type link struct {
 	*process
 	why string // it lives not: how it ended
@@ -190,7 +191,7 @@ func (s *guests) close() {
 		if g.qemu != nil {
 			g.qemu.Close()
 		}
-		for _, l := range g.links {
+		for _, l := range g.sides() {
 			if l.process != nil {
 				l.Close()
 			}

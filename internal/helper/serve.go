@@ -50,6 +50,7 @@ type Helper struct {
 	units  *scope.Systemd // nil where systemd does not run this host
 	boot   string
 	log    io.Writer
+	above  string   // <state>
 	state  *os.File // <state>/helper
 	guests guests
 	ids    ids
@@ -65,7 +66,7 @@ func open(o Options, log io.Writer) (_ *Helper, err error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Helper{proc: proc.Host, log: log}
+	h := &Helper{proc: proc.Host, log: log, above: state}
 	if h.owners, err = owners(o.HVDUser, o.Group); err != nil {
 		return nil, err
 	}

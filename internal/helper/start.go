@@ -69,15 +69,22 @@ func (h *Helper) launch(l *privilege.Launch, files []*os.File) (_ *privilege.Lau
 		shim.Abandon()
 		return nil, nil, err
 	}
+	tpm, err := h.bearTPM(g, s.tpm)
+	if err != nil {
+		shim.Abandon()
+		return nil, nil, err
+	}
 	waiting := h.bearLinks(g, l.Uplinks) // while the shim's runtime starts
 	if err := h.folder.Write(g.record); err != nil {
 		shim.Abandon()
+		tpm.abandon()
 		abandonLinks(waiting)
 		return nil, nil, err
 	}
 	shim.Order(s.order)
+	tpm.order(h, g)
 	orderLinks(waiting, g.record.UID)
-	if err := shim.Await(launch.Patience); err != nil {
+	if err := errors.Join(tpm.await(), shim.Await(launch.Patience)); err != nil {
 		abandonWaiting(waiting)
 		return nil, nil, shimError(err)
 	}
@@ -96,6 +103,7 @@ type start struct {
 	birth launch.Birth
 	order launch.Order
 	own   []*os.File // ours to close when the process has its copies
+	tpm   *tpmFiles  // of its swtpm; nil where it has none
 }
 
 func (s *start) close() {
@@ -139,6 +147,9 @@ func (h *Helper) prepare(g *guest, l *privilege.Launch, files []*os.File) (*star
 		}
 		s.own, s.birth.Files = append(s.own, f), append(s.birth.Files, f)
 		g.record.Sockets[n] = run.SocketFile(n)
+	}
+	if err := h.wireTPM(s, l, first); err != nil {
+		return s, err
 	}
 	if g.record.Scope == "" {
 		if s.birth.Cgroup, err = h.tree.Make(l.VM, cgroup.Limits(l.Limits)); err != nil {

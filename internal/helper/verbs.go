@@ -281,6 +281,9 @@ func (h *Helper) clear(g *guest) error {
 		}
 		delete(g.links, socket)
 	}
+	if g.tpm != nil {
+		errs = append(errs, g.tpm.end())
+	}
 	errs = append(errs, h.leave(g))
 	if err := errors.Join(errs...); err != nil {
 		return fault.New(fault.Internal, "cannot clean up after VM %s", g.vm).Because(err)
@@ -291,7 +294,7 @@ func (h *Helper) clear(g *guest) error {
 	if g.qemu != nil {
 		g.qemu.Close()
 	}
-	g.qemu = nil
+	g.qemu, g.tpm = nil, nil
 	g.setRecord(noRecord)
 	return nil
 }
@@ -301,6 +304,7 @@ var programs = map[string]struct{ path, pkg string }{
 	"qemu-x86_64":  {"/usr/bin/qemu-system-x86_64", "qemu-system-x86"},
 	"qemu-aarch64": {"/usr/bin/qemu-system-aarch64", "qemu-system-arm"},
 	passtProgram:   {"/usr/bin/passt", "passt"},
+	tpmProgram:     {"/usr/bin/swtpm", "swtpm"},
 }
 
 // program says what is wrong with a program, nothing where it can be started.

@@ -43,7 +43,7 @@ func startVM(in VMInput) (*Start, finding.List, error) {
 	start := &Start{
 		Order: privilege.Launch{
 			VM: in.Wish.Spec.UUID, Name: in.Wish.Name, Arch: in.Effective.Arch, Args: m.Args,
-			Sockets: m.Sockets, KVM: m.KVM,
+			Sockets: m.Sockets, KVM: m.KVM, TPM: m.TPM,
 			Limits: privilege.Limits{MemoryBytes: m.Limits.MemoryBytes, CPUs: m.Limits.CPUs, Pids: m.Limits.Pids},
 		},
 		Accelerator: accel, Pinned: m.Pinned, Spec: cablesIn(in.Effective), Ports: m.Ports,

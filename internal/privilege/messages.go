@@ -92,6 +92,12 @@ type Cgroup struct {
 	Why         string   `json:"why,omitempty"`
 }
 
+// TPMSocket is the name of QEMU's connection to its swtpm.
+const TPMSocket = "tpm"
+
+// TPMFolder is where below the state folder a VM's TPM keeps its state. hvd makes it, and hv-helper gives it to swtpm.
+func TPMFolder(vm string) string { return "nvram/" + vm + ".tpm" }
+
 // StderrFile is the name of the file that becomes QEMU's stdout and stderr; it has no other number.
 const StderrFile = "stderr"
 
@@ -107,6 +113,7 @@ type Launch struct {
 	Sockets []string `json:"sockets,omitempty"` // listening unix sockets that the helper makes: "qmp", "serial0", "net-lan"
 	Uplinks []Uplink `json:"uplinks,omitempty"` // a passt for each NIC with user networking
 	KVM     bool     `json:"kvm,omitempty"`     // /dev/kvm in the jail
+	TPM     bool     `json:"tpm,omitempty"`     // a swtpm on the folder TPMFolder, and a connection to it: TPMSocket
 	Limits  Limits   `json:"limits"`
 }
 

@@ -165,6 +165,11 @@ func (r *vmRun) launch(ctx context.Context, start *plan.Start) (err error) {
 		}
 		files = append(files, f)
 	}
+	if start.Order.TPM {
+		if err := r.Firmware.MakeTPM(ctx, r.in.Wish.Spec.UUID); err != nil {
+			return err
+		}
+	}
 	process, err := r.Hypervisor.Launch(ctx, start.Order, files)
 	if err != nil {
 		return err

@@ -38,6 +38,7 @@ func Check(d Definition) []Problem {
 	c.watchdog(d.Watchdog)
 	c.cdroms(d.Spec)
 	c.graphics(d.Spec)
+	c.tpm(d.Spec)
 	c.boot(d.Spec)
 	c.startup(d)
 	c.disks(d.Disks)

@@ -36,6 +36,9 @@ func Effective(s Spec, arch string) (Spec, []string) {
 	if out.Graphics != nil {
 		set("graphics.device", out.Graphics.Device == "", func() { out.Graphics.Device = defaultDisplay(out.Arch) })
 	}
+	if out.TPM != nil {
+		set("tpm.interface", out.TPM.Interface == "", func() { out.TPM.Interface = defaultTPM(out.Arch) })
+	}
 	bootOrder(&out, set)
 	for _, name := range sortedKeys(out.NICs) {
 		nic := out.NICs[name]

@@ -87,6 +87,8 @@ type Spec struct {
 	Graphics *Graphics `json:"graphics,omitempty"` // a screen; none when absent
 	Watchdog *Watchdog `json:"watchdog,omitempty"` // none when absent
 
+	TPM *TPM `json:"tpm,omitempty"` // none when absent
+
 	NestedVirtualization bool `json:"nestedVirtualization,omitempty"` // the guest may run VMs; the feature of that name must be on
 
 	Serial    *bool    `json:"serial,omitempty"`    // a serial console; on when absent
@@ -176,6 +178,7 @@ func (s Spec) Clone() Spec {
 	s.Boot, s.Serial, s.RNG = clone(s.Boot), clone(s.Serial), clone(s.RNG)
 	s.CDROMs = maps.Clone(s.CDROMs)
 	s.CPU, s.Watchdog, s.Graphics = s.CPU.clone(), clone(s.Watchdog), clone(s.Graphics)
+	s.TPM = clone(s.TPM)
 	return s
 }
 

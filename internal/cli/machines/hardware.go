@@ -14,12 +14,12 @@ import (
 // hardware is what the flags say of the VM's board and its devices beside disks and network cards.
 type hardware struct {
 	cpu, topology, firmware, watchdog string
-	nested, vnc                       bool
+	nested, vnc, tpm                  bool
 	cdroms                            []string
 }
 
 // hardwareFlags are their names.
-var hardwareFlags = []string{"cpu", "topology", "nested", "firmware", "watchdog", "vnc", "cdrom"}
+var hardwareFlags = []string{"cpu", "topology", "nested", "firmware", "watchdog", "vnc", "cdrom", "tpm"}
 
 func (h *hardware) bind(cmd *cobra.Command) {
 	fl := cmd.Flags()
@@ -30,6 +30,7 @@ func (h *hardware) bind(cmd *cobra.Command) {
 	session.Values(cmd, "firmware", string(vm.BIOS), string(vm.UEFI), string(vm.Kernel))
 	fl.StringVar(&h.watchdog, "watchdog", "", "a watchdog, and what happens to a guest that does not pet it: reset, poweroff, pause or none")
 	fl.BoolVar(&h.vnc, "vnc", false, "a screen with keyboard and tablet, for hv vm vnc")
+	fl.BoolVar(&h.tpm, "tpm", false, "a TPM 2.0 of its own")
 	fl.StringArrayVar(&h.cdroms, "cdrom", nil, "a CD-ROM drive: [DEVICE=]VOLUME, or DEVICE= for an empty one")
 	session.Values(cmd, "watchdog", string(vm.ExpiryReset), string(vm.ExpiryPowerOff), string(vm.ExpiryPause), string(vm.ExpiryNone))
 	session.Values(cmd, "cpu", vm.CPUAuto, vm.CPUHost, vm.CPUMax)
@@ -42,6 +43,9 @@ func (h *hardware) describe(s *vm.Spec) error {
 	s.Firmware = vm.Firmware(h.firmware)
 	if h.vnc {
 		s.Graphics = &vm.Graphics{}
+	}
+	if h.tpm {
+		s.TPM = &vm.TPM{}
 	}
 	for i, text := range h.cdroms {
 		device, volume := named(text)

@@ -325,6 +325,27 @@ var hostile = []string{
 }
 
 // No field that is a word is ever taken as a path, an option, or another's name.
+func TestTheConnectionToATPMComesLast(t *testing.T) {
+	l := privilege.Launch{TPM: true, Files: []string{"disk-root", "x"}, Sockets: []string{"qmp"}, Args: []string{"{fd:x} {fd:qmp} {fd:tpm}"}}
+	if got, err := Number(&l); err != nil || got[0] != "4 5 6" {
+		t.Errorf("%v, %v", got, err)
+	}
+	l.TPM = false
+	if got, err := Number(&l); err == nil {
+		t.Errorf("a connection to no TPM: %v", got)
+	}
+	for _, taken := range []func(*privilege.Launch){
+		func(l *privilege.Launch) { l.Sockets = append(l.Sockets, privilege.TPMSocket) },
+		func(l *privilege.Launch) { l.Files[0] = privilege.TPMSocket },
+	} {
+		l := good()
+		taken(&l)
+		if _, _, err := Let(message(t, privilege.VerbLaunch, l), regular(t, 2)); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("its name is taken: %v", err)
+		}
+	}
+}
+
 func TestHostileWordsComeThroughInNoField(t *testing.T) {
 	for _, text := range hostile {
 		bad := map[string]func(*privilege.Launch){

@@ -40,12 +40,12 @@ func (l *launch) check(w *wrong, files int) {
 func (l *launch) names(w *wrong) {
 	seen := map[string]bool{}
 	for _, n := range l.Files {
-		w.unless(isFile(n), "files: %.80q is no name", n)
+		w.unless(isFile(n) && n != privilege.TPMSocket, "files: %.80q is no name", n)
 		w.unless(!seen[n], "files: %.80q twice", n)
 		seen[n] = true
 	}
 	for _, n := range l.Sockets {
-		w.unless(isSocket(n) && n != privilege.StderrFile, "sockets: %.80q is no name of a socket", n)
+		w.unless(isSocket(n) && n != privilege.StderrFile && n != privilege.TPMSocket, "sockets: %.80q is no name of a socket", n)
 		w.unless(!seen[n], "sockets: %.80q twice, or a file has this name", n)
 		seen[n] = true
 	}

@@ -17,7 +17,7 @@ const (
 )
 
 // Number replaces each token {fd:NAME} in the arguments by the number that NAME has in QEMU: files first,
-// in order and without the one that becomes stderr, sockets after them.
+// in order and without the one that becomes stderr, sockets after them, the connection to its TPM last.
 func Number(l *privilege.Launch) ([]string, error) {
 	number := map[string]int{}
 	next := firstFile
@@ -30,6 +30,9 @@ func Number(l *privilege.Launch) ([]string, error) {
 	for _, n := range l.Sockets {
 		number[n] = next
 		next++
+	}
+	if l.TPM {
+		number[privilege.TPMSocket] = next
 	}
 	out := make([]string, len(l.Args))
 	for i, arg := range l.Args {

@@ -47,6 +47,9 @@ func (j Jail) enter(owner uint32, program string) error {
 	b.dir("run")
 	b.mount("run", b.in("run"), "tmpfs", inert, "mode=0700,size=64k,nr_inodes=32")
 	b.do("own /run", func() error { return unix.Lchown(b.in("run"), int(owner), int(owner)) })
+	if j.Folder != nil {
+		b.folder(*j.Folder)
+	}
 	b.pivot()
 	return b.err
 }

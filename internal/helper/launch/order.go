@@ -22,6 +22,8 @@ type Order struct {
 type Jail struct {
 	Mount string `json:"mount"`         // an empty folder of root's to build it on
 	KVM   bool   `json:"kvm,omitempty"` // with /dev/kvm, which belongs to the program's uid
+	// Folder is one of the host's in which the program keeps files: FolderInJail. Its group may use what is made there.
+	Folder *Folder `json:"folder,omitempty"`
 }
 
 // Limits are resource limits (setrlimit(2)). Zero leaves what the helper has; more than the helper may

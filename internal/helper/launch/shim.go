@@ -118,6 +118,9 @@ func (o Order) exec(status *os.File) error {
 		}
 	}
 	unix.Umask(0o077)
+	if o.Jail != nil && o.Jail.Folder != nil {
+		unix.Umask(0o007)
+	}
 	if _, err := status.WriteString(markExec); err != nil {
 		return err
 	}

@@ -27,6 +27,14 @@ type Record struct {
 	Cgroup  string            `json:"cgroup,omitempty"` // where that unit stands below the top of cgroup version 2
 	Exit    string            `json:"exit,omitempty"`
 	Uplinks []Uplink          `json:"uplinks,omitempty"`
+	TPM     *Side             `json:"tpm,omitempty"` // its swtpm
+}
+
+// Side is a process that a VM has beside QEMU.
+type Side struct {
+	PID   int    `json:"pid,omitempty"` // 0: it does not live, see Why
+	Start uint64 `json:"start,omitempty"`
+	Why   string `json:"why,omitempty"`
 }
 
 // Uplink is one passt.

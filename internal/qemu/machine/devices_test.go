@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -48,6 +49,30 @@ func TestEachDeviceAddsWhatItNeedsAndNoMore(t *testing.T) {
 	} {
 		if d := cmp.Diff(c.want, c.got, cmp.AllowUnexported(part{})); d != "" {
 			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
+func TestATPMIsSpokenToThroughASwtpmOfTheVMsOwn(t *testing.T) {
+	for _, c := range []struct {
+		spec vm.Spec
+		want string
+	}{
+		{vm.Spec{TPM: &vm.TPM{}}, `{"driver":"tpm-crb","id":"tpm","tpmdev":"tpm0"}`},
+		{vm.Spec{Machine: "pc", TPM: &vm.TPM{Interface: vm.TPMTIS}}, `{"driver":"tpm-tis","id":"tpm","tpmdev":"tpm0"}`},
+		{vm.Spec{Arch: "aarch64", Firmware: vm.UEFI, TPM: &vm.TPM{}}, `{"driver":"tpm-tis-device","id":"tpm","tpmdev":"tpm0"}`},
+	} {
+		m, err := Build(input(c.spec))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{c.want, "socket,id=tpm,fd={fd:tpm}", "emulator,id=tpm0,chardev=tpm"} {
+			if !slices.Contains(m.Args, want) {
+				t.Errorf("%q is not in %q", want, m.Args)
+			}
+		}
+		if !m.TPM || slices.Contains(m.Sockets, "tpm") {
+			t.Errorf("swtpm %v, sockets %v", m.TPM, m.Sockets)
 		}
 	}
 }

@@ -56,6 +56,7 @@ type Machine struct {
 	Ports   int       // how many slots the board has
 	Limits  Limits
 	KVM     bool // it needs /dev/kvm
+	TPM     bool // it needs a swtpm, to which it is connected by the name privilege.TPMSocket
 }
 
 // FileKind says where a file comes from.
@@ -155,6 +156,9 @@ func Build(in Input) (Machine, error) {
 	if w := in.Spec.Watchdog; w != nil {
 		parts = append(parts, watchdog(*w, b.watchdogAt(slots)))
 	}
+	if t := in.Spec.TPM; t != nil {
+		parts = append(parts, tpm(*t, b.family))
+	}
 	parts = append(parts, panicNotifier(b.family))
 	if in.Incoming {
 		parts = append(parts, part{args: []string{"-incoming", "defer"}})
@@ -164,6 +168,7 @@ func Build(in Input) (Machine, error) {
 	m.Pinned = vm.Pinned{MachineType: b.machineType, Slots: slots, Targets: targets}
 	m.Ports = b.ports(slots)
 	m.Limits = limits(in)
+	m.TPM = in.Spec.TPM != nil
 	m.KVM = in.Accel == vm.KVM
 	return m, nil
 }

@@ -1,6 +1,7 @@
 //go:build linux
 
-// Package firmware keeps what VMs' firmware remembers: a file of UEFI variables a VM, 0600, of the daemon's own user.
+// Package firmware keeps what VMs' firmware remembers: a file of UEFI variables a VM, 0600, of the daemon's own user,
+// and a folder of what its TPM keeps.
 //
 // What lives here: making such a file from its template, opening it, removing it; opening the firmware's code. What
 // does not: which firmware a host has (host/probe), and where it sits in a machine (qemu/machine).
@@ -137,5 +138,5 @@ func (f *Files) Remove(_ context.Context, uuid string) error {
 	if err := f.folder.Remove(n); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return osfault.File(err, "cannot remove the UEFI variables")
 	}
-	return nil
+	return osfault.File(f.folder.RemoveAll(tpmName(uuid)), "cannot remove what its TPM keeps")
 }
