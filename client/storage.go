@@ -43,6 +43,15 @@ func (c *Client) ImportVolume(ctx context.Context, project string, body wire.Cre
 	return c.mutate(ctx, req.content(size, r, progress), ch)
 }
 
+// CloneVolume makes volumes that begin as a copy of another.
+func (c *Client) CloneVolume(ctx context.Context, ref model.Ref, body wire.CloneVolume, ch Change) (Result, error) {
+	r, err := volumeRequest(http.MethodPost, ref, "actions", "clone").json(body)
+	if err != nil {
+		return Result{}, err
+	}
+	return c.mutate(ctx, r, ch)
+}
+
 // DeleteVolume wishes a volume and what is on it away.
 func (c *Client) DeleteVolume(ctx context.Context, ref model.Ref, ch Change) (Result, error) {
 	return c.mutate(ctx, volumeRequest(http.MethodDelete, ref), ch)

@@ -94,6 +94,14 @@ type Volume struct {
 	Problem  string              `json:"problem,omitempty"`
 }
 
+// CloneVolume is the body of a clone.
+type CloneVolume struct {
+	Name   string            `json:"name"`            // of the new volume; with a count, what the names NAME-1, NAME-2 … begin with
+	Count  int               `json:"count,omitempty"` // how many; 1 when absent
+	Linked bool              `json:"linked"`          // they share what they begin with, and take room for what is written to them
+	Labels map[string]string `json:"labels,omitempty"`
+}
+
 // BootFile is one kernel or initrd.
 type BootFile struct {
 	Kind     string           `json:"kind"` // "boot-file"

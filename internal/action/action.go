@@ -66,6 +66,9 @@ type Volumes interface {
 	// Receive stores size bytes of r under file, checks that they are of the format (an image that
 	// names another file is refused), and returns their digest and the virtual size.
 	Receive(ctx context.Context, pool, file string, format storage.Format, size model.Bytes, r io.Reader) (sha256 string, virtual model.Bytes, err error)
+	// Prepare makes the file of the head of a volume that there is not yet, empty.
+	Prepare(ctx context.Context, v storage.Volume) error
+	Can(pool string) (storage.Capabilities, error)
 	Delete(ctx context.Context, v storage.Volume) error
 	// Settle says that there is a volume of what was received; Unsettled are the files of which nobody has.
 	Settle(ctx context.Context, v storage.Volume) error

@@ -29,7 +29,9 @@ func (a *Actions) sweepVolumes(ctx context.Context) error {
 	}
 	named := map[string]bool{}
 	for _, v := range all {
-		named[v.Value.File] = true
+		for _, l := range v.Value.Chain() {
+			named[l.File()] = true
+		}
 	}
 	for _, v := range left {
 		finish := a.Volumes.Delete

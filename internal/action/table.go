@@ -109,6 +109,7 @@ var (
 	VolumeCreate = row("volume.create", Member, core, phase.Configure, true, Level, "POST", project+"/volumes", "create an empty volume")
 	VolumeImport = row("volume.import", Member, core, phase.Configure, true, Edge, "PUT", project+"/volumes/{name}/content", "import a volume's content")
 	VolumeDelete = row("volume.delete", Member, core, phase.Configure, true, Level, "DELETE", project+"/volumes/{name}", "delete a volume and what is on it")
+	VolumeClone  = row("volume.clone", Member, core, phase.Configure, true, Edge, "POST", project+"/volumes/{name}/actions/clone", "make volumes that begin as a copy of another")
 	VolumeList   = row("volume.list", Member, core, phase.Look, false, Read, "GET", project+"/volumes", "list volumes")
 	VolumeShow   = row("volume.show", Member, core, phase.Look, false, Read, "GET", project+"/volumes/{name}", "show a volume")
 

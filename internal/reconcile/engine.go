@@ -55,6 +55,7 @@ type Engine struct {
 	writer   *writer
 	ops      *ops
 	followed *followed
+	layers   sync.Mutex // held while it is found out what shares the layers of a volume, and what nobody shares goes
 
 	mu     sync.Mutex
 	names  map[string]model.Ref // UUID → VM
@@ -93,6 +94,7 @@ func New(c Config) *Engine {
 const (
 	KindVM        = "vm"
 	KindVolume    = "volume"
+	KindSnapshot  = "snapshot"
 	KindHost      = "host"
 	KindOperation = "operation"
 

@@ -61,6 +61,9 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) (err error
 	if err := e.gather(ctx, &in); err != nil {
 		return err
 	}
+	if err := e.ownHeads(ctx, &in); err != nil {
+		return err
+	}
 	due = e.place(ctx, t, &in, e.refuseEdges(ctx, in, due))
 	p, impossible := plan.VM(in)
 	run := &vmRun{Engine: e, target: t, in: in, plan: p, due: due, status: last}

@@ -96,7 +96,7 @@ func (e *Engine) doVolume(ctx context.Context, s plan.Step) error {
 	case plan.CreateVolume:
 		return e.Volumes.Create(ctx, *s.Volume)
 	case plan.DeleteVolume:
-		return e.Volumes.Delete(ctx, *s.Volume)
+		return e.deleteVolume(ctx, *s.Volume)
 	default:
 		return fault.New(fault.Internal, "a volume has no step %q", s.Kind)
 	}

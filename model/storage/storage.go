@@ -41,6 +41,8 @@ type Volume struct {
 	File string     `json:"file"` // the name in the pool of the file that is written to, its head's: never a path of a user's
 	// Layers are what it consists of, base first; absent where it is one file. Chain reads them.
 	Layers []Layer `json:"layers,omitempty"`
+	// Frozen: others stand on its head. It gets a layer of its own before anything writes to it.
+	Frozen bool `json:"frozen,omitempty"`
 	// SHA256 is of the bytes that were imported, while nothing has written to the volume since.
 	SHA256 string `json:"sha256,omitempty"`
 }

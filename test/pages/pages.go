@@ -102,6 +102,8 @@ var volumes = Family{"VOL", "Volumes.", []Code{
 	{"HV-VOL-021", "a storage backend that cannot do what it is asked for: a VM's disks on S3", "the finding names the backends that can"},
 	{"HV-VOL-022", "a storage backend that does it with a limit", "the finding says what is lost, and how to live with it"},
 	{"HV-VOL-030", "a volume has as many layers as it may have", "delete a snapshot"},
+	{"HV-VOL-031", "a pool that cannot keep layers which stand on others", "keep the volume in a pool of kind dir"},
+	{"HV-VOL-032", "a volume is to be cloned while it is written to", "stop the VM first"},
 }}
 
 var machine = Family{"MACH", "What keeps a VM's machine from being built. From 101 on the host is to be changed, before that the VM.", []Code{

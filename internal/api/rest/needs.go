@@ -45,6 +45,7 @@ type StorageActions interface {
 	CreateVolume(ctx context.Context, call action.Call, project string, body wire.CreateVolume) (action.Result, error)
 	ImportVolume(ctx context.Context, call action.Call, project string, body wire.CreateVolume, size model.Bytes, r io.Reader) (action.Result, error)
 	DeleteVolume(ctx context.Context, call action.Call, ref model.Ref) (action.Result, error)
+	CloneVolume(ctx context.Context, call action.Call, ref model.Ref, body wire.CloneVolume) (action.Result, error)
 	ImportBootFile(ctx context.Context, call action.Call, ref model.Ref, kind storage.BootKind, size model.Bytes, r io.Reader) (action.Result, error)
 	DeleteBootFile(ctx context.Context, call action.Call, ref model.Ref) (action.Result, error)
 }

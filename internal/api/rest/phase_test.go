@@ -113,6 +113,7 @@ func byHand(h *house) map[string][]asks {
 
 		"volume.create":    {{method: "POST", path: "/v1/projects/default/volumes", body: `{"name":"more","size":"1MiB"}`}},
 		"volume.import":    {{method: "PUT", path: "/v1/projects/default/volumes/brought/content?format=raw", body: strings.Repeat("x", imported), contentType: "application/octet-stream"}},
+		"volume.clone":     {{method: "POST", path: "/v1/projects/default/volumes/medium/actions/clone", body: `{"name":"copy","linked":true}`}},
 		"volume.delete":    {{method: "DELETE", path: "/v1/projects/default/volumes/data"}},
 		"volume.show":      get("/v1/projects/default/volumes/data"),
 		"boot-file.import": {{method: "PUT", path: "/v1/projects/default/boot-files/new/content?kind=kernel", body: "k", contentType: "application/octet-stream"}},

@@ -42,6 +42,12 @@ type deletion struct {
 	Changing
 }
 
+type cloneVolume struct {
+	Named
+	Changing
+	Body wire.CloneVolume
+}
+
 type oneVolume struct {
 	ETag string `header:"ETag"`
 	Body wire.Volume
@@ -76,6 +82,13 @@ func (s *server) routeVolumes() {
 		}
 		return s.Actions.ImportVolume(ctx, in.call(ctx), in.Project, body, in.Content.size, in.Content.reader)
 	}, bytesBody)
+	change(s, action.VolumeClone, func(ctx context.Context, in *cloneVolume) (action.Result, error) {
+		call, err := in.call(ctx)
+		if err != nil {
+			return action.Result{}, err
+		}
+		return s.Actions.CloneVolume(ctx, call, in.ref(), in.Body)
+	})
 	change(s, action.VolumeDelete, func(ctx context.Context, in *deletion) (action.Result, error) {
 		call, err := in.call(ctx)
 		if err != nil {

@@ -32,7 +32,7 @@ func Command(s *session.Session) *cobra.Command {
 by name, never by a path.`,
 		Example: "  hv volume create web-root --size 10GiB\n  hv volume import web-root ./debian.qcow2 --format qcow2",
 	}
-	cmd.AddCommand(create(s), importVolume(s), list(s), show(s), remove(s))
+	cmd.AddCommand(create(s), importVolume(s), clone(s), list(s), show(s), remove(s))
 	return cmd
 }
 

@@ -24,17 +24,38 @@ func (p *Pools) Exists(ctx context.Context, pool, file string) (bool, error) {
 	return b.Exists(ctx, file)
 }
 
-// Create makes a volume's file, empty. One that is there is left as it is.
+// Create makes the file of a volume's head, empty: it reads as what is below it, or as zeros. One that is there is left
+// as it is.
 func (p *Pools) Create(ctx context.Context, v storage.Volume) error {
-	b, err := p.Of(v.Spec.Pool)
+	b, err := p.Of(v.Head().Pool)
 	if err != nil {
 		return err
 	}
-	size, fill := v.Spec.Size, backend.Fill(nil)
-	if v.Spec.Format == storage.QCOW2 {
-		size, fill = 0, func(_ context.Context, f *os.File) error { return qcow2.Make(f, qcow2.Image{Size: v.Spec.Size}) }
-	}
+	size, fill := empty(v)
 	return fault.Wrap(b.Make(ctx, v.File, size, fill), "cannot make the file of volume %q", v.Name)
+}
+
+// Prepare is Create of a volume that there is not yet: its file is among Unsettled until Settle or Delete.
+func (p *Pools) Prepare(ctx context.Context, v storage.Volume) error {
+	b, err := p.Of(v.Head().Pool)
+	if err != nil {
+		return err
+	}
+	size, fill := empty(v)
+	return fault.Wrap(b.Arrive(ctx, v.File, size, fill), "cannot make the file of volume %q", v.Name)
+}
+
+// empty is how the file of a volume's head begins.
+func empty(v storage.Volume) (model.Bytes, backend.Fill) {
+	chain := v.Chain()
+	if v.Head().Format != storage.QCOW2 {
+		return v.Spec.Size, nil
+	}
+	image := qcow2.Image{Size: v.Spec.Size}
+	if n := len(chain); n > 1 && chain[n-2].Pool == chain[n-1].Pool {
+		image.Backing, image.Format = chain[n-2].File(), chain[n-2].Format
+	}
+	return 0, func(_ context.Context, f *os.File) error { return qcow2.Make(f, image) }
 }
 
 // Delete removes a volume's file and its note; what is gone is no error.

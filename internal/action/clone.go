@@ -1,0 +1,194 @@
+package action
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+// MaxClones is how many volumes one call may make.
+const MaxClones = 100
+
+// clonesAtOnce is how many files are made at one time: each waits for the disk three times.
+const clonesAtOnce = 16
+
+// CloneVolume makes volumes that begin as a copy of another and share its layers. Their files, empty layers on top of
+// those, are durable before the volumes exist; all of them come to exist in one transaction, or none does.
+func (a *Actions) CloneVolume(ctx context.Context, call Call, ref model.Ref, body wire.CloneVolume) (Result, error) {
+	target := volumeTarget(ref)
+	var made []storage.Volume
+	res, err := a.do(ctx, call, VolumeClone, target, func(c *change) error {
+		src, kv, err := a.volume(ctx, target.Project, target.Name)
+		if err != nil {
+			return err
+		}
+		if err := match(call, kv, target); err != nil {
+			return err
+		}
+		if err := a.mayClone(ctx, c, src, body); err != nil {
+			return err
+		}
+		if made == nil || made[0].Layers[len(made[0].Layers)-2].ID != src.Head().ID { // a race puts the change together anew, and the files are made
+			if made, err = a.clones(src, body); err != nil {
+				return err
+			}
+		}
+		return a.putClones(ctx, c, kv, src, made)
+	})
+	if made == nil || call.DryRun {
+		return res, err
+	}
+	if err != nil || res.repeated {
+		for _, v := range made {
+			if gone := a.Volumes.Delete(context.WithoutCancel(ctx), v); gone != nil {
+				a.Log.Error("a clone that failed left a file", "file", v.File, "err", gone)
+			}
+		}
+		return res, err
+	}
+	for _, v := range made {
+		if err := a.Volumes.Settle(ctx, v); err != nil { // the next start does
+			a.Log.Warn("a clone is not settled yet", "file", v.File, "err", err)
+		}
+	}
+	return res, nil
+}
+
+// mayClone says what speaks against clones of a volume. That nobody writes to it still holds when they come to exist.
+func (a *Actions) mayClone(ctx context.Context, c *change, src storage.Volume, body wire.CloneVolume) error {
+	can, err := a.Volumes.Can(src.Spec.Pool)
+	switch {
+	case err != nil:
+		return err
+	case !body.Linked:
+		return fault.New(fault.Invalid, "only linked clones are made by this").Try("hv volume clone %s %s --linked", src.Name, body.Name)
+	case !can.Overlays:
+		return fault.New(fault.Precondition, "pool %q cannot keep layers that stand on others", src.Spec.Pool).
+			Try("keep the volume in a pool of kind dir").WithCode("HV-VOL-031")
+	case body.Count < 0 || body.Count > MaxClones:
+		return fault.New(fault.Invalid, "%d clones; 1 to %d can be made at once", body.Count, MaxClones)
+	}
+	return a.unwritten(ctx, c, src)
+}
+
+// unwritten makes sure that nobody writes to a volume, now and when the change is committed.
+func (a *Actions) unwritten(ctx context.Context, c *change, src storage.Volume) error {
+	key := store.ClaimKey("disk", src.Project, src.Name)
+	claim, at, err := store.Get[storage.Claim](ctx, a.Store, key)
+	switch {
+	case fault.KindOf(err) == fault.NotFound:
+		c.require(store.Absent(key))
+		return nil
+	case err != nil:
+		return err
+	}
+	c.require(store.ModRevision(key, at.ModRevision))
+	if claim.Writer == "" {
+		return nil
+	}
+	name, isVM := strings.CutPrefix(claim.Writer, "vm/")
+	if !isVM {
+		return busy(src, claim.Writer)
+	}
+	o, kv, err := a.vm(ctx, model.Ref{Project: src.Project, Name: name})
+	if err != nil {
+		return err
+	}
+	c.require(store.ModRevision(kv.Key, kv.ModRevision))
+	st, err := a.power(ctx, o)
+	if err != nil {
+		return err
+	}
+	wished := o.Spec.Power == vm.Off || o.Spec.Power == ""
+	if st.Process != nil || st.Saved != nil || !wished {
+		return busy(src, claim.Writer)
+	}
+	return nil
+}
+
+func busy(v storage.Volume, writer string) error {
+	return fault.New(fault.Conflict, "volume %q is being written to by %s", v.Name, writer).
+		Try("stop that VM first").WithCode("HV-VOL-032")
+}
+
+// clones are the volumes that a call makes.
+func (a *Actions) clones(src storage.Volume, body wire.CloneVolume) ([]storage.Volume, error) {
+	var names []string
+	for i := range max(body.Count, 1) {
+		name := body.Name
+		if body.Count > 1 {
+			name = fmt.Sprintf("%s-%d", body.Name, i+1)
+		}
+		names = append(names, name)
+	}
+	errs := model.CheckLabels(body.Labels)
+	var made []storage.Volume
+	for _, name := range names {
+		uid := uuid(a.Random(16))
+		spec := src.Spec
+		spec.Format = storage.QCOW2
+		errs = append(errs, storage.CheckVolume(name, spec)...)
+		chain, err := storage.Overlay(src.Chain(), uid, spec.Size)
+		if err != nil {
+			return nil, err
+		}
+		v := storage.Volume{
+			Metadata: model.Metadata{Name: name, Project: src.Project, UID: uid, Labels: body.Labels, Origin: model.Manual, Generation: 1},
+			Spec:     spec,
+		}
+		made = append(made, v.On(chain))
+	}
+	if len(errs) > 0 {
+		return nil, fault.New(fault.Invalid, "cannot clone volume %q", src.Name).Because(errors.Join(errs...))
+	}
+	return made, nil
+}
+
+// putClones puts the volumes into the transaction, and says of their source that it is below others.
+func (a *Actions) putClones(ctx context.Context, c *change, kv store.KV, src storage.Volume, made []storage.Volume) error {
+	now := a.Now()
+	for i, v := range made {
+		if _, err := a.Store.Get(ctx, volumeKey(v.Project, v.Name)); err == nil {
+			return fault.New(fault.Conflict, "volume %q exists already", v.Name).
+				Try("choose another name, or hv volume delete %s", v.Name).WithCode("HV-VOL-002")
+		}
+		v.Created = c.wish.Created
+		c.require(store.Absent(volumeKey(v.Project, v.Name)))
+		ref := store.Ref{Kind: "volume", Project: v.Project, Name: v.Name}
+		if err := errors.Join(c.put(volumeKey(v.Project, v.Name), v), c.put(store.StatusKey(ref, "reconcile"), storage.VolumeStatus{Made: true})); err != nil {
+			return err
+		}
+		if i < 3 || i == len(made)-1 {
+			c.step("make volume %s (%s) on the layers of %s", v.Name, v.Spec.Size, src.Name)
+		}
+	}
+	c.require(store.ModRevision(kv.Key, kv.ModRevision))
+	if !src.Frozen {
+		src.Frozen = true
+		if err := c.put(kv.Key, src); err != nil {
+			return err
+		}
+	}
+	c.wish.TargetUID, c.wish.Generation = src.UID, src.Generation
+	c.status = &operation.Status{State: operation.Done, Ended: &now}
+	c.act = func(ctx context.Context) error {
+		g, ctx := errgroup.WithContext(ctx)
+		g.SetLimit(clonesAtOnce)
+		for _, v := range made {
+			g.Go(func() error { return a.Volumes.Prepare(ctx, v) })
+		}
+		return g.Wait()
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package reconcile_test
+
+import (
+	"testing"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/test/fakehost"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+func stored(t *testing.T, h *fakehost.Host, name string) storage.Volume {
+	t.Helper()
+	v, _, err := store.Get[storage.Volume](t.Context(), h.Store, store.SpecKey(store.Ref{Kind: "volume", Project: store.DefaultProject, Name: name}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func kept(t *testing.T, p *pools.Pools) []string {
+	t.Helper()
+	b, err := p.Of("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := b.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func TestACloneAndItsSourceAreWrittenToSideBySideAndTheLastTakesWhatTheyShare(t *testing.T) {
+	h := fakehost.New(t)
+	d := h.Start()
+	d.Done(d.Volume("data"))
+	base := stored(t, h, "data").Head()
+	if _, err := d.Actions.CloneVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: "copy", Linked: true}); err != nil {
+		t.Fatal(err)
+	}
+	d.Done(d.Create(fakehost.Tiny("web", on, withData)))
+	d.Done(d.Create(fakehost.Tiny("other", on, func(def *vm.Definition) {
+		def.Disks = map[string]vm.Disk{"data": {Volume: "copy"}}
+	})))
+	d.State("web", vm.StateRunning)
+	d.State("other", vm.StateRunning)
+	source, clone := stored(t, h, "data"), stored(t, h, "copy")
+	if source.Frozen || len(source.Chain()) != 2 || source.Chain()[0].ID != base.ID || source.Head().ID == clone.Head().ID {
+		t.Errorf("its source writes to %+v", source)
+	}
+	if _, err := d.Actions.CloneVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: "more", Linked: true}); fault.CodeOf(err) != "HV-VOL-032" {
+		t.Errorf("a volume that is written to was cloned: %v", err)
+	}
+	d.Done(d.Delete("web", wire.VerbOptions{Force: true, Volumes: true}))
+	d.Until("the source to go", func() bool {
+		_, err := d.View.Volume(t.Context(), fakehost.Ref("data"))
+		return fault.KindOf(err) == fault.NotFound && err != nil
+	})
+	if files := kept(t, h.Volumes); len(files) != 2 {
+		t.Errorf("what the clone stands on did not stay, or more did: %v", files)
+	}
+	d.Done(d.Delete("other", wire.VerbOptions{Force: true, Volumes: true}))
+	d.Until("all of it to go", func() bool { return len(kept(t, h.Volumes)) == 0 })
+}

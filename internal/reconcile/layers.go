@@ -1,0 +1,149 @@
+package reconcile
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/plan"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// newID is a UUID of version 4.
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// ownHeads gives every volume that a VM is to write to a head of its own, where others stand on the one that it has. It
+// has no process that writes to it: such a volume is not cloned.
+func (e *Engine) ownHeads(ctx context.Context, in *plan.VMInput) error {
+	if in.Effective.Power == vm.Off || in.Wish.Deleted != nil {
+		return nil
+	}
+	for device, v := range in.Volumes {
+		if !v.Frozen || in.Effective.Disks[device].ReadOnly {
+			continue
+		}
+		own, err := e.ownHead(ctx, v)
+		if err != nil {
+			return fault.Wrap(err, "cannot give volume %q a layer of its own", v.Name)
+		}
+		in.Volumes[device] = own
+	}
+	return nil
+}
+
+func (e *Engine) ownHead(ctx context.Context, v storage.Volume) (storage.Volume, error) {
+	key := store.SpecKey(store.Ref{Kind: KindVolume, Project: v.Project, Name: v.Name})
+	v, kv, err := store.Get[storage.Volume](ctx, e.Store, key)
+	if err != nil || !v.Frozen {
+		return v, err
+	}
+	chain, err := storage.Overlay(v.Chain(), newID(), v.Spec.Size)
+	if err != nil {
+		return v, err
+	}
+	v = v.On(chain)
+	v.Frozen = false
+	if err := e.Volumes.Create(ctx, v); err != nil {
+		return v, err
+	}
+	op, err := store.PutJSON(key, v, 0)
+	if err != nil {
+		return v, err
+	}
+	_, err = e.Store.Commit(ctx, store.Txn{If: []store.Cmp{store.ModRevision(key, kv.ModRevision)}, Then: []store.Op{op}})
+	if err != nil { // nothing names the file
+		_ = e.Volumes.Delete(ctx, headOnly(v))
+	}
+	return v, err
+}
+
+// headOnly is a volume as the pool takes it to delete one file, and no note.
+func headOnly(v storage.Volume) storage.Volume {
+	return layerOnly(v.Head())
+}
+
+func layerOnly(l storage.Layer) storage.Volume {
+	return storage.Volume{Metadata: model.Metadata{Name: l.ID}, Spec: storage.VolumeSpec{Pool: l.Pool, Format: l.Format}, File: l.File()}
+}
+
+// deleteVolume removes the files of a volume that nobody else stands on, the head first.
+func (e *Engine) deleteVolume(ctx context.Context, v storage.Volume) error {
+	chain := v.Chain()
+	if len(chain) == 1 && !v.Frozen {
+		return e.Volumes.Delete(ctx, v)
+	}
+	e.layers.Lock()
+	defer e.layers.Unlock()
+	shared, err := e.shared(ctx, v.UID)
+	if err != nil {
+		return err
+	}
+	for i := len(chain) - 1; i >= 0; i-- {
+		if shared[chain[i].ID] {
+			continue
+		}
+		gone := layerOnly(chain[i])
+		if i == len(chain)-1 {
+			gone.UID = v.UID // its note goes with it
+		}
+		if err := e.Volumes.Delete(ctx, gone); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shared are the layers that volumes but this one, and snapshots, consist of. Volumes that are deleted and that nobody uses
+// do not count: of two that share a layer and go at the same time, one takes it along.
+func (e *Engine) shared(ctx context.Context, but string) (map[string]bool, error) {
+	volumes, _, err := store.ListAll[storage.Volume](ctx, e.Store, store.SpecPrefix(KindVolume))
+	if err != nil {
+		return nil, err
+	}
+	in := map[string]bool{}
+	for _, o := range volumes {
+		v := o.Value
+		if v.UID == but {
+			continue
+		}
+		if v.Deleted != nil {
+			_, used, err := store.Find[storage.Claim](ctx, e.Store, store.ClaimKey("disk", v.Project, v.Name))
+			if err != nil {
+				return nil, err
+			}
+			if !used {
+				continue
+			}
+		}
+		for _, l := range v.Chain() {
+			in[l.ID] = true
+		}
+	}
+	sets, _, err := store.ListAll[vm.Snapshot](ctx, e.Store, store.SpecPrefix(KindSnapshot))
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range sets {
+		for _, d := range o.Value.Disks {
+			for _, l := range d.Layers {
+				in[l.ID] = true
+			}
+		}
+	}
+	return in, nil
+}
+
+// snapshotKey is the key of a set: its name is below the VM's UUID, which no rename changes.
+func snapshotKey(t operation.Target, uuid, name string) string {
+	return store.SpecKey(store.Ref{Kind: KindSnapshot, Project: t.Project, Name: uuid + "." + name})
+}

@@ -1,0 +1,156 @@
+package vm
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+)
+
+// MaxSnapshots is how many sets of one VM there may be.
+const MaxSnapshots = 256
+
+// Snapshot is a set: all disks of a VM, and what else it is made of, as they were at one moment. Its name is below that of
+// its VM. What it holds never changes.
+type Snapshot struct {
+	model.Metadata
+	VM          string        `json:"vm"` // the VM's UUID
+	Description string        `json:"description,omitempty"`
+	Memory      bool          `json:"memory,omitempty"` // its memory and devices are in it: it goes on where it was
+	Quiesce     Quiesce       `json:"quiesce,omitempty"`
+	Phase       SnapshotPhase `json:"phase,omitempty"`
+	// Disks are the disks that it had, by device.
+	Disks map[string]SnapshotDisk `json:"disks"`
+	Taken *Taken                  `json:"taken,omitempty"` // nil until it is whole
+}
+
+// SnapshotDisk is one disk of a set.
+type SnapshotDisk struct {
+	Volume    string `json:"volume"`
+	VolumeUID string `json:"volumeUID"`
+	// Overlay is the ID of the layer that is written to since.
+	Overlay string `json:"overlay"`
+	// Layers are what it consisted of, base first; none until it is known.
+	Layers []storage.Layer `json:"layers,omitempty"`
+}
+
+// Top is the layer that was written to last; it is the set's own as long as nothing else stands on it.
+func (d SnapshotDisk) Top() storage.Layer {
+	if len(d.Layers) == 0 {
+		return storage.Layer{}
+	}
+	return d.Layers[len(d.Layers)-1]
+}
+
+// SnapshotPhase says what is being done with a set.
+type SnapshotPhase string
+
+// The phases of a set; one that is whole has none.
+const (
+	SnapshotTaking   SnapshotPhase = "taking"
+	SnapshotDeleting SnapshotPhase = "deleting"
+)
+
+// Quiesce says whether the guest is asked to write out what it holds back before a set is taken.
+type Quiesce string
+
+// The ways to quiesce.
+const (
+	QuiesceAuto Quiesce = "auto" // where its agent answers
+	QuiesceYes  Quiesce = "yes"  // or no set is taken
+	QuiesceNo   Quiesce = "no"
+)
+
+// Taken is what is known of a set that is whole.
+type Taken struct {
+	At       time.Time     `json:"at"`
+	State    State         `json:"state"` // of the VM at that moment
+	Quiesced bool          `json:"quiesced,omitempty"`
+	Note     string        `json:"note,omitempty"`  // why it was not, where it was to be
+	Pause    time.Duration `json:"pause,omitempty"` // how long the guest stood still for it, in nanoseconds
+	NVRAM    bool          `json:"nvram,omitempty"` // its firmware's variables are in it
+	Memory   *Saved        `json:"memory,omitempty"`
+}
+
+// Whole reports whether a set can be gone back to.
+func (s Snapshot) Whole() bool { return s.Phase == "" && s.Taken != nil }
+
+// Devices are the disks of a set, in order.
+func (s Snapshot) Devices() []string {
+	names := make([]string, 0, len(s.Disks))
+	for name := range s.Disks {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// SnapshotTree is how the sets of a VM stand on one another.
+type SnapshotTree struct {
+	Parent  map[string]string // set → the set that it was taken on; absent for none
+	Current string            // the set that the VM stands on; empty for none
+}
+
+// Tree finds out how sets stand on one another: by their layers, which cannot be out of step with anything. chains are
+// those of the VM's volumes now, by volume UID.
+func Tree(sets []Snapshot, chains map[string][]storage.Layer) SnapshotTree {
+	t := SnapshotTree{Parent: map[string]string{}}
+	for _, s := range sets {
+		below := map[string][]storage.Layer{}
+		for _, d := range s.Disks {
+			below[d.VolumeUID] = d.Layers[:max(len(d.Layers)-1, 0)]
+		}
+		if p := nearest(sets, below, s.Name); p != "" {
+			t.Parent[s.Name] = p
+		}
+	}
+	under := map[string][]storage.Layer{}
+	for uid, chain := range chains {
+		under[uid] = chain[:max(len(chain)-1, 0)]
+	}
+	t.Current = nearest(sets, under, "")
+	return t
+}
+
+// nearest returns the set whose own layers lie highest in chains; the newest, where two are the same.
+func nearest(sets []Snapshot, chains map[string][]storage.Layer, not string) string {
+	best, at, name := -1, time.Time{}, ""
+	for _, s := range sets {
+		if s.Name == not || s.Taken == nil {
+			continue
+		}
+		for _, d := range s.Disks {
+			top := d.Top().ID
+			i := slices.IndexFunc(chains[d.VolumeUID], func(l storage.Layer) bool { return l.ID == top })
+			if i >= 0 && (i > best || i == best && s.Taken.At.After(at)) {
+				best, at, name = i, s.Taken.At, s.Name
+			}
+		}
+	}
+	return name
+}
+
+// SortSnapshots puts the oldest first.
+func SortSnapshots(sets []Snapshot) {
+	slices.SortFunc(sets, func(a, b Snapshot) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+// CheckSnapshot returns what is wrong with the name of a set and what is said of it.
+func CheckSnapshot(name, description string, q Quiesce) []error {
+	var errs []error
+	if err := model.CheckName("snapshot name", name); err != nil {
+		errs = append(errs, err)
+	}
+	if len(description) > 1024 {
+		errs = append(errs, fault.New(fault.Invalid, "a description of %d bytes; 1024 is the most", len(description)))
+	}
+	if q != "" && q != QuiesceAuto && q != QuiesceYes && q != QuiesceNo {
+		errs = append(errs, fault.New(fault.Invalid, "quiesce %.20q is none of auto, yes, no", string(q)))
+	}
+	return errs
+}
