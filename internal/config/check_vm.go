@@ -128,7 +128,7 @@ func (c *vmCheck) accelerator(name string, s vm.Spec) {
 	case c.facts.Arch != "" && s.Arch != c.facts.Arch:
 		refuse("", "", "KVM on this host runs guests of %s, and its arch is %s", c.facts.Arch, s.Arch)
 	case v != nil && !v.OK:
-		refuse(", or mend KVM: hv host shows it", v.Why, "it asks for KVM, which does not work here")
+		refuse("; or "+fit.MendKVM(c.facts), v.Why, "it asks for KVM, which does not work here")
 	}
 }
 

@@ -9,7 +9,11 @@
 // The numbered decisions that comments and findings cite are those of "reading the matrix".
 package feature
 
-import "github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
+import (
+	"cmp"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
+)
 
 // Declaration is the section hypervisor.featureManager as its owner wrote it. Empty fields were not
 // given.
@@ -57,3 +61,6 @@ type NeedState struct {
 	Why    string `json:"why,omitempty"`
 	Remedy string `json:"remedy,omitempty"` // what to do on this host; empty: what the catalogue says for any
 }
+
+// mend is what to do on the host that does not meet n.
+func (s NeedState) mend(n catalogue.Need) string { return cmp.Or(s.Remedy, n.Remedy()) }

@@ -1,7 +1,6 @@
 package feature
 
 import (
-	"cmp"
 	"strconv"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
@@ -92,7 +91,7 @@ func (w *wish) lacks(place int, facts Facts, out []objection) []objection {
 	for _, n := range w.cat.At(place).Needs {
 		if state, asked := facts.Needs[n]; asked && !state.Met {
 			out = append(out, objection{
-				code: codeWaiting, what: w.join("needs ", n.Name()), why: state.Why, fix: w.oneOf(w.way(do(cmp.Or(state.Remedy, n.Remedy())))), source: "reading the matrix: decision 2",
+				code: codeWaiting, what: w.join("needs ", n.Name()), why: state.Why, fix: w.oneOf(w.way(do(state.mend(n)))), source: "reading the matrix: decision 2",
 			})
 		}
 	}

@@ -204,7 +204,7 @@ func meeting(cat *catalogue.Catalogue, f Facts, id catalogue.ID) (met Facts, do 
 		for _, n := range feature.Needs {
 			if state, asked := met.Needs[n]; asked && !state.Met {
 				met.Needs[n] = NeedState{Met: true}
-				do = append(do, n.Remedy())
+				do = append(do, state.mend(n))
 			}
 		}
 	}

@@ -118,3 +118,13 @@ func TestEveryWayToYesIsOneAndNeedsEachOfItsEdits(t *testing.T) {
 		}
 	})
 }
+
+// What has to be done on the host is said as the host's own check says it, where it was asked.
+func TestTheWayToYesSaysWhatHelpsOnThisHost(t *testing.T) {
+	facts := but(catalogue.CPUVirtualization)
+	facts.Needs[catalogue.CPUVirtualization] = NeedState{Why: "this host is itself a VM", Remedy: "turn on nested virtualization above"}
+	got, no := waysTo(built(t), custom(), facts, catalogue.NestedVirtualization)
+	if no != nil || len(got) == 0 || !slices.Equal(got[0].Host, []string{"turn on nested virtualization above"}) {
+		t.Errorf("%+v %v", got, no)
+	}
+}

@@ -3,6 +3,7 @@ package plan
 import (
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
+	"github.com/hyper-nixos/hyper-nixos/internal/feature/fit"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/machine"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
@@ -31,5 +32,5 @@ func nestedFlag(in VMInput, accel vm.Accelerator) (machine.CPUFlag, error) {
 		return machine.FlagSVM, nil
 	}
 	return "", fault.New(fault.Precondition, "vm %q is to run VMs itself, and the CPU of this host shows neither VT-x nor AMD-V", in.Wish.Name).
-		Try("hv host shows it").WithCode("HV-VM-042")
+		Try("%s", fit.MendKVM(in.Facts)).WithCode("HV-VM-042")
 }

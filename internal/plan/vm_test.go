@@ -269,6 +269,32 @@ func TestTheAcceleratorIsChosenAndSaid(t *testing.T) {
 	}
 }
 
+// What helps depends on why: the firmware, the hypervisor above, or another host.
+func TestWithoutKVMTheRemedyFitsTheHost(t *testing.T) {
+	machine, above := facts(), facts()
+	for _, f := range []*host.Facts{&machine, &above} {
+		f.OS, f.CPU, f.KVM = "linux", &host.CPU{Vendor: "GenuineIntel"}, &host.Verdict{Why: "no vmx"}
+	}
+	above.Platform = &host.Platform{Hypervisor: "kvm"}
+	for name, c := range map[string]struct {
+		facts      host.Facts
+		arch, says string
+	}{
+		"a machine":        {machine, "x86_64", "enable VT-x (Intel Virtualization Technology) in the firmware"},
+		"a VM itself":      {above, "x86_64", "nested virtualization on this VM's host"},
+		"a foreign guest":  {machine, "aarch64", "a host of aarch64"},
+		"foreign, in a VM": {above, "aarch64", "a host of aarch64"},
+	} {
+		_, notes, err := Accelerator(vm.Auto, c.facts, "web", c.arch)
+		if err != nil || len(notes) != 1 || !strings.Contains(notes[0].Remedy, c.says) {
+			t.Errorf("%s: %+v %v", name, notes, err)
+		}
+		if _, _, err = Accelerator(vm.KVM, c.facts, "web", c.arch); !strings.Contains(fault.HintOf(err), c.says) {
+			t.Errorf("%s, by force: %s", name, fault.HintOf(err))
+		}
+	}
+}
+
 func TestAMissingQEMUIsToldWithItsRemedy(t *testing.T) {
 	for _, q := range []*host.QEMU{nil, {Arch: "x86_64", Why: "there is none"}, {Path: "/q", Arch: "x86_64", Version: "6.0", Why: "6.0 is older than 7.2"}} {
 		_, err := VM(input(func(in *VMInput) { in.Facts.QEMU = q }))

@@ -12,6 +12,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
+	"github.com/hyper-nixos/hyper-nixos/internal/feature/fit"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
@@ -96,8 +97,7 @@ func hostFindings(f host.Facts) finding.List {
 		l = append(l, finding.Finding{Code: code, Severity: finding.Limited, Subject: []string{"host"}, What: what, Why: why, Remedy: remedy})
 	}
 	if f.KVM != nil && !f.KVM.OK {
-		say("HV-HOST-001", "VMs run without KVM, by emulation: many times slower", f.KVM.Why,
-			"enable virtualization (VT-x or AMD-V) in the firmware; in a guest, nested virtualization on its host")
+		say("HV-HOST-001", "VMs run without KVM, by emulation: many times slower", f.KVM.Why, fit.MendKVM(f))
 	}
 	if f.QEMU != nil && !f.QEMU.OK() {
 		say("HV-HOST-002", "VMs cannot be started", f.QEMU.Why, host.InstallHint(f.Arch))

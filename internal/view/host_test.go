@@ -7,6 +7,8 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
+	"github.com/hyper-nixos/hyper-nixos/internal/feature/fit"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
@@ -28,6 +30,23 @@ func TestWhatLimitsAHostIsToldWithItsRemedy(t *testing.T) {
 	}
 	if found := hostFindings(host.Facts{}); len(found) != 0 {
 		t.Errorf("what was not asked is no limit: %+v", found)
+	}
+}
+
+// A VM has no firmware to turn VT-x on in. The finding says what hv host check says.
+func TestAHostThatIsAVMIsSentToTheHypervisorAbove(t *testing.T) {
+	f := host.Facts{
+		OS: "linux", Arch: "x86_64", CPU: &host.CPU{Vendor: "GenuineIntel"}, Platform: &host.Platform{Hypervisor: "vmware"},
+		KVM: &host.Verdict{Why: "the CPU shows neither VT-x nor AMD-V"},
+	}
+	found := hostFindings(f)
+	if len(found) != 1 || !strings.Contains(found[0].Remedy, "nested virtualization on this VM's host") || strings.Contains(found[0].Remedy, "firmware") {
+		t.Errorf("%+v", found)
+	}
+	for _, row := range fit.Check(f).Features {
+		if row.ID == catalogue.NestedVirtualization && row.Remedy != found[0].Remedy {
+			t.Errorf("hv host check says %q, and the finding %q", row.Remedy, found[0].Remedy)
+		}
 	}
 }
 

@@ -84,7 +84,7 @@ var applying = Family{"CFG", "What stands in the way of a declaration.", []Code{
 }}
 
 var hosts = Family{"HOST", "What limits a host. `hv host` lists them.", []Code{
-	{"HV-HOST-001", "KVM does not work: VMs run by emulation, many times slower", "turn on VT-x or AMD-V in the firmware; in a guest, nested virtualization on its host"},
+	{"HV-HOST-001", "KVM does not work: VMs run by emulation, many times slower", "the finding's remedy: VT-x or AMD-V in the firmware, a kernel module, or, where the host is a VM itself, nested virtualization in the hypervisor above; `hv host check` says it in the same words"},
 	{"HV-HOST-002", "there is no usable QEMU", "install it; 7.2 is the oldest that is used"},
 	{"HV-HOST-003", "limits of memory, CPU and processes are not enforced", "boot with `systemd.unified_cgroup_hierarchy=1`"},
 	{"HV-HOST-004", "passt is missing: network cards have no network", "`apt-get install passt`"},

@@ -56,7 +56,7 @@ var cpuGroups = []struct {
 	columns []CPUFeature
 	remedy  string
 }{
-	{[]CPUFeature{VTx, AMDV}, "enable VT-x or AMD-V (SVM) in the firmware; in a guest, nested virtualization on its host"},
+	{[]CPUFeature{VTx, AMDV}, virtualizationOn},
 	{[]CPUFeature{VTd, AMDVi}, "enable VT-d or AMD-Vi in the firmware; on Intel add intel_iommu=on to the kernel's command line; restart"},
 }
 

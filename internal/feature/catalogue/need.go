@@ -28,6 +28,9 @@ const (
 // needText is how a need is called and what to do where it is not met.
 type needText struct{ name, remedy string }
 
+// virtualizationOn is for a host of which no more is known than that it lacks it.
+const virtualizationOn = "enable VT-x or AMD-V (SVM) in the firmware; on a host that is itself a VM, nested virtualization in the hypervisor above"
+
 var needs = map[Need]needText{
 	QEMU:              {"QEMU", "install QEMU (Debian: apt install qemu-system qemu-utils)"},
 	BackupFolder:      {"a backup folder", "make a folder for backups on this host, on another disk than the VMs"},
@@ -42,7 +45,7 @@ var needs = map[Need]needText{
 	Feeds:             {"indicator feeds", "name at least one feed: a file, an HTTP address or a TAXII server"},
 	SecondHost:        {"a second host", "join another host that runs Hyper-NixOS"},
 	EncryptedChannel:  {"an encrypted channel between the hosts", "exchange the hosts' certificates"},
-	CPUVirtualization: {"CPU virtualization (VT-x, AMD-V or ARM64 EL2)", "enable VT-x or AMD-V (SVM) in the firmware"},
+	CPUVirtualization: {"CPU virtualization (VT-x, AMD-V or ARM64 EL2)", virtualizationOn},
 	IOMMU: {"an IOMMU (VT-d, AMD-Vi or SMMU)",
 		"enable VT-d, AMD-Vi or the SMMU in the firmware; on Intel add intel_iommu=on to the kernel's command line; restart"},
 	VFIO:             {"vfio-pci", "load the kernel module vfio-pci (modprobe vfio-pci)"},

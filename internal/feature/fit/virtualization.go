@@ -119,6 +119,11 @@ func kvm(f host.Facts) Verdict {
 	return notAsked(v.Why+", and nothing is seen to be in the way; whether a VM really runs, only root can try", askDaemon)
 }
 
+// MendKVM is what to do on a host on which KVM does not work. Whoever tells of that says it in these words.
+func MendKVM(f host.Facts) string {
+	return cmp.Or(kvm(f).Remedy, "see what keeps it from working: hv host check")
+}
+
 // inTheWay finds what stands between a CPU that can and a VM that runs.
 func inTheWay(f host.Facts) Verdict {
 	module, d := kvmModule(f), f.KVMDevice
@@ -128,7 +133,7 @@ func inTheWay(f host.Facts) Verdict {
 		return no("this kernel has no "+module, "boot a kernel with KVM, such as the distribution's own")
 	case state == host.ModuleInstalled:
 		return no(fmt.Sprintf("the kernel module %s is not loaded", module),
-			fmt.Sprintf("sudo modprobe %s; where that says \"Operation not supported\", %s", module, cmp.Or(firmwareOff(f), "enable virtualization in the firmware")))
+			fmt.Sprintf("sudo modprobe %s; where that says \"Operation not supported\", %s", module, unlock(f)))
 	case d == nil || d.Present:
 		return Verdict{Answer: Yes}
 	case f.Platform != nil && f.Platform.Container != "":
@@ -137,6 +142,14 @@ func inTheWay(f host.Facts) Verdict {
 	}
 	return no("KVM is there, and /dev/kvm is not", fmt.Sprintf("sudo modprobe -r %s && sudo modprobe %s; %s", module, module,
 		cmp.Or(firmwareOff(f), "then let udev make the device: sudo udevadm trigger /sys/class/misc/kvm")))
+}
+
+// unlock is what to do where KVM finds that it may not.
+func unlock(f host.Facts) string {
+	if h := isVM(f); h != "" {
+		return nest(h)
+	}
+	return cmp.Or(firmwareOff(f), "enable virtualization in the firmware")
 }
 
 // firmwareOff is what to do where the CPU has the flag and KVM finds it locked: kernels before 5.6 (Intel) and 6.7
