@@ -1,10 +1,12 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
@@ -34,21 +36,33 @@ func (c *vmCheck) accel(s vm.Spec) vm.Accelerator {
 	return vm.KVM
 }
 
-// nested holds a VM whose guest is to run VMs against the feature of that name: what keeps it off is what keeps
-// the VM from it.
+// nested: what KVM cannot show a guest, whatever is declared.
 func (c *vmCheck) nested(name string, s vm.Spec) {
-	if !s.NestedVirtualization {
-		return
-	}
-	if off, ok := c.features.WhyOff(string(catalogue.NestedVirtualization)); ok {
-		f := c.say(finding.Refused, CodeVMNested, name, "nestedVirtualization", off.Remedy, "its guest may not run VMs: feature %s is off", catalogue.NestedVirtualization)
-		f.Why = fmt.Sprintf("%s (%s)", off.What, off.Code)
-		c.or(append(slices.Clone(off.Ways), finding.Way{unsetting(name, "nestedVirtualization")})...)
-		return
-	}
-	if s.Arch == "aarch64" && c.accel(s) == vm.KVM {
+	if s.NestedVirtualization && s.Arch == "aarch64" && c.accel(s) == vm.KVM && c.features.On(string(catalogue.NestedVirtualization)) {
 		c.say(finding.Refused, CodeVMNested, name, "nestedVirtualization", fmt.Sprintf("set %s.accelerator = \"tcg\", or leave nestedVirtualization out", VMPath(name)),
 			"KVM on aarch64 shows no guest EL2, which it needs to run VMs")
 		c.or(finding.Way{setting(name, "accelerator", string(vm.TCG))}, finding.Way{unsetting(name, "nestedVirtualization")})
 	}
+}
+
+// withheld refuses what a VM's spec has of features that are off, as feature.Uses has it.
+func (c *vmCheck) withheld(name string, s vm.Spec) {
+	spec, err := json.Marshal(s)
+	if err != nil {
+		return // a spec that was read is written, too
+	}
+	for _, f := range c.features.Withheld(feature.Object{Kind: "vm", Name: name, Spec: spec}) {
+		at := pathOfKeys(f.Path)
+		c.say(finding.Refused, f.Code, name, at, f.Remedy, "%s", f.What).Why = f.Why
+		c.or(append(slices.Clone(f.Ways), finding.Way{unsetting(name, at)})...)
+	}
+}
+
+// pathOfKeys is a path with those keys in quotes that have to be.
+func pathOfKeys(path string) string {
+	keys := strings.Split(path, ".")
+	for i, k := range keys {
+		keys[i] = quoteKey(k)
+	}
+	return strings.Join(keys, ".")
 }

@@ -25,7 +25,7 @@ func editless(cat *catalogue.Catalogue, f finding.Finding) bool {
 	}
 	i := slices.IndexFunc(Codes(), func(c Code) bool { return c.Code == f.Code })
 	switch Codes()[i].Edits {
-	case ByHost:
+	case ByHost, ByOwner:
 		return true
 	case NotOfCore:
 		return core

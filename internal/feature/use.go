@@ -10,19 +10,21 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 )
 
-// Use is one way in which an object of the host uses a feature. Whoever builds a feature that objects use adds its
-// rows to the table below.
+// Use is one way in which an object of the host uses a feature. Whoever builds a feature that objects use adds a row to
+// the table below, and no gate of his own: what a VM's spec may not have while a feature is off is refused by this table,
+// at check and at start (Withheld), and the same row keeps the feature from being turned off under the VM.
 type Use struct {
 	Kind    string       // of the object: vm, volume, operation
 	Path    string       // in its spec, in the API's words; * is every element of a list or a map
 	Is      string       // the value that uses the feature; empty: any but false, zero and empty
 	Feature catalogue.ID //
+	Code    string       // with which a spec is refused while the feature is off; empty for what is no spec, such as an operation
 	With    string       // what the object has from it
 	Without string       // what becomes of that without the feature
 }
 
 var uses = []Use{
-	{Kind: "vm", Path: "nestedVirtualization", Feature: catalogue.NestedVirtualization,
+	{Kind: "vm", Path: "nestedVirtualization", Feature: catalogue.NestedVirtualization, Code: "HV-VM-042",
 		With: "its guest may run VMs", Without: "its guest can run no VMs, and it cannot start until nestedVirtualization is off in it"},
 }
 
@@ -46,6 +48,7 @@ type User struct {
 	ID     catalogue.ID `json:"feature"`
 	With   string       `json:"with"`
 	Lost   string       `json:"without"`
+	code   string
 }
 
 // UsersOf returns which of the objects use which features, in the objects' order. A spec that cannot be read uses
@@ -64,9 +67,27 @@ func usersOf(table []Use, objects []Object) []User {
 				continue
 			}
 			for _, at := range found(spec, strings.Split(u.Path, "."), nil, u.Is) {
-				out = append(out, User{o.Ref(), at, u.Feature, u.With, u.Without})
+				out = append(out, User{o.Ref(), at, u.Feature, u.With, u.Without, u.Code})
 			}
 		}
+	}
+	return out
+}
+
+// Withheld refuses what an object's spec has of features that are off, each with its path below the spec.
+func (r Resolution) Withheld(o Object) finding.List { return r.withheld(uses, o) }
+
+func (r Resolution) withheld(table []Use, o Object) (out finding.List) {
+	for _, u := range usersOf(table, []Object{o}) {
+		off, is := r.WhyOff(string(u.ID))
+		if !is || u.code == "" {
+			continue
+		}
+		out = append(out, finding.Finding{
+			Code: u.code, Severity: finding.Refused, Subject: []string{u.Object, string(u.ID)}, Path: u.At,
+			What: u.With + " only with feature " + string(u.ID) + ", which is off", Why: off.What + " (" + off.Code + ")",
+			Remedy: off.Remedy, Ways: off.Ways, Source: "reading the matrix: decision 4",
+		})
 	}
 	return out
 }

@@ -41,6 +41,33 @@ func TestAnObjectUsesAFeatureWhereTheTableSaysSo(t *testing.T) {
 	}
 }
 
+// One row is all it takes: the spec is refused while the feature is off, and the feature is not turned off under it.
+func TestARowGatesWhatAVMHasOfAFeature(t *testing.T) {
+	table := []Use{
+		{Kind: "vm", Path: "disks.*.encrypted", Feature: "nestedVirtualization", Code: "HV-VM-999", With: "its disk is encrypted", Without: "it cannot start"},
+		{Kind: "vm", Path: "cpus", Feature: "vmManagement", Code: "HV-VM-998", With: "it has vCPUs", Without: "it has none"},
+		{Kind: "operation", Path: "action", Feature: "nestedVirtualization", With: "it runs", Without: "it ends"},
+	}
+	web := Object{"vm", "web", json.RawMessage(`{"cpus":2,"disks":{"root":{"encrypted":true},"data":{"encrypted":false}}}`)}
+	on, off := Resolve(custom("nestedVirtualization"), ready()), Resolve(custom(), ready())
+	if got := on.withheld(table, web); len(got) != 0 {
+		t.Errorf("with the feature: %+v", got)
+	}
+	got := off.withheld(table, web)
+	if len(got) != 1 || got[0].Code != "HV-VM-999" || got[0].Path != "disks.root.encrypted" || got[0].Severity != finding.Refused || len(got[0].Ways) == 0 || got[0].Remedy == "" {
+		t.Fatalf("%+v", got)
+	}
+	if edited, err := Edited(off.Declaration, got[0].Ways[0]); err != nil || len(Resolve(edited, ready()).withheld(table, web)) > 0 {
+		t.Errorf("it is still withheld after %+v (%v)", got[0].Ways[0], err)
+	}
+	if l := StillUsed(on, off, usersOf(table, []Object{web})); len(l) != 1 || !slices.Contains(l[0].Subject, "vm/web") {
+		t.Errorf("turned off under it: %+v", l)
+	}
+	if l := off.withheld(table, Object{"operation", "7f3a", json.RawMessage(`{"action":"x"}`)}); len(l) != 0 {
+		t.Errorf("what runs already is not refused: %+v", l)
+	}
+}
+
 func TestEveryRowOfTheTableNamesAFeatureAndWhatIsLost(t *testing.T) {
 	for _, u := range Uses() {
 		if _, ok := catalogue.Default().Get(u.Feature); !ok || u.Kind == "" || u.Path == "" || u.With == "" || u.Without == "" {

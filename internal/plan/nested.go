@@ -1,24 +1,35 @@
 package plan
 
 import (
+	"encoding/json"
+
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
-	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
+	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/fit"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/machine"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
-// nestedFlag says what a guest that may run VMs is shown for it; nothing for one that may not. One that asks for it
-// while the feature is off does not start: its owner counts on VMs in it, and the host's owner on there being none.
+// withheld refuses to start a VM that has something of a feature which is off (feature.Uses): its owner counts on having
+// it, and the host's owner on there being none.
+func withheld(in VMInput) error {
+	spec, err := json.Marshal(in.Effective)
+	if err != nil {
+		return fault.New(fault.Internal, "the spec of vm %q cannot be written", in.Wish.Name).Because(err)
+	}
+	off := in.Features.Withheld(feature.Object{Kind: "vm", Name: in.Wish.Name, Spec: spec})
+	if len(off) == 0 {
+		return nil
+	}
+	return fault.New(fault.Denied, "vm %q: %s", in.Wish.Name, off[0].What).Because(finding.Refusal{Findings: off}).
+		Try("%s", off[0].Remedy).WithCode(off[0].Code)
+}
+
+// nestedFlag says what a guest that may run VMs is shown for it; nothing for one that may not.
 func nestedFlag(in VMInput, accel vm.Accelerator) (machine.CPUFlag, error) {
 	if !in.Effective.NestedVirtualization {
 		return "", nil
-	}
-	const id = catalogue.NestedVirtualization
-	if off, ok := in.Features.WhyOff(string(id)); ok {
-		return "", fault.New(fault.Denied, "vm %q is to run VMs itself, and feature %s is off", in.Wish.Name, id).
-			Because(finding.Refusal{Findings: finding.List{off}}).Try("%s", off.Remedy).WithCode("HV-VM-042")
 	}
 	cpu := in.Facts.CPU
 	switch {

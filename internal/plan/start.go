@@ -30,6 +30,9 @@ func startVM(in VMInput) (*Start, finding.List, error) {
 	if err := firmware(in); err != nil {
 		return nil, findings, err
 	}
+	if err := withheld(in); err != nil {
+		return nil, findings, err
+	}
 	nested, err := nestedFlag(in, accel)
 	if err != nil {
 		return nil, findings, err
