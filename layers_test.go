@@ -27,7 +27,7 @@ var floors = []floor{
 }
 
 // hands touch the world or hold long conversations with it.
-const hands = "internal/host/uevent internal/qemu internal/qemu/monitor internal/network internal/storage internal/console internal/backup " +
+const hands = "internal/host/uevent internal/qemu internal/qemu/monitor internal/network internal/storage internal/console internal/guest internal/backup " +
 	"internal/replicate internal/migrate internal/importer internal/monitoring internal/threat internal/cluster"
 
 // backends keep what is in a pool.
@@ -35,7 +35,7 @@ const backends = "internal/storage/dir"
 
 // rows are folders whose subfolders are rooms of their own: network/bridge and network/dns do not know each
 // other. Elsewhere a folder and its subfolders are one room.
-const rows = "internal/network internal/storage internal/threat"
+const rows = "internal/network internal/storage internal/guest internal/threat"
 
 // exempt folders may import every room: they test, package or explain the whole.
 const exempt = "test nix docs packaging"

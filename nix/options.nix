@@ -322,6 +322,11 @@ The features to turn on, instead of the profile's. An empty list is core only.
           default = null;
           description = "A TPM 2.0 of the VM's own, which keeps what the guest seals over restarts; none when absent.";
         };
+        generationID = mkOption {
+          type = types.nullOr (types.str);
+          default = null;
+          description = "A UUID that tells a guest (x86) which copy of itself it is; made from the uuid when absent.";
+        };
         nestedVirtualization = mkOption {
           type = types.nullOr (types.bool);
           default = null;
@@ -331,6 +336,11 @@ The features to turn on, instead of the profile's. An empty list is core only.
           type = types.nullOr (types.bool);
           default = null;
           description = "A serial console, for hv vm console; there when absent.";
+        };
+        agent = mkOption {
+          type = types.nullOr (types.bool);
+          default = null;
+          description = "A port for qemu-guest-agent, for hv vm exec and what the guest says of itself; there when absent.";
         };
         rng = mkOption {
           type = types.nullOr (types.bool);

@@ -1,1 +1,1 @@
-"sha256-EbEMv1j+IFhfz/m3bTVUYD1D+lGlGd4i8/wZQB6FJMk="
+"sha256-QiItJl38SENgEH0GTvtz7N5fuUBrhN9zNG4ItreLDBk="

@@ -65,6 +65,8 @@ type VMSummary struct {
 	Trouble string            `json:"trouble,omitempty"` // what keeps it from its wish
 	Created time.Time         `json:"created"`
 	Pending []string          `json:"pending,omitempty"` // JSON paths of what takes effect at the next start only
+
+	Addresses []string `json:"addresses,omitempty"` // as its guest says, the first of them
 }
 
 // Rename is the body of a rename.

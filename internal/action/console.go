@@ -1,6 +1,7 @@
 package action
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
@@ -23,14 +24,18 @@ func (a *Actions) OpenConsole(ctx context.Context, call Call, ref model.Ref) err
 }
 
 // open is the gate, and the record in the audit log, of a stream to a VM that there is a process of.
-func (a *Actions) open(ctx context.Context, call Call, row Row, ref model.Ref, there func(vm.Object, vm.PowerStatus) error) error {
+func (a *Actions) open(ctx context.Context, call Call, row Row, ref model.Ref, there func(vm.Object, vm.PowerStatus) error, params ...map[string]string) error {
 	target := vmTarget(ref)
 	err := a.mayOpen(ctx, call, row, target.Ref, there)
 	if err != nil {
 		a.refused(ctx, call, row, target, err)
 		return err
 	}
-	r := record(call, row, target, operation.Wish{Created: a.Now()}, audit.Intent)
+	wish := operation.Wish{Created: a.Now()}
+	if len(params) > 0 {
+		wish.Params = params[0]
+	}
+	r := record(call, row, target, wish, audit.Intent)
 	receipt, err := a.Audit.Append(ctx, r)
 	if err != nil {
 		return fault.Wrap(err, "nothing is done that the audit log cannot record")
@@ -53,7 +58,7 @@ func (a *Actions) mayOpen(ctx context.Context, call Call, row Row, ref model.Ref
 		return err
 	}
 	if vm.Allowed(vm.VerbConsole, last.State) == vm.Never {
-		what := map[string]string{VMConsole.name: "console", VMVNC.name: "screen", VMShot.name: "screen"}[row.name]
+		what := cmp.Or(map[string]string{VMConsole.name: "console", VMVNC.name: "screen", VMShot.name: "screen"}[row.name], "guest")
 		return fault.New(fault.Precondition, "vm %q has no %s now: it is %s", o.Name, what, last.State).
 			Try("%s", vm.Hint(vm.VerbConsole, last.State, o.Name)).WithCode("HV-VM-025")
 	}

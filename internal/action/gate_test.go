@@ -65,6 +65,8 @@ func TestNoMethodGoesAroundTheGate(t *testing.T) {
 		"vm.console":    func() error { return d.OpenConsole(t.Context(), too, ref("web")) },
 		"vm.vnc":        func() error { return d.OpenScreen(t.Context(), too, ref("web")) },
 		"vm.screenshot": func() error { return d.OpenPicture(t.Context(), too, ref("web")) },
+		"vm.exec":       func() error { return d.OpenExec(t.Context(), too, ref("web"), "true") },
+		"vm.trim":       func() error { return d.OpenGuest(t.Context(), too, VMTrim, ref("web")) },
 		"volume.create": func() error { _, err := d.CreateVolume(t.Context(), too, "default", newVolume("more")); return err },
 		"volume.delete": func() error { _, err := d.DeleteVolume(t.Context(), too, ref("data")); return err },
 		"volume.import": func() error {

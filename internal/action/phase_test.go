@@ -32,8 +32,8 @@ var (
 // The list is what a hardened host does of what changes something, name by name: it is not derived from the table.
 func TestTheseActionsAreDoneByAHardenedHostAndNoOther(t *testing.T) {
 	want := map[phase.Verdict][]string{
-		phase.Yes: strings.Fields(`host.stop-vms operation.cancel phase.harden phase.relock phase.unlock vm.console vm.kill vm.pause vm.reboot
-			vm.reset vm.resume vm.screenshot vm.start vm.stop vm.suspend vm.vnc`),
+		phase.Yes: strings.Fields(`host.stop-vms operation.cancel phase.harden phase.relock phase.unlock vm.console vm.exec vm.kill vm.pause vm.reboot
+			vm.reset vm.resume vm.screenshot vm.set-password vm.set-time vm.start vm.stop vm.suspend vm.trim vm.vnc`),
 		phase.Part: {"config.apply", "vm.cdrom"},
 		phase.No: strings.Fields(`boot-file.delete boot-file.import config.rollback vm.create vm.delete vm.edit vm.rename volume.clone volume.create volume.delete
 			volume.import`),

@@ -90,6 +90,13 @@ func (a *Actions) moveStatus(ctx context.Context, c *change, o, next vm.Object) 
 	}
 	c.require(store.ModRevision(old, kv.ModRevision))
 	c.txn.Then = append(c.txn.Then, store.DeletePrefixOp(store.StatusPrefix(vmRef(model.Ref{Project: o.Project, Name: o.Name}))))
+	guest, _, err := store.Get[vm.GuestStatus](ctx, a.Store, store.StatusKey(vmRef(model.Ref{Project: o.Project, Name: o.Name}), "guest"))
+	if err == nil {
+		err = c.put(store.StatusKey(vmRef(model.Ref{Project: o.Project, Name: next.Name}), "guest"), guest)
+	}
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return err
+	}
 	return c.put(store.StatusKey(vmRef(model.Ref{Project: o.Project, Name: next.Name}), "power"), st)
 }
 

@@ -106,6 +106,12 @@ var (
 	VMUsages  = row("vm.usage-list", Member, core, phase.Look, false, Read, "GET", project+"/vm-usage", "show what all VMs use")
 	VMLogs    = row("vm.logs", Member, core, phase.Look, false, Read, "GET", vmPath+"/logs/{log}", "read a VM's logs")
 
+	VMGuest    = row("vm.guest", Member, core, phase.Look, false, Read, "GET", vmPath+"/guest", "ask a VM's guest what it is")
+	VMExec     = row("vm.exec", Member, core, phase.Console, false, Edge, "POST", vmPath+"/actions/exec", "run a program in a VM's guest")
+	VMPassword = row("vm.set-password", Member, core, phase.Console, false, Edge, "POST", vmPath+"/actions/set-password", "give a user of a VM's guest a password")
+	VMSetTime  = row("vm.set-time", Member, core, phase.Console, false, Edge, "POST", vmPath+"/actions/set-time", "give a VM's guest the host's time")
+	VMTrim     = row("vm.trim", Member, core, phase.Console, false, Edge, "POST", vmPath+"/actions/trim", "have a VM's guest give back what its files do not use")
+
 	VolumeCreate = row("volume.create", Member, core, phase.Configure, true, Level, "POST", project+"/volumes", "create an empty volume")
 	VolumeImport = row("volume.import", Member, core, phase.Configure, true, Edge, "PUT", project+"/volumes/{name}/content", "import a volume's content")
 	VolumeDelete = row("volume.delete", Member, core, phase.Configure, true, Level, "DELETE", project+"/volumes/{name}", "delete a volume and what is on it")

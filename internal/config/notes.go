@@ -131,6 +131,8 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.vms.*.nics.*.mac":           {doc: "Its address, in lower case with colons. Made from the VM's UUID and the card's name when absent.", pattern: `^[0-9a-f]{2}(:[0-9a-f]{2}){5}$`},
 		"hypervisor.vms.*.serial":               {doc: "A serial console, for hv vm console; there when absent."},
 		"hypervisor.vms.*.rng":                  {doc: "A random number generator; there when absent."},
+		"hypervisor.vms.*.agent":                {doc: "A port for qemu-guest-agent, for hv vm exec and what the guest says of itself; there when absent."},
+		"hypervisor.vms.*.generationID":         {doc: "A UUID that tells a guest (x86) which copy of itself it is; made from the uuid when absent."},
 		"hypervisor.vms.*.autostart":            {doc: "Start the VM again after a reboot of the host, if it was on."},
 		"hypervisor.vms.*.startup":              {doc: "The VM's place among those that start again with the host, and in reverse among those that stop with it."},
 		"hypervisor.vms.*.startup.order":        {doc: "Lower ones start first; those without one come last.", low: 1, high: vm.MaxOrder},

@@ -25,6 +25,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
 	"github.com/hyper-nixos/hyper-nixos/internal/console"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/guest/agent"
 	"github.com/hyper-nixos/hyper-nixos/internal/host/probe"
 	"github.com/hyper-nixos/hyper-nixos/internal/monitoring"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
@@ -159,6 +160,7 @@ type daemon struct {
 	started time.Time
 
 	vms     *qemu.Host
+	guests  *agent.Agents
 	engine  *reconcile.Engine
 	reserve *reserve.Reserve
 	keeping *keeping
@@ -169,8 +171,12 @@ type daemon struct {
 }
 
 func (d *daemon) wire(ctx context.Context) {
+	d.guests = agent.New(agent.Config{
+		Find: d.uuid, Socket: func(uuid, name string) (string, error) { return d.vms.Socket(uuid, name) },
+		Found: func(uuid string, g vm.GuestStatus) { d.engine.Guest(uuid, g) }, Now: now, Log: d.Log,
+	})
 	d.vms = qemu.New(qemu.Config{
-		Helper: d.helper, RunFolder: privilege.RunFolder(d.State), Dial: dial, Words: d.logs.Words, Log: d.Log,
+		Helper: d.helper, RunFolder: privilege.RunFolder(d.State), Dial: dial, Words: d.logs.Words, Agent: d.guests.Port, Log: d.Log,
 		Poke: func(uuid string) { d.engine.Poke(uuid) },
 	})
 	declared := ""
@@ -186,7 +192,7 @@ func (d *daemon) wire(ctx context.Context) {
 		Seal: d.helper, Members: members, AuditWhole: d.auditWhole, Declared: d.declaredNow,
 	})
 	d.engine = reconcile.New(reconcile.Config{
-		Store: d.store, Hypervisor: d.vms, Volumes: d.volumes, BootFiles: d.boots, Firmware: d.nvram, SavedVMs: d.saved, Logs: d.logs,
+		Store: d.store, Hypervisor: hypervisor{d.vms, d.guests}, Volumes: d.volumes, BootFiles: d.boots, Firmware: d.nvram, SavedVMs: d.saved, Logs: d.logs,
 		Facts: d.facts.now(ctx), Features: d.actions.Resolution, Now: now, Steady: d.steady.now, Outcome: d.actions.Ended, Recorded: d.actions.Recorded, Log: d.Log,
 	})
 	d.view = view.New(view.Config{
@@ -202,6 +208,9 @@ func (d *daemon) wire(ctx context.Context) {
 func (d *daemon) close() {
 	if d.lines != nil {
 		d.lines.Close()
+	}
+	if d.guests != nil {
+		d.guests.Close()
 	}
 	if d.vms != nil {
 		d.vms.Close()
@@ -257,7 +266,7 @@ func (d *daemon) serve(ctx context.Context) error {
 		return nil
 	})
 	handler := rest.New(rest.Config{
-		Actions: d.actions, View: d.view, Console: d.lines, Screens: d.screens, Logs: d.lines, Version: d.Version, Log: d.Log,
+		Actions: d.actions, View: d.view, Console: d.lines, Screens: d.screens, Guests: d.guests, Logs: d.lines, Version: d.Version, Log: d.Log,
 	})
 	g.Go(func() error { return rest.Serve(ctx, listener, handler) })
 	return g.Wait()

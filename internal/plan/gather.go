@@ -20,6 +20,9 @@ func (in *VMInput) Gather(volume func(name string) (storage.Volume, bool, error)
 	kept := *in
 	kept.Effective, _ = vm.Effective(*s.Process.Started, s.Process.Started.Arch)
 	kept.Effective.Power = in.Effective.Power
+	if s.Process.Started.Agent == nil { // an earlier build's: its board has no port for an agent
+		kept.Effective.Agent = new(bool)
+	}
 	in.Kept = &kept
 	return kept.gather(volume, bootFile)
 }

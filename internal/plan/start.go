@@ -137,6 +137,7 @@ func machineInput(in VMInput, accel vm.Accelerator) machine.Input {
 	}
 	if in.From != nil {
 		mi.Incoming, mi.Ports = true, in.From.Process.Ports
+		mi.Earlier = in.From.Process.Started.GenerationID == ""
 	}
 	mi.QEMU = in.Facts.QEMUFor(in.Effective.Arch)
 	for device, v := range in.Volumes {

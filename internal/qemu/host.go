@@ -65,6 +65,9 @@ type Config struct {
 	Poke func(uuid string)
 	// Words returns the last lines that QEMU of this VM wrote to its stderr; "" for none.
 	Words func(uuid string) string
+	// Agent is called when the guest has opened or closed the port of its agent, or when its process has ended; nil
+	// where nobody cares. It must not block.
+	Agent func(uuid string, open bool)
 	Log   *slog.Logger
 	// LetsGoWithin is how long a guest gets to let go of a device; 10 s when 0. Linux needs some 10 ms
 	// under KVM and a second under emulation; one that is still booting does not hear of it at all.
@@ -89,6 +92,9 @@ type Host struct {
 func New(c Config) *Host {
 	if c.Words == nil {
 		c.Words = func(string) string { return "" }
+	}
+	if c.Agent == nil {
+		c.Agent = func(string, bool) {}
 	}
 	if c.LetsGoWithin == 0 {
 		c.LetsGoWithin = 10 * time.Second

@@ -56,7 +56,12 @@ func (p *process) watch(pidfd *os.File) {
 }
 
 // ended tells who waits for the end. Whoever finds out first tells: the pidfd may be closed before the watch hears.
-func (p *process) ended() { p.over.Do(func() { close(p.gone) }) }
+func (p *process) ended() {
+	p.over.Do(func() {
+		close(p.gone)
+		p.host.Agent(p.run.VM, false)
+	})
+}
 
 // pollable returns the same descriptor in a form that Go's poller waits for, so that no thread does.
 func pollable(f *os.File) *os.File {
@@ -235,7 +240,10 @@ func (p *process) monitor(ctx context.Context) (Monitor, error) {
 		return nil, errors.Join(fault.New(fault.Unavailable, "vm %q was let go of", p.run.Name), m.Close())
 	}
 	p.mon, p.fresh = m, false
-	p.host.wg.Go(func() { p.follow(m) })
+	p.host.wg.Go(func() {
+		p.askPort(m)
+		p.follow(m)
+	})
 	return m, nil
 }
 
@@ -259,6 +267,8 @@ func (p *process) heard(ev qmp.Event) {
 	switch ev.Name {
 	case qmp.EventStreamDown:
 		p.unlinked(ev)
+	case qmp.EventSerialPort:
+		p.turned(ev)
 	case qmp.EventDeviceDeleted, qmp.EventUnplugError:
 		p.letGoOf(ev)
 		p.host.Poke(p.run.VM)

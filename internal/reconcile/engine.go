@@ -101,6 +101,7 @@ const (
 	// writerName is the last part of the status keys that this package writes.
 	writerName = "reconcile"
 	powerName  = "power"
+	guestName  = "guest"
 )
 
 // Run looks at everything once, then at whatever changes, until ctx ends. It returns when all that
@@ -212,6 +213,16 @@ func (e *Engine) Poke(uuid string) {
 	e.mu.Unlock()
 	if ok {
 		e.queue.add(operation.Target{Kind: KindVM, Ref: ref})
+	}
+}
+
+// Guest writes down what a VM's guest says of itself.
+func (e *Engine) Guest(uuid string, said vm.GuestStatus) {
+	e.mu.Lock()
+	ref, ok := e.names[uuid]
+	e.mu.Unlock()
+	if ok {
+		e.writer.put(guestKey(operation.Target{Kind: KindVM, Ref: ref}), said)
 	}
 }
 

@@ -43,7 +43,7 @@ func TestADiskComesAndGoesWhileItsVMRuns(t *testing.T) {
 	op := d.Done(edit(t, d, `{"disks":{"data":{"volume":"data"}}}`))
 	p := d.Power("web")
 	if steps(op) != "attach disk data (volume data)" || len(op.Findings) > 0 || len(p.Pending) > 0 || len(p.Process.Changes) > 0 ||
-		p.Process.Started.Disks["data"].Volume != "data" || p.Pinned.Slots["disk/data"] != 2 || d.PID("web") != pid {
+		p.Process.Started.Disks["data"].Volume != "data" || p.Pinned.Slots["disk/data"] != 3 || d.PID("web") != pid {
 		t.Errorf("%q, findings %v, seen %+v, process %+v", steps(op), op.Findings, p, p.Process)
 	}
 	op = d.Done(edit(t, d, `{"disks":null}`))

@@ -148,6 +148,10 @@ func powerKey(t operation.Target) string {
 	return store.StatusKey(store.Ref{Kind: t.Kind, Project: t.Project, Name: t.Name}, powerName)
 }
 
+func guestKey(t operation.Target) string {
+	return store.StatusKey(store.Ref{Kind: t.Kind, Project: t.Project, Name: t.Name}, guestName)
+}
+
 // lastPower returns what was written down last. This package is its one writer, and what it has put
 // may not be on the disk yet.
 func (e *Engine) lastPower(ctx context.Context, t operation.Target) (*vm.PowerStatus, error) {

@@ -271,6 +271,7 @@ func (r *vmRun) remove(ctx context.Context, revision int64) error {
 		}
 	}
 	r.writer.drop(powerKey(r.target))
+	r.writer.drop(guestKey(r.target))
 	if err := r.writer.flush(ctx, powerKey(r.target)); err != nil {
 		return err
 	}

@@ -155,6 +155,9 @@ func (v *View) statusEvent(out wire.Event, ref store.Ref, writer string, ev stor
 		return out, out.Data != nil
 	case ref.Kind == "vm" && writer == "power":
 		return powerEvent(out, ev)
+	case ref.Kind == "vm" && writer == "guest":
+		out.Type, out.Data = "vm.guest.changed", json.RawMessage(ev.KV.Value)
+		return out, true
 	case ref.Kind == "host" && writer == "facts":
 		return hostEvent(out, ev)
 	case ref.Kind == "volume":

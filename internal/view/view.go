@@ -81,6 +81,7 @@ type View struct {
 type vmEntry struct {
 	object vm.Object
 	power  *vm.PowerStatus
+	guest  *vm.GuestStatus
 }
 
 type volumeEntry struct {
@@ -226,6 +227,8 @@ func (v *View) applyStatus(r store.Ref, writer string, ev store.Event, gone bool
 	switch {
 	case r.Kind == "vm" && writer == "power":
 		return v.applyPower(ref, ev, gone)
+	case r.Kind == "vm" && writer == "guest":
+		return v.applyGuest(ref, ev, gone)
 	case r.Kind == "volume":
 		return v.applyVolumeStatus(ref, ev, gone)
 	case r.Kind == "operation":

@@ -58,6 +58,39 @@ func (v *View) applyPower(ref model.Ref, ev store.Event, gone bool) error {
 	return nil
 }
 
+func (v *View) applyGuest(ref model.Ref, ev store.Event, gone bool) error {
+	e := v.vms[ref]
+	if e == nil && gone {
+		return nil
+	}
+	if e == nil { // as with its power
+		e = &vmEntry{}
+		v.vms[ref] = e
+	}
+	e.guest = nil
+	if !gone {
+		g, err := store.Decode[vm.GuestStatus](ev.KV)
+		if err != nil {
+			return err
+		}
+		e.guest = &g
+	}
+	v.vmRow(ref, e)
+	return nil
+}
+
+// says is what the guest of a VM says of itself; nil where the VM does not run, or runs anew since.
+func (e *vmEntry) says() *vm.GuestStatus {
+	p := e.power
+	if e.guest == nil || p == nil || !p.State.Alive() || p.Process == nil || p.Process.Begun != nil && p.Process.Begun.After(e.guest.Seen) {
+		return nil
+	}
+	return e.guest
+}
+
+// listed is how many addresses of a guest a list has.
+const listed = 2
+
 func (v *View) count(e *vmEntry, n int) {
 	if e != nil && e.power != nil && e.power.State.Alive() {
 		v.running += n
@@ -84,6 +117,9 @@ func (v *View) vmRow(ref model.Ref, e *vmEntry) {
 		if p.Problem != nil {
 			s.Trouble = clip(p.Problem.What)
 		}
+	}
+	if g := e.says(); g != nil {
+		s.Addresses = g.Addresses[:min(len(g.Addresses), listed)]
 	}
 	v.vmRows.put(key(ref), row{name: o.Name, labels: o.Labels, item: encode(s)})
 }
@@ -120,8 +156,9 @@ func (v *View) VM(ctx context.Context, ref model.Ref) (wire.VM, error) {
 	e := v.vms[ref]
 	var o vm.Object
 	var power *vm.PowerStatus
+	var guest *vm.GuestStatus
 	if e != nil {
-		o, power = e.object, e.power
+		o, power, guest = e.object, e.power, e.says()
 	}
 	v.mu.RUnlock()
 	if o.Name == "" {
@@ -134,7 +171,7 @@ func (v *View) VM(ctx context.Context, ref model.Ref) (wire.VM, error) {
 	}
 	full, filled := vm.Effective(o.Spec, facts.Arch)
 	out := wire.VM{
-		Kind: "vm", Metadata: o.Metadata, Spec: o.Spec, Effective: full, Defaults: filled, Status: vm.Status{Power: power},
+		Kind: "vm", Metadata: o.Metadata, Spec: o.Spec, Effective: full, Defaults: filled, Status: vm.Status{Power: power, Guest: guest},
 		Findings: config.CheckVMs([]vm.Definition{{Name: o.Name, Labels: o.Labels, Spec: o.Spec}}, nil, facts, features),
 	}
 	return out, nil

@@ -75,6 +75,9 @@ func (c *check) scalars(s Spec) {
 	if s.UUID != "" && !uuidShape.MatchString(s.UUID) {
 		c.say("uuid", "leave it out and one is made", "%.60q is not a UUID in lower case", s.UUID)
 	}
+	if s.GenerationID != "" && !uuidShape.MatchString(s.GenerationID) {
+		c.say("generationID", "leave it out and one is made", "%.60q is not a UUID in lower case", s.GenerationID)
+	}
 	c.oneOf("power", string(s.Power), string(On), string(Off), string(Paused), string(Suspended))
 	c.oneOf("arch", s.Arch, "x86_64", "aarch64")
 	c.oneOf("machine", s.Machine, "q35", "pc", "virt")

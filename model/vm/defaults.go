@@ -26,6 +26,8 @@ func Effective(s Spec, arch string) (Spec, []string) {
 	set("firmware", out.Firmware == "", func() { out.Firmware = defaultFirmware(out) })
 	set("serial", out.Serial == nil, func() { out.Serial = yes() })
 	set("rng", out.RNG == nil, func() { out.RNG = yes() })
+	set("agent", out.Agent == nil, func() { out.Agent = yes() })
+	set("generationID", out.GenerationID == "", func() { out.GenerationID = GenerationID(out.UUID) })
 	set("stopTimeout", out.StopTimeout == 0, func() { out.StopTimeout = DefaultStopTimeout })
 	set("onPowerOff", out.OnPowerOff == "", func() { out.OnPowerOff = AfterStop })
 	set("onReboot", out.OnReboot == "", func() { out.OnReboot = AfterRestart })

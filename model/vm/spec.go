@@ -88,10 +88,13 @@ type Spec struct {
 	Watchdog *Watchdog `json:"watchdog,omitempty"` // none when absent
 
 	TPM *TPM `json:"tpm,omitempty"` // none when absent
+	// GenerationID is shown to the guest (x86): a copy that has another knows that it is one. Made from the UUID when absent.
+	GenerationID string `json:"generationID,omitempty"`
 
 	NestedVirtualization bool `json:"nestedVirtualization,omitempty"` // the guest may run VMs; the feature of that name must be on
 
 	Serial    *bool    `json:"serial,omitempty"`    // a serial console; on when absent
+	Agent     *bool    `json:"agent,omitempty"`     // a port for qemu-guest-agent; on when absent
 	RNG       *bool    `json:"rng,omitempty"`       // a virtio random number generator; on when absent
 	Autostart bool     `json:"autostart,omitempty"` // start again after a host reboot, if it was on
 	Startup   *Startup `json:"startup,omitempty"`   // its place among those that start again, and in reverse among those that stop with the host
@@ -175,7 +178,7 @@ func (s Spec) Clone() Spec {
 	if s.Startup = clone(s.Startup); s.Startup != nil {
 		s.Startup.After = slices.Clone(s.Startup.After)
 	}
-	s.Boot, s.Serial, s.RNG = clone(s.Boot), clone(s.Serial), clone(s.RNG)
+	s.Boot, s.Serial, s.RNG, s.Agent = clone(s.Boot), clone(s.Serial), clone(s.RNG), clone(s.Agent)
 	s.CDROMs = maps.Clone(s.CDROMs)
 	s.CPU, s.Watchdog, s.Graphics = s.CPU.clone(), clone(s.Watchdog), clone(s.Graphics)
 	s.TPM = clone(s.TPM)

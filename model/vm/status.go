@@ -49,6 +49,7 @@ func (s State) Alive() bool {
 // Status is what was seen, by part; each part has one writer. What is unknown is absent.
 type Status struct {
 	Power *PowerStatus `json:"power,omitempty"` // written by reconcile
+	Guest *GuestStatus `json:"guest,omitempty"` // what the guest says of itself, through its agent
 }
 
 // PowerStatus is what was seen of a VM's process.

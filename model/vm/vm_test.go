@@ -35,7 +35,7 @@ func TestWhatIsNotWrittenIsFilledInAndSaid(t *testing.T) {
 	if n := got.NICs["lan"]; n.Network != UserNetwork || n.MAC != MAC(given.UUID, "lan") {
 		t.Errorf("nic is %+v", n)
 	}
-	want := []string{"power", "cpus", "cpu.model", "arch", "machine", "accelerator", "firmware", "serial", "rng", "stopTimeout", "onPowerOff", "onReboot", "onCrash", "nics.lan.network", "nics.lan.mac"}
+	want := []string{"power", "cpus", "cpu.model", "arch", "machine", "accelerator", "firmware", "serial", "rng", "agent", "generationID", "stopTimeout", "onPowerOff", "onReboot", "onCrash", "nics.lan.network", "nics.lan.mac"}
 	if d := cmp.Diff(want, filled); d != "" {
 		t.Error(d)
 	}

@@ -28,6 +28,9 @@ type Gate interface {
 	OpenConsole(ctx context.Context, call action.Call, ref model.Ref) error
 	OpenScreen(ctx context.Context, call action.Call, ref model.Ref) error
 	OpenPicture(ctx context.Context, call action.Call, ref model.Ref) error
+	OpenExec(ctx context.Context, call action.Call, ref model.Ref, program string) error
+	OpenPassword(ctx context.Context, call action.Call, ref model.Ref, user string) error
+	OpenGuest(ctx context.Context, call action.Call, row action.Row, ref model.Ref) error
 }
 
 // VMActions change VMs.
@@ -120,6 +123,17 @@ type Screens interface {
 	Connect(ctx context.Context, ref model.Ref) (io.ReadWriteCloser, error)
 	// Picture returns a PNG of what the screen shows now, and its size in bytes.
 	Picture(ctx context.Context, ref model.Ref) (io.ReadCloser, int64, error)
+}
+
+// Guests speaks to the agents in VMs' guests.
+type Guests interface {
+	Facts(ctx context.Context, ref model.Ref) (vm.GuestStatus, error)
+	// Exec returns when the program has ended, or ctx has: then it goes on in the guest.
+	Exec(ctx context.Context, ref model.Ref, what vm.ExecRequest) (vm.ExecResult, error)
+	SetPassword(ctx context.Context, ref model.Ref, user, password string, crypted bool) error
+	SetTime(ctx context.Context, ref model.Ref) error
+	// Trim returns how many bytes were given back.
+	Trim(ctx context.Context, ref model.Ref) (int64, error)
 }
 
 // Logs reads VMs' logs.

@@ -109,7 +109,12 @@ func byHand(h *house) map[string][]asks {
 		"vm.console": {{method: "GET", path: vmsPath + "/web/console", upgrade: wire.ConsoleProtocol, before: running}},
 		"vm.vnc":     {{method: "GET", path: vmsPath + "/web/vnc", upgrade: wire.VNCProtocol, before: func(h *house) { h.starts(vm.Spec{Graphics: &vm.Graphics{}}) }}},
 
-		"vm.screenshot": {{method: "GET", path: vmsPath + "/web/screenshot", before: func(h *house) { h.starts(vm.Spec{Graphics: &vm.Graphics{}}) }}},
+		"vm.screenshot":   {{method: "GET", path: vmsPath + "/web/screenshot", before: func(h *house) { h.starts(vm.Spec{Graphics: &vm.Graphics{}}) }}},
+		"vm.exec":         {{method: "POST", path: vmsPath + "/web/actions/exec", body: `{"command":["true"]}`, before: withAgent}},
+		"vm.set-password": {{method: "POST", path: vmsPath + "/web/actions/set-password", body: `{"user":"root","password":"x"}`, before: withAgent}},
+		"vm.set-time":     {{method: "POST", path: vmsPath + "/web/actions/set-time", before: withAgent}},
+		"vm.trim":         {{method: "POST", path: vmsPath + "/web/actions/trim", before: withAgent}},
+		"vm.guest":        get(vmsPath + "/web/guest"),
 
 		"volume.create":    {{method: "POST", path: "/v1/projects/default/volumes", body: `{"name":"more","size":"1MiB"}`}},
 		"volume.import":    {{method: "PUT", path: "/v1/projects/default/volumes/brought/content?format=raw", body: strings.Repeat("x", imported), contentType: "application/octet-stream"}},

@@ -40,6 +40,7 @@ type Config struct {
 	View    View
 	Console Console
 	Screens Screens
+	Guests  Guests
 	Logs    Logs
 	Version string // of the daemon
 	Log     *slog.Logger
@@ -81,6 +82,7 @@ func newServer(c Config) *server {
 	s.routeVMs()
 	s.routeConsole()
 	s.routeScreen()
+	s.routeGuest()
 	s.routeUsage()
 	s.routeVolumes()
 	s.routeBootFiles()

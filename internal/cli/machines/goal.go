@@ -14,6 +14,8 @@ import (
 const (
 	deleted     = "deleted"
 	pendingNone = "pending-none" // all that was edited has taken effect
+
+	agentAnswers = "agent" // its guest's agent answers
 )
 
 // How labels are waited for: label=KEY, label=KEY=VALUE, label!KEY.
@@ -26,7 +28,7 @@ const (
 func goals() []string {
 	return []string{
 		string(vm.StateRunning), string(vm.StateOff), string(vm.StatePaused), string(vm.StatePrelaunch), string(vm.StateShutdown),
-		string(vm.StateCrashed), string(vm.StateSuspended), deleted, pendingNone,
+		string(vm.StateCrashed), string(vm.StateSuspended), deleted, pendingNone, agentAnswers,
 	}
 }
 
@@ -65,6 +67,8 @@ func (g goal) seen(v wire.VM) (state string, there bool) {
 	switch {
 	case g.labels != nil:
 		return state, g.labels.Matches(v.Metadata.Labels)
+	case g.name == agentAnswers:
+		return state, v.Status.Guest != nil && v.Status.Guest.Answers
 	case g.name == pendingNone:
 		return state, p != nil && p.ObservedGeneration >= v.Metadata.Generation && len(p.Pending) == 0
 	}
@@ -78,6 +82,9 @@ func (g goal) reached(name string) string {
 		return "vm/" + name + " has no label " + strings.TrimPrefix(g.name, unlabelled)
 	case g.labels != nil:
 		return "vm/" + name + " has label " + strings.TrimPrefix(g.name, labelled)
+	}
+	if g.name == agentAnswers {
+		return "vm/" + name + " has an agent that answers"
 	}
 	return "vm/" + name + " is " + g.name
 }

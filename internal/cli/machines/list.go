@@ -22,7 +22,7 @@ func list(s *session.Session) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List VMs",
-		Long: `Lists VMs: what was seen of each. -o wide also says what is wished, since when it is so, and its labels.
+		Long: `Lists VMs: what was seen of each. -o wide also says what is wished, since when it is so, its labels, and the addresses that its guest tells.
 
 --watch goes on with one line for each change, until Ctrl-C; with -o json one object a line. -o nix prints the VMs as a
 declaration has them.`,
@@ -59,7 +59,7 @@ declaration has them.`,
 func table() output.Table {
 	return output.Table{Columns: []output.Column{
 		{Title: "NAME", Cut: true}, {Title: "STATE", Paint: statePaint}, {Title: "CPUS", Right: true}, {Title: "MEMORY", Right: true}, {Title: "ACCEL"}, {Title: "AGE", Right: true},
-		{Title: "WISH", Wide: true}, {Title: "SINCE", Wide: true, Right: true}, {Title: "ORIGIN", Wide: true}, {Title: "LABELS", Wide: true},
+		{Title: "WISH", Wide: true}, {Title: "SINCE", Wide: true, Right: true}, {Title: "ORIGIN", Wide: true}, {Title: "LABELS", Wide: true}, {Title: "ADDRESSES", Wide: true},
 	}}
 }
 
@@ -77,7 +77,7 @@ func row(now time.Time, v wire.VMSummary) []string {
 	}
 	return []string{
 		v.Name, string(v.State), cpus, memory, string(v.Accel), output.Age(now, v.Created),
-		string(v.Wish), since, string(v.Origin), strings.Join(labels, ","),
+		string(v.Wish), since, string(v.Origin), strings.Join(labels, ","), screen.Safe(strings.Join(v.Addresses, ",")),
 	}
 }
 

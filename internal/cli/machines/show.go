@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/guests"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
@@ -59,6 +60,7 @@ func printVM(s *session.Session, v wire.VM) error {
 	if p != nil {
 		seen(s, &f, p)
 	}
+	guests.Fields(s, &f, v.Status.Guest)
 	wished(s, &f, v)
 	if err := f.Write(s.Out); err != nil {
 		return err

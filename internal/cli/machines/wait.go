@@ -26,7 +26,8 @@ func wait(s *session.Session) *cobra.Command {
 		Long: `Waits until all of the VMs that are named or chosen are in a state: ` + strings.Join(goals(), ", ") + `;
 or until all have a label (label=KEY, label=KEY=VALUE) or none has it (label!KEY, which a shell wants quoted).
 
-pending-none is true when all that was edited has taken effect: nothing of the VM is pending restart.
+pending-none is true when all that was edited has taken effect: nothing of the VM is pending restart. agent is true when
+the guest has booted so far that its qemu-guest-agent answers.
 
 It follows what happens and polls nothing, and it changes nothing. A VM that is deleted meanwhile is told at once, and the others
 are waited for. With --timeout it gives up after that time, says which VMs never got there, and exits with 5. -l chooses when it begins.`,

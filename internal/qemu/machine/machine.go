@@ -30,7 +30,9 @@ type Input struct {
 	Ports int
 	// Incoming: the guest is read from a file before it runs, not started.
 	Incoming bool
-	Nested   CPUFlag // what a guest that may run VMs is shown; empty: it may not
+	// Earlier: what was saved is of a build whose machines had no generation ID.
+	Earlier bool
+	Nested  CPUFlag // what a guest that may run VMs is shown; empty: it may not
 
 	Volumes   map[string]Volume // by name of the disk device
 	Media     map[string]Volume // by name of the drive; none of an empty one
@@ -150,6 +152,9 @@ func Build(in Input) (Machine, error) {
 	if on(in.Spec.RNG) {
 		parts = append(parts, rng(b.place(slots[rngSlot])))
 	}
+	if on(in.Spec.Agent) {
+		parts = append(parts, agent(b.place(slots[agentSlot])))
+	}
 	if g := in.Spec.Graphics; g != nil {
 		parts = append(parts, graphics(*g, b, b.place(slots[usbSlot])))
 	}
@@ -158,6 +163,9 @@ func Build(in Input) (Machine, error) {
 	}
 	if t := in.Spec.TPM; t != nil {
 		parts = append(parts, tpm(*t, b.family))
+	}
+	if b.family != familyVirt && !in.Earlier {
+		parts = append(parts, generation(in.Spec.GenerationID))
 	}
 	parts = append(parts, panicNotifier(b.family))
 	if in.Incoming {

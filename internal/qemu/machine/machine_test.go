@@ -86,7 +86,7 @@ func TestAStartedVMKeepsItsMachineOverAnUpgradeOfQEMU(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := vm.Pinned{MachineType: "pc-q35-7.1", Slots: map[string]int{"disk/root": 3, "rng": 1, "nic/lan": 2}}
+	want := vm.Pinned{MachineType: "pc-q35-7.1", Slots: map[string]int{"disk/root": 3, "rng": 1, "nic/lan": 2, "agent": 4}}
 	if d := cmp.Diff(want, m.Pinned); d != "" {
 		t.Error(d)
 	}
@@ -150,7 +150,7 @@ func TestMoreDevicesThanAPCHasSlotsAreRefusedWithTheWayOut(t *testing.T) {
 	in := machines()["full"]
 	in.Spec.Machine = "pc"
 	got := refusalOf(t, in, fault.Invalid)
-	if strings.Count(got, "HV-MACH-005") != 4 || !strings.Contains(got, "rng finds no free slot: machine pc has 29") {
+	if strings.Count(got, "HV-MACH-005") != 5 || !strings.Contains(got, "rng finds no free slot: machine pc has 29") {
 		t.Error(got)
 	}
 }

@@ -62,6 +62,9 @@ func slotted(s vm.Spec) []string {
 	if s.Watchdog != nil && s.Machine == familyPC {
 		out = append(out, watchdogSlot)
 	}
+	if on(s.Agent) {
+		out = append(out, agentSlot)
+	}
 	return out
 }
 

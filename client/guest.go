@@ -1,0 +1,53 @@
+package client
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+// Guest asks a VM's guest, by its agent, what it says of itself now. What it said last stands in the VM's status.
+func (c *Client) Guest(ctx context.Context, ref model.Ref) (vm.GuestStatus, error) {
+	return call[vm.GuestStatus](ctx, c, vmRequest(http.MethodGet, ref, "guest"))
+}
+
+// Exec runs a program in a VM's guest, as its agent's user, and returns when it has ended. A program that ends with
+// another code than 0 is no error. Whoever stops waiting leaves it running.
+func (c *Client) Exec(ctx context.Context, ref model.Ref, what vm.ExecRequest) (vm.ExecResult, error) {
+	r, err := vmRequest(http.MethodPost, ref, "actions", "exec").json(what)
+	if err != nil {
+		return vm.ExecResult{}, err
+	}
+	return call[vm.ExecResult](ctx, c, r)
+}
+
+// SetGuestPassword gives a user of a VM's guest a password.
+func (c *Client) SetGuestPassword(ctx context.Context, ref model.Ref, what wire.GuestPassword) error {
+	r, err := vmRequest(http.MethodPost, ref, "actions", "set-password").json(what)
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, r)
+}
+
+// SetGuestTime gives a VM's guest the host's time.
+func (c *Client) SetGuestTime(ctx context.Context, ref model.Ref) error {
+	return c.do(ctx, vmRequest(http.MethodPost, ref, "actions", "set-time"))
+}
+
+// TrimGuest has a VM's guest give back what its files do not use.
+func (c *Client) TrimGuest(ctx context.Context, ref model.Ref) (wire.GuestTrim, error) {
+	return call[wire.GuestTrim](ctx, c, vmRequest(http.MethodPost, ref, "actions", "trim"))
+}
+
+// do makes a call whose answer says nothing more.
+func (c *Client) do(ctx context.Context, r *request) error {
+	resp, err := c.send(ctx, r)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}

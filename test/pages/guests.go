@@ -1,0 +1,12 @@
+package pages
+
+var guests = Family{"GUEST", "What a guest says, or does not.", []Code{
+	{"HV-GUEST-001", "a VM's guest agent does not answer", "wait until the guest has booted; then install qemu-guest-agent in it, or start it anew"},
+	{"HV-GUEST-002", "a VM was started without a port for a guest agent", "take agent = false out of its spec, then stop and start it"},
+	{"HV-GUEST-003", "a guest's agent does not do this, or is not allowed to", "allow it in the configuration of qemu-guest-agent in the guest, or install a newer one; hv vm guest lists what it lacks"},
+	{"HV-GUEST-004", "a guest's agent refuses", "the guest's own words stand behind it"},
+	{"HV-GUEST-005", "a guest's agent cannot be understood", "try again; start qemu-guest-agent in the guest anew"},
+	{"HV-GUEST-006", "a guest's file systems are frozen", "wait until the snapshot is taken: it is thawed by itself"},
+	{"HV-GUEST-007", "a program in a guest has not ended in time", "it goes on in the guest: the process is named"},
+	{"HV-GUEST-008", "what a guest was asked for is malformed", "the bound is named"},
+}}
