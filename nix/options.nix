@@ -207,6 +207,11 @@ The features to turn on, instead of the profile's. An empty list is core only.
           default = null;
           description = "What runs first in the guest: bios boots from disks, uefi does too, and keeps its variables over restarts, kernel loads boot.kernel. kernel when boot is there, bios else.";
         };
+        secureBoot = mkOption {
+          type = types.nullOr (types.bool);
+          default = null;
+          description = "UEFI Secure Boot: the firmware starts only what its vendors' keys have signed. For x86_64 with machine q35; firmware is uefi then. A kernel of boot.kernel is its owner's and is not checked.";
+        };
         boot = mkOption {
           type = types.nullOr (types.submodule { options = {
             kernel = mkOption {

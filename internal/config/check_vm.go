@@ -138,7 +138,7 @@ func (c *vmCheck) firmware(name string, s vm.Spec) {
 	if s.Firmware != vm.UEFI || s.Arch == "" || len(c.facts.UEFI) == 0 {
 		return // not wanted, or not asked
 	}
-	if u := c.facts.UEFIFor(s.Arch); !u.OK() {
+	if u := c.facts.UEFIFor(s.Arch, s.SecureBoot); !u.OK() {
 		c.say(finding.Waiting, CodeVMUEFI, name, "firmware", host.UEFIHint(s.Arch), "it cannot start before there is UEFI firmware for %s", s.Arch).Why = u.Why
 	}
 }

@@ -110,6 +110,7 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.vms.*.machine":              {doc: "The machine's family; q35 on x86_64 and virt on aarch64 when absent. Its version is pinned at first start.", enum: []string{"q35", "pc", "virt"}},
 		"hypervisor.vms.*.accelerator":          {doc: "What executes the guest's instructions. auto (when absent) takes KVM where it was proven and TCG else, and says which.", enum: words(vm.Auto, vm.KVM, vm.TCG)},
 		"hypervisor.vms.*.firmware":             {doc: "What runs first in the guest: bios boots from disks, uefi does too, and keeps its variables over restarts, kernel loads boot.kernel. kernel when boot is there, bios else.", enum: words(vm.BIOS, vm.UEFI, vm.Kernel)},
+		"hypervisor.vms.*.secureBoot":           {doc: "UEFI Secure Boot: the firmware starts only what its vendors' keys have signed. For x86_64 with machine q35; firmware is uefi then. A kernel of boot.kernel is its owner's and is not checked."},
 		"hypervisor.vms.*.boot":                 {doc: "A Linux kernel to boot directly, by the names of boot files (hv boot-file list)."},
 		"hypervisor.vms.*.boot.kernel":          {doc: "The boot file with the kernel.", required: true, pattern: dnsLabel},
 		"hypervisor.vms.*.boot.initrd":          {doc: "The boot file with the initial RAM disk.", pattern: dnsLabel},

@@ -75,7 +75,7 @@ func qemuUsable(in VMInput) error {
 
 // firmware says where the host lacks the firmware that the spec wants.
 func firmware(in VMInput) error {
-	u := in.Facts.UEFIFor(in.Effective.Arch)
+	u := in.Facts.UEFIFor(in.Effective.Arch, in.Effective.SecureBoot)
 	if in.Effective.Firmware != vm.UEFI || u.OK() {
 		return nil
 	}
@@ -144,7 +144,7 @@ func machineInput(in VMInput, accel vm.Accelerator) machine.Input {
 		mi.Volumes[device] = consistsOf(v)
 	}
 	if in.Effective.Firmware == vm.UEFI {
-		mi.UEFIBytes = in.Facts.UEFIFor(in.Effective.Arch).Size
+		mi.UEFIBytes = in.Facts.UEFIFor(in.Effective.Arch, in.Effective.SecureBoot).Size
 	}
 	mi.Media = map[string]machine.Volume{}
 	for drive, v := range in.Media {
@@ -174,9 +174,9 @@ func source(in VMInput, f machine.File) File {
 	case machine.KernelFile, machine.InitrdFile:
 		out.Source, out.SHA256 = FromBoot, in.BootFiles[f.Object].SHA256
 	case machine.FirmwareFile:
-		out.Source, out.Path = FromFirmware, in.Facts.UEFIFor(in.Effective.Arch).Code
+		out.Source, out.Path = FromFirmware, in.Facts.UEFIFor(in.Effective.Arch, in.Effective.SecureBoot).Code
 	case machine.NVRAMFile:
-		out.Source, out.Path = FromNVRAM, in.Facts.UEFIFor(in.Effective.Arch).Vars
+		out.Source, out.Secure, out.Path = FromNVRAM, in.Effective.SecureBoot, in.Facts.UEFIFor(in.Effective.Arch, in.Effective.SecureBoot).Vars
 	case machine.SerialLog:
 		out.Source, out.Log, out.GoesOn = FromLog, "serial", in.From != nil
 	case machine.Stderr:

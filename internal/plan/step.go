@@ -88,6 +88,7 @@ type File struct {
 	SHA256   string `json:"sha256,omitempty"` // of a boot file
 	Log      string `json:"log,omitempty"`    // "serial" | "qemu"
 	GoesOn   bool   `json:"goesOn,omitempty"` // of a log: it is written on, not begun anew
+	Secure   bool   `json:"secure,omitempty"` // of variables: those of a firmware with Secure Boot
 	Path     string `json:"path,omitempty"`   // of the firmware's code, or of the template of its variables
 }
 

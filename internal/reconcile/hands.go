@@ -70,8 +70,9 @@ type BootFiles interface {
 type Firmware interface {
 	// Code opens the firmware's code.
 	Code(ctx context.Context, path string) (*os.File, error)
-	// NVRAM opens a VM's variables anew, made of the template where there are none.
-	NVRAM(ctx context.Context, uuid, template string) (*os.File, error)
+	// NVRAM opens a VM's variables anew, made of the template where there are none. Those of a firmware with Secure Boot
+	// are others.
+	NVRAM(ctx context.Context, uuid, template string, secure bool) (*os.File, error)
 	// MakeTPM makes the folder of what a VM's TPM keeps, where there is none.
 	MakeTPM(ctx context.Context, uuid string) error
 	Remove(ctx context.Context, uuid string) error

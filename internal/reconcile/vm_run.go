@@ -195,7 +195,7 @@ func (r *vmRun) open(ctx context.Context, f plan.File) (*os.File, error) {
 	case plan.FromFirmware:
 		return r.Firmware.Code(ctx, f.Path)
 	case plan.FromNVRAM:
-		return r.Firmware.NVRAM(ctx, r.in.Wish.Spec.UUID, f.Path)
+		return r.Firmware.NVRAM(ctx, r.in.Wish.Spec.UUID, f.Path, f.Secure)
 	case plan.FromLog:
 		if f.GoesOn {
 			return r.Logs.GoOn(r.in.Wish.Spec.UUID)

@@ -107,6 +107,8 @@ type UEFI struct {
 	Vars string      `json:"vars,omitempty"` // path of the template of its variables
 	Size model.Bytes `json:"size,omitempty"` // of both
 	Why  string      `json:"why,omitempty"`  // it is not usable
+	// Secure: it starts what carries a signature that it trusts, the vendors' of its package, and needs a q35 with SMM.
+	Secure bool `json:"secure,omitempty"`
 }
 
 // OK reports whether this firmware is there and usable.
@@ -153,14 +155,18 @@ func (f Facts) QEMUFor(arch string) QEMU {
 	return QEMU{Arch: arch, Why: "there is no QEMU for " + arch}
 }
 
-// UEFIFor returns what is known of the UEFI firmware for arch.
-func (f Facts) UEFIFor(arch string) UEFI {
+// UEFIFor returns what is known of the UEFI firmware for arch, without Secure Boot or with it.
+func (f Facts) UEFIFor(arch string, secure bool) UEFI {
 	for _, u := range f.UEFI {
-		if u.Arch == arch {
+		if u.Arch == arch && u.Secure == secure {
 			return u
 		}
 	}
-	return UEFI{Arch: arch, Why: "it is not known whether there is UEFI firmware for " + arch}
+	what := "UEFI firmware"
+	if secure {
+		what += " with Secure Boot"
+	}
+	return UEFI{Arch: arch, Secure: secure, Why: "it is not known whether there is " + what + " for " + arch}
 }
 
 // UEFIHint says how UEFI firmware for arch comes onto a host.

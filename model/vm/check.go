@@ -39,6 +39,7 @@ func Check(d Definition) []Problem {
 	c.cdroms(d.Spec)
 	c.graphics(d.Spec)
 	c.tpm(d.Spec)
+	c.secureBoot(d.Spec)
 	c.boot(d.Spec)
 	c.startup(d)
 	c.disks(d.Disks)

@@ -88,6 +88,9 @@ func defaultMachine(arch string) string {
 }
 
 func defaultFirmware(s Spec) Firmware {
+	if s.SecureBoot {
+		return UEFI
+	}
 	if s.Boot != nil {
 		return Kernel
 	}

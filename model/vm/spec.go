@@ -77,6 +77,7 @@ type Spec struct {
 	Machine     string      `json:"machine,omitempty"`     // q35 | pc | virt: the family; its version is pinned at first start
 	Accelerator Accelerator `json:"accelerator,omitempty"` // auto | kvm | tcg
 	Firmware    Firmware    `json:"firmware,omitempty"`    // bios | uefi | kernel
+	SecureBoot  bool        `json:"secureBoot,omitempty"`  // only what is signed starts; firmware uefi on a q35
 	Boot        *Boot       `json:"boot,omitempty"`        // with firmware "kernel" or "uefi"
 
 	Disks map[string]Disk `json:"disks,omitempty"` // by device name, such as "root"

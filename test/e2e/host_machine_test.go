@@ -126,6 +126,24 @@ func TestUEFIBootsAndKeepsItsVariablesOverARestart(t *testing.T) {
 	}
 }
 
+func TestSecureBootIsOnAndKeepsVariablesOfItsOwn(t *testing.T) {
+	if _, err := os.Stat("/usr/share/OVMF/OVMF_VARS_4M.ms.fd"); err != nil {
+		t.Skipf("%v: apt-get install ovmf", err)
+	}
+	h := bootable(t)
+	booted(t, h, "signed", `secureBoot = true;`)
+	// The kernel asks the firmware, and locks itself because of the answer; the variable itself says so, too.
+	got := say(t, h, "signed", "dmesg | grep -i 'secure boot\\|lockdown\\|locked down'; cat /sys/kernel/security/lockdown; echo do''ne\n", "done")
+	if !strings.Contains(got, "Secure boot enabled") {
+		t.Errorf("the guest says:\n%s", got)
+	}
+	uuid := h.WaitState(t.Context(), "signed", "running").Spec.UUID
+	if left, err := os.ReadDir(h.State + "/nvram"); err != nil || len(left) != 1 || left[0].Name() != uuid+".secure.fd" {
+		t.Errorf("its variables: %v %v", left, err)
+	}
+	refused(t, h, 1, []string{"secureBoot", "SMM"}, "vm", "create", "old", "--machine", "pc", "--secure-boot")
+}
+
 // looks connects a viewer, which wants the whole screen, and returns the connection after its first picture.
 // Source: RFC 6143, sections 7.1 to 7.6.
 func looks(t *testing.T, h *onehost.Host, name string) (io.ReadWriteCloser, []byte) {

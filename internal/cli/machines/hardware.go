@@ -14,12 +14,12 @@ import (
 // hardware is what the flags say of the VM's board and its devices beside disks and network cards.
 type hardware struct {
 	cpu, topology, firmware, watchdog string
-	nested, vnc, tpm                  bool
+	nested, vnc, tpm, secureBoot      bool
 	cdroms                            []string
 }
 
 // hardwareFlags are their names.
-var hardwareFlags = []string{"cpu", "topology", "nested", "firmware", "watchdog", "vnc", "cdrom", "tpm"}
+var hardwareFlags = []string{"cpu", "topology", "nested", "firmware", "watchdog", "vnc", "cdrom", "tpm", "secure-boot"}
 
 func (h *hardware) bind(cmd *cobra.Command) {
 	fl := cmd.Flags()
@@ -30,6 +30,7 @@ func (h *hardware) bind(cmd *cobra.Command) {
 	session.Values(cmd, "firmware", string(vm.BIOS), string(vm.UEFI), string(vm.Kernel))
 	fl.StringVar(&h.watchdog, "watchdog", "", "a watchdog, and what happens to a guest that does not pet it: reset, poweroff, pause or none")
 	fl.BoolVar(&h.vnc, "vnc", false, "a screen with keyboard and tablet, for hv vm vnc")
+	fl.BoolVar(&h.secureBoot, "secure-boot", false, "UEFI that starts only what is signed")
 	fl.BoolVar(&h.tpm, "tpm", false, "a TPM 2.0 of its own")
 	fl.StringArrayVar(&h.cdroms, "cdrom", nil, "a CD-ROM drive: [DEVICE=]VOLUME, or DEVICE= for an empty one")
 	session.Values(cmd, "watchdog", string(vm.ExpiryReset), string(vm.ExpiryPowerOff), string(vm.ExpiryPause), string(vm.ExpiryNone))
@@ -40,7 +41,7 @@ func (h *hardware) bind(cmd *cobra.Command) {
 // describe writes the flags into the spec.
 func (h *hardware) describe(s *vm.Spec) error {
 	s.NestedVirtualization = h.nested
-	s.Firmware = vm.Firmware(h.firmware)
+	s.Firmware, s.SecureBoot = vm.Firmware(h.firmware), h.secureBoot
 	if h.vnc {
 		s.Graphics = &vm.Graphics{}
 	}

@@ -37,41 +37,60 @@ type mapping struct {
 	Format   string `json:"format"`
 }
 
-// uefi finds the UEFI firmware of each architecture: two flash images, the code and a template of its variables.
+// uefi finds the UEFI firmware of each architecture: two flash images, the code and a template of its variables. For
+// x86_64 there is one with Secure Boot, too.
 func uefi(root fs.FS, f *host.Facts) {
 	entries, _ := fs.ReadDir(root, descriptors) // sorted by name; none where the folder is not there
-	known := map[string]host.UEFI{}
+	type kind struct {
+		arch   string
+		secure bool
+	}
+	known := map[kind]host.UEFI{}
 	for _, e := range entries[:min(len(entries), maxDescriptors)] {
 		var d descriptor
-		if path.Ext(e.Name()) != ".json" || json.Unmarshal([]byte(read(root, descriptors+"/"+e.Name())), &d) != nil || !d.fits() {
+		if path.Ext(e.Name()) != ".json" || json.Unmarshal([]byte(read(root, descriptors+"/"+e.Name())), &d) != nil {
 			continue
 		}
+		secure, fits := d.fits()
 		for _, t := range d.Targets {
-			if _, have := known[t.Architecture]; have || !d.there(root) {
+			k := kind{t.Architecture, secure}
+			if _, have := known[k]; have || !fits || !d.there(root) {
 				continue
 			}
-			known[t.Architecture] = host.UEFI{
-				Arch: t.Architecture, Code: d.Mapping.Executable.Filename, Vars: d.Mapping.Template.Filename, Size: d.size(root),
+			known[k] = host.UEFI{
+				Arch: t.Architecture, Code: d.Mapping.Executable.Filename, Vars: d.Mapping.Template.Filename, Size: d.size(root), Secure: secure,
 			}
 		}
 	}
-	for _, arch := range []string{"x86_64", "aarch64"} {
-		u, ok := known[arch]
+	for _, k := range []kind{{"x86_64", false}, {"aarch64", false}, {"x86_64", true}} {
+		u, ok := known[k]
 		if !ok {
-			u = host.UEFI{Arch: arch, Why: "no UEFI firmware for " + arch + " is installed"}
+			u = host.UEFI{Arch: k.arch, Secure: k.secure, Why: "no UEFI firmware for " + k.arch + " is installed"}
+			if k.secure {
+				u.Why = "no UEFI firmware with Secure Boot and enrolled keys for " + k.arch + " is installed"
+			}
 		}
 		f.UEFI = append(f.UEFI, u)
 	}
 }
 
-// fits takes UEFI in flash with a writable store of variables. What has Secure Boot needs a machine with SMM and
-// keys of its owner's choice; what encrypts memory is another firmware too.
-func (d descriptor) fits() bool {
-	return slices.Contains(d.Interfaces, "uefi") && d.Mapping.Device == "flash" &&
-		d.Mapping.Executable.Format == "raw" && d.Mapping.Template.Format == "raw" &&
-		!slices.ContainsFunc(d.Features, func(f string) bool {
-			return f == "secure-boot" || f == "requires-smm" || f == "enrolled-keys" || f == "amd-sev-es" || f == "intel-tdx"
-		})
+// ofSecureBoot are the features that make a firmware one with Secure Boot: all or none. SMM keeps the variables from
+// the guest's kernel; without enrolled keys it would trust everything.
+var ofSecureBoot = []string{"secure-boot", "requires-smm", "enrolled-keys"}
+
+// fits takes UEFI in flash with a writable store of variables, and says whether it is one with Secure Boot. What
+// encrypts memory is another firmware too.
+func (d descriptor) fits() (secure, fits bool) {
+	fits = slices.Contains(d.Interfaces, "uefi") && d.Mapping.Device == "flash" &&
+		d.Mapping.Executable.Format == "raw" && d.Mapping.Template.Format == "raw"
+	has := 0
+	for _, f := range d.Features {
+		fits = fits && f != "amd-sev-es" && f != "intel-tdx"
+		if slices.Contains(ofSecureBoot, f) {
+			has++
+		}
+	}
+	return has > 0, fits && (has == 0 || has == len(ofSecureBoot))
 }
 
 func (d descriptor) files() []string {

@@ -20,6 +20,7 @@ type board struct {
 	bios        bool
 	kvm         bool
 	nested      bool // EL2, on aarch64
+	secure      bool // Secure Boot: the firmware alone, in SMM, writes its variables
 	fixed       int  // how many slots it had; 0 for as many as it needs
 }
 
@@ -52,7 +53,11 @@ func (b board) part() part {
 	if b.bios && b.serial {
 		o = append(o, "graphics", "off")
 	}
-	return part{args: []string{"-machine", options("", o...)}}
+	if !b.secure {
+		return part{args: []string{"-machine", options("", o...)}}
+	}
+	o = append(o, "smm", "on")
+	return part{args: []string{"-machine", options("", o...), "-global", "driver=cfi.pflash01,property=secure,value=on"}}
 }
 
 // gic is the interrupt controller: version 2 serves 8 vCPUs at most; with KVM it is the host's.

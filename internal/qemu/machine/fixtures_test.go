@@ -79,6 +79,9 @@ func machines() map[string]Input {
 		{ID: "2f3a9c1e-5b7d-4c2a-9e11-000000000003", Format: storage.QCOW2},
 	}}
 
+	secure := input(vm.Spec{SecureBoot: true, Memory: 256 * model.MiB})
+	secure.UEFIBytes = 4 * model.MiB
+
 	media := input(vm.Spec{Disks: map[string]vm.Disk{"root": {Volume: "web-root"}}, CDROMs: map[string]vm.CDROM{"install": {Volume: "debian"}, "tools": {}}})
 	media.Spec.Graphics = &vm.Graphics{Device: vm.DisplayVGA}
 	media.Media = map[string]Volume{"install": {Format: storage.Raw}}
@@ -90,5 +93,5 @@ func machines() map[string]Input {
 	for i := range vm.MaxNICs {
 		full.NICs[fmt.Sprintf("n%d", i)] = vm.NIC{}
 	}
-	return map[string]Input{"bare": bare, "bios": bios, "uefi": uefi, "media": media, "layered": layered, "home": home, "kvm": kvm, "pc": pc, "virt": virt, "full": input(full)}
+	return map[string]Input{"bare": bare, "bios": bios, "uefi": uefi, "secure": secure, "media": media, "layered": layered, "home": home, "kvm": kvm, "pc": pc, "virt": virt, "full": input(full)}
 }

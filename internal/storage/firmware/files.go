@@ -77,12 +77,20 @@ func name(uuid string) (string, error) {
 	return uuid + ".fd", nil
 }
 
+func secureName(uuid string) string { return uuid + ".secure.fd" }
+
 // NVRAM opens a VM's variables anew, and makes them of the template where there are none. A file that is not of the
 // template's size belongs to another firmware, which would see only nonsense in it.
-func (f *Files) NVRAM(ctx context.Context, uuid, template string) (*os.File, error) {
+//
+// Those of a firmware with Secure Boot are a file of their own: variables that were made without have no keys in them,
+// and with them everything would be started.
+func (f *Files) NVRAM(ctx context.Context, uuid, template string, secure bool) (*os.File, error) {
 	n, err := name(uuid)
 	if err != nil {
 		return nil, err
+	}
+	if secure {
+		n = secureName(uuid)
 	}
 	model, size, err := installed(template)
 	if err != nil {
@@ -135,8 +143,10 @@ func (f *Files) Remove(_ context.Context, uuid string) error {
 	if err != nil {
 		return err
 	}
-	if err := f.folder.Remove(n); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return osfault.File(err, "cannot remove the UEFI variables")
+	for _, n := range []string{n, secureName(uuid)} {
+		if err := f.folder.Remove(n); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return osfault.File(err, "cannot remove the UEFI variables")
+		}
 	}
 	return osfault.File(f.folder.RemoveAll(tpmName(uuid)), "cannot remove what its TPM keeps")
 }

@@ -43,7 +43,7 @@ func TestUEFIVariablesAreMadeOfTheirTemplateOnceAndKept(t *testing.T) {
 	defer func() { _ = f.Close() }()
 	open := func() []byte {
 		t.Helper()
-		file, err := f.NVRAM(t.Context(), uuid, path)
+		file, err := f.NVRAM(t.Context(), uuid, path, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +87,7 @@ func TestVariablesOfAnotherFirmwareAreNotGivenToThisOne(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, uuid+".fd"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.NVRAM(t.Context(), uuid, path); fault.CodeOf(err) != "HV-VM-044" || fault.HintOf(err) == "" {
+	if _, err := f.NVRAM(t.Context(), uuid, path, false); fault.CodeOf(err) != "HV-VM-044" || fault.HintOf(err) == "" {
 		t.Error(err)
 	}
 }
@@ -107,7 +107,37 @@ func TestNothingButAPackagesFileIsOpened(t *testing.T) {
 	if _, err := f.Code(t.Context(), "/usr/share/no-such-firmware.fd"); fault.CodeOf(err) != "HV-VM-043" {
 		t.Error(err)
 	}
-	if _, err := f.NVRAM(t.Context(), "../x", "/usr/share/x"); fault.KindOf(err) != fault.Internal {
+	if _, err := f.NVRAM(t.Context(), "../x", "/usr/share/x", false); fault.KindOf(err) != fault.Internal {
 		t.Error(err)
+	}
+}
+
+func TestVariablesWithKeysAreNotThoseWithout(t *testing.T) {
+	path, text := template(t)
+	dir := t.TempDir()
+	f, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	for _, secure := range []bool{false, true} {
+		file, err := f.NVRAM(t.Context(), uuid, path, secure)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(file)
+		if err != nil || !bytes.Equal(got, text) {
+			t.Errorf("secure %v: not the template's: %v", secure, err)
+		}
+		if _, err := file.WriteAt([]byte("guest"), 0); err != nil {
+			t.Fatal(err)
+		}
+		_ = file.Close()
+	}
+	if err := f.Remove(t.Context(), uuid); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left: %v %v", left, err)
 	}
 }
