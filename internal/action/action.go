@@ -89,6 +89,7 @@ type Config struct {
 	Store     store.Store
 	Audit     Auditor
 	Volumes   Volumes
+	Pools     Pools
 	BootFiles BootFiles
 	// MakeRoom gives up what is kept for a full disk, and reports whether there was anything; nil for none.
 	MakeRoom func() bool

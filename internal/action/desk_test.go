@@ -89,7 +89,7 @@ func newDesk(t testing.TB) *desk {
 	t.Cleanup(func() { d.must(errors.Join(d.boots.Close(), d.pool.Close(), d.log.Close(), s.Close())) })
 	d.paper, d.seal = &paper{Log: d.log}, fakeseal.New(t)
 	d.Actions = New(Config{
-		Store: s, Audit: d.paper, Volumes: d.pool, BootFiles: d.boots, Facts: func() host.Facts { return d.facts },
+		Store: s, Audit: d.paper, Volumes: d.pool, Pools: d.pool, BootFiles: d.boots, Facts: func() host.Facts { return d.facts },
 		Now: func() time.Time { return noon }, Random: random, Log: slog.New(slog.DiscardHandler), Seal: d.seal,
 	})
 	return d

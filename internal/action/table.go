@@ -119,6 +119,13 @@ var (
 	VolumeList   = row("volume.list", Member, core, phase.Look, false, Read, "GET", project+"/volumes", "list volumes")
 	VolumeShow   = row("volume.show", Member, core, phase.Look, false, Read, "GET", project+"/volumes/{name}", "show a volume")
 
+	PoolCreate     = row("pool.create", Root, core, phase.Configure, true, Level, "POST", "/v1/pools", "make a pool to keep volumes in")
+	PoolEdit       = row("pool.edit", Root, core, phase.Configure, true, Level, "PATCH", "/v1/pools/{name}", "edit a pool's watermarks, retention and labels")
+	PoolDelete     = row("pool.delete", Root, core, phase.Configure, true, Level, "DELETE", "/v1/pools/{name}", "let go of a pool that keeps no volume")
+	PoolList       = row("pool.list", Member, core, phase.Look, false, Read, "GET", "/v1/pools", "list pools")
+	PoolShow       = row("pool.show", Member, core, phase.Look, false, Read, "GET", "/v1/pools/{name}", "show a pool, and who uses what of it")
+	StorageRecover = row("storage.recover", Root, core, phase.Configure, true, Edge, "POST", "/v1/storage/actions/recover", "rebuild what the store has lost from the notes on the pools")
+
 	BootFileImport = row("boot-file.import", Member, core, phase.Configure, true, Edge, "PUT", project+"/boot-files/{name}/content", "import a kernel or an initrd")
 	BootFileDelete = row("boot-file.delete", Member, core, phase.Configure, true, Level, "DELETE", project+"/boot-files/{name}", "delete a kernel or an initrd")
 	BootFileShow   = row("boot-file.show", Member, core, phase.Look, false, Read, "GET", project+"/boot-files/{name}", "show a kernel or an initrd")

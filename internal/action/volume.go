@@ -41,7 +41,7 @@ func (a *Actions) volume(ctx context.Context, project, name string) (storage.Vol
 func (a *Actions) CreateVolume(ctx context.Context, call Call, project string, body wire.CreateVolume) (Result, error) {
 	target := volumeTarget(model.Ref{Project: project, Name: body.Name})
 	return a.do(ctx, call, VolumeCreate, target, func(c *change) error {
-		v, err := a.newVolume(ctx, c, body)
+		v, err := a.newVolume(ctx, c, body, 0)
 		if err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (a *Actions) CreateVolume(ctx context.Context, call Call, project string, b
 }
 
 // newVolume checks what was asked for and fills in what was not.
-func (a *Actions) newVolume(ctx context.Context, c *change, body wire.CreateVolume) (storage.Volume, error) {
+func (a *Actions) newVolume(ctx context.Context, c *change, body wire.CreateVolume, takes model.Bytes) (storage.Volume, error) {
 	spec := body.VolumeSpec
 	if spec.Pool == "" {
 		spec.Pool = storage.DefaultPool
@@ -65,13 +65,14 @@ func (a *Actions) newVolume(ctx context.Context, c *change, body wire.CreateVolu
 	if len(errs) > 0 {
 		return storage.Volume{}, fault.New(fault.Invalid, "cannot make volume %q", body.Name).Because(errors.Join(errs...))
 	}
-	if spec.Pool != storage.DefaultPool {
-		return storage.Volume{}, fault.New(fault.NotFound, "there is no pool %q", spec.Pool).Try("leave the pool out: it is %q", storage.DefaultPool)
-	}
 	project := c.wish.Target.Project
 	if _, err := a.Store.Get(ctx, volumeKey(project, body.Name)); err == nil {
 		return storage.Volume{}, fault.New(fault.Conflict, "volume %q exists already", body.Name).
 			Try("choose another name, or hv volume delete %s", body.Name).WithCode("HV-VOL-002")
+	}
+	spec.Size = a.kept(spec)
+	if err := a.allocate(ctx, c, allocation{pool: spec.Pool, format: spec.Format, virtual: spec.Size, takes: takes}); err != nil {
+		return storage.Volume{}, fault.Wrap(err, "cannot make volume %q", body.Name)
 	}
 	uid := uuid(a.Random(16))
 	return storage.Volume{
@@ -83,6 +84,16 @@ func (a *Actions) newVolume(ctx context.Context, c *change, body wire.CreateVolu
 	}, nil
 }
 
+// kept is the size that a volume has in its pool: some keep multiples of more than a sector only.
+func (a *Actions) kept(spec storage.VolumeSpec) model.Bytes {
+	if a.Pools != nil {
+		if can, err := a.Pools.Can(spec.Pool); err == nil {
+			return can.Round(spec.Size)
+		}
+	}
+	return spec.Size
+}
+
 // ImportVolume makes a volume of size bytes of r, which are an image of the format that body names.
 // The content is durable before the volume exists; if anything fails there is no volume. A dry run
 // reads none of it. While it arrives nothing is held that others wait for: who sends slowly delays nobody, and
@@ -92,14 +103,14 @@ func (a *Actions) ImportVolume(ctx context.Context, call Call, project string, b
 	body.Size = max(size/512*512, 512) // what the image holds is known after it was read
 	if call.DryRun {
 		return a.do(ctx, call, VolumeImport, target, func(c *change) error {
-			v, err := a.newVolume(ctx, c, body)
+			v, err := a.newVolume(ctx, c, body, size)
 			if err == nil {
 				c.step("store %s as a %s volume", size, v.Spec.Format)
 			}
 			return err
 		})
 	}
-	made, res, err := a.awaited(ctx, call, target, body)
+	made, res, err := a.awaited(ctx, call, target, body, size)
 	if err != nil || res.repeated {
 		return res, err
 	}
@@ -110,7 +121,7 @@ func (a *Actions) ImportVolume(ctx context.Context, call Call, project string, b
 		return Result{}, err
 	}
 	res, err = a.do(ctx, call, VolumeImport, target, func(c *change) error {
-		if _, err := a.newVolume(ctx, c, body); err != nil { // somebody took the name meanwhile
+		if _, err := a.newVolume(ctx, c, body, 0); err != nil { // somebody took the name meanwhile
 			return err
 		}
 		now := a.Now()
@@ -134,7 +145,7 @@ func (a *Actions) ImportVolume(ctx context.Context, call Call, project string, b
 
 // awaited is the volume that an import would make, before a byte of it is read; or the answer to the same call,
 // which was made before.
-func (a *Actions) awaited(ctx context.Context, call Call, target operation.Target, body wire.CreateVolume) (storage.Volume, Result, error) {
+func (a *Actions) awaited(ctx context.Context, call Call, target operation.Target, body wire.CreateVolume, size model.Bytes) (storage.Volume, Result, error) {
 	if err := a.may(ctx, call, VolumeImport, target); err != nil {
 		a.refused(ctx, call, VolumeImport, target, err)
 		return storage.Volume{}, Result{}, err
@@ -142,7 +153,7 @@ func (a *Actions) awaited(ctx context.Context, call Call, target operation.Targe
 	if res, ok, err := a.repeated(ctx, call, VolumeImport, target); ok || err != nil {
 		return storage.Volume{}, res, err
 	}
-	v, err := a.newVolume(ctx, a.fresh(call, VolumeImport, target), body)
+	v, err := a.newVolume(ctx, a.fresh(call, VolumeImport, target), body, size)
 	if err != nil {
 		if res, ok, again := a.repeated(ctx, call, VolumeImport, target); ok && again == nil {
 			return storage.Volume{}, res, nil // the same call has just made it

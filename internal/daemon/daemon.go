@@ -187,16 +187,16 @@ func (d *daemon) wire(ctx context.Context) {
 	d.reserve = reserve.New(filepath.Join(d.State, "reserve"), reserve.Size)
 	d.keeping = &keeping{state: d.State, store: d.store}
 	d.actions = action.New(action.Config{
-		Store: d.store, Audit: d.audit, Volumes: d.volumes, BootFiles: d.boots, MakeRoom: d.reserve.Give,
+		Store: d.store, Audit: d.audit, Volumes: d.volumes, Pools: d.volumes, BootFiles: d.boots, MakeRoom: d.reserve.Give,
 		Facts: d.facts.known, Now: now, Random: random, Steady: d.steady.now, DeclaredBy: declared, Log: d.Log,
 		Seal: d.helper, Members: members, AuditWhole: d.auditWhole, Declared: d.declaredNow,
 	})
 	d.engine = reconcile.New(reconcile.Config{
-		Store: d.store, Hypervisor: hypervisor{d.vms, d.guests}, Volumes: d.volumes, BootFiles: d.boots, Firmware: d.nvram, SavedVMs: d.saved, Logs: d.logs,
+		Store: d.store, Hypervisor: hypervisor{d.vms, d.guests}, Volumes: d.volumes, Pools: d.volumes, BootFiles: d.boots, Firmware: d.nvram, SavedVMs: d.saved, Logs: d.logs,
 		Facts: d.facts.now(ctx), Features: d.actions.Resolution, Now: now, Steady: d.steady.now, Outcome: d.actions.Ended, Recorded: d.actions.Recorded, Log: d.Log,
 	})
 	d.view = view.New(view.Config{
-		Store: d.store, Audit: d.audit, Facts: d.facts.known, Allocated: d.volumes.Allocated,
+		Store: d.store, Audit: d.audit, Facts: d.facts.known, Allocated: d.volumes.Allocated, Pools: d.volumes,
 		Features: d.actions.Resolution, Now: now, Version: d.Version, Started: d.started, DeclaredBy: declared, Log: d.Log,
 		Processes: d.vms.Living, Sample: monitoring.New(d.vms.Counters, time.Now).Sample, Keeping: d.keeping.now, Applying: d.actions.Applying, Phase: d.actions.Phase,
 	})
@@ -220,6 +220,9 @@ func (d *daemon) close() {
 // serve takes up what runs already, and then goes on until ctx ends.
 func (d *daemon) serve(ctx context.Context) error {
 	if err := d.view.Load(ctx); err != nil {
+		return err
+	}
+	if err := d.reachPools(ctx); err != nil {
 		return err
 	}
 	if d.store.Restored().IsZero() { // else what nobody names may be what the lost part of the store named

@@ -7,9 +7,11 @@ import (
 	"path/filepath"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/reconcile"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/backend"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 )
 
@@ -30,4 +32,15 @@ func openPools(opt Options) *pools.Pools {
 		}
 		return nil, fault.New(fault.Unavailable, "pools of kind %s are not in this build", spec.Kind)
 	})
+}
+
+// reachPools opens every pool, before what arrived in one is swept and before anybody asks for what is in it.
+func (d *daemon) reachPools(ctx context.Context) error {
+	all, _, err := store.ListAll[storage.Pool](ctx, d.store, store.SpecPrefix(reconcile.KindPool))
+	for _, p := range all {
+		if _, err := d.volumes.Reach(ctx, p.Value.Name, p.Value.Spec); err != nil {
+			d.Log.Warn("a pool is not open", "pool", p.Value.Name, "err", err, "hint", fault.HintOf(err)) // and tried again
+		}
+	}
+	return fault.Wrap(err, "cannot read which pools there are")
 }

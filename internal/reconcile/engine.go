@@ -28,6 +28,7 @@ type Config struct {
 	Store      store.Store
 	Hypervisor Hypervisor
 	Volumes    Volumes
+	Pools      Pools // nil for none but what Volumes knows
 	BootFiles  BootFiles
 	Firmware   Firmware
 	SavedVMs   SavedVMs
@@ -95,6 +96,7 @@ const (
 	KindVM        = "vm"
 	KindVolume    = "volume"
 	KindSnapshot  = "snapshot"
+	KindPool      = "pool"
 	KindHost      = "host"
 	KindOperation = "operation"
 
@@ -183,6 +185,9 @@ func (e *Engine) load(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := e.loadPools(ctx); err != nil {
+		return 0, err
+	}
 	for _, o := range vms {
 		e.know(o.Value)
 		e.queue.add(target(KindVM, o.Value.Metadata))
@@ -229,7 +234,7 @@ func (e *Engine) Guest(uuid string, said vm.GuestStatus) {
 // noticed turns a change of the store into looks.
 func (e *Engine) noticed(ev store.Event) {
 	if what, project, name, err := store.ParseClaim(ev.KV.Key); err == nil {
-		if what == "disk" && ev.Type == store.Delete {
+		if what == "disk" { // one that is deleted waits for it to go; the note on the pool says who has it
 			e.queue.add(operation.Target{Kind: KindVolume, Ref: model.Ref{Project: project, Name: name}})
 		}
 		return
@@ -244,8 +249,8 @@ func (e *Engine) noticed(ev store.Event) {
 			e.know(o)
 		}
 		e.queue.add(operation.Target{Kind: KindVM, Ref: model.Ref{Project: ref.Project, Name: ref.Name}})
-	case KindVolume:
-		e.queue.add(operation.Target{Kind: KindVolume, Ref: model.Ref{Project: ref.Project, Name: ref.Name}})
+	case KindVolume, KindPool:
+		e.queue.add(operation.Target{Kind: ref.Kind, Ref: model.Ref{Project: ref.Project, Name: ref.Name}})
 	}
 }
 
@@ -287,6 +292,8 @@ func (e *Engine) look(ctx context.Context, t operation.Target) {
 		err = e.reconcileHost(ctx, t)
 	case KindVolume:
 		err = e.reconcileVolume(ctx, t)
+	case KindPool:
+		err = e.reconcilePool(ctx, t)
 	default:
 		return
 	}

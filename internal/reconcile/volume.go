@@ -69,7 +69,9 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 				return err
 			}
 		}
+		noted := e.noteOnPool(ctx, v, kv.Value, in.UsedBy)
 		e.ops.end(ctx, due, operation.Done, nil)
+		return noted
 	}
 	return nil
 }

@@ -41,6 +41,7 @@ type Config struct {
 	Features func(ctx context.Context) (feature.Resolution, int64, error)
 	// Allocated returns how much room a volume's file takes.
 	Allocated func(ctx context.Context, v storage.Volume) (model.Bytes, error)
+	Pools     Pools // nil where nothing can be measured
 	Now       func() time.Time
 	// Processes are the VMs' processes that live, by UUID; nil for none.
 	Processes func() map[string]vm.Living
@@ -69,6 +70,7 @@ type View struct {
 	vms      map[model.Ref]*vmEntry
 	volumes  map[model.Ref]*volumeEntry
 	boots    map[model.Ref]storage.BootFile
+	pools    map[string]*poolEntry
 	ops      map[string]*operation.Operation
 	claims   map[model.Ref]storage.Claim
 	vmRows   *table
@@ -93,7 +95,7 @@ type volumeEntry struct {
 func New(c Config) *View {
 	return &View{
 		Config: c, reached: make(chan struct{}),
-		vms: map[model.Ref]*vmEntry{}, volumes: map[model.Ref]*volumeEntry{}, boots: map[model.Ref]storage.BootFile{},
+		vms: map[model.Ref]*vmEntry{}, volumes: map[model.Ref]*volumeEntry{}, boots: map[model.Ref]storage.BootFile{}, pools: map[string]*poolEntry{},
 		ops: map[string]*operation.Operation{}, claims: map[model.Ref]storage.Claim{},
 		vmRows: newTable(), volRows: newTable(), bootRows: newTable(), opRows: newTable(),
 	}
@@ -216,6 +218,8 @@ func (v *View) applySpec(r store.Ref, ev store.Event, gone bool) error {
 		return v.applyVolume(ref, ev, gone)
 	case "boot-file":
 		return v.applyBootFile(ref, ev, gone)
+	case "pool":
+		return v.applyPool(ref.Name, ev, gone)
 	case "operation":
 		return v.applyOperation(r.Name, ev, gone)
 	}
@@ -231,6 +235,8 @@ func (v *View) applyStatus(r store.Ref, writer string, ev store.Event, gone bool
 		return v.applyGuest(ref, ev, gone)
 	case r.Kind == "volume":
 		return v.applyVolumeStatus(ref, ev, gone)
+	case r.Kind == "pool":
+		return v.applyPoolStatus(ref.Name, ev, gone)
 	case r.Kind == "operation":
 		return v.applyOperationStatus(r.Name, ev, gone)
 	}

@@ -121,7 +121,7 @@ type Room struct {
 	Free model.Bytes `json:"free"`
 }
 
-// UsedPercent is how full it is, from 0 to 100. What nobody may have (a file system's reserve) counts as used.
+// UsedPercent is how full it is, from 0 to 100, rounded up.
 func (r Room) UsedPercent() int {
 	if r.Size <= 0 {
 		return 0
@@ -201,7 +201,7 @@ func checkLVM(what, name string) error {
 
 // system are the trees in which no pool may be: what is there is the system's, and a folder of hvd's among it
 // would be a way to change that.
-var system = []string{"/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/nix", "/proc", "/root", "/run", "/sbin", "/sys", "/tmp", "/usr", "/var/run", "/var/tmp"}
+var system = []string{"/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/nix", "/proc", "/root", "/run", "/sbin", "/sys", "/usr", "/var/run"}
 
 func checkPath(name, p string) error {
 	if name == DefaultPool {

@@ -232,15 +232,15 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 	})
 	volumes := &cutVolumes{h.Volumes, points}
 	d.Actions = action.New(action.Config{
-		Store: &cutStore{h.Store, h, points, "wish"}, Audit: &cutAudit{h.Audit, points}, Volumes: volumes, BootFiles: h.Boots, Facts: h.known, Now: h.now, Steady: h.steady, Random: random, Log: log,
+		Store: &cutStore{h.Store, h, points, "wish"}, Audit: &cutAudit{h.Audit, points}, Volumes: volumes, Pools: h.Volumes, BootFiles: h.Boots, Facts: h.known, Now: h.now, Steady: h.steady, Random: random, Log: log,
 		Seal: &cutSeal{h.Seal, points},
 	})
 	d.Engine = reconcile.New(reconcile.Config{
-		Store: &cutStore{h.Store, h, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, BootFiles: h.Boots, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, h, points}, Logs: &cutLogs{h.Logs, points},
+		Store: &cutStore{h.Store, h, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, Pools: h.Volumes, BootFiles: h.Boots, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, h, points}, Logs: &cutLogs{h.Logs, points},
 		Facts: h.known, Features: d.Actions.Resolution, Now: h.now, Steady: h.steady, Log: log, Outcome: d.Actions.Ended, Recorded: d.Actions.Recorded,
 	})
 	d.View = view.New(view.Config{
-		Store: h.Store, Audit: h.Audit, Facts: h.known, Allocated: h.Volumes.Allocated, Now: h.now, Started: h.now(), Log: log,
+		Store: h.Store, Audit: h.Audit, Facts: h.known, Pools: h.Volumes, Allocated: h.Volumes.Allocated, Now: h.now, Started: h.now(), Log: log,
 		Features:  func(ctx context.Context) (feature.Resolution, int64, error) { return d.Actions.Resolution(ctx) },
 		Processes: d.VMs.Living, Phase: d.Actions.Phase,
 	})

@@ -88,10 +88,10 @@ func build(t testing.TB, uid uint32, edit func(*server)) *house {
 	h.must(err)
 	log := slog.New(slog.NewTextHandler(&locked{w: h.words}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h.actions = action.New(action.Config{
-		Store: h.store, Audit: h.audit, Volumes: pool, BootFiles: boots, Facts: facts, Now: time.Now, Random: random, Log: log, Seal: h.seal,
+		Store: h.store, Audit: h.audit, Volumes: pool, Pools: pool, BootFiles: boots, Facts: facts, Now: time.Now, Random: random, Log: log, Seal: h.seal,
 	})
 	h.view = view.New(view.Config{
-		Store: h.store, Audit: h.audit, Facts: facts, Features: h.actions.Resolution, Phase: h.actions.Phase, Allocated: pool.Allocated,
+		Store: h.store, Audit: h.audit, Facts: facts, Features: h.actions.Resolution, Phase: h.actions.Phase, Pools: pool, Allocated: pool.Allocated,
 		Now: time.Now, Version: "test", Log: log,
 	})
 	h.must(h.view.Load(t.Context()))

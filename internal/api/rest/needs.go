@@ -49,6 +49,10 @@ type StorageActions interface {
 	ImportVolume(ctx context.Context, call action.Call, project string, body wire.CreateVolume, size model.Bytes, r io.Reader) (action.Result, error)
 	DeleteVolume(ctx context.Context, call action.Call, ref model.Ref) (action.Result, error)
 	CloneVolume(ctx context.Context, call action.Call, ref model.Ref, body wire.CloneVolume) (action.Result, error)
+	CreatePool(ctx context.Context, call action.Call, body wire.CreatePool) (action.Result, error)
+	EditPool(ctx context.Context, call action.Call, name string, patch json.RawMessage) (action.Result, error)
+	DeletePool(ctx context.Context, call action.Call, name string) (action.Result, error)
+	RecoverStorage(ctx context.Context, call action.Call) (action.Result, error)
 	ImportBootFile(ctx context.Context, call action.Call, ref model.Ref, kind storage.BootKind, size model.Bytes, r io.Reader) (action.Result, error)
 	DeleteBootFile(ctx context.Context, call action.Call, ref model.Ref) (action.Result, error)
 }
@@ -93,6 +97,8 @@ type VMView interface {
 type StorageView interface {
 	Volumes(ctx context.Context, project string, opt view.ListOptions) (wire.Page, error)
 	Volume(ctx context.Context, ref model.Ref) (wire.Volume, error)
+	ListPools(ctx context.Context, opt view.ListOptions) (wire.Page, error)
+	Pool(ctx context.Context, name string) (wire.Pool, error)
 	BootFiles(ctx context.Context, project string, opt view.ListOptions) (wire.Page, error)
 	BootFile(ctx context.Context, ref model.Ref) (wire.BootFile, error)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +122,11 @@ func byHand(h *house) map[string][]asks {
 		"volume.clone":     {{method: "POST", path: "/v1/projects/default/volumes/medium/actions/clone", body: `{"name":"copy","linked":true}`}},
 		"volume.delete":    {{method: "DELETE", path: "/v1/projects/default/volumes/data"}},
 		"volume.show":      get("/v1/projects/default/volumes/data"),
+		"pool.create":      {{method: "POST", path: "/v1/pools", body: `{"name":"fast","kind":"dir","path":"` + filepath.Join(h.dir, "fast") + `"}`}},
+		"pool.edit":        {{method: "PATCH", path: "/v1/pools/default", body: `{"warnPercent":70}`, contentType: aPatch}},
+		"pool.delete":      {{method: "DELETE", path: "/v1/pools/spare"}},
+		"pool.show":        get("/v1/pools/default"),
+		"storage.recover":  {{method: "POST", path: "/v1/storage/actions/recover"}},
 		"boot-file.import": {{method: "PUT", path: "/v1/projects/default/boot-files/new/content?kind=kernel", body: "k", contentType: "application/octet-stream"}},
 		"boot-file.delete": {{method: "DELETE", path: "/v1/projects/default/boot-files/k"}},
 		"boot-file.show":   get("/v1/projects/default/boot-files/k"),
@@ -151,6 +157,8 @@ func furnished(t *testing.T) *house {
 		h.must(err)
 	}
 	_, err = h.actions.ImportBootFile(t.Context(), action.Call{Root: true}, ref("k"), storage.KernelFile, 1, strings.NewReader("k"))
+	h.must(err)
+	_, err = h.actions.CreatePool(t.Context(), action.Call{Root: true}, wire.CreatePool{Name: "spare", PoolSpec: storage.PoolSpec{Path: filepath.Join(h.dir, "spare")}})
 	h.must(err)
 	h.ends()
 	return h

@@ -86,6 +86,7 @@ func newServer(c Config) *server {
 	s.routeUsage()
 	s.routeVolumes()
 	s.routeBootFiles()
+	s.routePools()
 	s.routeOperations()
 	s.routeHost()
 	s.routePhase()

@@ -111,3 +111,15 @@ func (s *Session) Generations(ctx context.Context, c *client.Client) ([]string, 
 	}
 	return names, err
 }
+
+// Pools lists the names of pools with where they are.
+func (*Session) Pools(ctx context.Context, c *client.Client) ([]string, error) {
+	var names []string
+	for p, err := range c.Pools(ctx, client.ListOptions{}) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, p.Metadata.Name+"\t"+string(p.Spec.Kind)+" "+p.Where)
+	}
+	return names, nil
+}

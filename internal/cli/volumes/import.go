@@ -66,7 +66,7 @@ A volume that holds the same content already is left as it is.`,
 			})
 		},
 	}
-	shape(cmd, &format, &pool, &labels)
+	shape(s, cmd, &format, &pool, &labels)
 	s.Mutates(cmd)
 	return cmd
 }

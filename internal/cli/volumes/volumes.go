@@ -63,19 +63,19 @@ func create(s *session.Session) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&size, "size", "", "its size, such as 10GiB")
-	shape(cmd, &format, &pool, &labels)
+	shape(s, cmd, &format, &pool, &labels)
 	session.Values(cmd, "size", "1GiB", "10GiB", "100GiB")
 	s.Mutates(cmd)
 	return cmd
 }
 
 // shape gives cmd the flags that describe a volume.
-func shape(cmd *cobra.Command, format, pool *string, labels *[]string) {
+func shape(s *session.Session, cmd *cobra.Command, format, pool *string, labels *[]string) {
 	cmd.Flags().StringVar(format, "format", string(storage.Raw), "raw or qcow2; it is never guessed")
 	cmd.Flags().StringVar(pool, "pool", "", "the pool it is kept in ("+storage.DefaultPool+" when absent)")
 	cmd.Flags().StringArrayVar(labels, "label", nil, "a label: KEY=VALUE")
 	session.Values(cmd, "format", string(storage.Raw), string(storage.QCOW2))
-	session.Values(cmd, "pool", storage.DefaultPool)
+	s.LiveFlag(cmd, "pool", s.Pools)
 }
 
 func volume(name, format, pool string, labels []string) (wire.CreateVolume, error) {

@@ -73,6 +73,8 @@ type Notes interface {
 	PutNote(ctx context.Context, uid string, note []byte) error
 	// DropNote takes it away; none is no error.
 	DropNote(ctx context.Context, uid string) error
+	// Note is the note of an object; nil where there is none.
+	Note(ctx context.Context, uid string) ([]byte, error)
 	// Notes are all notes, by UID.
 	Notes(ctx context.Context) (map[string][]byte, error)
 }

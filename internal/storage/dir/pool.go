@@ -55,7 +55,7 @@ func (p *Pool) Can() storage.Capabilities {
 	return c
 }
 
-// Room is that of the file system below.
+// Room is that of the file system below, without what it keeps for root.
 func (p *Pool) Room(context.Context) (storage.Room, error) {
 	d, err := p.folder.Open(".")
 	if err != nil {
@@ -67,7 +67,7 @@ func (p *Pool) Room(context.Context) (storage.Room, error) {
 		return storage.Room{}, osfault.File(err, "cannot measure pool %q", p.name)
 	}
 	unit := model.Bytes(st.Bsize)
-	return storage.Room{Size: model.Bytes(st.Blocks) * unit, Free: model.Bytes(st.Bavail) * unit}, nil
+	return storage.Room{Size: model.Bytes(st.Blocks-st.Bfree+st.Bavail) * unit, Free: model.Bytes(st.Bavail) * unit}, nil
 }
 
 // Exists reports whether a file is there.
@@ -225,6 +225,18 @@ func (p *Pool) DropNote(_ context.Context, uid string) error {
 		return osfault.File(err, "cannot remove the note of %s in pool %q", uid, p.name)
 	}
 	return nil
+}
+
+// Note is the note of an object; nil where there is none.
+func (p *Pool) Note(_ context.Context, uid string) ([]byte, error) {
+	if err := backend.CheckUID(uid); err != nil {
+		return nil, err
+	}
+	content, err := p.readNote(uid + note)
+	if errors.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	return content, err
 }
 
 // Notes are all notes. One that is longer than a note is left out: it is none of ours.

@@ -353,8 +353,14 @@ func noting(t *testing.T, at Place) {
 	if len(notes) != 2 || string(notes[one]) != `{"a":2}` || !bytes.Equal(notes[two], long) {
 		t.Errorf("%d notes, %s", len(notes), notes[one])
 	}
+	if got, err := next.Note(t.Context(), one); err != nil || string(got) != `{"a":2}` {
+		t.Errorf("%s, %v", got, err)
+	}
 	for range 2 {
 		must(t, next.DropNote(t.Context(), one))
+	}
+	if got, err := next.Note(t.Context(), one); err != nil || got != nil {
+		t.Errorf("%s, %v", got, err)
 	}
 	if notes, err := next.Notes(t.Context()); err != nil || len(notes) != 1 {
 		t.Errorf("%d notes, %v", len(notes), err)

@@ -1,0 +1,238 @@
+package action
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+)
+
+// recoverTarget is what an operation that rebuilds the store is about.
+var recoverTarget = operation.Target{Kind: "storage", Ref: model.Ref{Project: store.HostWide, Name: "self"}}
+
+// atOnceRecovered is how many objects one call rebuilds: each takes a comparison and two writes, and a transaction
+// is bounded.
+const atOnceRecovered = 100
+
+// RecoverStorage rebuilds what the store has lost from the notes that stand on the pools beside the content. What
+// is in the store is left as it is, whatever a note says.
+func (a *Actions) RecoverStorage(ctx context.Context, call Call) (Result, error) {
+	return a.do(ctx, call, StorageRecover, recoverTarget, func(c *change) error {
+		r := rebuilding{a: a, c: c, known: map[string]bool{}, named: map[string]bool{}, there: map[string]bool{}, notes: map[string]map[string][]byte{}}
+		if err := r.read(ctx); err != nil {
+			return err
+		}
+		if err := r.pools(ctx); err != nil {
+			return err
+		}
+		pools := slices.Sorted(maps.Keys(r.places))
+		for _, pool := range pools {
+			r.look(ctx, pool)
+		}
+		for _, pool := range pools {
+			if err := r.pool(ctx, pool); err != nil {
+				return err
+			}
+		}
+		r.nobodys()
+		if call.DryRun {
+			for _, name := range r.opened {
+				if err := a.Pools.Leave(name); err != nil {
+					return err
+				}
+			}
+		}
+		if r.left > 0 {
+			r.say("HV-POOL-019", finding.Waiting, "", fmt.Sprintf("%d more are rebuilt by the next call", r.left), "hv storage recover")
+		}
+		c.notes.Sort()
+		now := a.Now()
+		c.status = &operation.Status{State: operation.Done, Ended: &now, Findings: c.notes}
+		for _, step := range c.plan {
+			c.status.Steps = append(c.status.Steps, operation.Step{Name: step.Name, State: operation.Done, Ended: &now})
+		}
+		return nil
+	})
+}
+
+// rebuilding is one look at all pools.
+type rebuilding struct {
+	a      *Actions
+	c      *change
+	places map[string]storage.PoolSpec  // the pools there are, with those that are rebuilt
+	opened []string                     // for this look
+	known  map[string]bool              // UIDs that the store has
+	named  map[string]bool              // POOL/FILE that it names, or a note
+	there  map[string]bool              // POOL/FILE that are there
+	notes  map[string]map[string][]byte // of each pool that can be read
+	made   int
+	left   int
+}
+
+func (r *rebuilding) say(code string, severity finding.Severity, subject, what, remedy string) {
+	f := finding.Finding{Code: code, Severity: severity, What: what, Remedy: remedy, Subject: []string{"storage"}}
+	if subject != "" {
+		f.Subject = []string{subject}
+	}
+	r.c.notes = append(r.c.notes, f)
+}
+
+// read finds out what the store has.
+func (r *rebuilding) read(ctx context.Context) error {
+	all, err := r.a.pools(ctx)
+	if err != nil {
+		return err
+	}
+	r.places = map[string]storage.PoolSpec{storage.DefaultPool: {}}
+	for name, p := range all {
+		r.places[name], r.known[p.UID] = p.Spec, true
+	}
+	volumes, _, err := store.ListAll[storage.Volume](ctx, r.a.Store, store.SpecPrefix("volume"))
+	for _, v := range volumes {
+		r.known[v.Value.UID] = true
+		for _, l := range v.Value.Chain() {
+			r.named[l.Pool+"/"+l.File()] = true
+		}
+	}
+	return err
+}
+
+// pools rebuilds the pools themselves: their notes stand on the default one.
+func (r *rebuilding) pools(ctx context.Context) error {
+	_, notes, err := r.a.Pools.Held(ctx, storage.DefaultPool)
+	if err != nil {
+		return err
+	}
+	for _, uid := range slices.Sorted(maps.Keys(notes)) {
+		n, m, err := storage.ReadNote(uid, notes[uid])
+		if err != nil || n.Kind != "pool" || r.known[uid] {
+			continue
+		}
+		var p storage.Pool
+		if err := json.Unmarshal(n.Object, &p); err != nil || len(storage.CheckPool(p.Name, p.Spec)) > 0 || p.Deleted != nil {
+			continue
+		}
+		if _, taken := r.places[m.Name]; taken && m.Name != storage.DefaultPool {
+			continue // it was declared anew
+		}
+		if err := r.put(ctx, n, m, fmt.Sprintf("pool %s in %s", m.Name, p.Spec.Where())); err != nil {
+			return err
+		}
+		r.places[m.Name] = p.Spec
+		if m.Name == storage.DefaultPool {
+			continue
+		}
+		if _, err := r.a.Pools.Reach(ctx, m.Name, p.Spec); err != nil {
+			r.say("HV-POOL-016", finding.Waiting, "pool/"+m.Name, fmt.Sprintf("pool %s cannot be opened: %v", m.Name, err), "mend that, then hv storage recover again")
+		}
+		r.opened = append(r.opened, m.Name)
+	}
+	return nil
+}
+
+// look reads what is in a pool.
+func (r *rebuilding) look(ctx context.Context, pool string) {
+	files, notes, err := r.a.Pools.Held(ctx, pool)
+	if err != nil {
+		if !slices.Contains(r.opened, pool) { // else it was told
+			r.say("HV-POOL-016", finding.Waiting, "pool/"+pool, fmt.Sprintf("pool %s cannot be read: %v", pool, err), "mend that, then hv storage recover again")
+		}
+		return
+	}
+	r.notes[pool] = notes
+	for _, f := range files {
+		r.there[pool+"/"+f] = true
+	}
+}
+
+// pool rebuilds what the notes of one pool tell of.
+func (r *rebuilding) pool(ctx context.Context, pool string) error {
+	notes := r.notes[pool]
+	for _, uid := range slices.Sorted(maps.Keys(notes)) {
+		n, m, err := storage.ReadNote(uid, notes[uid])
+		if err != nil {
+			r.say("HV-POOL-017", finding.Limited, "pool/"+pool, fmt.Sprintf("in pool %s %v", pool, err), "it is left as it is")
+			continue
+		}
+		for _, f := range n.Files {
+			r.named[f] = true
+		}
+		if n.Kind == "pool" || r.known[uid] {
+			continue
+		}
+		if err := r.object(ctx, pool, n, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nobodys tells of content that neither the store nor a note names.
+func (r *rebuilding) nobodys() {
+	for _, f := range slices.Sorted(maps.Keys(r.there)) {
+		if !r.named[f] {
+			pool, file, _ := strings.Cut(f, "/")
+			r.say("HV-POOL-018", finding.Advice, "pool/"+pool, fmt.Sprintf("%s in pool %s has no note, and no volume names it", file, pool), "it is left as it is")
+		}
+	}
+}
+
+// object rebuilds one, where its content is there and its name is free.
+func (r *rebuilding) object(ctx context.Context, pool string, n storage.Note, m model.Metadata) error {
+	subject := n.Kind + "/" + m.Name
+	var gone []string
+	for _, f := range n.Files {
+		if !r.there[f] {
+			gone = append(gone, f)
+		}
+	}
+	switch {
+	case m.Deleted != nil:
+		r.say("HV-POOL-017", finding.Advice, subject, fmt.Sprintf("%s %s was being deleted, and is not rebuilt", n.Kind, m.Name), "")
+		return nil
+	case len(gone) > 0:
+		r.say("HV-POOL-017", finding.Limited, subject, fmt.Sprintf("%s %s is not rebuilt: %s is gone", n.Kind, m.Name, strings.Join(gone, ", ")), "put it back, then hv storage recover again")
+		return nil
+	}
+	words := fmt.Sprintf("%s %s in pool %s", n.Kind, model.Ref{Project: m.Project, Name: m.Name}, pool)
+	if n.Owner != "" {
+		words += ", which " + n.Owner + " used"
+	}
+	return r.put(ctx, n, m, words)
+}
+
+// put writes an object that the store does not have, and says so.
+func (r *rebuilding) put(ctx context.Context, n storage.Note, m model.Metadata, words string) error {
+	ref := store.Ref{Kind: n.Kind, Project: m.Project, Name: m.Name}
+	key := store.SpecKey(ref)
+	switch _, err := r.a.Store.Get(ctx, key); {
+	case err == nil:
+		r.say("HV-POOL-017", finding.Limited, n.Kind+"/"+m.Name, fmt.Sprintf("%s is not rebuilt: another one has its name", words), "rename that one, then hv storage recover again")
+		return nil
+	case fault.KindOf(err) != fault.NotFound:
+		return err
+	}
+	r.known[m.UID] = true
+	if r.made == atOnceRecovered {
+		r.left++
+		return nil
+	}
+	r.made++
+	r.c.step("rebuild %s", words)
+	r.c.require(store.Absent(key))
+	if n.Kind == "volume" { // its file was made: one that is gone later is told, and not made anew
+		if err := r.c.put(store.StatusKey(ref, "reconcile"), storage.VolumeStatus{Made: true}); err != nil {
+			return err
+		}
+	}
+	return r.c.put(key, n.Object)
+}
