@@ -152,7 +152,7 @@ func TestADeviceIsGivenAwayWithItsGroup(t *testing.T) {
 		"0000:02:00.0":               {machine(t, "intel-server"), Limited, "", "boot_vga"},
 		"0000:01:02.1":               {machine(t, "intel-server"), Yes, "", "a virtual function of 0000:01:00.0"},
 		"0000:5f:00.0":               {machine(t, "intel-server"), Yes, "", "alone"},
-		"0000:5e:00.0":               {machine(t, "intel-server"), No, "", "the host itself uses 0000:5e:00.0: /, /boot, swap"},
+		"0000:5e:00.0":               {machine(t, "intel-server"), No, "", "in use by the host: /, /boot, swap"},
 		"0000:01:00.0 of the server": {machine(t, "intel-server"), No, "", "the default route"},
 		// The sound of the card is its own, and no stranger.
 		"0000:01:00.0": {loaded, Limited, "0000:01:00.1", "boot_vga"},

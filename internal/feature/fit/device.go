@@ -47,8 +47,9 @@ func devices(f host.Facts) []Device {
 		for _, p := range partners {
 			v.With = append(v.With, p.Address)
 		}
-		if v.Verdict = ground; ground.Answer != No { // else a group is what it lacks as well
-			v.Verdict = all(ground, alone(f, d, partners))
+		v.Verdict = all(inUse(d, partners), ground) // an IOMMU would not help with what the host needs itself
+		if ground.Answer != No {                    // else a group is what it lacks as well
+			v.Verdict = all(v.Verdict, alone(f, d, partners))
 		}
 		if v.Answer == Yes {
 			v.Why = aloneWhy(d, partners)
@@ -88,16 +89,24 @@ func partners(f host.Facts, d host.PCIDevice) []host.PCIDevice {
 	return out
 }
 
+// inUse says whether the host needs a device itself, or what would go with it.
+func inUse(d host.PCIDevice, partners []host.PCIDevice) Verdict {
+	const move = "move what the host has there to another device first"
+	if len(d.UsedFor) > 0 {
+		return no("in use by the host: "+strings.Join(d.UsedFor, ", "), move)
+	}
+	for _, p := range partners {
+		if len(p.UsedFor) > 0 {
+			return no(fmt.Sprintf("%s, which goes with it, is in use by the host: %s", p.Address, strings.Join(p.UsedFor, ", ")), move)
+		}
+	}
+	return Verdict{Answer: Yes}
+}
+
 // alone says whether a device can leave the host without taking anything along that is not its own.
 func alone(f host.Facts, d host.PCIDevice, partners []host.PCIDevice) Verdict {
 	if d.Group == nil {
 		return no("it is in no IOMMU group", "see what is said of the IOMMU")
-	}
-	for _, each := range append([]host.PCIDevice{d}, partners...) {
-		if len(each.UsedFor) > 0 {
-			return no(fmt.Sprintf("the host itself uses %s: %s", each.Address, strings.Join(each.UsedFor, ", ")),
-				"move what the host has there to another device first")
-		}
 	}
 	parts := []Verdict{{Answer: Yes}}
 	if strangers := slices.DeleteFunc(slices.Clone(partners), func(p host.PCIDevice) bool { return p.Slot() == d.Slot() }); len(strangers) > 0 {

@@ -98,7 +98,7 @@ func TestThisHostCanGiveDevicesAway(t *testing.T) {
 		if i < 0 || r.Devices[i].Answer != fit.Yes || r.Devices[i].Kind != host.NVMe || len(r.Devices[i].With) != 0 {
 			t.Errorf("%s: of the controller at %s it is said %+v", name, nvme, r.Devices)
 		}
-		if own := slices.IndexFunc(r.Devices, func(d fit.Device) bool { return strings.Contains(d.Why, "the host itself uses") }); own < 0 ||
+		if own := slices.IndexFunc(r.Devices, func(d fit.Device) bool { return strings.Contains(d.Why, "in use by the host") }); own < 0 ||
 			r.Devices[own].Answer != fit.No || r.Devices[own].Address != "0000:00:02.0" || !strings.Contains(r.Devices[own].Why, ": /") {
 			t.Errorf("%s: the controller of the root disk is offered: %+v", name, r.Devices)
 		}
