@@ -72,5 +72,8 @@ func misused(cmd *cobra.Command, err error) error {
 	if ended, ok := errors.AsType[*report.Ended](err); ok {
 		return ended
 	}
+	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+		return unknown(cmd, words[0]) // whose flag it would be
+	}
 	return report.Usage(cmd.CommandPath()+" --help", "%s: %v", cmd.CommandPath(), err)
 }

@@ -188,7 +188,12 @@ For bash: source it in ~/.bashrc. For zsh: put it as _hv into a folder of $fpath
 			root := cmd.Root()
 			switch args[0] {
 			case "bash":
-				return root.GenBashCompletionV2(s.Out, true)
+				if err := root.GenBashCompletionV2(s.Out, true); err != nil {
+					return err
+				}
+				// bash takes @ for the end of a word, as in user@host: @3 would be completed to @@3
+				_, err := fmt.Fprint(s.Out, "\nCOMP_WORDBREAKS=${COMP_WORDBREAKS//@/}\n")
+				return err
 			case "zsh":
 				return root.GenZshCompletion(s.Out)
 			case "fish":

@@ -119,7 +119,7 @@ func (t TotalRisk) Words() []string {
 			text += ": " + c.Exposes
 		}
 		for _, m := range c.Mitigations {
-			text += "; mitigated by " + m
+			text += "; mitigation: " + m
 		}
 		out = append(out, text)
 	}

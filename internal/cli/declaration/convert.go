@@ -12,7 +12,7 @@ import (
 )
 
 func convert(s *session.Session) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "convert FILE -o nix|json|yaml",
 		Short: "Write a declaration in another of the three forms",
 		Long: `Writes a declaration in another of the three forms: Nix, JSON or YAML. What it says stays as it is, there and back.
@@ -41,6 +41,8 @@ It needs no daemon.`,
 			return err
 		},
 	}
+	session.Forms(cmd, "nix", "json", "yaml")
+	return cmd
 }
 
 func formatOf(f output.Format) config.Format { return config.Format(f) }

@@ -37,9 +37,7 @@ Exit: 0 nothing differs, 1 something does, 2 a file cannot be read.`,
 			}
 			return nil
 		},
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return []string{"nix", "json", "yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
-		},
+		ValidArgsFunction: s.Sides(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := Facts(cmd.Context(), s, on)
 			if err != nil {

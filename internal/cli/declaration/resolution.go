@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/screen"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
@@ -64,7 +65,7 @@ func risk(s *session.Session, t feature.TotalRisk) {
 		}
 		fmt.Fprintln(s.Out, "  "+screen.Safe(text))
 		for _, m := range c.Mitigations {
-			fmt.Fprintln(s.Out, "    mitigated by "+screen.Safe(m))
+			report.Prose(s.Out, "    mitigation: ", screen.Safe(m), "      ")
 		}
 		if c.Acknowledged != "" {
 			fmt.Fprintf(s.Out, "    acknowledged: %s\n", screen.Safe(c.Acknowledged))

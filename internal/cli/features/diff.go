@@ -21,14 +21,9 @@ func diff(s *session.Session) *cobra.Command {
 		Short: "Compare what two declarations come to",
 		Long: `Compares what two declarations come to on the same host: features that come and go, findings, risk. A and B are files;
 "standing" is the declaration that stands on the daemon's host, @N its generation N.`,
-		Example: "  hv feature diff examples/home-lab.nix examples/production.nix\n  hv feature diff standing new.nix\n  hv feature diff @3 standing",
-		Args:    session.Exactly("A", "B"),
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			if len(args) > 1 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return []string{"standing"}, cobra.ShellCompDirectiveDefault
-		},
+		Example:           "  hv feature diff examples/home-lab.nix examples/production.nix\n  hv feature diff standing new.nix\n  hv feature diff @3 standing",
+		Args:              session.Exactly("A", "B"),
+		ValidArgsFunction: s.Sides("standing"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var both [2]subject
 			for i, name := range args {

@@ -29,6 +29,9 @@ state under that declaration.
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: ids(0, ""),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := s.OneForm(cmd); err != nil {
+				return err
+			}
 			var wanted []catalogue.ID
 			for _, name := range args {
 				f, err := known(s, name)
@@ -54,11 +57,16 @@ state under that declaration.
 			if !ok {
 				return report.Usage("--format "+strings.Join(graph.Forms(), " | "), "--format %q: there is no such form", form)
 			}
-			fmt.Fprint(s.Out, text)
+			if form != "ascii" {
+				fmt.Fprint(s.Out, text)
+				return nil
+			}
+			report.Folded(s.Out, text)
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&form, "format", graph.Forms()[0], "how it is drawn: "+strings.Join(graph.Forms(), ", "))
+	session.Forms(cmd, "table", "json", "yaml", "nix")
 	session.Values(cmd, "format", graph.Forms()...)
 	q.flags(cmd)
 	return cmd

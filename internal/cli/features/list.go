@@ -143,7 +143,8 @@ func printList(s *session.Session, l listed, whole, why bool) error {
 		return nil
 	}
 	t := output.Table{Columns: []output.Column{
-		{Title: "FEATURE"}, {Title: "STATE", Paint: declaration.StatePaint}, {Title: "RISK", Paint: declaration.RiskPaint}, {Title: "CATEGORY"}, {Title: "WHY", Cut: !why},
+		{Title: "FEATURE"}, {Title: "STATE", Paint: declaration.StatePaint}, {Title: "RISK", Paint: declaration.RiskPaint}, {Title: "CATEGORY", Wide: why},
+		{Title: "WHY", Cut: !why, Wrap: why},
 		{Title: "SET", Wide: true}, {Title: "WHAT IT DOES", Wide: true},
 	}}
 	for _, item := range l.Items {
@@ -160,7 +161,7 @@ func printList(s *session.Session, l listed, whole, why bool) error {
 	if whole {
 		fmt.Fprintf(s.Out, "\nrisk: %s\n", s.Out.Paint(declaration.RiskPaint(l.Risk), l.Risk))
 		for _, why := range l.RiskWhy {
-			fmt.Fprintln(s.Out, "  "+screen.Safe(why))
+			report.Prose(s.Out, "  ", screen.Safe(why), "    ")
 		}
 		s.Findings(l.Findings)
 	}

@@ -30,7 +30,10 @@ Each mark that falls short has a reason and a way to yes. It asks no daemon.
 --format md is docs/compatibility-matrix.md, html one page that needs nothing beside it, json what programs read.`,
 		Example: "  hv feature matrix\n  hv feature matrix --format html > matrix.html",
 		Args:    session.Exactly(),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.OneForm(cmd); err != nil {
+				return err
+			}
 			doc := matrix.New(catalogue.Default(), version.Release)
 			switch {
 			case !slices.Contains(matrixForms, form):
@@ -46,12 +49,13 @@ Each mark that falls short has a reason and a way to yes. It asks no daemon.
 			case s.Output.ForPrograms():
 				return s.Output.Value(s.Out, doc)
 			default:
-				fmt.Fprint(s.Out, doc.Text())
+				report.Folded(s.Out, doc.Text(s.Out.Page()))
 			}
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&form, "format", matrixForms[0], "how it is written: "+strings.Join(matrixForms, ", "))
+	session.Forms(cmd, "table", "json", "yaml", "nix")
 	session.Values(cmd, "format", matrixForms...)
 	return cmd
 }

@@ -30,6 +30,9 @@ remedy, the risk with what mitigates it, and the load that the specification exp
 		Example: "  hv feature report > features.md\n  hv feature report --file examples/production.nix --host self --format html > features.html",
 		Args:    session.Exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.OneForm(cmd); err != nil {
+				return err
+			}
 			about, err := q.ask(cmd.Context(), s)
 			if err != nil {
 				return err
@@ -51,6 +54,7 @@ remedy, the risk with what mitigates it, and the load that the specification exp
 		},
 	}
 	cmd.Flags().StringVar(&form, "format", reportForms[0], "how it is written: "+strings.Join(reportForms, ", "))
+	session.Forms(cmd, "table", "json", "yaml", "nix")
 	session.Values(cmd, "format", reportForms...)
 	q.flags(cmd)
 	return cmd

@@ -88,7 +88,7 @@ func printShown(s *session.Session, f shown, r *feature.Resolution) error {
 		fmt.Fprintln(s.Out, f.ID)
 		return nil
 	}
-	fmt.Fprintf(s.Out, "%s: %s\n", f.ID, f.Description)
+	report.Prose(s.Out, string(f.ID)+": ", f.Description, "  ")
 	var out output.Fields
 	out.Add("state", f.State)
 	if r != nil {
@@ -105,7 +105,7 @@ func printShown(s *session.Session, f shown, r *feature.Resolution) error {
 	for _, b := range f.Beside {
 		out.Add("with "+b.With, fmt.Sprintf("%s %s; %s", b.Mark.Symbol(), b.Reason, b.Remedy))
 	}
-	return out.Write(s.Out)
+	return out.Prose(s.Out)
 }
 
 func with(r related) string {
@@ -134,7 +134,7 @@ func about(out *output.Fields, f catalogue.Feature) {
 	out.Add("warning", f.Warning)
 	out.Add("exposes", f.Exposes)
 	for _, m := range f.Mitigations {
-		out.Add("mitigated by", m)
+		out.Add("mitigation", m)
 	}
 	out.Add("requires", joined(f.Requires))
 	for _, n := range f.Needs {

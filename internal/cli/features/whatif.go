@@ -207,7 +207,7 @@ func printWhatIf(s *session.Session, w considered) error {
 		fmt.Fprintln(s.Out, "  none gains or loses anything")
 	}
 	for _, o := range w.Objects {
-		fmt.Fprintf(s.Out, "  %s %s %s (%s): %s\n", screen.Safe(o.Object), o.Effect, o.Feature, screen.Safe(o.At), o.What)
+		report.Prose(s.Out, "  ", fmt.Sprintf("%s %s %s (%s): %s", screen.Safe(o.Object), o.Effect, o.Feature, screen.Safe(o.At), o.What), "    ")
 	}
 	for i, op := range w.Operations {
 		if i == 0 {
@@ -227,42 +227,43 @@ func printWhatIf(s *session.Session, w considered) error {
 func differs(s *session.Session, d feature.Difference) {
 	green, red := func(t string) string { return s.Out.Paint(screen.Green, t) }, func(t string) string { return s.Out.Paint(screen.Red, t) }
 	for _, e := range d.Gained {
-		fmt.Fprintf(s.Out, "  %s  %s\n", green("+ "+string(e.ID)), reasoned(e))
+		report.Prose(s.Out, "  "+green("+ "+string(e.ID))+"  ", reasoned(e), "      ")
 	}
 	for _, id := range d.Lost {
 		fmt.Fprintln(s.Out, "  "+red("- "+string(id)))
 	}
 	for _, m := range d.Changed {
-		text := fmt.Sprintf("  ~ %s: %s → %s", m.ID, m.Before, m.After)
+		text := fmt.Sprintf("%s: %s → %s", m.ID, m.Before, m.After)
 		if len(m.Held) > 0 {
 			text += ": " + strings.Join(m.Held, ", ")
 		}
-		fmt.Fprintln(s.Out, screen.Safe(text))
+		report.Prose(s.Out, "  ~ ", screen.Safe(text), "      ")
 	}
 	if len(d.Gained)+len(d.Lost)+len(d.Changed) == 0 {
 		fmt.Fprintln(s.Out, "  none comes or goes")
 	}
 	for _, f := range d.Said {
 		if f.Severity != finding.Refused {
-			fmt.Fprintf(s.Out, "  %s: %s\n", f.Severity, screen.Safe(f.What))
+			report.Prose(s.Out, "  ", string(f.Severity)+": "+screen.Safe(f.What), "    ")
 		}
 	}
 	for _, f := range d.Gone {
 		if f.Severity != finding.Advice {
-			fmt.Fprintf(s.Out, "  no longer %s: %s\n", f.Severity, screen.Safe(f.What))
+			report.Prose(s.Out, "  ", "no longer "+string(f.Severity)+": "+screen.Safe(f.What), "    ")
 		}
 	}
-	fmt.Fprintf(s.Out, "\nrisk: %s", d.Risk.After.Level)
+	risk := string(d.Risk.After.Level)
 	if d.Risk.Before.Level != d.Risk.After.Level {
-		fmt.Fprintf(s.Out, ", it was %s", d.Risk.Before.Level)
+		risk += ", it was " + string(d.Risk.Before.Level)
 	}
 	if len(d.Risk.Contributing) > 0 {
-		fmt.Fprintf(s.Out, "; new in it: %s", joined(d.Risk.Contributing))
+		risk += "; new in it: " + joined(d.Risk.Contributing)
 	}
 	if len(d.Risk.NoLonger) > 0 {
-		fmt.Fprintf(s.Out, "; no longer in it: %s", joined(d.Risk.NoLonger))
+		risk += "; no longer in it: " + joined(d.Risk.NoLonger)
 	}
 	fmt.Fprintln(s.Out)
+	report.Prose(s.Out, "risk: ", risk, "  ")
 }
 
 func reasoned(e feature.Effective) string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/screen"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
@@ -54,7 +55,7 @@ func (p printer) heading(r fit.Report) {
 	if f.CPU != nil {
 		what += ", " + cmp.Or(f.CPU.Model, f.CPU.Vendor)
 	}
-	fmt.Fprintf(p.Out, "host %s: %s\n", screen.Safe(cmp.Or(f.Name, "of no name")), screen.Safe(what))
+	report.Prose(p.Out, "host "+screen.Safe(cmp.Or(f.Name, "of no name"))+": ", screen.Safe(what), "  ")
 }
 
 // table prints one table: a row a line, or a grid where the columns are choices.
@@ -108,11 +109,11 @@ func (p printer) reasons(rows []fit.Row) {
 		if len(cells) > 3 {
 			cells = append(cells[:3:3], fmt.Sprintf("%d more", len(of[r])-3))
 		}
-		fmt.Fprintf(p.Out, "  %s: %s\n", strings.Join(cells, ", "), screen.Safe(r.why))
+		report.Prose(p.Out, "  ", strings.Join(cells, ", ")+": "+screen.Safe(r.why), "    ")
 		p.try("    ", r.remedy)
 	}
 	if slices.ContainsFunc(rows, func(r fit.Row) bool { return r.NotInBuild && r.Table == catalogue.StorageBackends }) {
-		fmt.Fprintln(p.Out, "  this build keeps disks on local storage only; the others are what the host could do")
+		report.Prose(p.Out, "  ", "this build keeps disks on local storage only; the others are what the host could do", "    ")
 	}
 }
 
@@ -127,15 +128,16 @@ func (p printer) line(name string, v fit.Verdict, notInBuild bool) {
 	if notInBuild {
 		why = strings.TrimPrefix(why+"; not in this build", "; ")
 	}
-	fmt.Fprintf(p.Out, "  %-*s  %s%s  %s\n", nameWidth, screen.Safe(name), p.Out.Paint(answerPaint(word), word), pad, screen.Safe(why))
+	below := strings.Repeat(" ", nameWidth+len(fit.NotAsked)+6)
+	report.Prose(p.Out, fmt.Sprintf("  %-*s  %s%s  ", nameWidth, screen.Safe(name), p.Out.Paint(answerPaint(word), word), pad), screen.Safe(why), below)
 	if v.Answer != fit.Yes {
-		p.try(strings.Repeat(" ", nameWidth+len(fit.NotAsked)+6), v.Remedy)
+		p.try(below, v.Remedy)
 	}
 }
 
 func (p printer) try(indent, remedy string) {
 	if remedy != "" {
-		fmt.Fprintf(p.Out, "%stry: %s\n", indent, screen.Safe(remedy))
+		report.Prose(p.Out, indent, "try: "+screen.Safe(remedy), indent+"  ")
 	}
 }
 
@@ -146,7 +148,7 @@ func (p printer) devices(r fit.Report) {
 	fmt.Fprintln(p.Out, "\n"+p.Out.Paint(screen.Bold, "Devices that a VM could get"))
 	var before fit.Device
 	for _, d := range r.Devices {
-		fmt.Fprintf(p.Out, "  %s\n", screen.Safe(d.Name))
+		report.Prose(p.Out, "  ", screen.Safe(d.Name), "    ")
 		v := d.Verdict
 		if v == before.Verdict && v.Answer == fit.No { // one cause, told once
 			v.Why, v.Remedy = "the same", ""
@@ -162,7 +164,7 @@ func (p printer) feature(r fit.Report) {
 	for _, f := range r.Features {
 		fmt.Fprintf(p.Out, "\n%s: %s\n", f.Name, p.Out.Paint(answerPaint(string(f.Answer)), string(f.Answer)))
 		if f.NotInBuild {
-			fmt.Fprintln(p.Out, "  not in this build: the host's verdict holds for the release that brings it")
+			report.Prose(p.Out, "  ", "not in this build: the host's verdict holds for the release that brings it", "    ")
 		}
 		for _, n := range f.Needs {
 			name := string(n.Need)
@@ -172,7 +174,7 @@ func (p printer) feature(r fit.Report) {
 			p.line(name, n.Verdict, false)
 		}
 		if f.Answer != fit.Yes || len(f.Needs) == 0 {
-			fmt.Fprintf(p.Out, "  %s\n", screen.Safe(f.Why))
+			report.Prose(p.Out, "  ", screen.Safe(f.Why), "    ")
 			p.try("  ", f.Remedy)
 		}
 	}

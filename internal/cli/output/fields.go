@@ -25,14 +25,21 @@ func (f *Fields) Add(name, value string) {
 }
 
 // Write prints the fields, indented, their values below each other.
-func (f *Fields) Write(w io.Writer) error {
+func (f *Fields) Write(w io.Writer) error { return f.write(w, 0) }
+
+// Prose prints them as Write does, with values that are sentences: wrapped at the width of the screen.
+func (f *Fields) Prose(s screen.Screen) error { return f.write(s, s.Page()) }
+
+func (f *Fields) write(w io.Writer, page int) error {
 	width := 12
 	for _, n := range f.names {
 		width = max(width, utf8.RuneCountInString(n))
 	}
 	var b strings.Builder
 	for i, n := range f.names {
-		fmt.Fprintf(&b, "  %s%s  %s\n", n, strings.Repeat(" ", width-utf8.RuneCountInString(n)), f.values[i])
+		below := strings.Repeat(" ", width+4)
+		fmt.Fprintf(&b, "  %s%s  %s\n", n, strings.Repeat(" ", width-utf8.RuneCountInString(n)),
+			strings.Join(screen.Wrap(f.values[i], page-len(below)), "\n"+below))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -3,6 +3,7 @@ package output
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +34,20 @@ func TestTablesAreAligned(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := "NAME        N  MORE  LAST\na           1  x     –\näöü-long  100  y     end·[0m\n"; out.String() != want {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+}
+
+func TestProseInATableGoesOnBelowItself(t *testing.T) {
+	table := Table{Columns: []Column{{Title: "NAME"}, {Title: "WHY", Wrap: true}}}
+	table.Add("web", strings.Repeat("because ", 12)+"so")
+	table.Add("db", "short")
+	var out bytes.Buffer
+	if err := table.Write(plain(&out), false); err != nil {
+		t.Fatal(err)
+	}
+	want := "NAME  WHY\nweb   " + strings.TrimSpace(strings.Repeat("because ", 9)) + "\n      because because because so\ndb    short\n"
+	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}
 }

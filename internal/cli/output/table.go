@@ -2,6 +2,7 @@ package output
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -17,6 +18,7 @@ type Column struct {
 	Wide  bool // shown with -o wide only
 	Right bool // numbers
 	Cut   bool // long names: shortened first when the terminal is narrow
+	Wrap  bool // prose: goes on below itself, at the width of a page where there is no terminal; the last column
 	// Paint colours a cell by its text; nil for none.
 	Paint func(text string) screen.Paint
 }
@@ -46,7 +48,11 @@ func (t *Table) Write(s screen.Screen, wide bool) error {
 	columns := t.shown(wide)
 	widths := t.widths(columns)
 	if !wide {
-		t.squeeze(columns, widths, s.Width())
+		width := s.Width()
+		if slices.ContainsFunc(columns, func(c int) bool { return t.Columns[c].Wrap }) {
+			width = s.Page()
+		}
+		t.squeeze(columns, widths, width)
 	}
 	var b strings.Builder
 	for row := -1; row < len(t.Rows); row++ {
@@ -84,33 +90,47 @@ func (t *Table) widths(columns []int) []int {
 	return widths
 }
 
-// squeeze takes from the widest of the columns that may be cut until the table fits.
+// least is how far a column is squeezed: prose less than others.
+func (c Column) least() int {
+	if c.Wrap {
+		return 24
+	}
+	return 12
+}
+
+// squeeze takes from the widest of the columns that may be cut or wrapped until the table fits.
 func (t *Table) squeeze(columns, widths []int, width int) {
 	if width <= 0 {
 		return
 	}
-	const least = 12
 	for {
 		sum, widest := (len(columns)-1)*len(between), -1
 		for _, c := range columns {
 			sum += widths[c]
-			if t.Columns[c].Cut && widths[c] > least && (widest < 0 || widths[c] > widths[widest]) {
+			if (t.Columns[c].Cut || t.Columns[c].Wrap) && widths[c] > t.Columns[c].least() && (widest < 0 || widths[c] > widths[widest]) {
 				widest = c
 			}
 		}
 		if sum <= width || widest < 0 {
 			return
 		}
-		widths[widest] = max(least, widths[widest]-(sum-width))
+		widths[widest] = max(t.Columns[widest].least(), widths[widest]-(sum-width))
 	}
 }
 
 func (t *Table) line(b *strings.Builder, s screen.Screen, row int, columns, widths []int) {
 	var line strings.Builder
 	pending := ""
+	var more []string
 	for n, c := range columns {
-		text := screen.Cut(t.cell(row, c), widths[c])
-		pad := strings.Repeat(" ", widths[c]-utf8.RuneCountInString(text))
+		text := t.cell(row, c)
+		if t.Columns[c].Wrap {
+			more = screen.Wrap(text, widths[c])
+			text, more = more[0], more[1:]
+		} else {
+			text = screen.Cut(text, widths[c])
+		}
+		pad := strings.Repeat(" ", max(0, widths[c]-utf8.RuneCountInString(text)))
 		if n > 0 {
 			pending += between
 		}
@@ -130,4 +150,11 @@ func (t *Table) line(b *strings.Builder, s screen.Screen, row int, columns, widt
 		pending = pad // never at the end of a line
 	}
 	b.WriteString(line.String() + "\n")
+	before := 0
+	for _, c := range columns[:len(columns)-1] {
+		before += widths[c] + len(between)
+	}
+	for _, l := range more {
+		b.WriteString(strings.Repeat(" ", before) + l + "\n")
+	}
 }

@@ -61,7 +61,7 @@ func Severity(v finding.Severity) screen.Paint {
 // line prints text with every line of it indented, wrapped where somebody looks at it.
 func line(s screen.Screen, indent int, text string) {
 	pad := strings.Repeat(" ", indent)
-	for _, l := range wrap(text, s.Width()-indent) {
+	for _, l := range screen.Wrap(text, s.Width()-indent) {
 		fmt.Fprintln(s, pad+l)
 	}
 }
@@ -70,7 +70,7 @@ func line(s screen.Screen, indent int, text string) {
 // something stands before it already.
 func coded(s screen.Screen, text, code string, indent int) string {
 	width := s.Width()
-	lines := wrap(text, width-indent)
+	lines := screen.Wrap(text, width-indent)
 	if code == "" {
 		return join(lines, indent)
 	}
@@ -87,24 +87,23 @@ func join(lines []string, indent int) string {
 	return strings.Join(lines, "\n"+strings.Repeat(" ", indent)) + "\n"
 }
 
-// wrap breaks text at spaces into lines of at most width characters; a width of 0 or less breaks
-// nothing, and a longer word stays whole.
-func wrap(text string, width int) []string {
-	if width < 20 || utf8.RuneCountInString(text) <= width {
-		return []string{text}
+// Prose prints text behind what leads it, wrapped where it is wider than the screen; below leads each further line.
+func Prose(s screen.Screen, lead, text, below string) {
+	indent := screen.Columns(below)
+	for _, l := range screen.WrapBehind(screen.Columns(lead)-indent, text, s.Page()-indent) {
+		fmt.Fprintln(s, lead+l)
+		lead = below
 	}
-	var lines []string
-	var now string
-	for word := range strings.SplitSeq(text, " ") {
-		switch {
-		case now == "":
-			now = word
-		case utf8.RuneCountInString(now)+1+utf8.RuneCountInString(word) <= width:
-			now += " " + word
-		default:
-			lines = append(lines, now)
-			now = word
-		}
+}
+
+// Folded prints a text of many lines, each wrapped where it is wider than the screen: what goes on in a further line stands
+// two to the right of where it began, and the branches of a tree are drawn on.
+func Folded(s screen.Screen, text string) {
+	for l := range strings.Lines(text) {
+		l = strings.TrimSuffix(l, "\n")
+		rest := strings.TrimLeft(l, " │├└─")
+		lead := l[:len(l)-len(rest)]
+		below := strings.NewReplacer("├", "│", "└", " ", "─", " ").Replace(lead)
+		Prose(s, lead, rest, below+"  ")
 	}
-	return append(lines, now)
 }

@@ -120,7 +120,7 @@ func TestTheWorstOfManyCodesWins(t *testing.T) {
 
 func TestWrappingLosesNoWord(t *testing.T) {
 	text := "one two three four five six seven eight nine ten " + strings.Repeat("long", 20) + " end"
-	lines := wrap(text, 24)
+	lines := screen.Wrap(text, 24)
 	if got := strings.Join(lines, " "); got != text {
 		t.Errorf("%q", got)
 	}
@@ -136,5 +136,27 @@ func TestProblemsOfAFileAreFindingsForPrograms(t *testing.T) {
 	p := Problem(err)
 	if len(p.Findings) != 2 || p.Findings[0].Position.Line != 1 || p.Status != 422 {
 		t.Errorf("%+v", p)
+	}
+}
+
+// What is behind a lead is wrapped with it; what paints the lead takes no room, and a tree's branches are drawn on.
+func TestProseIsWrappedAtAPageBehindItsLead(t *testing.T) {
+	var b bytes.Buffer
+	s := screen.Of(&b, screen.Always, false)
+	Prose(s, s.Paint(screen.Red, "+ x")+"  ", strings.Repeat("word ", 20)+"end", "    ")
+	Folded(s, "├── "+strings.Repeat("word ", 20)+"\n│   └── "+strings.Repeat("word ", 20)+"end\nshort\n")
+	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+	for _, l := range lines {
+		if n := screen.Columns(l); n > screen.DefaultWidth || n < 5 {
+			t.Errorf("%d columns: %q", n, l)
+		}
+	}
+	for i, begin := range []string{"\x1b[31m+ x\x1b[0m  word", "    word", "├── word", "│     word", "│   └── word", "│         word", "short"} {
+		if i >= len(lines) || !strings.HasPrefix(lines[i], begin) {
+			t.Errorf("line %d does not begin with %q:\n%s", i, begin, b.String())
+		}
+	}
+	if n := strings.Count(b.String(), "word"); n != 60 {
+		t.Errorf("%d words of 60", n)
 	}
 }

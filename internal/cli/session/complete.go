@@ -102,6 +102,28 @@ func (s *Session) LiveFlag(cmd *cobra.Command, flag string, list Lister) {
 	}
 }
 
+// Sides completes two declarations: files, these words, and behind an @ the generations that are kept.
+func (s *Session) Sides(words ...string) cobra.CompletionFunc {
+	kept := s.Live(2, func(ctx context.Context, c *client.Client) ([]string, error) {
+		names, err := s.Generations(ctx, c)
+		for i := range names {
+			names[i] = "@" + names[i]
+		}
+		return names, err
+	})
+	return func(cmd *cobra.Command, args []string, start string) ([]string, cobra.ShellCompDirective) {
+		switch {
+		case len(args) > 1:
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		case strings.HasPrefix(start, "@"):
+			return kept(cmd, args, start)
+		case len(words) > 0:
+			return words, cobra.ShellCompDirectiveDefault
+		}
+		return []string{"nix", "json", "yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+	}
+}
+
 // Generations lists the generations of the declaration that are kept, with what they are for.
 func (s *Session) Generations(ctx context.Context, c *client.Client) ([]string, error) {
 	all, err := c.Generations(ctx)

@@ -39,7 +39,14 @@ func (s *Session) Bind(cmd *cobra.Command) {
 	f.Var((*duration)(&s.Timeout), "timeout", "how long to wait, such as 90s, 15m; then exit 5, the work goes on")
 	f.BoolVarP(&s.Quiet, "quiet", "q", false, "no progress, no notices")
 	f.BoolVarP(&s.Verbose, "verbose", "v", false, "say more: request IDs with errors")
-	Values(cmd, "output", output.Formats()...)
+	if err := cmd.RegisterFlagCompletionFunc("output", func(of *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if some := of.Annotations[forms]; some != "" {
+			return strings.Fields(some), cobra.ShellCompDirectiveNoFileComp
+		}
+		return output.Formats(), cobra.ShellCompDirectiveNoFileComp
+	}); err != nil {
+		panic("cli: " + err.Error())
+	}
 	Values(cmd, "color", string(screen.Auto), string(screen.Always), string(screen.Never))
 	Values(cmd, "project", model.DefaultProject)
 	Values(cmd, "timeout", "30s", "5m", "1h")
@@ -93,6 +100,32 @@ func oneOf(flag, value string, all []string) error {
 		return nil
 	}
 	return report.Usage(fmt.Sprintf("--%s %s", flag, strings.Join(all, " | ")), "--%s %q: there is no such value", flag, value)
+}
+
+// forms is the annotation of a command that does not print in every form there is.
+const forms = "forms"
+
+// Forms says in which forms cmd prints: what -o completes to.
+func Forms(cmd *cobra.Command, all ...string) {
+	if cmd.Annotations == nil {
+		cmd.Annotations = map[string]string{}
+	}
+	cmd.Annotations[forms] = strings.Join(all, " ")
+}
+
+// OneForm refuses a command that writes documents (--format) to be told twice how to write, and a form that it has not got.
+func (s *Session) OneForm(cmd *cobra.Command) error {
+	asked, format := cmd.Flags().Changed("output"), cmd.Flags().Lookup("format")
+	switch {
+	case !asked:
+		return nil
+	case format.Changed:
+		return report.Usage("drop -o "+string(s.Output)+", or --format "+format.Value.String(),
+			"-o %s and --format %s both say how it is written", s.Output, format.Value)
+	case s.Output == output.Name || s.Output == output.Wide:
+		return report.Usage("drop -o "+string(s.Output), "%s has no form -o %s", cmd.CommandPath(), s.Output)
+	}
+	return nil
 }
 
 // Values completes a flag with all the values that it takes.

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // element is a part of a page with all the text in it.
@@ -274,5 +275,22 @@ func TestThePagesColoursCanBeReadInLightAndDark(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// On a narrow screen a wide table comes in parts, each with the names of its rows; no cell is lost.
+func TestAWideTableIsToldInParts(t *testing.T) {
+	whole, parts := document().Text(0), document().Text(80)
+	for line := range strings.Lines(parts) {
+		if strings.HasPrefix(line, "  Live Migration ") && utf8.RuneCountInString(strings.TrimSpace(line)) > 78 {
+			t.Errorf("too wide: %q", line)
+		}
+	}
+	cells := func(text string) (n int) {
+		text, _, _ = strings.Cut(text, "\nREASONS\n")
+		return strings.Count(text, " yes") + strings.Count(text, " limited") + strings.Count(text, " no ")
+	}
+	if a, b := cells(whole), cells(parts); a != b || parts == whole {
+		t.Errorf("%d marks, and %d in parts", a, b)
 	}
 }

@@ -65,7 +65,7 @@ func TestEveryFormSaysWhatTheSpecificationSaysAndNothingElse(t *testing.T) {
 		"md":    func(*testing.T) []string { return readMarkdown(document().Markdown()) },
 		"html":  func(t *testing.T) []string { return readHTML(t, document().HTML()) },
 		"json":  readJSON,
-		"table": func(*testing.T) []string { return readText(document().Text()) },
+		"table": func(*testing.T) []string { return readText(document().Text(0)) },
 	} {
 		var want []string
 		for _, s := range specification(t) {

@@ -11,8 +11,9 @@ import (
 // words are the marks for a terminal, where an emoji's width is anybody's guess.
 var words = map[catalogue.Mark]string{catalogue.Full: "yes", catalogue.Limits: "limited", catalogue.Nothing: "no"}
 
-// Text is the document for a terminal: marks in words, each that falls short with the number of its reason.
-func (d Document) Text() string {
+// Text is the document for a terminal: marks in words, each that falls short with the number of its reason. A table that
+// is wider than that many columns is told in parts, each with some of its columns; 0 is as wide as it takes.
+func (d Document) Text(width int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\nrelease %s\n", d.Title, d.Release)
 	for _, s := range d.Sections {
@@ -21,7 +22,7 @@ func (d Document) Text() string {
 			title = strings.ToUpper(title)
 		}
 		fmt.Fprintf(&b, "\n%s\n", title)
-		d.section(&b, s)
+		d.section(&b, s, width)
 	}
 	b.WriteString("\nREASONS\n")
 	for i, r := range d.Reasons {
@@ -30,12 +31,12 @@ func (d Document) Text() string {
 	return b.String()
 }
 
-func (d Document) section(b *strings.Builder, s Section) {
+func (d Document) section(b *strings.Builder, s Section, width int) {
 	if s.Text != "" {
 		fmt.Fprintf(b, "  %s\n", s.Text)
 	}
 	if s.Table != nil {
-		d.grid(b, *s.Table)
+		d.grid(b, *s.Table, width)
 	}
 	for _, l := range s.Lines {
 		fmt.Fprintf(b, "  %-12s  %s\n", d.word(l.Mark, "", l.Reason), l.Text)
@@ -62,8 +63,8 @@ func (d Document) word(m catalogue.Mark, text, reason string) string {
 	return text
 }
 
-// grid writes a table with aligned columns.
-func (d Document) grid(b *strings.Builder, t Table) {
+// grid writes a table with aligned columns, in as many parts as it takes.
+func (d Document) grid(b *strings.Builder, t Table, width int) {
 	rows := [][]string{append([]string{t.Corner}, t.Columns...)}
 	for _, r := range t.Rows {
 		row := []string{r.Name}
@@ -78,10 +79,25 @@ func (d Document) grid(b *strings.Builder, t Table) {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
+	for first := 1; first < len(widths); {
+		last, room := first, widths[0]+4
+		for ; last < len(widths) && (width == 0 || last == first || room+widths[last]+2 <= width); last++ {
+			room += widths[last] + 2
+		}
+		if first > 1 {
+			b.WriteByte('\n')
+		}
+		part(b, rows, widths, first, last)
+		first = last
+	}
+}
+
+// part writes the names of the rows, and the columns from first to before last.
+func part(b *strings.Builder, rows [][]string, widths []int, first, last int) {
 	for _, row := range rows {
-		line := " "
-		for i, cell := range row {
-			line += " " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)) + " "
+		line := "  " + row[0] + strings.Repeat(" ", widths[0]-utf8.RuneCountInString(row[0])) + " "
+		for i := first; i < last; i++ {
+			line += " " + row[i] + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(row[i])) + " "
 		}
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
