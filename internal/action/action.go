@@ -42,8 +42,9 @@ type Call struct {
 	Message string
 	NoWait  bool
 
-	within   bool // what is asked is the part of its class that a hardened host does
-	asSealed bool // it follows from the declaration that was sealed
+	within   bool              // what is asked is the part of its class that a hardened host does
+	asSealed bool              // it follows from the declaration that was sealed
+	uuids    map[string]string // that VMs of that declaration had, by name
 }
 
 // Result is what a change answers: an operation, or with a dry run its preview.
@@ -106,6 +107,8 @@ type Config struct {
 	Declared func(context.Context) (config.Declaration, error)
 	// Seal keeps the phase.
 	Seal Seal
+	// SealedCopy keeps what is sealed; nil where nobody does.
+	SealedCopy SealedCopy
 	// Members are the login names of those who may run VMs beside root; nil for none.
 	Members func() []string
 	// AuditWhole says what is wrong with the audit log; nil where it cannot be found out.

@@ -2,6 +2,7 @@ package action
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"maps"
 	"strconv"
@@ -32,7 +33,8 @@ type candidate struct {
 	decl     config.Declaration
 	encoded  []byte // in one form, so that the same one is known again
 	digest   string
-	restores int64 // the generation whose content it is, of a rollback
+	restores int64  // the generation whose content it is, of a rollback
+	source   string // where it comes from; empty for the usual
 }
 
 func asCandidate(decl config.Declaration) (candidate, error) {
@@ -58,7 +60,9 @@ func (a *Actions) inTurn(ctx context.Context, call Call, row Row, read func() (c
 		cand, err = read()
 	}
 	if err == nil && call.within {
-		call.asSealed, err = a.asSealed(ctx, cand.decl)
+		if call.asSealed, err = a.asSealed(ctx, cand.decl); call.asSealed {
+			call.uuids = a.sealedUUIDs(cand.digest)
+		}
 	}
 	if err != nil {
 		a.refused(ctx, call, row, configTarget, err)
@@ -137,6 +141,7 @@ func (a *Actions) next(c *change, before config.Applied, cand candidate, p plann
 	if a.DeclaredBy != "" {
 		source = a.DeclaredBy
 	}
+	source = cmp.Or(cand.source, source)
 	next := before
 	if p.same {
 		next.Declaration, next.Digest, next.Source = cand.encoded, cand.digest, source
@@ -216,6 +221,11 @@ func (a *Actions) Resume(ctx context.Context, call Call) error {
 	}
 	if call.asSealed, err = a.asSealed(ctx, stands.decl); err != nil {
 		return fault.Wrap(err, "an apply that was cut off is not finished")
+	}
+	if call.asSealed {
+		if digest, err := stands.decl.Digest(); err == nil { // it was found out just now
+			call.uuids = a.sealedUUIDs(digest)
+		}
 	}
 	gone, err := a.declaredNoMore(ctx, stands.decl)
 	if err != nil {

@@ -67,6 +67,9 @@ func (a *Actions) wishVM(ctx context.Context, call Call, def vm.Definition) (Res
 	call = onBehalf(call)
 	o, _, err := a.vm(ctx, ref)
 	if fault.KindOf(err) == fault.NotFound {
+		if def.UUID == "" {
+			def.UUID = call.uuids[def.Name]
+		}
 		return a.createVM(ctx, call, ref.Project, def, model.Declared)
 	}
 	if err != nil {

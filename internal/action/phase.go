@@ -13,6 +13,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/phase/recovery"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
@@ -67,30 +68,40 @@ func (a *Actions) Harden(ctx context.Context, call Call, opt wire.Harden) (Resul
 		if st.Hardened { // by the same call, whose answer was lost
 			return c.atOnce(a.Now())
 		}
-		order, vms, err := a.hardening(ctx, c)
+		order, sealing, err := a.hardening(ctx, c)
 		if err != nil {
 			return err
 		}
 		order.KeyHash, order.By = string(hash), privilege.Person{UID: call.Actor.UID, Name: call.Actor.Name}
 		c.wish.Params = map[string]string{"generation": fmt.Sprint(order.Generation), "digest": order.Digest, "key": hash.ID()}
 		c.act = func(ctx context.Context) error {
+			if err := a.keepSealed(sealing); err != nil {
+				return err // before: what is sealed can be put back
+			}
 			n := a.hold.seen.ask()
-			st, err := a.Seal.Harden(ctx, order, vms)
+			st, err := a.Seal.Harden(ctx, order, sealing.vms)
 			return a.changed(n, st, err)
 		}
 		return c.atOnce(a.Now())
 	})
 }
 
+// sealing is what is there when a host is hardened.
+type sealing struct {
+	standing
+	vms   []string          // the UUIDs of all VMs
+	uuids map[string]string // of those that are declared, by name
+}
+
 // hardening looks at everything that has to be true, and returns what is to be sealed.
-func (a *Actions) hardening(ctx context.Context, c *change) (privilege.Harden, []string, error) {
+func (a *Actions) hardening(ctx context.Context, c *change) (privilege.Harden, sealing, error) {
 	stands, _, err := a.standing(ctx)
 	if err != nil {
-		return privilege.Harden{}, nil, err
+		return privilege.Harden{}, sealing{}, err
 	}
 	before, err := a.before(ctx, c.call, stands)
 	if err != nil {
-		return privilege.Harden{}, nil, err
+		return privilege.Harden{}, sealing{}, err
 	}
 	wrong, right := phase.Ready(before)
 	for _, line := range right {
@@ -98,26 +109,29 @@ func (a *Actions) hardening(ctx context.Context, c *change) (privilege.Harden, [
 	}
 	delay, err := stands.decl.Hardening.Delay()
 	if err != nil {
-		return privilege.Harden{}, nil, err
+		return privilege.Harden{}, sealing{}, err
 	}
 	digest, err := stands.decl.Digest()
 	if err != nil {
-		return privilege.Harden{}, nil, err
+		return privilege.Harden{}, sealing{}, err
 	}
 	if c.notes = wrong; len(wrong) > 0 {
-		return privilege.Harden{}, nil, fault.New(fault.Precondition, "the host cannot be hardened yet").Because(finding.Refusal{Findings: wrong})
+		return privilege.Harden{}, sealing{}, fault.New(fault.Precondition, "the host cannot be hardened yet").Because(finding.Refusal{Findings: wrong})
 	}
 	all, _, err := store.ListAll[vm.Object](ctx, a.Store, store.SpecPrefix("vm"))
 	if err != nil {
-		return privilege.Harden{}, nil, err
+		return privilege.Harden{}, sealing{}, err
 	}
-	vms := make([]string, 0, len(all))
+	what := sealing{standing: stands, vms: make([]string, 0, len(all)), uuids: map[string]string{}}
 	for _, o := range all {
-		vms = append(vms, o.Value.Spec.UUID)
+		what.vms = append(what.vms, o.Value.Spec.UUID)
+		if o.Value.Origin == model.Declared {
+			what.uuids[o.Value.Name] = o.Value.Spec.UUID
+		}
 	}
-	c.step("seal the host: generation %d of its declaration, %d VMs", stands.Generation, len(vms))
+	c.step("seal the host: generation %d of its declaration, %d VMs", stands.Generation, len(what.vms))
 	c.step("from then on it runs what it has and takes nothing new; an unlock is held back for %s", delay)
-	return privilege.Harden{Generation: stands.Generation, Digest: digest, DelaySeconds: int(delay / time.Second)}, vms, nil
+	return privilege.Harden{Generation: stands.Generation, Digest: digest, DelaySeconds: int(delay / time.Second)}, what, nil
 }
 
 // before gathers what is looked at.

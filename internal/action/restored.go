@@ -13,7 +13,8 @@ import (
 )
 
 // TakeUp makes the wishes of a store that was put back from a snapshot fit what runs: the snapshot may be
-// from before a VM was started, and nothing that runs is ended because of that. look says what is there of
+// from before a VM was started, and nothing that runs is ended because of that. at is when it was put back, zero where
+// that is not known and what was sealed was put back on it. look says what is there of
 // a VM. It is for the start, before anybody reconciles; it may run twice. It returns the VMs whose wish it has changed.
 func (a *Actions) TakeUp(ctx context.Context, at time.Time, look func(ctx context.Context, uuid string) (vm.Seen, error)) ([]model.Ref, error) {
 	all, _, err := store.ListAll[vm.Object](ctx, a.Store, store.SpecPrefix("vm"))
@@ -72,11 +73,18 @@ func (a *Actions) takeUp(ctx context.Context, at time.Time, have store.Object[vm
 	_, err = a.Audit.Append(ctx, audit.Record{
 		Time: a.Now(), Actor: audit.Actor{UID: -1, User: "hvd", Via: "boot"}, Action: "vm.adopt", Phase: audit.Note,
 		Target: vmTarget(model.Ref{Project: o.Project, Name: o.Name}).String(),
-		Result: fmt.Sprintf("it runs, and stays %s: the store was put back at %s to a state in which it was off", power, at.UTC().Format(time.RFC3339)),
+		Result: fmt.Sprintf("it runs, and stays %s: %s", power, putBack(at)),
 	})
 	if err != nil {
 		return fault.Wrap(err, "nothing is done that the audit log cannot record")
 	}
 	_, err = a.Store.Commit(ctx, store.Txn{If: []store.Cmp{store.ModRevision(have.Key, have.ModRevision)}, Then: []store.Op{put}})
 	return err
+}
+
+func putBack(at time.Time) string {
+	if at.IsZero() {
+		return "the sealed declaration was put back, and the store knew it as off, or not at all"
+	}
+	return "the store was put back at " + at.UTC().Format(time.RFC3339) + " to a state in which it was off"
 }

@@ -190,6 +190,7 @@ func (d *daemon) wire(ctx context.Context) {
 		Store: d.store, Audit: d.audit, Volumes: d.volumes, Pools: d.volumes, BootFiles: d.boots, MakeRoom: d.reserve.Give,
 		Facts: d.facts.known, Now: now, Random: random, Steady: d.steady.now, DeclaredBy: declared, Log: d.Log,
 		Seal: d.helper, Members: members, AuditWhole: d.auditWhole, Declared: d.declaredNow,
+		SealedCopy: sealedFile(filepath.Join(d.State, "sealed.json")),
 	})
 	d.engine = reconcile.New(reconcile.Config{
 		Store: d.store, Hypervisor: hypervisor{d.vms, d.guests}, Volumes: d.volumes, Pools: d.volumes, BootFiles: d.boots, Firmware: d.nvram, SavedVMs: d.saved, Logs: d.logs,
@@ -238,7 +239,7 @@ func (d *daemon) serve(ctx context.Context) error {
 		d.Log.Info("adopted", "vms", alive)
 	}
 	d.seeHost(ctx, nil)
-	if err := d.takeUp(ctx); err != nil {
+	if err := d.takeUp(ctx, d.putBackSealed(ctx)); err != nil {
 		return err
 	}
 	listener, err := d.listen(ctx)

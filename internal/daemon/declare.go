@@ -13,9 +13,14 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 )
 
+// bootCall is hvd's own, at its start.
+func bootCall() action.Call {
+	return action.Call{Root: true, Actor: operation.Actor{UID: uint32(os.Getuid()), Name: "hvd", Via: "boot"}} // #nosec G115 -- a uid
+}
+
 // declare applies the host's own file where there is one, and else finishes an apply that was cut off.
 func (d *daemon) declare(ctx context.Context) error {
-	call := action.Call{Root: true, Actor: operation.Actor{UID: uint32(os.Getuid()), Name: "hvd", Via: "boot"}} // #nosec G115 -- a uid
+	call := bootCall()
 	if d.actions.DeclaredBy == "" {
 		return d.actions.Resume(ctx, call)
 	}

@@ -118,14 +118,15 @@ func (k *keeping) watch(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// takeUp fits the wishes of a store that was put back to what runs, once.
-func (d *daemon) takeUp(ctx context.Context) error {
+// takeUp fits the wishes of a store that was put back to what runs, once: also where only what was sealed shows that it
+// was, and what was made anew runs already.
+func (d *daemon) takeUp(ctx context.Context, sealedIsBack bool) error {
 	at := d.store.Restored()
-	if at.IsZero() {
+	if at.IsZero() && !sealedIsBack {
 		return nil
 	}
 	taken, err := d.actions.TakeUp(ctx, at, d.vms.Observe)
-	if err != nil {
+	if err != nil || at.IsZero() {
 		return err
 	}
 	var names []string
@@ -150,7 +151,7 @@ func (d *daemon) undeclared(err error) {
 		what = "the host's declaration " + d.actions.DeclaredBy + " is not applied: what stood before stands on"
 	}
 	remedy := fault.HintOf(err)
-	if d.actions.DeclaredBy != "" {
+	if d.actions.DeclaredBy != "" && fault.CodeOf(err) != "HV-PHASE-003" { // what was sealed is not mended
 		remedy = "hv config check " + d.actions.DeclaredBy + ", mend it, then restart hvd"
 	}
 	d.keeping.note(finding.Finding{Code: "HV-CFG-005", What: what, Why: err.Error(), Remedy: remedy})

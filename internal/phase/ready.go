@@ -15,6 +15,8 @@ const (
 	CodeAudit    = "HV-PHASE-010" // the audit log is not whole
 	CodeRefused  = "HV-PHASE-011" // the standing declaration is refused, or is not all wished for
 	CodeUnderWay = "HV-PHASE-012" // something is being configured
+
+	CodeNotPutBack = "HV-PHASE-016" // what was sealed does not stand, and the start could not put it back
 )
 
 // Listener is one way to the API over a network.
@@ -97,6 +99,21 @@ func (b Before) listeners(say func(code, what, why, remedy string)) (right []str
 type Content struct {
 	Generation int64
 	Digest     string // of what it says, without where it is written
+}
+
+// PutBackRemedy is how to get out where what was sealed is nowhere to be found.
+const PutBackRemedy = "start hvd with the sealed declaration as the host's own file (--declaration FILE), or put a later snapshot of the store back; " +
+	"else sudo hv phase unlock, then sudo hv config apply FILE with what is meant to stand, and sudo hv phase harden"
+
+// NotPutBack says why the start could not make the sealed declaration stand again.
+func NotPutBack(why, remedy string) finding.Finding {
+	if remedy == "" {
+		remedy = PutBackRemedy
+	}
+	return finding.Finding{
+		Code: CodeNotPutBack, Severity: finding.Limited, Subject: []string{"host"}, What: "what was sealed does not stand, and was not put back at the start",
+		Why: why, Remedy: remedy,
+	}
 }
 
 // Drift says what of what stands is not what was sealed.

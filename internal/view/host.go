@@ -14,6 +14,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/fit"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/internal/phase"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
@@ -34,6 +35,8 @@ func (v *View) Host(ctx context.Context) (wire.Host, error) {
 	if v.Keeping != nil {
 		keeping, found := v.Keeping()
 		h.Keeping, h.Findings = &keeping, append(h.Findings, v.stillSo(ctx, found)...)
+		// With the phase, and for as long as something differs there.
+		h.Findings = slices.DeleteFunc(h.Findings, func(f finding.Finding) bool { return f.Code == phase.CodeNotPutBack })
 	}
 	v.addPhase(ctx, &h)
 	return h, nil

@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -33,9 +34,20 @@ func (v *View) HostPhase(ctx context.Context) (wire.Phase, error) {
 			Why: p.Broken, Remedy: "docs/hardening.md says what to do when the key is lost",
 		}}
 	case p.Sealed != nil:
-		out.Findings = phase.Drift(phase.Content{Generation: p.Sealed.Generation, Digest: p.Sealed.Digest}, stands)
+		if out.Findings = phase.Drift(phase.Content{Generation: p.Sealed.Generation, Digest: p.Sealed.Digest}, stands); out.Findings != nil {
+			out.Findings = append(out.Findings, v.notPutBack()...)
+		}
 	}
 	return out, nil
+}
+
+// notPutBack is why the start could not have the sealed declaration stand.
+func (v *View) notPutBack() finding.List {
+	if v.Keeping == nil {
+		return nil
+	}
+	_, all := v.Keeping()
+	return slices.DeleteFunc(slices.Clone(all), func(f finding.Finding) bool { return f.Code != phase.CodeNotPutBack })
 }
 
 // content is what the standing declaration says.

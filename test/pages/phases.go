@@ -16,4 +16,5 @@ var phases = Family{"PHASE", "What the phase of a host forbids, and what keeps i
 	{"HV-PHASE-013", "hv-helper refuses what would give a hardened host more, a VM that was not there among it", "`sudo hv phase unlock`"},
 	{"HV-PHASE-014", "an unlock whose time has not come, or that nobody asked for", "`hv phase show` says when"},
 	{"HV-PHASE-015", "the seal cannot be read; the host counts as hardened", "[when the key is lost](hardening.md#when-the-key-is-lost)"},
+	{"HV-PHASE-016", "the sealed declaration does not stand, and the start of hvd could not put it back", "the finding says why; give hvd the sealed declaration, or unlock, apply what is meant to stand, and harden again"},
 }}
