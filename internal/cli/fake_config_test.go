@@ -130,7 +130,7 @@ func plannedByFake() wire.Preview {
 		},
 		Findings: finding.List{{Code: "HV-FEAT-020", Severity: finding.Advice, What: "a word"}},
 		Config: &wire.ConfigPlan{
-			Digest: "sha256:plan", Standing: 3, Generation: 4, Untouched: 2,
+			Digest: "sha256:7777777777777777777777777777777777777777777777777777777777777777", Standing: 3, Generation: 4, Untouched: 2,
 			Features: []wire.PlannedFeature{{ID: "snapshots", Was: "off", Is: "on", Why: []string{"selected in hypervisor.featureManager.extraFeatures"}, VMs: []string{"web"}}},
 			VMs: []wire.PlannedVM{
 				{Name: "web", Becomes: wire.Created, Power: vm.On},

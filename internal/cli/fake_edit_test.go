@@ -12,8 +12,8 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
-// editVM takes a merge patch of cpus, description and labels. More than 64 vCPUs are refused, and a VM called
-// "raced" has always been changed by somebody else.
+// editVM takes a merge patch of cpus, description and labels. More than 64 vCPUs are refused, a VM called
+// "raced" has always been changed by somebody else, and one called "declared" is the declaration's.
 func (f *fake) editVM(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -31,6 +31,10 @@ func (f *fake) editVM(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := json.Unmarshal(body, &patch); err != nil {
 		refuse(w, wire.Problem{Status: http.StatusBadRequest, Detail: err.Error()})
+		return
+	}
+	if name == "declared" {
+		refuse(w, wire.Problem{Status: wire.StatusOf(fault.Denied), Code: "HV-VM-023", Detail: `vm "declared" stands in the host's declaration (/etc/host.nix:3:5) and is edited there only`, Remedy: "edit it there, then hv config apply /etc/host.nix"})
 		return
 	}
 	if name == "raced" && r.Header.Get("If-Match") != "" {

@@ -167,7 +167,7 @@ func TestAKeyStaysWhereTheDaemonDoesNotKnow(t *testing.T) {
 func TestAKeyIsTypedAndNotSeen(t *testing.T) {
 	f, socket := newFake(t)
 	k := recovery.New([recovery.Random]byte{1, 2, 3})
-	f.sealed(func(s *seal) { s.hash = recovery.HashOf(k, [recovery.SaltBytes]byte{}) })
+	f.sealed(func(s *seal) { s.phase.Name, s.hash = "hardened", recovery.HashOf(k, [recovery.SaltBytes]byte{}) })
 	p := sit(t, 100, socket, "phase", "unlock")
 	p.sees("recovery key: ")
 	p.types(k.Text() + "\n")
@@ -182,7 +182,8 @@ func TestAKeyIsTypedAndNotSeen(t *testing.T) {
 }
 
 func TestCtrlCAtAHiddenQuestionGivesTheTerminalBack(t *testing.T) {
-	_, socket := newFake(t)
+	f, socket := newFake(t)
+	f.sealed(func(s *seal) { s.phase.Name = "hardened" })
 	p := sit(t, 100, socket, "phase", "unlock")
 	p.sees("recovery key: ")
 	p.types("\x03")

@@ -39,10 +39,19 @@ func (h HardeningSection) Delay() (time.Duration, error) {
 		n, _ := strconv.Atoi(h.UnlockDelay[:len(h.UnlockDelay)-1]) // at most six digits
 		d = time.Duration(n) * map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}[h.UnlockDelay[len(h.UnlockDelay)-1]]
 	}
-	if d < minUnlockDelay || d > maxUnlockDelay {
-		return 0, fault.New(fault.Invalid, "unlockDelay: %.40q is not between 1m and 7d", h.UnlockDelay).Try(`unlockDelay = "10m"`).WithCode(CodeUnlockDelay)
+	var wrong string
+	switch {
+	case !aDelay.MatchString(h.UnlockDelay):
+		wrong = "is no duration: a whole number and s, m, h or d, in one word"
+	case d < minUnlockDelay:
+		wrong = "is too short: an unlock is held back for at least 1m, so that it can be seen and called off"
+	case d > maxUnlockDelay:
+		wrong = "is too long: an unlock is held back for at most 7d"
+	default:
+		return d, nil
 	}
-	return d, nil
+	return 0, fault.New(fault.Invalid, "hypervisor.hardening.unlockDelay: %.40q %s", h.UnlockDelay, wrong).
+		Try(`set hypervisor.hardening.unlockDelay = "10m", or another time from 1m to 7d`).WithCode(CodeUnlockDelay)
 }
 
 func checkHardening(h HardeningSection) finding.List {

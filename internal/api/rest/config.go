@@ -14,7 +14,7 @@ import (
 // Applying is what a change of the declaration can be sent with.
 type Applying struct {
 	Changing
-	Plan    string `query:"plan" maxLength:"80" doc:"the digest of the plan that was looked at; refused (412) once another one would follow"`
+	Plan    string `query:"plan" pattern:"^sha256:[0-9a-f]{64}$" doc:"the digest of the plan that was looked at; refused (412) once another one would follow"`
 	Message string `query:"message" maxLength:"256" doc:"why, for the history"`
 	NoWait  bool   `query:"noWait" doc:"be refused (409), not wait, while another declaration is applied"`
 }

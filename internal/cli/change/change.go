@@ -7,6 +7,7 @@ package change
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -24,6 +25,16 @@ type Change struct {
 	Noun, Name string // "vm", "web"
 	Verb, Past string // "start", "started"
 	Do         func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error)
+}
+
+// May returns why a change would be refused as things are, in the words in which it would be told; nil for one that is
+// not. It is for who is to be asked something first: to answer would be in vain.
+func (c Change) May(ctx context.Context, to *client.Client) error {
+	_, err := c.Do(ctx, to, client.Change{DryRun: true})
+	if slices.Contains([]fault.Kind{fault.Denied, fault.Precondition, fault.Conflict, fault.NotFound}, fault.KindOf(err)) {
+		return c.named(err)
+	}
+	return nil // what else there is shows where it is asked for
 }
 
 // outcome is what became of one change so far.

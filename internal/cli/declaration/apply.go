@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/client"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/follow"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/screen"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -39,6 +41,9 @@ has the turn and waits, or with --no-wait is refused. The same declaration again
 		Args:              session.Exactly("FILE"),
 		ValidArgsFunction: session.Files("nix", "json", "yaml", "yml"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.usage("apply " + args[0]); err != nil {
+				return err
+			}
 			d, err := read(cmd.Context(), args[0])
 			if err != nil {
 				return err
@@ -90,6 +95,17 @@ type applying struct {
 
 // maxRounds is how often a plan that has grown stale is made anew.
 const maxRounds = 8
+
+// aDigest is the digest of a plan.
+var aDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// usage refuses flags that say nothing, before anything is read.
+func (a *applying) usage(again string) error {
+	if a.plan != "" && !aDigest.MatchString(a.plan) {
+		return report.Usage("hv config "+again+" --dry-run -o json prints it, under config.digest", "--plan %q is no digest of a plan: sha256: and 64 hex digits", screen.Cut(a.plan, maxValue))
+	}
+	return nil
+}
 
 func (a *applying) run(ctx context.Context) error {
 	c, err := a.s.Client()

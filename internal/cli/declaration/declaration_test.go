@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/screen"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
@@ -80,17 +82,37 @@ type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return copy(p, "x"), nil }
 
-func TestChangesAreOneLineEach(t *testing.T) {
-	s := screen.Of(&bytes.Buffer{}, screen.Never, true)
-	for want, c := range map[string]wire.Change{
-		`+ a = 1`:                  {Path: "a", Kind: "added", New: 1},
-		`- a = {"b":"c"}`:          {Path: "a", Kind: "removed", Old: map[string]string{"b": "c"}},
-		`~ a: "x" → "y\u001b[31m"`: {Path: "a", Kind: "changed", Old: "x", New: "y\x1b[31m"},
-		`~ a: "` + strings.Repeat("x", 49) + "…" + strings.Repeat("x", 48) + `" → null`: {Path: "a", Kind: "changed", Old: strings.Repeat("x", 200)},
-	} {
-		if got := changeLine(s, c); got != want {
-			t.Errorf("%s, not %s", got, want)
-		}
+func TestAPlanSaysOfEachFieldWhatItWasAndIs(t *testing.T) {
+	var b bytes.Buffer
+	tellChanges(screen.Of(&b, screen.Never, true), []wire.Change{
+		{Path: "hypervisor.featureManager.extraFeatures", Kind: "added", New: "snapshots"},
+		{Path: "hypervisor.host.name", Kind: "changed", Old: "a", New: "y\x1b[31m"},
+		{Path: "hypervisor.vms.app", Kind: "added", New: map[string]any{"name": "app", "memory": 64.0 * (1 << 20), "nics": map[string]any{"lan": map[string]any{"network": "user"}}}},
+		{Path: "hypervisor.vms.old", Kind: "removed", Old: map[string]any{"name": "old", "cpus": 2.0}},
+		{Path: "hypervisor.vms.web.autostart", Kind: "added", New: true},
+		{Path: "hypervisor.vms.web.cpu", Kind: "removed", Old: map[string]any{"model": "max", "features": map[string]any{"avx2": false}}},
+		{Path: "hypervisor.vms.web.description", Kind: "changed", Old: strings.Repeat("x", 200), New: "short"},
+		{Path: `hypervisor.vms.web.labels."a.b"`, Kind: "changed", Old: "c", New: "d"},
+		{Path: "hypervisor.vms.web.memory", Kind: "changed", Old: 64.0 * (1 << 20), New: 96.0 * (1 << 20)},
+		{Path: "hypervisor.vms.web.startup.after", Kind: "removed", Old: "db"},
+	})
+	want := `+ hypervisor.featureManager.extraFeatures has "snapshots"
+~ hypervisor.host.name: "a" → "y\u001b[31m"
++ vm app
++     memory = 64MiB
++     nics.lan.network = "user"
+- vm old
+~ vm web
++     autostart = true
+-     cpu.features.avx2 = false
+-     cpu.model = "max"
+~     description: "` + strings.Repeat("x", 49) + "…" + strings.Repeat("x", 48) + `" → "short"
+~     labels."a.b": "c" → "d"
+~     memory: 64MiB → 96MiB
+-     startup.after has "db"
+`
+	if d := cmp.Diff(want, b.String()); d != "" {
+		t.Error(d)
 	}
 }
 
@@ -155,7 +177,7 @@ func TestAPlanOfThousandsTellsTheFirstAndHowManyMore(t *testing.T) {
 	}
 	tellPlan(s, s.Out, p)
 	out := b.String()
-	if n := strings.Count(out, "\n"); n > 250 || !strings.Contains(out, "… and 3900 changes more") || !strings.Contains(out, "VMs: 3900 more that change") {
+	if n := strings.Count(out, "\n"); n > 250 || !strings.Contains(out, "… and 3950 changes more") || !strings.Contains(out, "VMs: 3900 more that change") {
 		t.Errorf("%d lines, ending %q", n, out[max(0, len(out)-300):])
 	}
 }

@@ -25,7 +25,7 @@ type folder struct {
 func openFolder(path string) (*folder, error) {
 	dir, file := filepath.Split(path)
 	if file == "" {
-		return nil, fault.New(fault.Unreadable, "cannot read %q: it names a folder", path).Try("name the file in it")
+		return nil, fault.New(fault.Unreadable, "cannot read %s", path).Because(fault.New(fault.Unreadable, "it is a folder")).Try("name the file in it")
 	}
 	if dir == "" {
 		dir = "."
@@ -36,7 +36,10 @@ func openFolder(path string) (*folder, error) {
 	}
 	info, err := root.Stat(file)
 	if err == nil && !info.Mode().IsRegular() {
-		err = fault.New(fault.Unreadable, "it is not a regular file")
+		err = fault.New(fault.Unreadable, "it is not a regular file").Try("name a file")
+		if info.IsDir() {
+			err = fault.New(fault.Unreadable, "it is a folder").Try("name the file in it")
+		}
 	}
 	if err != nil {
 		_ = root.Close()
@@ -47,10 +50,21 @@ func openFolder(path string) (*folder, error) {
 
 // unreadable is the error of a file that cannot be opened: a usage error, whatever the reason is.
 func unreadable(path string, err error) error {
+	next := "name a file that can be read"
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		next = "name a file that is there"
+	case errors.Is(err, fs.ErrPermission):
+		next = "let yourself read it, or ask as somebody who may"
+	}
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pe.Err
 	}
-	return fault.New(fault.Unreadable, "cannot read %s", path).Because(err)
+	out := fault.New(fault.Unreadable, "cannot read %s", path).Because(err)
+	if fault.HintOf(err) == "" {
+		out = out.Try("%s", next)
+	}
+	return out
 }
 
 func (f *folder) close() { _ = f.root.Close() }

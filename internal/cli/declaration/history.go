@@ -88,6 +88,9 @@ root may.`,
 		},
 		ValidArgsFunction: s.Live(1, s.Generations),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.usage(strings.Join(append([]string{"rollback"}, args...), " ")); err != nil {
+				return err
+			}
 			n, what := int64(0), "the generation before"
 			if len(args) > 0 {
 				var err error

@@ -84,16 +84,44 @@ func draft(ctx context.Context, s *session.Session, preset string, ids []string)
 // mayWrite refuses a file that is there, before anything is asked.
 func mayWrite(file string) error {
 	switch _, err := os.Lstat(file); {
-	case file == "-" || errors.Is(err, fs.ErrNotExist):
+	case file == "-":
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		if err := folderOf(file); err != nil {
+			return err
+		}
 	case err != nil:
 		return unreadable(file, err)
 	default:
 		return exists(file)
 	}
-	if ext := filepath.Ext(file); file != "-" && ext != ".nix" {
+	if ext := filepath.Ext(file); ext != ".nix" {
 		return report.Usage("hv config new host.nix, then hv config convert host.nix -o yaml", "it is written in Nix, and %s does not end with .nix", file)
 	}
 	return nil
+}
+
+// folderOf refuses a file of which there is no folder.
+func folderOf(file string) error {
+	dir := filepath.Dir(file)
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.New(fault.Unreadable, "cannot write %s", file).Because(fault.New(fault.Unreadable, "there is no folder %s", dir)).
+			Try("mkdir -p %s, or name a file in a folder that is there", dir)
+	case err != nil:
+		return unwritable(file, err)
+	case !info.IsDir():
+		return fault.New(fault.Unreadable, "cannot write %s", file).Because(fault.New(fault.Unreadable, "%s is no folder", dir)).Try("name a file in a folder")
+	}
+	return nil
+}
+
+func unwritable(file string, err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		err = pe.Err
+	}
+	return fault.New(fault.Unavailable, "cannot write %s", file).Because(err).Try("name a file in a folder that is yours; - prints it")
 }
 
 func exists(file string) error {
@@ -123,7 +151,7 @@ func writeNew(ctx context.Context, s *session.Session, file string, d config.Dra
 		err = errors.Join(err, out.Close())
 	}
 	if err != nil {
-		return fault.New(fault.Unavailable, "cannot write %s", file).Because(err)
+		return unwritable(file, err)
 	}
 	fmt.Fprintln(s.Out, "wrote "+file)
 	s.Notice("look at it, then: hv config check %s --host self", file)

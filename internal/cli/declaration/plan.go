@@ -1,7 +1,6 @@
 package declaration
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/screen"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
-	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
@@ -21,13 +19,7 @@ const maxLines = 100
 
 // tellPlan says what will become of each thing, and what speaks against it.
 func tellPlan(s *session.Session, to screen.Screen, p wire.Preview) {
-	for i, c := range p.Changes {
-		if i == maxLines {
-			fmt.Fprintf(to, "… and %d changes more (--dry-run -o json has all)\n", len(p.Changes)-i)
-			break
-		}
-		fmt.Fprintln(to, changeLine(to, c))
-	}
+	tellChanges(to, p.Changes)
 	if p.Config != nil {
 		tellFeatures(to, p.Config.Features)
 		tellVMs(to, *p.Config)
@@ -130,30 +122,4 @@ func becomesPaint(word string) screen.Paint {
 		return screen.Red
 	}
 	return screen.Dim
-}
-
-// changeLine is a change in one line: + what comes, - what goes, ~ what becomes another.
-func changeLine(s screen.Screen, c wire.Change) string {
-	switch c.Kind {
-	case "added":
-		return s.Paint(screen.Green, "+ "+screen.Safe(c.Path)+" = "+short(c.Path, c.New))
-	case "removed":
-		return s.Paint(screen.Red, "- "+screen.Safe(c.Path)+" = "+short(c.Path, c.Old))
-	}
-	return s.Paint(screen.Yellow, "~ "+screen.Safe(c.Path)+": "+short(c.Path, c.Old)+" → "+short(c.Path, c.New))
-}
-
-// maxValue is the most of a value that a line of a change shows, in characters.
-const maxValue = 100
-
-// short is a value in a line: memory as a size, whatever else as JSON, cut.
-func short(path string, v any) string {
-	if n, ok := v.(float64); ok && strings.HasSuffix(path, ".memory") {
-		return model.Bytes(n).String()
-	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprint(v)
-	}
-	return screen.Safe(screen.Cut(string(text), maxValue))
 }

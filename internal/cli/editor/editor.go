@@ -105,11 +105,15 @@ func apply(ctx context.Context, s *session.Session, names []string, patch json.R
 	}
 	var all []change.Change
 	for _, name := range names {
-		all = append(all, change.Change{Noun: "vm", Name: name, Verb: "edit", Past: "edited",
-			Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-				how.IfMatch = revision
-				return c.EditVM(ctx, s.Ref(name), patch, how)
-			}})
+		all = append(all, edit(s, name, patch, revision))
 	}
 	return change.Run(ctx, s, all...)
+}
+
+func edit(s *session.Session, name string, patch json.RawMessage, revision int64) change.Change {
+	return change.Change{Noun: "vm", Name: name, Verb: "edit", Past: "edited",
+		Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+			how.IfMatch = revision
+			return c.EditVM(ctx, s.Ref(name), patch, how)
+		}}
 }

@@ -30,6 +30,9 @@ func inEditor(ctx context.Context, s *session.Session, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := edit(s, name, []byte("{}"), 0).May(ctx, c); err != nil { // before its user is given a text to work on
+		return err
+	}
 	r := &rounds{s: s, client: c, before: vm.Definition{Name: name, Labels: v.Metadata.Labels, Spec: v.Spec}, revision: v.Metadata.Revision}
 	r.form = forms[output.YAML]
 	if f, ok := forms[s.Output]; ok {

@@ -36,16 +36,16 @@ asks first. A VM that runs is refused, unless --force ends it.`,
 				return err
 			}
 			if opt.Volumes && !s.DryRun && len(names) > 0 {
+				if err := mayGo(ctx, s, names, opt); err != nil {
+					return err
+				}
 				if err := confirmLoss(ctx, s, names); err != nil {
 					return err
 				}
 			}
 			var all []change.Change
 			for _, name := range names {
-				all = append(all, change.Change{Noun: "vm", Name: name, Verb: string(vm.VerbDelete), Past: "deleted",
-					Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-						return c.DeleteVM(ctx, s.Ref(name), opt, how)
-					}})
+				all = append(all, deletion(s, name, opt))
 			}
 			return change.Run(ctx, s, all...)
 		},
@@ -56,6 +56,26 @@ asks first. A VM that runs is refused, unless --force ends it.`,
 	s.Selects(cmd)
 	s.Asks(cmd)
 	return cmd
+}
+
+func deletion(s *session.Session, name string, opt wire.VerbOptions) change.Change {
+	return change.Change{Noun: "vm", Name: name, Verb: string(vm.VerbDelete), Past: "deleted",
+		Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+			return c.DeleteVM(ctx, s.Ref(name), opt, how)
+		}}
+}
+
+// mayGo returns why a VM is not deleted at all, before anybody is asked about its volumes. Of several each is told
+// when it was tried.
+func mayGo(ctx context.Context, s *session.Session, names []string, opt wire.VerbOptions) error {
+	if s.Yes || len(names) != 1 {
+		return nil
+	}
+	c, err := s.Client()
+	if err != nil {
+		return err
+	}
+	return deletion(s, names[0], opt).May(ctx, c)
 }
 
 // confirmLoss says which volumes go with the VMs, and asks. A VM that does not exist is left for the

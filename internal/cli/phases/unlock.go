@@ -9,6 +9,8 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/change"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/phase"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
@@ -49,7 +51,10 @@ argument. After a wrong key nothing is looked at for a while, each time longer. 
 func unlockHost(ctx context.Context, s *session.Session, keyFile string) error {
 	var text string
 	if !s.DryRun {
-		var err error
+		err := mustBeHardened(ctx, s)
+		if err != nil {
+			return err
+		}
 		if text, err = readKey(ctx, s, keyFile); err != nil {
 			return err
 		}
@@ -69,4 +74,17 @@ func unlockHost(ctx context.Context, s *session.Session, keyFile string) error {
 		s.Notice("everything may be changed %s; hv phase unlock --cancel keeps it hardened", when(s.Now(), p.Unlock.Due))
 	}
 	return nil
+}
+
+// mustBeHardened looks whether there is anything to unlock, before the key is asked for.
+func mustBeHardened(ctx context.Context, s *session.Session) error {
+	c, err := s.Client()
+	if err != nil {
+		return err
+	}
+	p, err := c.Phase(ctx)
+	if err == nil && p.Name != string(phase.Hardened) {
+		err = fault.New(fault.Precondition, "cannot unlock this host").Because(fault.New(fault.Precondition, "the host is not hardened").WithCode("HV-PHASE-005")).Try("hv phase show")
+	}
+	return err
 }

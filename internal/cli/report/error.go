@@ -91,7 +91,17 @@ func excerpts(err error) (string, bool) {
 	}
 	if n, ok := errors.AsType[*nixlang.Error](err); ok {
 		detail := n.Detail()
-		if hint := fault.HintOf(n); hint != "" {
+		hint := fault.HintOf(n)
+		switch {
+		case hint != "":
+		case fault.KindOf(n) == fault.Unreadable && n.Position.Line > 0:
+			hint = "mend it where ^ is; hv help declaration shows how one is written"
+		case fault.KindOf(n) == fault.Unreadable:
+			hint = "name a file that can be read"
+		case n.Position.Line > 0:
+			hint = "mend it where ^ is; hv config eval -E EXPR tries a part by itself"
+		}
+		if hint != "" {
 			detail += "\ntry: " + hint
 		}
 		return detail, true

@@ -74,7 +74,7 @@ func (s *Session) Table(t *output.Table, empty string) error {
 
 // Fail tells an error that does not end the call yet, or ends it.
 func (s *Session) Fail(err error) {
-	if s.Output.ForPrograms() {
+	if s.Output.ForPrograms() && s.Output != output.Nix { // there is no problem in Nix: that is read by people
 		if told, ok := errors.AsType[*report.Ended](err); ok && told.Err == nil {
 			return
 		}
