@@ -32,6 +32,8 @@ let
   here = builtins.replaceStrings [ "/usr/libexec/hyper-nixos" "/usr/bin/hv" ]
     [ "${cfg.package}/libexec/hyper-nixos" "${cfg.package}/bin/hv" ];
   command = v: if builtins.isList v then map here v else here v;
+  # Firmware stands in the store, where no other distribution has it: hvd is told.
+  firmware = lib.concatMapStrings (dir: " --firmware ${dir}") cfg.firmware;
   manuals = lib.filter (lib.hasPrefix "man:");
   unit = name: {
     unitConfig = units.${name}.Unit // {
@@ -54,6 +56,9 @@ let
   };
   withPrograms = s: s // {
     serviceConfig = s.serviceConfig // { BindReadOnlyPaths = [ "${programs}:/usr" ]; };
+  };
+  withFirmware = s: s // {
+    serviceConfig = s.serviceConfig // { ExecStart = s.serviceConfig.ExecStart + firmware; };
   };
 
   dashboard = on "webDashboard" && cfg.dashboard.frontend == "nginx";
@@ -81,6 +86,12 @@ in
       type = types.package;
       default = pkgs.passt;
       description = "The package with passt, which connects VMs on the network `user`.";
+    };
+    firmware = mkOption {
+      type = types.listOf types.str;
+      default = [ "${cfg.qemuPackage}/share" "${pkgs.OVMF.fd}/FV" ];
+      example = [ "/run/libvirt/nix-ovmf" ];
+      description = "Folders with UEFI firmware: with descriptors in qemu/firmware, or with OVMF_CODE.fd and OVMF_VARS.fd (AAVMF_… for ARM64). The first that has one for a VM's architecture counts.";
     };
     users = mkOption {
       type = types.listOf types.str;
@@ -136,7 +147,7 @@ in
     environment.systemPackages = [ cfg.package ];
 
     systemd.services = {
-      hvd = withPrograms (service "hvd") // { restartTriggers = [ declaration ]; };
+      hvd = withFirmware (withPrograms (service "hvd")) // { restartTriggers = [ declaration ]; };
       hv-helper = withPrograms (service "hv-helper");
       # To stop it stops every VM: a new configuration must not.
       hv-guests = service "hv-guests" // { restartIfChanged = false; stopIfChanged = false; };

@@ -28,6 +28,7 @@ let
     stdenv.hostPlatform.system = "x86_64-linux";
     qemu = named "/store/qemu";
     passt = named "/store/passt";
+    OVMF.fd = named "/store/OVMF-fd";
     buildEnv = env: named "/store/${env.name}";
     callPackage = _: _: named "/store/hyper-nixos";
   };
@@ -196,6 +197,12 @@ func TestTheServicesAreThoseOfThePackage(t *testing.T) {
 					s.ServiceConfig[key] = "/usr" + strings.TrimPrefix(text, "/store/hyper-nixos")
 				}
 			}
+			if text := fmt.Sprint(s.ServiceConfig["ExecStart"]); name == "hvd" {
+				rest, ok := strings.CutSuffix(text, " --firmware /store/qemu/share --firmware /store/OVMF-fd/FV")
+				if s.ServiceConfig["ExecStart"] = rest; !ok {
+					t.Errorf("hvd is not told where firmware is: %s", text)
+				}
+			}
 			if name != "hv-guests" && fmt.Sprint(s.ServiceConfig["BindReadOnlyPaths"]) != "[/store/hyper-nixos-programs:/usr]" {
 				t.Errorf("%s has no programs of its own: %v", name, s.ServiceConfig["BindReadOnlyPaths"])
 			}
@@ -326,6 +333,19 @@ in { module = builtins.isFunction (import flake.nixosModules.default); package =
 		hash, _ := got.Package["vendorHash"].(string)
 		if !got.Module || got.Package["pname"] != "hyper-nixos" || len(got.Systems) != 2 || !strings.HasPrefix(hash, "sha256-") {
 			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// Firmware is where its owner says: that of libvirt, or none.
+func TestTheOwnerOfANixOSHostSaysWhereFirmwareIs(t *testing.T) {
+	both(t, func(t *testing.T, ask func(*testing.T, string, any)) {
+		var got []string
+		ask(t, system+`map (m: (config [ on m ]).systemd.services.hvd.serviceConfig.ExecStart) [
+			{ services.hyper-nixos.firmware = [ "/run/libvirt/nix-ovmf" ]; }
+			{ services.hyper-nixos.firmware = [ ]; } ]`, &got)
+		if len(got) != 2 || !strings.HasSuffix(got[0], "/hvd --firmware /run/libvirt/nix-ovmf") || !strings.HasSuffix(got[1], "/hvd") {
+			t.Errorf("%q", got)
 		}
 	})
 }

@@ -38,6 +38,13 @@ func Command(args []string) int {
 	opt := Options{Version: version.String()}
 	f.StringVar(&opt.State, "state", Installed, "folder that holds everything that stays")
 	f.StringVar(&opt.Declaration, "declaration", "", "file that is the host's declaration, applied at the start (with the installed state folder: "+Declaration+")")
+	f.Func("firmware", "folder in which packages install UEFI firmware, instead of /usr/share; may be given several times, the first that has one counts", func(dir string) error {
+		if !filepath.IsAbs(dir) {
+			return errors.New("it is to begin with /")
+		}
+		opt.Firmware = append(opt.Firmware, filepath.Clean(dir))
+		return nil
+	})
 	ready := f.Int("ready-fd", -1, "write \"ready\" to this file descriptor when the API is served")
 	show := f.Bool("version", false, "print the version and exit")
 	switch err := f.Parse(args); {

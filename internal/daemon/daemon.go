@@ -48,8 +48,9 @@ import (
 
 // Options are what a daemon is told.
 type Options struct {
-	State       string // the folder that holds everything that stays
-	Declaration string // the file that is the host's declaration, if it is there; empty for none
+	State       string   // the folder that holds everything that stays
+	Declaration string   // the file that is the host's declaration, if it is there; empty for none
+	Firmware    []string // the folders in which packages install UEFI firmware; /usr/share where there is none
 	Version     string
 	Ready       func() // called when the API is served
 	Log         *slog.Logger
@@ -70,7 +71,7 @@ func Run(ctx context.Context, opt Options) (err error) {
 	if err != nil {
 		return err
 	}
-	host := &facts{helper: helper, qemu: probe.NewCache(filepath.Join(opt.State, "qemu.json")), log: opt.Log}
+	host := &facts{helper: helper, qemu: probe.NewCache(filepath.Join(opt.State, "qemu.json")), log: opt.Log, firmware: opt.Firmware}
 	if err := host.ask(ctx); err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func keep(opt Options) (k *kept, err error) {
 	if k.boots, err = boot.Open(in("boot")); err != nil {
 		return k, err
 	}
-	if k.nvram, err = firmware.Open(in("nvram")); err != nil {
+	if k.nvram, err = firmware.Open(in("nvram"), opt.Firmware...); err != nil {
 		return k, err
 	}
 	if k.saved, err = saved.Open(in("saved")); err != nil {

@@ -22,6 +22,8 @@ type facts struct {
 	helper *privilege.Client
 	qemu   *probe.Cache
 	log    *slog.Logger
+	// firmware are the folders in which packages install UEFI firmware; none for the usual one.
+	firmware []string
 
 	mu   sync.RWMutex
 	last host.Facts
@@ -33,7 +35,7 @@ func (f *facts) ask(ctx context.Context) error {
 	if err != nil {
 		return fault.Wrap(err, "hv-helper does not answer")
 	}
-	seen := probe.Self(ctx, os.DirFS("/"))
+	seen := probe.Self(ctx, os.DirFS("/"), f.firmware...)
 	seen.Cgroup = &host.Cgroup{Mode: hello.Cgroup.Mode, Controllers: hello.Cgroup.Controllers, Enforced: hello.Cgroup.Enforced, Why: hello.Cgroup.Why}
 	seen.Landlock = &host.Verdict{OK: hello.Landlock > 0, Why: fmt.Sprintf("version %d", hello.Landlock)}
 	if !seen.Landlock.OK {

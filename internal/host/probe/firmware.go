@@ -11,9 +11,19 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/host"
 )
 
-// descriptors is where packages of firmware say what they have installed, in the order of its files' names.
-// Source: docs/interop/firmware.json of QEMU.
-const descriptors = "usr/share/qemu/firmware"
+// descriptors is where, below a folder of theirs, packages of firmware say what they have installed, in the order of
+// its files' names. Source: docs/interop/firmware.json of QEMU.
+const descriptors = "qemu/firmware"
+
+// shared is the folder of most distributions.
+const shared = "/usr/share"
+
+// bare are the files of a folder of firmware that says nothing of itself, as nixpkgs' OVMF has them in FV, and
+// libvirt of NixOS in /run/libvirt/nix-ovmf.
+var bare = []struct{ arch, code, vars string }{
+	{"x86_64", "OVMF_CODE.fd", "OVMF_VARS.fd"},
+	{"aarch64", "AAVMF_CODE.fd", "AAVMF_VARS.fd"},
+}
 
 // maxDescriptors bounds how many are looked at.
 const maxDescriptors = 64
@@ -38,28 +48,34 @@ type mapping struct {
 }
 
 // uefi finds the UEFI firmware of each architecture: two flash images, the code and a template of its variables. For
-// x86_64 there is one with Secure Boot, too.
-func uefi(root fs.FS, f *host.Facts) {
-	entries, _ := fs.ReadDir(root, descriptors) // sorted by name; none where the folder is not there
+// x86_64 there is one with Secure Boot, too. The first folder that has one counts.
+func uefi(root fs.FS, f *host.Facts, folders []string) {
+	if len(folders) == 0 {
+		folders = []string{shared}
+	}
 	type kind struct {
 		arch   string
 		secure bool
 	}
 	known := map[kind]host.UEFI{}
-	for _, e := range entries[:min(len(entries), maxDescriptors)] {
-		var d descriptor
-		if path.Ext(e.Name()) != ".json" || json.Unmarshal([]byte(read(root, descriptors+"/"+e.Name())), &d) != nil {
-			continue
+	add := func(k kind, d descriptor) {
+		if _, have := known[k]; !have && d.there(root, folders) {
+			known[k] = host.UEFI{Arch: k.arch, Code: d.Mapping.Executable.Filename, Vars: d.Mapping.Template.Filename, Size: d.size(root), Secure: k.secure}
 		}
-		secure, fits := d.fits()
-		for _, t := range d.Targets {
-			k := kind{t.Architecture, secure}
-			if _, have := known[k]; have || !fits || !d.there(root) {
-				continue
+	}
+	for _, folder := range folders {
+		for _, d := range described(root, folder) {
+			secure, fits := d.fits()
+			for _, t := range d.Targets {
+				if fits {
+					add(kind{t.Architecture, secure}, d)
+				}
 			}
-			known[k] = host.UEFI{
-				Arch: t.Architecture, Code: d.Mapping.Executable.Filename, Vars: d.Mapping.Template.Filename, Size: d.size(root), Secure: secure,
-			}
+		}
+		for _, b := range bare {
+			var d descriptor
+			d.Mapping.Executable.Filename, d.Mapping.Template.Filename = path.Join(folder, b.code), path.Join(folder, b.vars)
+			add(kind{arch: b.arch}, d)
 		}
 	}
 	for _, k := range []kind{{"x86_64", false}, {"aarch64", false}, {"x86_64", true}} {
@@ -72,6 +88,20 @@ func uefi(root fs.FS, f *host.Facts) {
 		}
 		f.UEFI = append(f.UEFI, u)
 	}
+}
+
+// described are the descriptors of a folder; none where it has none.
+func described(root fs.FS, folder string) []descriptor {
+	dir := path.Join(strings.TrimPrefix(folder, "/"), descriptors)
+	entries, _ := fs.ReadDir(root, dir) // sorted by name
+	var out []descriptor
+	for _, e := range entries[:min(len(entries), maxDescriptors)] {
+		var d descriptor
+		if path.Ext(e.Name()) == ".json" && json.Unmarshal([]byte(read(root, dir+"/"+e.Name())), &d) == nil {
+			out = append(out, d)
+		}
+	}
+	return out
 }
 
 // ofSecureBoot are the features that make a firmware one with Secure Boot: all or none. SMM keeps the variables from
@@ -97,11 +127,12 @@ func (d descriptor) files() []string {
 	return []string{d.Mapping.Executable.Filename, d.Mapping.Template.Filename}
 }
 
-// there reports whether both files are regular ones below /usr/share, which is root's.
-func (d descriptor) there(root fs.FS) bool {
+// there reports whether both files are regular ones below one of the folders, which are root's.
+func (d descriptor) there(root fs.FS, folders []string) bool {
 	for _, name := range d.files() {
 		info, err := fs.Stat(root, strings.TrimPrefix(name, "/"))
-		if err != nil || !info.Mode().IsRegular() || !strings.HasPrefix(path.Clean(name), "/usr/share/") {
+		below := func(folder string) bool { return strings.HasPrefix(path.Clean(name), path.Clean(folder)+"/") }
+		if err != nil || !info.Mode().IsRegular() || !slices.ContainsFunc(folders, below) {
 			return false
 		}
 	}

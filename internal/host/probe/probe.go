@@ -18,15 +18,17 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/host"
 )
 
-// probers run in this order; each sets only its own facts.
+// probers run in this order; each sets only its own facts. After them comes uefi, which is told where to look.
 var probers = []func(root fs.FS, f *host.Facts){
-	kernel, cpu, memory, cgroup, iommu, tools, uefi, kvm, modules, pci, uses, machine, layout, storageTools,
+	kernel, cpu, memory, cgroup, iommu, tools, kvm, modules, pci, uses, machine, layout, storageTools,
 }
 
 // Self returns what sysfs and procfs say of the host that we run on, and which programs stand in their places on it.
 // root is its root folder, os.DirFS("/"). What needs QEMU or privileges is left absent, "not asked": QEMU, KVM.
 // On other systems than Linux only OS and Arch are known. When ctx ends, what is not known by then is absent.
-func Self(ctx context.Context, root fs.FS) host.Facts {
+//
+// firmware are the folders in which packages have installed UEFI firmware; /usr/share where none is named.
+func Self(ctx context.Context, root fs.FS, firmware ...string) host.Facts {
 	f := platform()
 	if f.OS != "linux" {
 		return f
@@ -37,6 +39,7 @@ func Self(ctx context.Context, root fs.FS) host.Facts {
 		}
 		probe(root, &f)
 	}
+	uefi(root, &f, firmware)
 	return f
 }
 

@@ -28,6 +28,7 @@ func probed(root fs.FS, arch string) host.Facts {
 	for _, probe := range probers {
 		probe(root, &f)
 	}
+	uefi(root, &f, nil)
 	return f
 }
 

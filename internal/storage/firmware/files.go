@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -24,16 +25,25 @@ import (
 )
 
 // Files is the folder of all VMs' variables.
-type Files struct{ folder *folder.Folder }
+type Files struct {
+	folder    *folder.Folder
+	installed []string // the folders that packages of firmware install into
+}
+
+// shared is where packages install firmware, unless the host's owner says otherwise.
+const shared = "/usr/share"
 
 // Open opens the folder at path, making it where it is missing, and takes away what an earlier daemon had begun to
-// make.
-func Open(path string) (*Files, error) {
+// make. Firmware is opened below the folders in installed alone, which are root's; /usr/share where none is named.
+func Open(path string, installed ...string) (*Files, error) {
 	f, err := folder.Open(path, "UEFI variables")
 	if err != nil {
 		return nil, err
 	}
-	return &Files{f}, nil
+	if len(installed) == 0 {
+		installed = []string{shared}
+	}
+	return &Files{f, installed}, nil
 }
 
 // Close closes the folder.
@@ -44,16 +54,17 @@ const maxFlash = 128 << 20
 
 // Code opens the firmware's code for one launch.
 func (f *Files) Code(_ context.Context, path string) (*os.File, error) {
-	file, _, err := installed(path)
+	file, _, err := f.open(path)
 	return file, err
 }
 
-// installed opens a file that a package of the host's has installed: a regular one below /usr/share.
-func installed(path string) (_ *os.File, size int64, err error) {
-	if path != filepath.Clean(path) || !strings.HasPrefix(path, "/usr/share/") {
+// open opens a file that a package of the host's has installed: a regular one below one of their folders.
+func (f *Files) open(path string) (_ *os.File, size int64, err error) {
+	below := func(dir string) bool { return strings.HasPrefix(path, filepath.Clean(dir)+"/") }
+	if path != filepath.Clean(path) || !slices.ContainsFunc(f.installed, below) {
 		return nil, 0, fault.New(fault.Internal, "%.80q is no file of a firmware's package", path)
 	}
-	file, err := os.Open(path) // #nosec G304 -- below /usr/share, which is root's
+	file, err := os.Open(path) // #nosec G304 -- below a folder of firmware, which is root's
 	if err != nil {
 		return nil, 0, fault.New(fault.Precondition, "the UEFI firmware is gone from this host").Because(err).Try("install it again: apt-get install ovmf qemu-efi-aarch64").
 			WithCode("HV-VM-043")
@@ -92,7 +103,7 @@ func (f *Files) NVRAM(ctx context.Context, uuid, template string, secure bool) (
 	if secure {
 		n = secureName(uuid)
 	}
-	model, size, err := installed(template)
+	model, size, err := f.open(template)
 	if err != nil {
 		return nil, err
 	}

@@ -141,3 +141,31 @@ func TestVariablesWithKeysAreNotThoseWithout(t *testing.T) {
 		t.Errorf("left: %v %v", left, err)
 	}
 }
+
+// On NixOS firmware stands in folders of the store, and nothing else there is firmware.
+func TestFirmwareIsOpenedBelowTheFoldersThatAreNamed(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{"OVMF-fd/FV/OVMF_CODE.fd", "OVMF-fd/other", "OVMF-fd/FV-more/x.fd"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, path)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, path), []byte("code"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := Open(filepath.Join(dir, "nvram"), filepath.Join(dir, "none"), filepath.Join(dir, "OVMF-fd/FV"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	file, err := f.Code(t.Context(), filepath.Join(dir, "OVMF-fd/FV/OVMF_CODE.fd"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = file.Close()
+	for _, path := range []string{filepath.Join(dir, "OVMF-fd/other"), filepath.Join(dir, "OVMF-fd/FV-more/x.fd"), "/usr/share/OVMF/OVMF_CODE.fd"} {
+		if file, err := f.Code(t.Context(), path); fault.KindOf(err) != fault.Internal {
+			t.Errorf("%s: %v %v", path, file, err)
+		}
+	}
+}
