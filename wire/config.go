@@ -44,7 +44,7 @@ type Generations struct {
 
 // Rollback is the body of POST /v1/config/actions/rollback.
 type Rollback struct {
-	Generation int64 `json:"generation,omitempty"` // whose content is to stand again; the one before the last when 0
+	Generation int64 `json:"generation,omitempty" minimum:"0"` // whose content is to stand again; the one before the last when 0
 }
 
 // ConfigPlan is what an apply would do, thing by thing.

@@ -2,6 +2,8 @@ package config
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -78,14 +80,22 @@ func sortedPaths(m SourceMap) []string {
 // says something wrong, with the places that came along.
 func Decode(data []byte) (Declaration, error) {
 	if len(data) > MaxWire {
-		return Declaration{}, fault.New(fault.Unreadable, "the declaration has %d bytes, more than %d", len(data), MaxWire)
+		return Declaration{}, fault.New(fault.Unreadable, "the declaration has %d bytes, more than %d", len(data), MaxWire).
+			Try("leave out what the host does not need").WithCode(tree.CodeBounds)
 	}
 	var w wire
 	if err := json.Unmarshal(data, &w); err != nil {
-		return Declaration{}, fault.New(fault.Unreadable, "the declaration is not in the form it travels in").Because(err)
+		at := ""
+		if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+			at = fmt.Sprintf(", at byte %d", e.Offset)
+		} else if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			at = fmt.Sprintf(", at byte %d, %s", e.Offset, e.Field)
+		}
+		return Declaration{}, fault.New(fault.Unreadable, "the declaration is not in the form it travels in%s", at).Because(err).
+			Try(`send {"version":%d,"value":{"hypervisor":{…}}}; GET /v1/config has the one that stands, as declaration`, wireVersion).WithCode(tree.CodeSyntax)
 	}
 	if w.Version != wireVersion {
-		return Declaration{}, fault.New(fault.Unreadable, "the declaration has form %d, this build reads %d", w.Version, wireVersion).Try("use a client of the daemon's release")
+		return Declaration{}, fault.New(fault.Unreadable, "the declaration has form %d, this build reads %d", w.Version, wireVersion).Try("use a client of the daemon's release").WithCode(tree.CodeSyntax)
 	}
 	sources, err := w.places()
 	if err != nil {

@@ -120,3 +120,15 @@ func TestAPlaceIsThatOfTheNearestThingAround(t *testing.T) {
 		t.Errorf("nothing stands at %s", got)
 	}
 }
+
+func TestWhatDoesNotTravelSaysWhereAndWhatWould(t *testing.T) {
+	for text, want := range map[string]string{
+		`{`: "at byte 1", `{"version":1,"value":}`: "at byte 22", `{"version":"1"}`: "at byte 14, version", `[]`: "at byte 1",
+		strings.Repeat("[", 100_000): "at byte 10001", `{"version":9,"value":{}}`: "has form 9, this build reads 1",
+	} {
+		_, err := Decode([]byte(text))
+		if fault.KindOf(err) != fault.Unreadable || fault.HintOf(err) == "" || fault.CodeOf(err) != "HV-DECL-001" || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.40s: %v (try: %s)", text, err, fault.HintOf(err))
+		}
+	}
+}

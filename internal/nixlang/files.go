@@ -26,7 +26,8 @@ func (m *machine) inFolder(v *value, at pos) (string, error) {
 	local, ok := m.below(name)
 	switch {
 	case m.files == nil:
-		return "", failf(at, "cannot read %s: no files are at hand here", shorten(name))
+		return "", failf(at, "cannot read %s: no files are at hand here", shorten(name)).
+			try("write it into a file: those beside it and below its folder are read")
 	case !ok || !fs.ValidPath(local):
 		return "", failf(at, "cannot read %s: it lies outside the declared folder", shorten(name)).
 			try("only files beside the declaration or below it are read")
