@@ -33,6 +33,7 @@ func Claims() []Claim {
 const (
 	anyTwo     = "internal/feature:TestDeclaringAnyTwoOfTheMatrixComesOutAsItsCellSays"
 	notApplied = "internal/action:TestADeclarationOfTwoThatConflictIsNotApplied"
+	together   = "internal/action:TestADeclarationOfTwoThatGoTogetherIsApplied"
 )
 
 func proven(ids string, tests ...string) Claim { return Claim{IDs: ids, State: Proven, Tests: tests} }
@@ -64,11 +65,11 @@ func pairs() []Claim {
 			ids, with := "pair/"+a.id+"/"+b.id, a.with+" and "+b.with
 			switch {
 			case a == b:
-				all = append(all, partial(ids, "a declaration takes it, and it does not run yet", a.with, anyTwo))
+				all = append(all, partial(ids, "a declaration takes it, and it does not run yet", a.with, anyTwo, together))
 			case limited[a.id+" "+b.id] || limited[b.id+" "+a.id]:
-				all = append(all, partial(ids, "the limit is told of the declaration; the blind spot of each VM is not listed", with, anyTwo))
+				all = append(all, partial(ids, "the limit is told of the declaration; the blind spot of each VM is not listed", with, anyTwo, together))
 			case !excluded[a.id+" "+b.id] && !excluded[b.id+" "+a.id]:
-				all = append(all, partial(ids, "a declaration takes both, and they do not run side by side yet", with, anyTwo))
+				all = append(all, partial(ids, "a declaration takes both, and they do not run side by side yet", with, anyTwo, together))
 			}
 		}
 	}

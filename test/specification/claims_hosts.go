@@ -50,9 +50,11 @@ var cpus = []Claim{
 	partial("cpu/nested-virtualization/arm-sve", "it is told with its reason; no ARM64 host was there", arm, cpuTable, machines, sameCPUs,
 		"internal/feature/catalogue:TestPlatformsAreMarkedAsTheSpecificationMarksThem"),
 	partial("cpu/device-passthrough/arm-sve", "hv host check gives the verdict; no device is assigned yet", passing, cpuTable, machines, sameCPUs),
-	partial("cpu/device-passthrough/*", "hv host check gives the verdict, and the feature waits for what lacks; no device is assigned yet", passing, cpuTable, machines, inTheLab),
+	partial("cpu/device-passthrough/*", "hv host check gives the verdict, and the feature waits for what lacks; no device is assigned yet", passing, cpuTable, machines, inTheLab,
+		"internal/feature/fit:TestADeviceIsGivenAwayWithItsGroup"),
 	proven("cpu/sr-iov/arm-sve", cpuTable, machines, sameCPUs, "internal/feature:TestNeedsAndPlatforms"),
-	partial("cpu/sr-iov/*", "hv host check gives the verdict, and the feature waits for what lacks; no virtual function is assigned yet", passing, cpuTable, machines, inTheLab),
+	partial("cpu/sr-iov/*", "hv host check gives the verdict, and the feature waits for what lacks; no virtual function is assigned yet", passing, cpuTable, machines, inTheLab,
+		"internal/feature/fit:TestADeviceIsGivenAwayWithItsGroup"),
 }
 
 const s3 = "internal/feature/catalogue:TestS3IsRefusedForDisksWithTheBackendsThatWouldDo"

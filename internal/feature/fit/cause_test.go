@@ -208,3 +208,36 @@ func TestAWholeIsAsGoodAsItsWorstPart(t *testing.T) {
 		}
 	}
 }
+
+// A device that the host needs itself is told as that before anything that an IOMMU would change, and so is one that would
+// take such a device along.
+func TestWhatTheHostNeedsItselfIsSaidFirst(t *testing.T) {
+	disk := changed(t, "cheap-vps", func(f *host.Facts) {
+		for i := range f.PCI {
+			f.PCI[i].UsedFor = nil
+			if f.PCI[i].Address == "0000:00:03.0" {
+				f.PCI[i].UsedFor = []string{"/", "the default route"}
+			}
+		}
+	})
+	for _, d := range devices(disk) {
+		if first := strings.HasPrefix(d.Why, "in use by the host: /, the default route; "); d.Answer != No || first != (d.Address == "0000:00:03.0") {
+			t.Errorf("%s: %+v", d.Address, d.Verdict)
+		}
+		if d.Address == "0000:00:03.0" && !strings.HasPrefix(d.Remedy, "move what the host has there") {
+			t.Errorf("the remedy is %q", d.Remedy)
+		}
+	}
+	along := changed(t, "amd-workstation", func(f *host.Facts) {
+		for i := range f.PCI {
+			if f.PCI[i].Address == "0000:05:00.0" {
+				f.PCI[i].UsedFor = []string{"/srv"}
+			}
+		}
+	})
+	for _, d := range devices(along) {
+		if d.Address == "0000:04:00.0" && !strings.HasPrefix(d.Why, "0000:05:00.0, which goes with it, is in use by the host: /srv") {
+			t.Errorf("%+v", d.Verdict)
+		}
+	}
+}
