@@ -29,6 +29,49 @@ in
         description = "How long the host stays hardened after it was unlocked with the recovery key: from 1m to 7d, 10m when absent.";
       };
     };
+    storage = {
+      pools = mkOption {
+        type = named "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?" 64 (types.submodule { options = {
+          kind = mkOption {
+            type = types.nullOr (types.enum [ "dir" "lvm-thin" ]);
+            default = null;
+            description = "What keeps its volumes: dir (when absent), files in a folder, or lvm-thin, thin logical volumes.";
+          };
+          path = mkOption {
+            type = types.nullOr (types.strMatching "/.+");
+            default = null;
+            description = "dir: the folder, absolute and without links. It is the daemon's own; below /srv, /mnt, /media and /data it is made where it is missing.";
+          };
+          volumeGroup = mkOption {
+            type = types.nullOr (types.strMatching "[A-Za-z0-9_+.][A-Za-z0-9_+.-]{0,126}");
+            default = null;
+            description = "lvm-thin: the volume group.";
+          };
+          thinPool = mkOption {
+            type = types.nullOr (types.strMatching "[A-Za-z0-9_+.][A-Za-z0-9_+.-]{0,126}");
+            default = null;
+            description = "lvm-thin: the logical volume in it that is the thin pool.";
+          };
+          warnPercent = mkOption {
+            type = types.nullOr (types.ints.between 1 100);
+            default = null;
+            description = "How full it gets before that is told; 80 when absent.";
+          };
+          stopPercent = mkOption {
+            type = types.nullOr (types.ints.between 1 100);
+            default = null;
+            description = "How full it gets before nothing new is made in it; 95 when absent.";
+          };
+          retention = mkOption {
+            type = types.nullOr (types.strMatching "(0|[0-9]{1,10}[smhd])");
+            default = null;
+            description = "How long what is deleted lies in the trash: 7d when absent, 0 for no trash.";
+          };
+        }; });
+        default = { };
+        description = "Pools, by name. default is always there: a folder of the daemon's own, of which only watermarks and retention are declared.";
+      };
+    };
     featureManager = {
       profile = mkOption {
         type = types.nullOr (types.enum [ "minimal" "balanced" "full" "custom" ]);

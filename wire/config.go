@@ -57,6 +57,7 @@ type ConfigPlan struct {
 	Nothing     bool   `json:"nothing"`            // all is as it is declared: no generation is made
 	Moved       bool   `json:"moved,omitempty"`    // the same declaration, elsewhere in its owner's files
 
+	Pools     []PlannedPool    `json:"pools,omitempty"`
 	VMs       []PlannedVM      `json:"vms"`
 	Features  []PlannedFeature `json:"features"`
 	Untouched int              `json:"untouched"` // VMs that are not the declaration's, and are left alone
@@ -72,6 +73,16 @@ const (
 	Kept           = "kept"            // the same of one that is off already
 	Unchanged      = "unchanged"
 )
+
+// Removed is what becomes of a pool that is declared no more.
+const Removed = "let go of"
+
+// PlannedPool is what would become of one pool.
+type PlannedPool struct {
+	Name    string `json:"name"`
+	Becomes string `json:"becomes"` // created, changed, let go of or unchanged
+	Where   string `json:"where,omitempty"`
+}
 
 // PlannedVM is what would become of one VM.
 type PlannedVM struct {

@@ -116,6 +116,9 @@ func (a *Actions) apply(ctx context.Context, call Call, row Row, cand candidate)
 		now := a.Now()
 		c.status = &operation.Status{State: operation.Done, Ended: &now, Findings: c.notes}
 		c.require(store.ModRevision(configKey(), kv.ModRevision))
+		if err := a.putPools(ctx, c, p); err != nil {
+			return err
+		}
 		applied = a.next(c, before.Applied, cand, p)
 		c.wish.Generation, c.wish.Params = applied.Generation, paramsOf(applied)
 		return a.putGeneration(ctx, c, before.Applied, applied)

@@ -16,6 +16,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/plan"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
@@ -29,6 +30,8 @@ type planned struct {
 
 	objects map[string]vm.Object // of the default project, where declared VMs live
 	moves   []move               // what becomes of what VMs hold alone
+
+	pools map[string]storage.Pool // those that become another, as they are then
 }
 
 // planConfig says what becomes of each thing when cand stands, and in the findings of c what speaks against it.
@@ -70,9 +73,13 @@ func (a *Actions) planConfig(ctx context.Context, c *change, before standing, ca
 		p.VMs = append(p.VMs, p.leave(name))
 	}
 	p.todo = !before.Complete && before.Generation > 0 && p.same || slices.ContainsFunc(p.VMs, func(v wire.PlannedVM) bool { return v.Becomes != wire.Unchanged })
-	p.Nothing = p.same && !p.todo
+	foundInPools, err := a.planPools(ctx, &p, cand.decl)
+	if err != nil {
+		return p, err
+	}
+	p.Nothing = p.same && !p.todo && len(p.pools) == 0
 	p.Moved = p.Nothing && !slices.Equal(before.Declaration, cand.encoded)
-	if err := a.against(ctx, c, &p, before, cand); err != nil {
+	if err := a.against(ctx, c, &p, before, cand, foundInPools); err != nil {
 		return p, err
 	}
 	p.Digest = p.sum()
@@ -86,7 +93,7 @@ func takes(decl config.Declaration, o vm.Object) bool {
 }
 
 // against finds everything that speaks against cand, and what becomes of features.
-func (a *Actions) against(ctx context.Context, c *change, p *planned, before standing, cand candidate) error {
+func (a *Actions) against(ctx context.Context, c *change, p *planned, before standing, cand candidate, inPools finding.List) error {
 	facts := a.Facts()
 	then := config.Check(cand.decl, facts)
 	now := feature.Resolve(before.decl.FeatureManager, config.FeatureFacts(facts))
@@ -101,7 +108,7 @@ func (a *Actions) against(ctx context.Context, c *change, p *planned, before sta
 	if err := p.features(now, then.Resolution, cand.decl); err != nil {
 		return err
 	}
-	c.notes = slices.Concat(then.Findings, a.clashes(ctx, cand.decl, p.objects), contested, used)
+	c.notes = slices.Concat(then.Findings, inPools, a.clashes(ctx, cand.decl, p.objects), contested, used)
 	for i, f := range c.notes {
 		if f.Path != "" && f.Position == (finding.Position{}) {
 			c.notes[i].Position = cand.decl.Sources.At(f.Path)
@@ -245,6 +252,11 @@ func (p planned) tell(c *change, before standing, cand candidate) {
 	}
 	if !p.same {
 		c.step("generation %d of the declaration stands", p.Generation)
+	}
+	for _, pool := range p.Pools {
+		if pool.Becomes != wire.Unchanged {
+			c.step("pool %s: %s", pool.Name, pool.Becomes)
+		}
 	}
 	for _, v := range p.VMs {
 		if v.Becomes != wire.Unchanged {

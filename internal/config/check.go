@@ -37,6 +37,7 @@ func Check(d Declaration, f host.Facts) Report {
 	found := append(finding.List{}, resolution.Findings...)
 	found = append(found, d.Sources.place(checkHost(d.Host))...)
 	found = append(found, d.Sources.place(checkHardening(d.Hardening))...)
+	found = append(found, d.Sources.place(checkStorage(d.Storage))...)
 	found = append(found, CheckVMs(all, d.Sources, f, resolution)...)
 	found.Sort()
 	return Report{Resolution: resolution, Findings: found}

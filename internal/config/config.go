@@ -28,6 +28,7 @@ type Declaration struct {
 	FeatureManager feature.Declaration
 	Host           HostSection
 	Hardening      HardeningSection
+	Storage        StorageSection
 	VMs            map[string]vm.Definition // by name; each carries its name too
 	Sources        SourceMap                // where each path stands in the owner's files
 }
@@ -46,6 +47,7 @@ type document struct {
 type section struct {
 	Host           HostSection              `json:"host,omitzero"`
 	Hardening      HardeningSection         `json:"hardening,omitzero"`
+	Storage        StorageSection           `json:"storage,omitzero"`
 	FeatureManager feature.Declaration      `json:"featureManager,omitzero"`
 	VMs            map[string]vm.Definition `json:"vms,omitempty"`
 }
@@ -54,7 +56,7 @@ type section struct {
 func (d Declaration) Names() []string { return slices.Sorted(maps.Keys(d.VMs)) }
 
 func (d Declaration) document() document {
-	return document{Hypervisor: section{Host: d.Host, Hardening: d.Hardening, FeatureManager: d.FeatureManager, VMs: d.VMs}}
+	return document{Hypervisor: section{Host: d.Host, Hardening: d.Hardening, Storage: d.Storage, FeatureManager: d.FeatureManager, VMs: d.VMs}}
 }
 
 // understand makes a declaration of a tree, with all that is wrong with it.
@@ -62,7 +64,7 @@ func understand(root tree.Node) (Declaration, []Problem) {
 	s := &strict{sources: SourceMap{"": root.At}}
 	var doc document
 	s.document(root, &doc)
-	d := Declaration{FeatureManager: doc.Hypervisor.FeatureManager, Host: doc.Hypervisor.Host, Hardening: doc.Hypervisor.Hardening, VMs: doc.Hypervisor.VMs, Sources: s.sources}
+	d := Declaration{FeatureManager: doc.Hypervisor.FeatureManager, Host: doc.Hypervisor.Host, Hardening: doc.Hypervisor.Hardening, Storage: doc.Hypervisor.Storage, VMs: doc.Hypervisor.VMs, Sources: s.sources}
 	for name, v := range d.VMs {
 		d.VMs[name] = s.named(name, v)
 	}

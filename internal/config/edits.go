@@ -9,6 +9,7 @@ func Edits() map[string]feature.Edits {
 		CodeHostName:        feature.ByEdit,
 		CodeHostDescription: feature.ByEdit,
 		CodeUnlockDelay:     feature.ByEdit,
+		CodePool:            feature.ByOwner,
 		CodeVMShape:         feature.ByOwner,
 		CodeVMCPUs:          feature.ByEdit,
 		CodeVMMemory:        feature.ByEdit,

@@ -14,6 +14,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
@@ -46,6 +47,7 @@ func faulty() map[string]struct {
 		CodeHostName:        {Declaration{Host: HostSection{Name: "a host"}}, aHost()},
 		CodeHostDescription: {Declaration{Host: HostSection{Description: strings.Repeat("x", maxDescription+1)}}, aHost()},
 		CodeUnlockDelay:     {Declaration{Hardening: HardeningSection{UnlockDelay: "1s"}}, aHost()},
+		CodePool:            {Declaration{Storage: StorageSection{Pools: map[string]storage.PoolSpec{"fast": {Path: "relative"}}}}, aHost()},
 		CodeVMShape:         web(aHost(), vm.Spec{CPUs: 9999}),
 		CodeVMCPUs:          web(aHost(), vm.Spec{CPUs: 5}),
 		CodeVMMemory:        web(aHost(), vm.Spec{Memory: 9 * model.GiB}),

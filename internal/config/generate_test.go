@@ -6,6 +6,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/config/tree"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"pgregory.net/rapid"
 )
@@ -74,6 +75,9 @@ func drawDeclaration(t *rapid.T) Declaration {
 	d := Declaration{
 		Host:      HostSection{Name: rapid.OneOf(rapid.Just(""), label).Draw(t, "host"), Description: anyText.Draw(t, "description")},
 		Hardening: HardeningSection{UnlockDelay: rapid.SampledFrom([]string{"", "90s", "10m", "7d"}).Draw(t, "unlockDelay")},
+		Storage: StorageSection{Pools: drawMap(t, "pools", 2, label, func(t *rapid.T) storage.PoolSpec {
+			return storage.PoolSpec{Path: "/srv/" + label.Draw(t, "folder"), WarnPercent: rapid.IntRange(0, 90).Draw(t, "warn"), Retention: rapid.SampledFrom([]string{"", "0", "3d"}).Draw(t, "retention")}
+		})},
 		FeatureManager: feature.Declaration{
 			Profile:          rapid.SampledFrom(append(profiles(), "")).Draw(t, "profile"),
 			ExtraFeatures:    drawFeatures(t, "extraFeatures"),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
@@ -67,6 +68,17 @@ var notes = sync.OnceValue(func() map[string]note {
 
 		"hypervisor.hardening":             {doc: "The hardened phase, which hv phase harden begins. What is declared here is read then, and sealed."},
 		"hypervisor.hardening.unlockDelay": {doc: "How long the host stays hardened after it was unlocked with the recovery key: from 1m to 7d, 10m when absent.", pattern: delayPattern},
+
+		"hypervisor.storage":                     {doc: "Where the host keeps volumes."},
+		"hypervisor.storage.pools":               {doc: "Pools, by name. default is always there: a folder of the daemon's own, of which only watermarks and retention are declared.", most: maxPools, pattern: dnsLabel},
+		"hypervisor.storage.pools.*":             {doc: "One pool. Where it is never changes: its volumes are there."},
+		"hypervisor.storage.pools.*.kind":        {doc: "What keeps its volumes: dir (when absent), files in a folder, or lvm-thin, thin logical volumes.", enum: words(storage.PoolKinds()...)},
+		"hypervisor.storage.pools.*.path":        {doc: "dir: the folder, absolute and without links. It is the daemon's own; below /srv, /mnt, /media and /data it is made where it is missing.", pattern: `^/.+$`},
+		"hypervisor.storage.pools.*.volumeGroup": {doc: "lvm-thin: the volume group.", pattern: lvmPattern},
+		"hypervisor.storage.pools.*.thinPool":    {doc: "lvm-thin: the logical volume in it that is the thin pool.", pattern: lvmPattern},
+		"hypervisor.storage.pools.*.warnPercent": {doc: "How full it gets before that is told; 80 when absent.", low: 1, high: 100},
+		"hypervisor.storage.pools.*.stopPercent": {doc: "How full it gets before nothing new is made in it; 95 when absent.", low: 1, high: 100},
+		"hypervisor.storage.pools.*.retention":   {doc: "How long what is deleted lies in the trash: 7d when absent, 0 for no trash.", pattern: `^(0|[0-9]{1,10}[smhd])$`},
 
 		"hypervisor.featureManager":                     {doc: "Which features the host offers, and how much risk its owner accepts."},
 		"hypervisor.featureManager.profile":             {enum: profiles(), doc: "A named selection of features; balanced when absent. An explicit enabledFeatures beats it. With custom the list has to be written."},

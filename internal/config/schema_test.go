@@ -140,7 +140,7 @@ func TestKeysAreOfferedWithTheirValues(t *testing.T) {
 		return strings.Join(out, " ")
 	}
 	for path, want := range map[string]string{
-		"": "hypervisor", "hypervisor": "host hardening featureManager vms", "hypervisor.hardening": "unlockDelay", "hypervisor.host": "name description",
+		"": "hypervisor", "hypervisor": "host hardening storage featureManager vms", "hypervisor.hardening": "unlockDelay", "hypervisor.host": "name description",
 		"hypervisor.vms.web.disks.root": "volume readOnly bootIndex serial", `hypervisor.vms."a.b".boot`: "kernel initrd cmdline",
 		"hypervisor.vms": "", "hypervisor.vms.web.cpus": "", "no.such": "", "hypervisor.featureManager.enabledFeatures[0]": "", `"`: "", "[": "",
 	} {

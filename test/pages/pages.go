@@ -69,6 +69,7 @@ var declaring = Family{"DECL", "What is wrong with a file. Each has its line and
 	{"HV-DECL-011", "`hypervisor.host.name` is no name", "1 to 63 of a-z, 0-9 and -"},
 	{"HV-DECL-012", "`hypervisor.host.description` is too long", "shorten it"},
 	{"HV-DECL-013", "`hypervisor.hardening.unlockDelay`, for which an unlock of a hardened host is held back, is no duration, or not one from 1m to 7d", "`hypervisor.hardening.unlockDelay = \"10m\";`"},
+	{"HV-DECL-014", "a pool in `hypervisor.storage.pools` cannot be one; the message says why", "write what the message names otherwise"},
 }}
 
 var applying = Family{"CFG", "What stands in the way of a declaration.", []Code{

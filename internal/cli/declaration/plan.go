@@ -22,6 +22,7 @@ func tellPlan(s *session.Session, to screen.Screen, p wire.Preview) {
 	tellChanges(to, p.Changes)
 	if p.Config != nil {
 		tellFeatures(to, p.Config.Features)
+		tellPools(to, p.Config.Pools)
 		tellVMs(to, *p.Config)
 		fmt.Fprintln(to, generationLine(*p.Config))
 	}
@@ -49,6 +50,18 @@ func tellFeatures(to screen.Screen, all []wire.PlannedFeature) {
 		t.Add(f.ID, f.Was, f.Is, strings.ReplaceAll(strings.Join(f.Why, ", "), "hypervisor.featureManager.", ""), strings.Join(f.VMs, ", "))
 	}
 	_ = t.Write(to, false) // a screen that is gone is noticed by what follows
+}
+
+func tellPools(to screen.Screen, all []wire.PlannedPool) {
+	t := output.Table{Columns: []output.Column{{Title: "POOL"}, {Title: "BECOMES", Paint: becomesPaint}, {Title: "WHERE", Cut: true}}}
+	for _, p := range all {
+		if p.Becomes != wire.Unchanged {
+			t.Add(p.Name, p.Becomes, p.Where)
+		}
+	}
+	if len(t.Rows) > 0 {
+		_ = t.Write(to, false)
+	}
 }
 
 func tellVMs(to screen.Screen, c wire.ConfigPlan) {

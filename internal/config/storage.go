@@ -1,0 +1,50 @@
+package config
+
+import (
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+)
+
+// CodePool is the code of a pool that cannot be one. It is stable.
+const CodePool = "HV-DECL-014"
+
+// StorageSection is what is declared of where volumes are kept.
+type StorageSection struct {
+	Pools map[string]storage.PoolSpec `json:"pools,omitempty"`
+}
+
+// maxPools bounds the pools of a host: all of them are written in one transaction with the declaration.
+const maxPools = 64
+
+const lvmPattern = `^[A-Za-z0-9_+.][A-Za-z0-9_+.-]{0,126}$`
+
+// PoolPath is where a pool stands in a declaration.
+func PoolPath(name string) string { return keyPath("hypervisor.storage.pools", name) }
+
+// PoolNames are the names of the declared pools, in order.
+func (s StorageSection) PoolNames() []string { return slices.Sorted(maps.Keys(s.Pools)) }
+
+func checkStorage(s StorageSection) finding.List {
+	var found finding.List
+	refuse := func(path string, subject []string, err error) {
+		found = append(found, finding.Finding{Code: CodePool, Severity: finding.Refused, Subject: subject, Path: path, What: err.Error(), Remedy: fault.HintOf(err)})
+	}
+	if len(s.Pools) > maxPools {
+		refuse("hypervisor.storage.pools", []string{"host"}, fault.New(fault.Invalid, "%d pools are more than %d", len(s.Pools), maxPools))
+		return found
+	}
+	for _, name := range s.PoolNames() {
+		for _, err := range storage.CheckPool(name, s.Pools[name]) {
+			refuse(PoolPath(name), []string{"pool/" + name}, err)
+		}
+	}
+	if err := errors.Join(storage.CheckPools(s.Pools)...); err != nil {
+		refuse("hypervisor.storage.pools", []string{"host"}, err)
+	}
+	return found
+}
