@@ -3,6 +3,7 @@ package action
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
@@ -180,5 +181,53 @@ func TestASetupHostPutsNothingBack(t *testing.T) {
 	d.must(err)
 	if back, err := d.PutBackSealed(t.Context(), atBoot); back || err != nil {
 		t.Errorf("%v %v", back, err)
+	}
+}
+
+// The start that puts it back is cut at each of its commits. The next one has all of it, and each VM is the one that
+// was there.
+func TestAStartThatIsCutWhileItPutsBackWhatWasSealedIsFinishedByTheNext(t *testing.T) {
+	start := func(t *testing.T) (*desk, *cut, map[string]string) {
+		d := newDesk(t)
+		d.SealedCopy = &copyOf{}
+		_, err := d.ApplyConfig(t.Context(), root, d.declare(`{"hypervisor":{"vms":{"web":{"memory":"512MiB"},"app":{"memory":"256MiB"}}}}`))
+		d.must(err)
+		d.harden()
+		uuids := map[string]string{"web": d.object("web").Spec.UUID, "app": d.object("app").Spec.UUID}
+		d.putBack(before)
+		c := &cut{Store: d.Store, at: -1}
+		d.Store = c
+		return d, c, uuids
+	}
+	d, c, _ := start(t)
+	_, err := d.PutBackSealed(t.Context(), atBoot)
+	d.must(err)
+	if c.n < 2 {
+		t.Fatalf("%d commits", c.n)
+	}
+	for at := range c.n {
+		for _, written := range []bool{false, true} {
+			t.Run(fmt.Sprintf("commit %d, written %v", at, written), func(t *testing.T) {
+				d, c, uuids := start(t)
+				c.at, c.written = at, written
+				if _, err := d.PutBackSealed(t.Context(), atBoot); err == nil {
+					t.Fatal("it was not cut")
+				}
+				again := &desk{Actions: New(d.Config), t: t}
+				again.Store = c.Store
+				_, err := again.PutBackSealed(t.Context(), atBoot)
+				again.must(err)
+				again.must(again.Resume(t.Context(), atBoot))
+				again.standsAsSealed()
+				for name, uuid := range uuids {
+					if o := again.object(name); o.Spec.UUID != uuid {
+						t.Errorf("%s is %s, and was %s", name, o.Spec.UUID, uuid)
+					}
+				}
+				if o := again.object("web"); o.Spec.Memory != 512<<20 || !again.stands().Complete {
+					t.Errorf("%+v %+v", o.Spec, again.stands())
+				}
+			})
+		}
 	}
 }

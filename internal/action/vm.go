@@ -172,7 +172,7 @@ func (a *Actions) declaredOnly(ctx context.Context, what, name string) error {
 		again = "restart hvd"
 	}
 	return fault.New(fault.Denied, "vm %q stands in the host's declaration%s and is %s there only", name, at, what).
-		Try("edit it there, then %s", again).WithCode("HV-VM-023")
+		Try("edit it there, then %s; or take it out there: it is stopped and kept, and yours to be %s by hand from then on", again, what).WithCode("HV-VM-023")
 }
 
 func (a *Actions) editVM(ctx context.Context, call Call, ref model.Ref, edit func(vm.Object) (vm.Definition, model.Origin, error)) (Result, error) {
