@@ -18,7 +18,7 @@ var floors = []floor{
 	{1, "internal/osfault internal/confine model internal/nixlang internal/qemu/qmp internal/privilege"},
 	{2, "internal/feature internal/phase internal/policy internal/store internal/audit wire internal/storage/backend internal/storage/qcow2"},
 	{3, "internal/rule internal/config client internal/storage/folder internal/storage/storagetest"},
-	{4, "internal/qemu/machine internal/storage/convert " + backends},
+	{4, "internal/guest/cloudinit internal/qemu/machine internal/storage/convert " + backends},
 	{5, "internal/plan internal/host/probe " + hands},
 	{6, "internal/action internal/view internal/reconcile web"},
 	{7, "internal/api/rest internal/api/graphql internal/cli"},
@@ -77,7 +77,7 @@ var diets = []diet{
 
 // pure rooms compute and return: time, randomness, files and facts come in as arguments.
 const pure = "model internal/fault internal/finding internal/feature internal/rule internal/phase internal/config " +
-	"internal/policy internal/plan internal/qemu/machine internal/nixlang internal/nearest"
+	"internal/policy internal/plan internal/qemu/machine internal/guest/cloudinit internal/nixlang internal/nearest"
 
 // ballast is what a program must not link, by import path prefix; the whole graph is asked of the go command.
 var ballast = []program{

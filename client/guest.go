@@ -51,3 +51,12 @@ func (c *Client) do(ctx context.Context, r *request) error {
 	}
 	return resp.Body.Close()
 }
+
+// CloudInit returns what a VM's guest is told at its first boot; with secrets, which root alone is shown, as it is.
+func (c *Client) CloudInit(ctx context.Context, ref model.Ref, secrets bool) (wire.CloudInit, error) {
+	path := []string{"cloud-init"}
+	if secrets {
+		path = append(path, "secrets")
+	}
+	return call[wire.CloudInit](ctx, c, vmRequest(http.MethodGet, ref, path...))
+}

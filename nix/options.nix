@@ -375,6 +375,67 @@ The features to turn on, instead of the profile's. An empty list is core only.
           default = null;
           description = "A UUID that tells a guest (x86) which copy of itself it is; made from the uuid when absent.";
         };
+        cloudInit = mkOption {
+          type = types.nullOr (types.submodule { options = {
+            hostname = mkOption {
+              type = types.nullOr (types.str);
+              default = null;
+              description = "The guest's name; the VM's when absent.";
+            };
+            user = mkOption {
+              type = types.nullOr (types.str);
+              default = null;
+              description = "An account that may become root; the image's own when absent.";
+            };
+            sshKeys = mkOption {
+              type = upTo 1024 (types.str);
+              default = [ ];
+              description = "Public keys of that account, as in authorized_keys.";
+            };
+            passwordHash = mkOption {
+              type = types.nullOr (types.str);
+              default = null;
+              description = "That account's password, as mkpasswd prints it. It stands in the declaration: a key is better.";
+            };
+            packages = mkOption {
+              type = upTo 1024 (types.str);
+              default = [ ];
+              description = "Packages to be installed.";
+            };
+            runcmd = mkOption {
+              type = upTo 1024 (types.str);
+              default = [ ];
+              description = "Lines for sh, at the end of the first boot.";
+            };
+            userData = mkOption {
+              type = types.nullOr (types.str);
+              default = null;
+              description = "All of it by hand, instead: #cloud-config, a script, or MIME.";
+            };
+            vendorData = mkOption {
+              type = types.nullOr (types.str);
+              default = null;
+              description = "The same, which user data overrides.";
+            };
+            networkConfig = mkOption {
+              type = types.nullOr (types.str);
+              default = null;
+              description = "The network, version 2, as YAML; DHCP on all cards when absent.";
+            };
+            instance = mkOption {
+              type = types.nullOr (types.ints.unsigned);
+              default = null;
+              description = "Counted up, the guest configures itself anew at its next boot.";
+            };
+            unchecked = mkOption {
+              type = types.nullOr (types.bool);
+              default = null;
+              description = "Let through what cloud-init's schema refuses: the image may have a newer one.";
+            };
+          }; });
+          default = null;
+          description = "What a guest with cloud-init makes of itself at its first boot; nothing when absent.";
+        };
         nestedVirtualization = mkOption {
           type = types.nullOr (types.bool);
           default = null;

@@ -1,1 +1,1 @@
-"sha256-QiItJl38SENgEH0GTvtz7N5fuUBrhN9zNG4ItreLDBk="
+"sha256-vjpxJxbFo4rZ8WI3mLeeeMsqpUTmkYXu+cWLdssK/ss="

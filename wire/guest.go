@@ -11,3 +11,11 @@ type GuestPassword struct {
 type GuestTrim struct {
 	Trimmed int64 `json:"trimmed" doc:"bytes that none of its files uses, of all its file systems"`
 }
+
+// CloudInit is what a guest with cloud-init is told at its first boot, as it stands in its files.
+type CloudInit struct {
+	UserData      string `json:"userData"`
+	MetaData      string `json:"metaData"`
+	VendorData    string `json:"vendorData,omitempty"`
+	NetworkConfig string `json:"networkConfig,omitempty"`
+}

@@ -107,6 +107,8 @@ var (
 	VMLogs    = row("vm.logs", Member, core, phase.Look, false, Read, "GET", vmPath+"/logs/{log}", "read a VM's logs")
 
 	VMGuest    = row("vm.guest", Member, core, phase.Look, false, Read, "GET", vmPath+"/guest", "ask a VM's guest what it is")
+	VMSeed     = row("vm.cloud-init", Member, core, phase.Look, false, Read, "GET", vmPath+"/cloud-init", "show what a VM's guest is told at its first boot")
+	VMSecrets  = row("vm.cloud-init-secrets", Root, core, phase.Look, false, Read, "GET", vmPath+"/cloud-init/secrets", "the same, with its secrets")
 	VMExec     = row("vm.exec", Member, core, phase.Console, false, Edge, "POST", vmPath+"/actions/exec", "run a program in a VM's guest")
 	VMPassword = row("vm.set-password", Member, core, phase.Console, false, Edge, "POST", vmPath+"/actions/set-password", "give a user of a VM's guest a password")
 	VMSetTime  = row("vm.set-time", Member, core, phase.Console, false, Edge, "POST", vmPath+"/actions/set-time", "give a VM's guest the host's time")

@@ -11,6 +11,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/internal/guest/cloudinit"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
@@ -76,6 +77,7 @@ func (a *Actions) checkVM(ctx context.Context, c *change, def vm.Definition) err
 		return err
 	}
 	found := config.CheckVMs([]vm.Definition{def}, nil, a.Facts(), features)
+	found = append(found, cloudinit.Check(def.Name, def.CloudInit)...)
 	found = append(found, a.lost(ctx, c.wish.Target.Project, def)...)
 	found.Sort()
 	c.notes = found

@@ -157,5 +157,21 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.vms.*.onPowerOff":           {doc: "What follows when the guest powers itself off: stop (when absent), or restart, later each time.", enum: words(vm.AfterStop, vm.AfterRestart)},
 		"hypervisor.vms.*.onReboot":             {doc: "What follows when the guest resets itself, a triple fault included: restart (when absent) lets it, stop ends it.", enum: words(vm.AfterRestart, vm.AfterStop)},
 		"hypervisor.vms.*.onCrash":              {doc: "What follows when the guest panics, or its QEMU dies: stop (when absent), restart, later each time, or preserve what is left of it.", enum: words(vm.AfterStop, vm.AfterRestart, vm.AfterPreserve)},
+
+		"hypervisor.vms.*.cloudInit":               {doc: "What a guest with cloud-init makes of itself at its first boot; nothing when absent."},
+		"hypervisor.vms.*.cloudInit.hostname":      {doc: "The guest's name; the VM's when absent."},
+		"hypervisor.vms.*.cloudInit.user":          {doc: "An account that may become root; the image's own when absent."},
+		"hypervisor.vms.*.cloudInit.sshKeys":       {doc: "Public keys of that account, as in authorized_keys."},
+		"hypervisor.vms.*.cloudInit.sshKeys[]":     {doc: "One public key."},
+		"hypervisor.vms.*.cloudInit.packages[]":    {doc: "One package."},
+		"hypervisor.vms.*.cloudInit.runcmd[]":      {doc: "One line."},
+		"hypervisor.vms.*.cloudInit.passwordHash":  {doc: "That account's password, as mkpasswd prints it. It stands in the declaration: a key is better."},
+		"hypervisor.vms.*.cloudInit.packages":      {doc: "Packages to be installed."},
+		"hypervisor.vms.*.cloudInit.runcmd":        {doc: "Lines for sh, at the end of the first boot."},
+		"hypervisor.vms.*.cloudInit.userData":      {doc: "All of it by hand, instead: #cloud-config, a script, or MIME."},
+		"hypervisor.vms.*.cloudInit.vendorData":    {doc: "The same, which user data overrides."},
+		"hypervisor.vms.*.cloudInit.networkConfig": {doc: "The network, version 2, as YAML; DHCP on all cards when absent."},
+		"hypervisor.vms.*.cloudInit.instance":      {doc: "Counted up, the guest configures itself anew at its next boot."},
+		"hypervisor.vms.*.cloudInit.unchecked":     {doc: "Let through what cloud-init's schema refuses: the image may have a newer one."},
 	}
 })

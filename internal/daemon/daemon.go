@@ -26,6 +26,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/console"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/guest/agent"
+	"github.com/hyper-nixos/hyper-nixos/internal/guest/seed"
 	"github.com/hyper-nixos/hyper-nixos/internal/host/probe"
 	"github.com/hyper-nixos/hyper-nixos/internal/monitoring"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
@@ -90,6 +91,7 @@ type kept struct {
 	boots   *boot.Files
 	nvram   *firmware.Files
 	saved   *saved.Files
+	seeds   *seed.Seeds
 	logs    *console.Logs
 }
 
@@ -118,6 +120,9 @@ func keep(opt Options) (k *kept, err error) {
 		return k, err
 	}
 	if k.saved, err = saved.Open(in("saved")); err != nil {
+		return k, err
+	}
+	if k.seeds, err = seed.Open(in("seeds")); err != nil {
 		return k, err
 	}
 	k.logs, err = console.OpenLogs(in("logs"), opt.Log)
@@ -194,7 +199,7 @@ func (d *daemon) wire(ctx context.Context) {
 		SealedCopy: sealedFile(filepath.Join(d.State, "sealed.json")),
 	})
 	d.engine = reconcile.New(reconcile.Config{
-		Store: d.store, Hypervisor: hypervisor{d.vms, d.guests}, Volumes: d.volumes, Pools: d.volumes, BootFiles: d.boots, Firmware: d.nvram, SavedVMs: d.saved, Logs: d.logs,
+		Store: d.store, Hypervisor: hypervisor{d.vms, d.guests}, Volumes: d.volumes, Pools: d.volumes, BootFiles: d.boots, Firmware: d.nvram, SavedVMs: d.saved, Seeds: d.seeds, Logs: d.logs,
 		Facts: d.facts.now(ctx), Features: d.actions.Resolution, Now: now, Steady: d.steady.now, Outcome: d.actions.Ended, Recorded: d.actions.Recorded, Log: d.Log,
 	})
 	d.view = view.New(view.Config{

@@ -177,6 +177,8 @@ func source(in VMInput, f machine.File) File {
 		out.Source, out.Path = FromFirmware, in.Facts.UEFIFor(in.Effective.Arch, in.Effective.SecureBoot).Code
 	case machine.NVRAMFile:
 		out.Source, out.Secure, out.Path = FromNVRAM, in.Effective.SecureBoot, in.Facts.UEFIFor(in.Effective.Arch, in.Effective.SecureBoot).Vars
+	case machine.SeedFile:
+		out.Source = FromSeed
 	case machine.SerialLog:
 		out.Source, out.Log, out.GoesOn = FromLog, "serial", in.From != nil
 	case machine.Stderr:

@@ -75,6 +75,7 @@ const (
 	FromBoot     Source = "boot-file" // a kernel or an initrd, as a sealed memfd
 	FromFirmware Source = "firmware"  // the code of the host's UEFI firmware
 	FromNVRAM    Source = "nvram"     // the VM's UEFI variables, made of a template at the first start
+	FromSeed     Source = "seed"      // what the guest is told at its first boot, made anew
 	FromLog      Source = "log"       // a log of the VM, opened for appending
 )
 

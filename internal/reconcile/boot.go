@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -15,15 +16,21 @@ import (
 // loadBoot finds out which VMs start because their host did, before anybody looks at one. A daemon that comes later
 // in the same run of the host finds those that are left.
 func (e *Engine) loadBoot(ctx context.Context, vms []store.Object[vm.Object]) error {
-	statuses, _, err := store.ListAll[vm.PowerStatus](ctx, e.Store, store.StatusesPrefix(KindVM))
+	statuses, _, err := store.ListAll[json.RawMessage](ctx, e.Store, store.StatusesPrefix(KindVM))
 	if err != nil {
 		return err
 	}
 	seen := map[model.Ref]vm.PowerStatus{}
 	for _, st := range statuses {
-		if ref, writer, err := store.ParseStatus(st.Key); err == nil && writer == powerName {
-			seen[model.Ref{Project: ref.Project, Name: ref.Name}] = st.Value
+		ref, writer, err := store.ParseStatus(st.Key)
+		if err != nil || writer != powerName { // another part of what was seen, of another shape
+			continue
 		}
+		power, err := store.Decode[vm.PowerStatus](st.KV)
+		if err != nil {
+			return err
+		}
+		seen[model.Ref{Project: ref.Project, Name: ref.Name}] = power
 	}
 	facts := e.Facts()
 	var members []plan.Member

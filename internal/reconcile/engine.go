@@ -32,6 +32,7 @@ type Config struct {
 	BootFiles  BootFiles
 	Firmware   Firmware
 	SavedVMs   SavedVMs
+	Seeds      Seeds
 	Logs       Logs
 	Facts      func() host.Facts
 	// Features is what the host's declaration comes to, and its revision.

@@ -78,6 +78,12 @@ type Firmware interface {
 	Remove(ctx context.Context, uuid string) error
 }
 
+// Seeds is the hand that makes the disks of what guests are told at their first boot.
+type Seeds interface {
+	// Make returns the disk, open for reading only.
+	Make(ctx context.Context, name string, spec vm.Spec) (*os.File, error)
+}
+
 // SavedVMs is the hand that holds the files of suspended VMs.
 type SavedVMs interface {
 	// Create makes a file with room for so many bytes, open for writing only. fault.Exhausted says that there is less.

@@ -505,3 +505,27 @@ func TestAStopThatDidNotGetThroughIsAskedAgain(t *testing.T) {
 	}
 	d.Done(d.Verb("kill", "web"))
 }
+
+func TestWhatAGuestSaysStaysOverARestartOfTheDaemonAndGoesWithTheVM(t *testing.T) {
+	h := fakehost.New(t)
+	d := h.Start()
+	d.Done(d.Create(fakehost.Tiny("web", on)))
+	uuid := d.VM("web").Spec.UUID
+	d.Engine.Guest(uuid, vm.GuestStatus{Seen: time.Now().Add(time.Hour), Answers: true, Hostname: "webby"})
+	says := func() string {
+		if g := d.VM("web").Status.Guest; g != nil {
+			return g.Hostname
+		}
+		return ""
+	}
+	d.Until("what the guest says", func() bool { return says() == "webby" })
+	d.Stop()
+	d = h.Start()
+	if got := says(); got != "webby" {
+		t.Errorf("the next daemon knows %q", got)
+	}
+	d.Done(d.Verb("kill", "web"))
+	if got := says(); got != "" {
+		t.Errorf("of a VM that is off it is still shown that %q", got)
+	}
+}

@@ -76,7 +76,7 @@ func (r *vmRun) plugOrUnplug(ctx context.Context, s plan.Step) (err error) {
 		wanted = append(wanted, *s.Edit.File)
 	}
 	for _, want := range wanted {
-		f, err := r.open(ctx, want)
+		f, err := r.open(ctx, want, r.in.Effective)
 		if err != nil {
 			return err
 		}

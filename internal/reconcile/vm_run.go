@@ -159,7 +159,7 @@ func (r *vmRun) launch(ctx context.Context, start *plan.Start) (err error) {
 		}
 	}
 	for _, want := range start.Files {
-		f, err := r.open(ctx, want)
+		f, err := r.open(ctx, want, start.Spec)
 		if err != nil {
 			return err
 		}
@@ -186,7 +186,7 @@ func (r *vmRun) launch(ctx context.Context, start *plan.Start) (err error) {
 	return nil
 }
 
-func (r *vmRun) open(ctx context.Context, f plan.File) (*os.File, error) {
+func (r *vmRun) open(ctx context.Context, f plan.File, spec vm.Spec) (*os.File, error) {
 	switch f.Source {
 	case plan.FromVolume:
 		return r.Volumes.Open(ctx, f.Pool, f.Volume, f.ReadOnly)
@@ -196,6 +196,8 @@ func (r *vmRun) open(ctx context.Context, f plan.File) (*os.File, error) {
 		return r.Firmware.Code(ctx, f.Path)
 	case plan.FromNVRAM:
 		return r.Firmware.NVRAM(ctx, r.in.Wish.Spec.UUID, f.Path, f.Secure)
+	case plan.FromSeed:
+		return r.Seeds.Make(ctx, r.in.Wish.Name, spec)
 	case plan.FromLog:
 		if f.GoesOn {
 			return r.Logs.GoOn(r.in.Wish.Spec.UUID)

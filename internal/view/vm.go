@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/config"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/guest/cloudinit"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
@@ -171,8 +173,56 @@ func (v *View) VM(ctx context.Context, ref model.Ref) (wire.VM, error) {
 	}
 	full, filled := vm.Effective(o.Spec, facts.Arch)
 	out := wire.VM{
-		Kind: "vm", Metadata: o.Metadata, Spec: o.Spec, Effective: full, Defaults: filled, Status: vm.Status{Power: power, Guest: guest},
+		Kind: "vm", Metadata: o.Metadata, Spec: o.Spec.Shown(), Effective: full.Shown(), Defaults: filled, Status: vm.Status{Power: withoutSecrets(power), Guest: guest},
 		Findings: config.CheckVMs([]vm.Definition{{Name: o.Name, Labels: o.Labels, Spec: o.Spec}}, nil, facts, features),
 	}
 	return out, nil
+}
+
+// withoutSecrets is what is shown of what was seen: what a process was started with may hold secrets.
+func withoutSecrets(p *vm.PowerStatus) *vm.PowerStatus {
+	if p == nil || p.Process == nil || p.Process.Started == nil || p.Process.Started.CloudInit == nil {
+		return p
+	}
+	out, process, started := *p, *p.Process, p.Process.Started.Shown()
+	process.Started = &started
+	out.Process = &process
+	return &out
+}
+
+// CloudInit is what a VM's guest is told at its first boot; secrets only where asked for.
+func (v *View) CloudInit(_ context.Context, ref model.Ref, secrets bool) (wire.CloudInit, error) {
+	v.mu.RLock()
+	e := v.vms[ref]
+	var o vm.Object
+	if e != nil {
+		o = e.object
+	}
+	v.mu.RUnlock()
+	if o.Name == "" {
+		return wire.CloudInit{}, notFound("vm", ref.String(), "hv vm list").WithCode("HV-VM-021")
+	}
+	if o.Spec.CloudInit == nil {
+		return wire.CloudInit{}, fault.New(fault.NotFound, "vm %q has no cloudInit", o.Name).
+			Try("hv vm edit %s: cloudInit = { user = …; sshKeys = [ … ]; }", o.Name).WithCode("HV-GUEST-010")
+	}
+	spec := o.Spec
+	if !secrets { // what is made of them is hidden with them, what is by hand line by line
+		c := *spec.CloudInit
+		if c.PasswordHash != "" {
+			c.PasswordHash = vm.Hidden
+		}
+		spec.CloudInit = &c
+	}
+	files, err := cloudinit.Files(o.Name, o.Spec.UUID, *spec.CloudInit)
+	if err != nil {
+		return wire.CloudInit{}, err
+	}
+	if !secrets {
+		files = cloudinit.Shown(files)
+	}
+	return wire.CloudInit{
+		UserData: string(files[cloudinit.UserData]), MetaData: string(files[cloudinit.MetaData]),
+		VendorData: string(files[cloudinit.VendorData]), NetworkConfig: string(files[cloudinit.NetworkConfig]),
+	}, nil
 }

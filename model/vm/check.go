@@ -42,6 +42,7 @@ func Check(d Definition) []Problem {
 	c.secureBoot(d.Spec)
 	c.boot(d.Spec)
 	c.startup(d)
+	c.cloudInit(d.CloudInit)
 	c.disks(d.Disks)
 	c.nics(d.NICs)
 	slices.SortStableFunc(c.found, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })

@@ -92,6 +92,8 @@ type Spec struct {
 	// GenerationID is shown to the guest (x86): a copy that has another knows that it is one. Made from the UUID when absent.
 	GenerationID string `json:"generationID,omitempty"`
 
+	CloudInit *CloudInit `json:"cloudInit,omitempty"` // what the guest makes of itself at its first boot; nothing when absent
+
 	NestedVirtualization bool `json:"nestedVirtualization,omitempty"` // the guest may run VMs; the feature of that name must be on
 
 	Serial    *bool    `json:"serial,omitempty"`    // a serial console; on when absent
@@ -183,6 +185,7 @@ func (s Spec) Clone() Spec {
 	s.CDROMs = maps.Clone(s.CDROMs)
 	s.CPU, s.Watchdog, s.Graphics = s.CPU.clone(), clone(s.Watchdog), clone(s.Graphics)
 	s.TPM = clone(s.TPM)
+	s.CloudInit = s.CloudInit.clone()
 	return s
 }
 

@@ -9,4 +9,6 @@ var guests = Family{"GUEST", "What a guest says, or does not.", []Code{
 	{"HV-GUEST-006", "a guest's file systems are frozen", "wait until the snapshot is taken: it is thawed by itself"},
 	{"HV-GUEST-007", "a program in a guest has not ended in time", "it goes on in the guest: the process is named"},
 	{"HV-GUEST-008", "what a guest was asked for is malformed", "the bound is named"},
+	{"HV-GUEST-009", "cloud-init would not take this", "what its schema minds is told, with its place; `cloudInit.unchecked = true` where the guest's is newer"},
+	{"HV-GUEST-010", "a VM has no cloudInit", "add it to its spec: docs/guests.md"},
 }}

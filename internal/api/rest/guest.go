@@ -23,6 +23,7 @@ type (
 	guestFacts struct{ Body vm.GuestStatus }
 	execResult struct{ Body vm.ExecResult }
 	guestTrim  struct{ Body wire.GuestTrim }
+	guestSeed  struct{ Body wire.CloudInit }
 )
 
 // routeGuest: what is asked of guests is over when it is answered, and makes no operation.
@@ -36,6 +37,12 @@ func (s *server) routeGuest() {
 		g, err := s.Guests.Facts(ctx, in.ref())
 		return &guestFacts{g}, err
 	})
+	for _, row := range []action.Row{action.VMSeed, action.VMSecrets} {
+		handle(s, row, func(ctx context.Context, in *struct{ Named }) (*guestSeed, error) {
+			c, err := s.View.CloudInit(ctx, in.ref(), row == action.VMSecrets)
+			return &guestSeed{c}, err
+		})
+	}
 	handle(s, action.VMExec, func(ctx context.Context, in *execInput) (*execResult, error) {
 		var out execResult
 		err := s.asked(ctx, func(ctx context.Context) error {

@@ -87,6 +87,7 @@ type Index interface {
 type VMView interface {
 	VMs(ctx context.Context, project string, opt view.ListOptions) (wire.Page, error)
 	VM(ctx context.Context, ref model.Ref) (wire.VM, error)
+	CloudInit(ctx context.Context, ref model.Ref, secrets bool) (wire.CloudInit, error)
 	Usage(ctx context.Context, project, sort string, opt view.ListOptions) (wire.UsagePage, error)
 	UsageOf(ctx context.Context, ref model.Ref) (wire.VMUsage, error)
 	Operations(ctx context.Context, opt view.ListOptions) (wire.Page, error)

@@ -117,6 +117,9 @@ func byHand(h *house) map[string][]asks {
 		"vm.trim":         {{method: "POST", path: vmsPath + "/web/actions/trim", before: withAgent}},
 		"vm.guest":        get(vmsPath + "/web/guest"),
 
+		"vm.cloud-init":         get(vmsPath + "/web/cloud-init"),
+		"vm.cloud-init-secrets": get(vmsPath + "/web/cloud-init/secrets"),
+
 		"volume.create":    {{method: "POST", path: "/v1/projects/default/volumes", body: `{"name":"more","size":"1MiB"}`}},
 		"volume.import":    {{method: "PUT", path: "/v1/projects/default/volumes/brought/content?format=raw", body: strings.Repeat("x", imported), contentType: "application/octet-stream"}},
 		"volume.clone":     {{method: "POST", path: "/v1/projects/default/volumes/medium/actions/clone", body: `{"name":"copy","linked":true}`}},
@@ -150,6 +153,7 @@ func furnished(t *testing.T) *house {
 	h := newHouse(t, 0)
 	web := small("web")
 	web.CDROMs = map[string]vm.CDROM{"cd": {}}
+	web.CloudInit = &vm.CloudInit{}
 	_, err := h.CreateVM(t.Context(), "", web, client.Change{})
 	h.must(err)
 	for _, name := range []string{"data", "medium"} {

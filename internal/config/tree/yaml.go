@@ -43,6 +43,9 @@ type anchor struct {
 	deep  int
 }
 
+// ReadYAML is ReadJSON for YAML.
+func ReadYAML(file, src string) (root Node, found []Problem) { return readYAML(file, src) }
+
 // readYAML returns the tree, or what is wrong with the text.
 func readYAML(file, src string) (root Node, found []Problem) {
 	r := &yamlReader{file: file, anchors: map[string]anchor{}}

@@ -72,6 +72,7 @@ const (
 	MediumFile   FileKind = "medium"     // a volume in a CD-ROM drive
 	FirmwareFile FileKind = "firmware"   // the code of the UEFI firmware, the host's
 	NVRAMFile    FileKind = "nvram"      // its variables, the VM's own
+	SeedFile     FileKind = "seed"       // what the guest is told at its first boot, the VM's own
 	SerialLog    FileKind = "serial-log" // what the guest has written to its console
 	Stderr       FileKind = "stderr"     // QEMU's own words
 )
@@ -154,6 +155,9 @@ func Build(in Input) (Machine, error) {
 	}
 	if on(in.Spec.Agent) {
 		parts = append(parts, agent(b.place(slots[agentSlot])))
+	}
+	if in.Spec.CloudInit != nil {
+		parts = append(parts, seed(b.place(slots[seedSlot])))
 	}
 	if g := in.Spec.Graphics; g != nil {
 		parts = append(parts, graphics(*g, b, b.place(slots[usbSlot])))

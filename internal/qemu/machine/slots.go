@@ -65,6 +65,9 @@ func slotted(s vm.Spec) []string {
 	if on(s.Agent) {
 		out = append(out, agentSlot)
 	}
+	if s.CloudInit != nil {
+		out = append(out, seedSlot)
+	}
 	return out
 }
 
