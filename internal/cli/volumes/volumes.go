@@ -201,17 +201,22 @@ func remove(s *session.Session) *cobra.Command {
 					args = append(args, v.Metadata.Name)
 				}
 			}
-			if !s.DryRun && len(args) > 0 {
-				if err := confirmLoss(ctx, s, c, args); err != nil {
-					return err
-				}
-			}
 			var all []change.Change
 			for _, name := range args {
 				all = append(all, change.Change{Noun: "volume", Name: name, Verb: "delete", Past: "deleted",
 					Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
 						return c.DeleteVolume(ctx, s.Ref(name), how)
 					}})
+			}
+			if len(all) == 1 && !s.DryRun && !s.Yes { // what is refused is not asked about
+				if err := all[0].May(ctx, c); err != nil {
+					return err
+				}
+			}
+			if !s.DryRun && len(args) > 0 {
+				if err := confirmLoss(ctx, s, c, args); err != nil {
+					return err
+				}
 			}
 			return change.Run(ctx, s, all...)
 		},
