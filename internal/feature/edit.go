@@ -186,7 +186,7 @@ func (w *wish) orOff(f finding.Finding, fix ways, place int) finding.Finding {
 		}
 	}
 	b.WriteString(o.words)
-	f.Remedy, f.Ways = w.end(), w.edits(append(append(w.fixes.take(len(fix)+1), fix...), o.way)...)
+	f.Remedy, f.Ways = w.end(), w.edits(append(append(make(ways, 0, 4), fix...), o.way)...)
 	return f
 }
 

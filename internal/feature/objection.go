@@ -135,7 +135,7 @@ func (w *wish) conflicts(s selection, kept catalogue.Bits, out finding.List) fin
 		if !w.onHost(at) {
 			continue
 		}
-		fix := append(w.fixes.take(4), w.out(r.APlace).way, w.out(r.BPlace).way)
+		fix := append(make(ways, 0, 4), w.out(r.APlace).way, w.out(r.BPlace).way)
 		for _, scope := range r.Narrowest {
 			narrowed := w.rescoped(at, scope)
 			fix = append(fix, append(narrowed, remark(r.Narrow[scope])))

@@ -31,22 +31,19 @@ func (w *wish) effective(s selection, facts Facts) []Effective {
 
 func (w *wish) reasons(place int, s selection, in catalogue.Bits) []Reason {
 	users := w.cat.Requirers(place) & in
-	named := w.named.of(place)
-	lists := 0
-	for i, m := range named { // in order
-		if i == 0 || m.in != named[i-1].in {
-			lists++
-		}
+	var lists uint8
+	for _, m := range w.named.of(place) {
+		lists |= 1 << m.in
 	}
-	out := w.reasonsOf.take(lists + 1 + users.Len())
-	if w.cat.Core().Has(place) {
+	core := w.cat.Core().Has(place)
+	if users == 0 && !core && !s.members.Has(place) {
+		return selectedIn[lists]
+	}
+	out := w.reasonsOf.take(2 + len(selectedIn[lists]) + users.Len())
+	if core {
 		out = append(out, Reason{Kind: IsCore})
 	}
-	for _, m := range named {
-		if r := (Reason{Selected, m.in.option()}); !slices.Contains(out, r) {
-			out = append(out, r)
-		}
-	}
+	out = append(out, selectedIn[lists]...)
 	if s.members.Has(place) {
 		out = append(out, Reason{FromProfile, w.profile.Name})
 	}
@@ -55,6 +52,19 @@ func (w *wish) reasons(place int, s selection, in catalogue.Bits) []Reason {
 	}
 	return out
 }
+
+// selectedIn is the reasons of what is named and has no other, by the options that name it, as bits. They are shared.
+var selectedIn = func() (all [1 << len(options)][]Reason) {
+	for lists := range all {
+		for n, option := range options {
+			if lists&(1<<n) != 0 {
+				all[lists] = append(all[lists], Reason{Selected, option})
+			}
+		}
+		all[lists] = slices.Clip(all[lists])
+	}
+	return all
+}()
 
 // standing is how far a feature has come.
 type standing struct {
