@@ -62,7 +62,7 @@ func Run(ctx context.Context, opt Options) (err error) {
 	helper := privilege.Dial(filepath.Join(privilege.RunFolder(opt.State), privilege.HelperSocket))
 	defer helper.Close()
 
-	kept, err := keep(opt)
+	kept, err := keep(opt, helper)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ type kept struct {
 	logs    *console.Logs
 }
 
-func keep(opt Options) (k *kept, err error) {
+func keep(opt Options, helper *privilege.Client) (k *kept, err error) {
 	k = &kept{}
 	defer func() {
 		if err != nil {
@@ -109,7 +109,7 @@ func keep(opt Options) (k *kept, err error) {
 	if k.audit, err = audit.Open(in("audit"), audit.Options{}); err != nil {
 		return k, err
 	}
-	k.volumes = openPools(opt)
+	k.volumes = openPools(opt, helper)
 	if _, err = k.volumes.Reach(context.Background(), storage.DefaultPool, storage.PoolSpec{}); err != nil {
 		return k, err
 	}

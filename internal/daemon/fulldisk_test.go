@@ -70,7 +70,7 @@ func (never) Phase(context.Context) (privilege.SealState, error) { return privil
 
 // onFullDisk runs in a process of its own, with all that a daemon keeps in a folder of 16 MiB.
 func onFullDisk(ctx context.Context, state string) (err error) {
-	k, err := keep(Options{State: state, Log: slog.New(slog.DiscardHandler)})
+	k, err := keep(Options{State: state, Log: slog.New(slog.DiscardHandler)}, nil)
 	if err != nil {
 		return err
 	}

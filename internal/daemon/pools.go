@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/internal/reconcile"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/backend"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
@@ -19,7 +20,7 @@ import (
 const poolFolder = "pool"
 
 // openPools returns pools of every kind that this build knows, none of which is open.
-func openPools(opt Options) *pools.Pools {
+func openPools(opt Options, helper *privilege.Client) *pools.Pools {
 	return pools.New(func(ctx context.Context, name string, spec storage.PoolSpec) (backend.Backend, error) {
 		switch {
 		case name == storage.DefaultPool:
@@ -28,9 +29,10 @@ func openPools(opt Options) *pools.Pools {
 			return nil, fault.New(fault.Invalid, "pool %q and the daemon's own folder %s are in one place", name, opt.State).
 				WithCode("HV-POOL-004").Try("give the pool a place of its own")
 		case spec.Kind == storage.Dir:
-			return dir.OpenAt(ctx, name, spec.Path, nil)
+			return dir.OpenAt(ctx, name, spec.Path, helper.PoolFolder)
 		}
-		return nil, fault.New(fault.Unavailable, "pools of kind %s are not in this build", spec.Kind)
+		return nil, fault.New(fault.Precondition, "pools of kind %s are not in this build", spec.Kind).
+			WithCode("HV-POOL-020").Try("keep them in a folder: --path")
 	})
 }
 

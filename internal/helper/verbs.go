@@ -82,6 +82,8 @@ func (h *Helper) doBody(verb privilege.Verb, body any, files []*os.File) (any, [
 		return h.sealed(verb)(h.seal.Harden(*b, vms))
 	case *privilege.Unlock:
 		return h.sealed(verb)(h.seal.Unlock(*b))
+	case *privilege.PoolFolder:
+		return nil, nil, h.poolFolder("/"+b.Tree, b)
 	case *privilege.Relock:
 		return h.sealed(verb)(h.seal.Relock())
 	}

@@ -25,6 +25,9 @@ import (
 // Member is a caller of the group hypervisor.
 var Member = action.Call{Actor: operation.Actor{UID: 1000, Name: "ann", Via: "socket"}}
 
+// Root is the caller root.
+var Root = action.Call{Actor: operation.Actor{Name: "root", Via: "socket"}, Root: true}
+
 // patience is when a test that waits for something gives up: no promise, just an end.
 const patience = 2 * time.Minute
 

@@ -20,4 +20,5 @@ var pools = Family{"POOL", "Pools, in which volumes are kept.", []Code{
 	{"HV-POOL-017", "a note on a pool was not taken: the message says why (its content is gone, another object has the name)", "what is in the store is left as it is; mend what the message says, then `hv storage recover` again"},
 	{"HV-POOL-018", "a file in a pool of which there is no note, and which no volume names", "`hv storage recover` leaves it as it is"},
 	{"HV-POOL-019", "more was lost than one call rebuilds", "`hv storage recover` again"},
+	{"HV-POOL-020", "pools of that kind can be declared, and are not in this build", "keep the volumes in a folder: kind `dir`"},
 }}

@@ -44,6 +44,8 @@ var bodies = map[privilege.Verb]func() checkable{
 	privilege.VerbUnlock:  func() checkable { return new(unlock) },
 	privilege.VerbRelock:  func() checkable { return new(relock) },
 	privilege.VerbUnseal:  func() checkable { return new(empty) },
+
+	privilege.VerbPoolFolder: func() checkable { return new(poolFolder) },
 }
 
 // Verbs are all that may be asked for, in order.
@@ -100,6 +102,8 @@ func plain(body checkable) any {
 		return (*privilege.Unlock)(b)
 	case *relock:
 		return (*privilege.Relock)(b)
+	case *poolFolder:
+		return (*privilege.PoolFolder)(b)
 	}
 	return nil
 }

@@ -74,6 +74,8 @@ func samples() map[privilege.Verb]any {
 		privilege.VerbHarden: &privilege.Harden{By: privilege.Person{Name: "root"}, Generation: 3, Digest: privilege.DigestForm + strings.Repeat("0a", 32), KeyHash: keyHash, DelaySeconds: 600},
 		privilege.VerbUnlock: &privilege.Unlock{By: privilege.Person{UID: 1000, Name: "ann"}, Key: "00000-00001-00002-00003-00004-00005-00006"},
 		privilege.VerbRelock: &privilege.Relock{},
+
+		privilege.VerbPoolFolder: &privilege.PoolFolder{Tree: "srv", Names: []string{"disks", "fast.1"}},
 	}
 }
 
@@ -108,13 +110,17 @@ func TestWhatIsNotARequestIsRefused(t *testing.T) {
 		`[]`:                                    fault.Unreadable,
 		`{"verb":"hello"} x`:                    fault.Unreadable,
 		`{"verb":"hello","path":"/etc/shadow"}`: fault.Unreadable,
-		`{"verb":"hello","body":{"path":"/etc/shadow"}}`:       fault.Unreadable,
-		`{"verb":"attach","body":{"vm":"` + vm + `","pid":1}}`: fault.Unreadable,
-		`{"verb":"usage","body":{"vms":"all"}}`:                fault.Unreadable,
-		`{"verb":"exec"}`:                                      fault.Invalid,
-		`{}`:                                                   fault.Invalid,
-		`{"verb":"attach"}`:                                    fault.Invalid,
-		`{"verb":"attach","body":{"vm":"../../../etc"}}`:       fault.Invalid,
+		`{"verb":"hello","body":{"path":"/etc/shadow"}}`:                       fault.Unreadable,
+		`{"verb":"attach","body":{"vm":"` + vm + `","pid":1}}`:                 fault.Unreadable,
+		`{"verb":"usage","body":{"vms":"all"}}`:                                fault.Unreadable,
+		`{"verb":"exec"}`:                                                      fault.Invalid,
+		`{"verb":"pool-folder","body":{"tree":"etc","names":["cron.d"]}}`:      fault.Invalid,
+		`{"verb":"pool-folder","body":{"tree":"srv","names":["..","etc"]}}`:    fault.Invalid,
+		`{"verb":"pool-folder","body":{"tree":"srv","names":["a/../../etc"]}}`: fault.Invalid,
+		`{"verb":"pool-folder","body":{"tree":"srv"}}`:                         fault.Invalid,
+		`{}`:                fault.Invalid,
+		`{"verb":"attach"}`: fault.Invalid,
+		`{"verb":"attach","body":{"vm":"../../../etc"}}`:                         fault.Invalid,
 		`{"verb":"attach","body":{"vm":"` + strings.ToUpper(vm) + `"}}`:          fault.Invalid,
 		`{"verb":"kill","body":{"vm":"` + vm + `","signal":"STOP"}}`:             fault.Invalid,
 		`{"verb":"uplink","body":{"vm":"` + vm + `","socket":"../../api"}}`:      fault.Invalid,
@@ -135,7 +141,7 @@ func TestFilesBesideAVerbThatTakesNoneAreRefused(t *testing.T) {
 		privilege.VerbUplink: privilege.Uplink{VM: vm, Socket: "net-lan"},
 		privilege.VerbSocket: privilege.Uplink{VM: vm, Socket: "net-lan"},
 		privilege.VerbCut:    privilege.Uplink{VM: vm, Socket: "net-lan"},
-		privilege.VerbPhase:  nil, privilege.VerbUnseal: nil, privilege.VerbRelock: privilege.Relock{}, privilege.VerbUnlock: samples()[privilege.VerbUnlock],
+		privilege.VerbPhase:  nil, privilege.VerbUnseal: nil, privilege.VerbRelock: privilege.Relock{}, privilege.VerbUnlock: samples()[privilege.VerbUnlock], privilege.VerbPoolFolder: samples()[privilege.VerbPoolFolder],
 	} {
 		if _, _, err := Let(message(t, verb, body), regular(t, 1)); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", verb, err)
