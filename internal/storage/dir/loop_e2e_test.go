@@ -74,7 +74,7 @@ func TestAFolderIsAPoolOnEveryFileSystem(t *testing.T) {
 			tiny := mounted(t, size, fs.mkfs...)
 			leave(t, tiny, 40<<20)
 			n := 0
-			storagetest.Run(t, func(t *testing.T) storagetest.Place {
+			storagetest.Run(t, func(*testing.T) storagetest.Place {
 				n++
 				place := in(filepath.Join(at, string(rune('a'+n))))
 				place.Tiny = in(filepath.Join(tiny, "pool")).Open
@@ -104,7 +104,7 @@ func leave(t *testing.T, at string, free int64) {
 	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Fallocate(int(f.Fd()), 0, 0, int64(st.Bavail)*st.Bsize-free); err != nil { //nolint:gosec // it fits
+	if err := unix.Fallocate(int(f.Fd()), 0, 0, int64(st.Bavail)*st.Bsize-free); err != nil {
 		t.Fatal(err)
 	}
 	unix.Sync()
