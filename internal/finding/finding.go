@@ -72,7 +72,7 @@ type Finding struct {
 	What     string   `json:"what"`              // one sentence, lower case, no full stop
 	Why      string   `json:"why,omitempty"`     // the reason, as a fact
 	Remedy   string   `json:"remedy,omitempty"`  // an edit to the declaration, or a command
-	Ways     []Way    `json:"ways,omitempty"`    // of the remedy: those that are edits to the declaration alone
+	Ways     []Way    `json:"ways,omitempty"`    // of the remedy: those that are edits to the declaration alone; shared by many, and never changed
 	Source   string   `json:"source,omitempty"`  // where the rule comes from
 	Position Position `json:"position,omitzero"` // in the owner's file, where it is known
 	Path     string   `json:"path,omitempty"`    // in the declaration: hypervisor.vms.web.memory
