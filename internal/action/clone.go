@@ -79,6 +79,10 @@ func (a *Actions) mayClone(ctx context.Context, c *change, src storage.Volume, b
 	case body.Count < 0 || body.Count > MaxClones:
 		return fault.New(fault.Invalid, "%d clones; 1 to %d can be made at once", body.Count, MaxClones)
 	}
+	want := allocation{pool: src.Spec.Pool, format: storage.QCOW2, virtual: src.Spec.Size * model.Bytes(max(body.Count, 1))}
+	if err := a.allocate(ctx, c, want); err != nil {
+		return fault.Wrap(err, "cannot clone volume %q", src.Name)
+	}
 	return a.unwritten(ctx, c, src)
 }
 

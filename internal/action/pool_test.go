@@ -132,6 +132,8 @@ func TestNothingIsMadeInAPoolThatIsFullUpToItsWatermark(t *testing.T) {
 	if fault.CodeOf(err) != "HV-POOL-005" {
 		t.Errorf("its code is %s", fault.CodeOf(err))
 	}
+	_, err = d.CloneVolume(t.Context(), member, ref("large"), wire.CloneVolume{Name: "copy", Linked: true})
+	told(t, err, fault.Exhausted, "cannot clone", "full")
 	_, err = d.ImportVolume(t.Context(), member, "default", wire.CreateVolume{Name: "more", VolumeSpec: storage.VolumeSpec{Pool: "full", Format: storage.Raw}}, 512, strings.NewReader(strings.Repeat("x", 512)))
 	told(t, err, fault.Exhausted)
 }
