@@ -9,6 +9,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/declaration"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/features"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/guests"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/history"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/hosts"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/machines"
@@ -47,7 +48,7 @@ is applied (hv config check) needs no daemon.`,
 	s.Bind(root)
 	root.AddCommand(
 		machines.Command(s), volumes.Command(s), volumes.BootFiles(s), pools.Command(s), pools.Storage(s), declaration.Command(s), features.Command(s), hosts.Command(s), phases.Command(s),
-		history.Operations(s), history.Events(s), history.Audit(s), stores.Command(s), hosts.Version(s), hosts.Proxy(s), completion(s),
+		history.Operations(s), history.Events(s), history.Audit(s), stores.Command(s), hosts.Version(s), hosts.Proxy(s), completion(s), guests.Shell(s),
 	)
 	root.AddCommand(topics.Commands()...)
 	root.SetHelpCommand(help())

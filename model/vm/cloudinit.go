@@ -40,7 +40,7 @@ const Hidden = "(hidden)"
 var (
 	userShape    = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
 	keyShape     = regexp.MustCompile(`^(ssh-[a-z0-9-]+|ecdsa-[a-z0-9-]+|sk-[a-z0-9@.-]+) [A-Za-z0-9+/=]+( [^\x00-\x1f\x7f]*)?$`)
-	hashShape    = regexp.MustCompile(`^\$[0-9a-z]{1,8}\$[!-~]{8,500}$`)
+	hashShape    = regexp.MustCompile(`^\$[0-9a-z]{1,8}\$[\x21-\x7e]{8,500}$`)
 	packageShape = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.+:~=/_-]{0,127}$`)
 	hostShape    = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$`)
 )
