@@ -52,9 +52,53 @@ func (c *Client) CloneVolume(ctx context.Context, ref model.Ref, body wire.Clone
 	return c.mutate(ctx, r, ch)
 }
 
-// DeleteVolume wishes a volume and what is on it away.
-func (c *Client) DeleteVolume(ctx context.Context, ref model.Ref, ch Change) (Result, error) {
-	return c.mutate(ctx, volumeRequest(http.MethodDelete, ref), ch)
+// DeleteVolume wishes a volume into the trash; now, away for ever with what is on it.
+func (c *Client) DeleteVolume(ctx context.Context, ref model.Ref, now bool, ch Change) (Result, error) {
+	r := volumeRequest(http.MethodDelete, ref)
+	r.query.flag("now", now)
+	return c.mutate(ctx, r, ch)
+}
+
+func trashRequest(method string, ref model.Ref, more ...string) *request {
+	ref = inProject(ref)
+	return newRequest(method, append([]string{"v1", "projects", ref.Project, "volume-trash", ref.Name}, more...)...)
+}
+
+// RestoreVolume takes a volume out of the trash, under its name or another. ref names it by its UID.
+func (c *Client) RestoreVolume(ctx context.Context, ref model.Ref, name string, ch Change) (Result, error) {
+	r, err := trashRequest(http.MethodPost, ref, "actions", "restore").json(wire.Rename{Name: name})
+	if err != nil {
+		return Result{}, err
+	}
+	return c.mutate(ctx, r, ch)
+}
+
+// PurgeVolume deletes a volume in the trash for ever. ref names it by its UID.
+func (c *Client) PurgeVolume(ctx context.Context, ref model.Ref, ch Change) (Result, error) {
+	return c.mutate(ctx, trashRequest(http.MethodDelete, ref), ch)
+}
+
+// VolumeTrashPage returns one page of the volumes in the trash of a project.
+func (c *Client) VolumeTrashPage(ctx context.Context, project string, opt ListOptions) (Page[wire.TrashedVolume], error) {
+	return page[wire.TrashedVolume](ctx, c, newRequest(http.MethodGet, "v1", "projects", projectOr(project), "volume-trash"), opt)
+}
+
+// ResizeVolume wishes a volume larger.
+func (c *Client) ResizeVolume(ctx context.Context, ref model.Ref, size model.Bytes, ch Change) (Result, error) {
+	r, err := volumeRequest(http.MethodPost, ref, "actions", "resize").json(wire.ResizeVolume{Size: size})
+	if err != nil {
+		return Result{}, err
+	}
+	return c.mutate(ctx, r, ch)
+}
+
+// RenameVolume gives a volume another name; the VMs that use it follow.
+func (c *Client) RenameVolume(ctx context.Context, ref model.Ref, name string, ch Change) (Result, error) {
+	r, err := volumeRequest(http.MethodPost, ref, "actions", "rename").json(wire.Rename{Name: name})
+	if err != nil {
+		return Result{}, err
+	}
+	return c.mutate(ctx, r, ch)
 }
 
 // Volume returns one volume.

@@ -104,6 +104,17 @@ type CloneVolume struct {
 	Labels map[string]string `json:"labels,omitempty"`
 }
 
+// TrashedVolume is one volume in the trash. Its metadata.uid names it: another volume may have its name.
+type TrashedVolume struct {
+	Kind     string             `json:"kind"` // "trashed-volume"
+	Metadata model.Metadata     `json:"metadata"`
+	Spec     storage.VolumeSpec `json:"spec"`
+	At       time.Time          `json:"trashed"`
+	Until    time.Time          `json:"until"` // then it is gone
+	Takes    model.Bytes        `json:"takes,omitempty"`
+	Going    bool               `json:"going,omitempty"` // it is being deleted: too late
+}
+
 // BootFile is one kernel or initrd.
 type BootFile struct {
 	Kind     string           `json:"kind"` // "boot-file"
@@ -185,6 +196,11 @@ type CreateVolume struct {
 	Name   string            `json:"name"`
 	Labels map[string]string `json:"labels,omitempty"`
 	storage.VolumeSpec
+}
+
+// ResizeVolume is the body of POST …/volumes/{name}/actions/resize.
+type ResizeVolume struct {
+	Size model.Bytes `json:"size"` // as large as it is to be; never smaller than it is
 }
 
 // VerbOptions is the body of POST …/vms/{name}/actions/{verb}.

@@ -57,7 +57,7 @@ func TestDeclaredPoolsAreMadeChangedKeptAndLetGoOf(t *testing.T) {
 	d.must(d.volumeIn("fast", "data", model.MiB))
 	_, err = d.pooled(root, ``)
 	told(t, err, fault.Invalid, "keeps volume data")
-	_, err = d.DeleteVolume(t.Context(), member, ref("data"))
+	_, err = d.DeleteVolume(t.Context(), member, ref("data"), true)
 	d.must(err)
 	_, err = d.Store.Commit(t.Context(), store.Txn{Then: []store.Op{store.DeleteOp(volumeKey("default", "data"))}}) // as reconcile does
 	d.must(err)

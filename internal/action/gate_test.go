@@ -68,7 +68,7 @@ func TestNoMethodGoesAroundTheGate(t *testing.T) {
 		"vm.exec":       func() error { return d.OpenExec(t.Context(), too, ref("web"), "true") },
 		"vm.trim":       func() error { return d.OpenGuest(t.Context(), too, VMTrim, ref("web")) },
 		"volume.create": func() error { _, err := d.CreateVolume(t.Context(), too, "default", newVolume("more")); return err },
-		"volume.delete": func() error { _, err := d.DeleteVolume(t.Context(), too, ref("data")); return err },
+		"volume.delete": func() error { _, err := d.DeleteVolume(t.Context(), too, ref("data"), false); return err },
 		"volume.import": func() error {
 			_, err := d.ImportVolume(t.Context(), too, "default", newVolume("more"), 512, unread{t})
 			return err

@@ -61,13 +61,24 @@ func (a *Actions) pools(ctx context.Context) (map[string]storage.Pool, error) {
 	return out, err
 }
 
-// volumesIn are the volumes of a pool.
+// volumesIn are the volumes of a pool, also those in the trash.
 func (a *Actions) volumesIn(ctx context.Context, pool string) ([]storage.Volume, error) {
 	all, _, err := store.ListAll[storage.Volume](ctx, a.Store, store.SpecPrefix("volume"))
 	var out []storage.Volume
 	for _, v := range all {
 		if v.Value.Spec.Pool == pool {
 			out = append(out, v.Value)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	trash, _, err := store.ListAll[storage.Trashed](ctx, a.Store, store.SpecPrefix("trash"))
+	for _, t := range trash {
+		if t.Value.Spec.Pool == pool {
+			v := t.Value.Volume
+			v.Name += " (in the trash)"
+			out = append(out, v)
 		}
 	}
 	return out, err

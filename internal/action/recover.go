@@ -97,13 +97,24 @@ func (r *rebuilding) read(ctx context.Context) error {
 		r.places[name], r.known[p.UID] = p.Spec, true
 	}
 	volumes, _, err := store.ListAll[storage.Volume](ctx, r.a.Store, store.SpecPrefix("volume"))
+	if err != nil {
+		return err
+	}
+	trash, _, err := store.ListAll[storage.Trashed](ctx, r.a.Store, store.SpecPrefix("trash"))
 	for _, v := range volumes {
-		r.known[v.Value.UID] = true
-		for _, l := range v.Value.Chain() {
-			r.named[l.Pool+"/"+l.File()] = true
-		}
+		r.knows(v.Value)
+	}
+	for _, t := range trash {
+		r.knows(t.Value.Volume)
 	}
 	return err
+}
+
+func (r *rebuilding) knows(v storage.Volume) {
+	r.known[v.UID] = true
+	for _, l := range v.Chain() {
+		r.named[l.Pool+"/"+l.File()] = true
+	}
 }
 
 // pools rebuilds the pools themselves: their notes stand on the default one.

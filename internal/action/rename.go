@@ -58,24 +58,7 @@ func (a *Actions) mayRename(ctx context.Context, o vm.Object, name string) error
 	} else if fault.KindOf(err) != fault.NotFound {
 		return err
 	}
-	wishes, _, err := store.ListAll[operation.Wish](ctx, a.Store, store.SpecPrefix("operation"))
-	if err != nil {
-		return err
-	}
-	for _, w := range wishes {
-		if w.Value.Target != vmTarget(model.Ref{Project: o.Project, Name: o.Name}) {
-			continue
-		}
-		st, _, err := store.Find[operation.Status](ctx, a.Store, store.StatusKey(operationRef(w.Value), "reconcile"))
-		if err != nil {
-			return err
-		}
-		if !st.State.Ended() {
-			return fault.New(fault.Conflict, "operation %s (%s) of vm %q is under way", w.Value.ID, w.Value.Action, o.Name).
-				Try("hv operation wait %s, then rename it", w.Value.ID).WithCode("HV-VM-062")
-		}
-	}
-	return nil
+	return a.idle(ctx, vmTarget(model.Ref{Project: o.Project, Name: o.Name}), "rename it")
 }
 
 // moveStatus takes along what was seen. Reconcile has written it, and finds it under the new name.

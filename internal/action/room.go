@@ -10,7 +10,7 @@ import (
 // the reserve is given up for it: else the owner could not even delete what fills it.
 func (r Row) frees() bool {
 	return slices.Contains([]string{
-		VMStop.name, VMKill.name, VMPause.name, VMDelete.name, VolumeDelete.name, PoolDelete.name, BootFileDelete.name, OperationCancel.name,
+		VMStop.name, VMKill.name, VMPause.name, VMDelete.name, VolumeDelete.name, VolumePurge.name, PoolDelete.name, BootFileDelete.name, OperationCancel.name,
 	}, r.name)
 }
 

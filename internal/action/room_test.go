@@ -23,7 +23,7 @@ func TestOnAFullDiskTheReserveIsGivenUpForWhatMakesRoomAndForNothingElse(t *test
 	if _, err := d.CreateVolume(t.Context(), member, model.DefaultProject, newVolume("new")); fault.KindOf(err) != fault.Exhausted || given != 0 {
 		t.Errorf("a new volume: %v, reserve given %d times", err, given)
 	}
-	if _, err := d.DeleteVolume(t.Context(), member, model.Ref{Project: model.DefaultProject, Name: "old"}); err != nil || given != 1 {
+	if _, err := d.DeleteVolume(t.Context(), member, model.Ref{Project: model.DefaultProject, Name: "old"}, true); err != nil || given != 1 {
 		t.Errorf("a deletion: %v, reserve given %d times", err, given)
 	}
 }

@@ -33,6 +33,15 @@ func (a *Actions) sweepVolumes(ctx context.Context) error {
 			named[l.File()] = true
 		}
 	}
+	trash, _, err := store.ListAll[storage.Trashed](ctx, a.Store, store.SpecPrefix("trash"))
+	if err != nil {
+		return err
+	}
+	for _, v := range trash {
+		for _, l := range v.Value.Chain() {
+			named[l.File()] = true
+		}
+	}
 	for _, v := range left {
 		finish := a.Volumes.Delete
 		if named[v.File] {

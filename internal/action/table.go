@@ -128,6 +128,12 @@ var (
 	PoolShow       = row("pool.show", Member, core, phase.Look, false, Read, "GET", "/v1/pools/{name}", "show a pool, and who uses what of it")
 	StorageRecover = row("storage.recover", Root, core, phase.Configure, true, Edge, "POST", "/v1/storage/actions/recover", "rebuild what the store has lost from the notes on the pools")
 
+	VolumeResize  = row("volume.resize", Member, core, phase.Configure, true, Level, "POST", project+"/volumes/{name}/actions/resize", "make a volume larger")
+	VolumeRename  = row("volume.rename", Member, core, phase.Configure, true, Level, "POST", project+"/volumes/{name}/actions/rename", "give a volume another name")
+	VolumeRestore = row("volume.restore", Member, core, phase.Configure, true, Edge, "POST", project+"/volume-trash/{name}/actions/restore", "take a volume out of the trash")
+	VolumePurge   = row("volume.purge", Member, core, phase.Configure, true, Level, "DELETE", project+"/volume-trash/{name}", "delete a volume in the trash for ever")
+	VolumeTrash   = row("volume.trash-list", Member, core, phase.Look, false, Read, "GET", project+"/volume-trash", "list the volumes in the trash")
+
 	BootFileImport = row("boot-file.import", Member, core, phase.Configure, true, Edge, "PUT", project+"/boot-files/{name}/content", "import a kernel or an initrd")
 	BootFileDelete = row("boot-file.delete", Member, core, phase.Configure, true, Level, "DELETE", project+"/boot-files/{name}", "delete a kernel or an initrd")
 	BootFileShow   = row("boot-file.show", Member, core, phase.Look, false, Read, "GET", project+"/boot-files/{name}", "show a kernel or an initrd")

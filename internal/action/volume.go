@@ -163,8 +163,8 @@ func (a *Actions) awaited(ctx context.Context, call Call, target operation.Targe
 	return v, Result{}, err
 }
 
-// DeleteVolume wishes a volume and what is on it away.
-func (a *Actions) DeleteVolume(ctx context.Context, call Call, ref model.Ref) (Result, error) {
+// DeleteVolume wishes a volume into the trash, or at once away for ever with what is on it.
+func (a *Actions) DeleteVolume(ctx context.Context, call Call, ref model.Ref, now bool) (Result, error) {
 	target := volumeTarget(ref)
 	return a.do(ctx, call, VolumeDelete, target, func(c *change) error {
 		v, kv, err := a.volume(ctx, target.Project, target.Name)
@@ -184,8 +184,10 @@ func (a *Actions) DeleteVolume(ctx context.Context, call Call, ref model.Ref) (R
 			return err
 		}
 		c.require(store.Absent(claimKey))
-		c.step("delete volume %s (%s) and what is on it", v.Name, v.Spec.Size)
 		c.wish.TargetUID, c.wish.Generation = v.UID, v.Generation+1
+		if v.KeepUntil, err = a.keepUntil(ctx, c, v, now); err != nil {
+			return err
+		}
 		return putDeleted(c, kv, v)
 	})
 }
@@ -218,7 +220,9 @@ func (a *Actions) deleteVolumesOf(ctx context.Context, c *change, o vm.Object) e
 			continue
 		}
 		c.require(store.ModRevision(claimKey, at.ModRevision))
-		c.step("delete volume %s (%s) and what is on it", name, v.Spec.Size)
+		if v.KeepUntil, err = a.keepUntil(ctx, c, v, false); err != nil {
+			return err
+		}
 		if err := putDeleted(c, kv, v); err != nil {
 			return err
 		}

@@ -108,7 +108,7 @@ func onFullDisk(ctx context.Context, state string) (err error) {
 	if err != nil || len(all) != made {
 		return fmt.Errorf("%d volumes after %d were acknowledged: %w", len(all), made, err)
 	}
-	if _, err := a.DeleteVolume(ctx, call, model.Ref{Project: model.DefaultProject, Name: "old"}); err != nil {
+	if _, err := a.DeleteVolume(ctx, call, model.Ref{Project: model.DefaultProject, Name: "old"}, true); err != nil {
 		return fmt.Errorf("a change that makes room: %w", err)
 	}
 	if err := os.Remove(ballast); err != nil {

@@ -44,6 +44,8 @@ const (
 
 	CreateVolume Kind = "create volume"
 	DeleteVolume Kind = "delete volume"
+	GrowVolume   Kind = "grow volume" // make its file larger while nobody has it open
+	ResizeDisk   Kind = "resize disk" // have the QEMU that has it open make it larger
 )
 
 // Step is one step, for people by its Name and for hands by its data.
@@ -51,7 +53,8 @@ type Step struct {
 	Kind   Kind            `json:"kind"`
 	Name   string          `json:"name"`
 	Start  *Start          `json:"start,omitempty"`  // of Launch
-	Volume *storage.Volume `json:"volume,omitempty"` // of CreateVolume and DeleteVolume
+	Volume *storage.Volume `json:"volume,omitempty"` // of CreateVolume, DeleteVolume, GrowVolume and ResizeDisk
+	Disk   *VolumeDisk     `json:"disk,omitempty"`   // of ResizeDisk
 	Edit   *Edit           `json:"edit,omitempty"`   // of Plug, Unplug, Link and Medium
 }
 
@@ -119,6 +122,8 @@ type Plan struct {
 	// Moving is how far a step is that goes on by itself; nil for none.
 	Moving *Progress
 	// Removed says that after the steps the object itself can go.
-	Removed  bool
+	Removed bool
+	// Trashed says of a volume that is removed that it goes on in the trash.
+	Trashed  bool
 	Findings finding.List
 }

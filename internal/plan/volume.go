@@ -2,6 +2,7 @@ package plan
 
 import (
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 )
 
@@ -13,9 +14,12 @@ type VolumeInput struct {
 	UsedBy string // who claims it: "vm/web"; empty for nobody
 
 	Trouble bool // the status tells of a problem
+
+	Size  model.Bytes  // of its content; 0 where there is none
+	Disks []VolumeDisk // the VMs that have it open now, or are suspended with it
 }
 
-// Volume returns what is to be done about a volume: its file is made once, and taken away when the
+// Volume returns what is to be done about a volume: its file is made once, grows, and is taken away when the
 // volume is deleted and nobody uses it. A file that was made and is gone is told, never made anew:
 // an empty disk in its place would hide the loss.
 func Volume(in VolumeInput) (Plan, error) {
@@ -23,12 +27,14 @@ func Volume(in VolumeInput) (Plan, error) {
 	switch {
 	case v.Deleted != nil && in.UsedBy != "":
 		return Plan{}, nil // looked at again when the claim goes
+	case v.Deleted != nil && in.Exists && v.KeepUntil != nil:
+		return Plan{Reached: true, Removed: true, Trashed: true}, nil
 	case v.Deleted != nil && in.Exists:
 		return Plan{Steps: []Step{{Kind: DeleteVolume, Name: "delete its file", Volume: &v}}, Reached: true, Removed: true}, nil
 	case v.Deleted != nil:
 		return Plan{Reached: true, Removed: true}, nil
 	case in.Exists:
-		return Plan{Reached: true}, nil
+		return grow(in)
 	case in.Made:
 		return Plan{}, fault.New(fault.NotFound, "the file of volume %q is gone from its pool", v.Name).
 			Try("put %s back into the pool, or hv volume delete %s", v.File, v.Name).WithCode("HV-VOL-004")

@@ -60,9 +60,15 @@ func TestACloneAndItsSourceAreWrittenToSideBySideAndTheLastTakesWhatTheyShare(t 
 		_, err := d.View.Volume(t.Context(), fakehost.Ref("data"))
 		return fault.KindOf(err) == fault.NotFound && err != nil
 	})
+	if files := kept(t, h.Volumes); len(files) != 3 {
+		t.Errorf("what lies in the trash has lost of what it consists of: %v", files)
+	}
+	d.EmptyTrash()
 	if files := kept(t, h.Volumes); len(files) != 2 {
 		t.Errorf("what the clone stands on did not stay, or more did: %v", files)
 	}
 	d.Done(d.Delete("other", wire.VerbOptions{Force: true, Volumes: true}))
+	d.Until("the clone to lie in the trash", func() bool { return len(d.Trash()) == 1 })
+	d.EmptyTrash()
 	d.Until("all of it to go", func() bool { return len(kept(t, h.Volumes)) == 0 })
 }

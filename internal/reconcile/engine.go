@@ -98,6 +98,7 @@ const (
 	KindVolume    = "volume"
 	KindSnapshot  = "snapshot"
 	KindPool      = "pool"
+	KindTrash     = "trash"
 	KindHost      = "host"
 	KindOperation = "operation"
 
@@ -199,6 +200,9 @@ func (e *Engine) load(ctx context.Context) (int64, error) {
 	if err := e.loadVolumes(ctx); err != nil {
 		return 0, err
 	}
+	if err := e.loadTrash(ctx); err != nil {
+		return 0, err
+	}
 	return rev, e.ops.load(ctx, e.Store, rev, func(t operation.Target) { e.queue.add(t) })
 }
 
@@ -250,7 +254,7 @@ func (e *Engine) noticed(ev store.Event) {
 			e.know(o)
 		}
 		e.queue.add(operation.Target{Kind: KindVM, Ref: model.Ref{Project: ref.Project, Name: ref.Name}})
-	case KindVolume, KindPool:
+	case KindVolume, KindPool, KindTrash:
 		e.queue.add(operation.Target{Kind: ref.Kind, Ref: model.Ref{Project: ref.Project, Name: ref.Name}})
 	}
 }
@@ -295,6 +299,8 @@ func (e *Engine) look(ctx context.Context, t operation.Target) {
 		err = e.reconcileVolume(ctx, t)
 	case KindPool:
 		err = e.reconcilePool(ctx, t)
+	case KindTrash:
+		err = e.reconcileTrash(ctx, t)
 	default:
 		return
 	}

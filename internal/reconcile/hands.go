@@ -2,11 +2,11 @@ package reconcile
 
 import (
 	"context"
-	"github.com/hyper-nixos/hyper-nixos/model"
 	"os"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
+	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
@@ -38,6 +38,9 @@ type Hypervisor interface {
 	// ChangeMedium takes the medium out of a drive, and puts in the one that stands on the file, if there is one.
 	// An error of kind Precondition says that the guest holds the old one.
 	ChangeMedium(ctx context.Context, uuid string, drive qmp.Hotplug, file *os.File, force bool) error
+	// DiskSize returns how large QEMU has a disk, by its device's id; ResizeDisk has it make the disk and its file larger.
+	DiskSize(ctx context.Context, uuid, device string) (model.Bytes, error)
+	ResizeDisk(ctx context.Context, uuid, device string, size model.Bytes) error
 	SetLink(ctx context.Context, uuid, device string, up bool) error
 	PowerDown(ctx context.Context, uuid string) error
 	Reset(ctx context.Context, uuid string) error
@@ -55,6 +58,9 @@ type Volumes interface {
 	Exists(ctx context.Context, pool, file string) (bool, error)
 	Create(ctx context.Context, v storage.Volume) error
 	Delete(ctx context.Context, v storage.Volume) error
+	// Size returns the virtual size of a volume's content, and Grow makes it larger; what is as large is left.
+	Size(ctx context.Context, v storage.Volume) (model.Bytes, error)
+	Grow(ctx context.Context, v storage.Volume) error
 	// Open opens a volume's file anew: QEMU's image locks belong to an open file description, and
 	// one that two QEMUs share locks nothing.
 	Open(ctx context.Context, pool, file string, readOnly bool) (*os.File, error)

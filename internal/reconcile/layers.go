@@ -103,7 +103,7 @@ func (e *Engine) deleteVolume(ctx context.Context, v storage.Volume) error {
 	return nil
 }
 
-// shared are the layers that volumes but this one, and snapshots, consist of. Volumes that are deleted and that nobody uses
+// shared are the layers that volumes but this one, also those in the trash, and snapshots consist of. Volumes that are deleted and that nobody uses
 // do not count: of two that share a layer and go at the same time, one takes it along.
 func (e *Engine) shared(ctx context.Context, but string) (map[string]bool, error) {
 	volumes, _, err := store.ListAll[storage.Volume](ctx, e.Store, store.SpecPrefix(KindVolume))
@@ -116,7 +116,7 @@ func (e *Engine) shared(ctx context.Context, but string) (map[string]bool, error
 		if v.UID == but {
 			continue
 		}
-		if v.Deleted != nil {
+		if v.Deleted != nil && v.KeepUntil == nil {
 			_, used, err := store.Find[storage.Claim](ctx, e.Store, store.ClaimKey("disk", v.Project, v.Name))
 			if err != nil {
 				return nil, err
@@ -126,6 +126,18 @@ func (e *Engine) shared(ctx context.Context, but string) (map[string]bool, error
 			}
 		}
 		for _, l := range v.Chain() {
+			in[l.ID] = true
+		}
+	}
+	trash, _, err := store.ListAll[storage.Trashed](ctx, e.Store, store.SpecPrefix(KindTrash))
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range trash {
+		if o.Value.UID == but || o.Value.Gone {
+			continue
+		}
+		for _, l := range o.Value.Chain() {
 			in[l.ID] = true
 		}
 	}

@@ -124,6 +124,15 @@ func (e *Engine) leave(ctx context.Context, t operation.Target, p storage.Pool, 
 			return fault.New(fault.Conflict, "pool %q keeps volume %q still", p.Name, v.Value.Name)
 		}
 	}
+	trash, _, err := store.ListAll[storage.Trashed](ctx, e.Store, store.SpecPrefix(KindTrash))
+	if err != nil {
+		return err
+	}
+	for _, v := range trash {
+		if v.Value.Spec.Pool == p.Name {
+			return fault.New(fault.Conflict, "pool %q keeps volume %q in the trash still", p.Name, v.Value.Name)
+		}
+	}
 	if err := e.Pools.Leave(p.Name); err != nil {
 		return err
 	}

@@ -160,7 +160,7 @@ func TestAPoolIsLetGoOfWhenNothingIsInIt(t *testing.T) {
 	if _, err := d.Actions.DeletePool(t.Context(), fakehost.Root, "fast"); fault.CodeOf(err) != "HV-POOL-008" {
 		t.Errorf("with a volume in it: %v", err)
 	}
-	res, err := d.Actions.DeleteVolume(t.Context(), fakehost.Member, fakehost.Ref("data"))
+	res, err := d.Actions.DeleteVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,10 +38,11 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) (err error
 		return e.again(t)
 	}
 	e.retire(ctx, t, others(orphans, obj.UID))
-	last, err := e.lastPower(ctx, t)
+	before, err := e.lastPower(ctx, t)
 	if err != nil {
 		return err
 	}
+	last, renamed := withNames(before, obj)
 	seen, last, err := e.observe(ctx, obj, last)
 	if err != nil {
 		err = fault.Wrap(err, "cannot see vm %q", obj.Name) // what we cannot see we do not touch
@@ -68,6 +69,10 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) (err error
 	p, impossible := plan.VM(in)
 	run := &vmRun{Engine: e, target: t, in: in, plan: p, due: due, status: last}
 	defer func() { e.placed(ctx, run, err) }()
+	if renamed {
+		run.status = before
+		run.put(*last)
+	}
 	if p.Ended != nil && p.Ended.How == vm.EndReboot {
 		run.serve(nil, "vm.reboot")
 	}
@@ -152,6 +157,15 @@ func guestKey(t operation.Target) string {
 	return store.StatusKey(store.Ref{Kind: t.Kind, Project: t.Project, Name: t.Name}, guestName)
 }
 
+// withNames is what was written down last, with the names that volumes have got since.
+func withNames(last *vm.PowerStatus, obj vm.Object) (*vm.PowerStatus, bool) {
+	if last == nil || len(obj.Renames) == 0 {
+		return last, false
+	}
+	now, changed := last.WithNames(obj.Renames)
+	return &now, changed
+}
+
 // lastPower returns what was written down last. This package is its one writer, and what it has put
 // may not be on the disk yet.
 func (e *Engine) lastPower(ctx context.Context, t operation.Target) (*vm.PowerStatus, error) {
@@ -190,7 +204,7 @@ func (e *Engine) gather(ctx context.Context, in *plan.VMInput) error {
 func forceful(op *operation.Operation) bool { return op.Params["force"] == "true" }
 
 func deletes(op *operation.Operation) bool {
-	return op.Action == "vm.delete" || op.Action == "volume.delete"
+	return op.Action == "vm.delete" || op.Action == "volume.delete" || op.Action == "volume.purge"
 }
 
 // edge reports whether an operation happens to a run and wishes no other power.

@@ -179,6 +179,9 @@ func (r *vmRun) launch(ctx context.Context, start *plan.Start) (err error) {
 	st := r.next(vm.Seen{Process: &process})
 	st.State, st.Pinned, st.Accelerator = vm.StateStarting, &start.Pinned, start.Accelerator
 	st.StopAsked, st.Problem = nil, nil
+	if n := len(r.in.Wish.Renames); n > 0 { // it is started with the names of now
+		st.Renamed = max(st.Renamed, r.in.Wish.Renames[n-1].Generation)
+	}
 	if r.in.Wish.Spec.Power != vm.Suspended { // what could not be saved was another process
 		st.NotSaved = nil
 	}

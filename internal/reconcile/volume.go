@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -26,7 +27,7 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 	v, kv, err := store.Get[storage.Volume](ctx, e.Store, specKey(t))
 	if missing(err) {
 		e.retire(ctx, t, orphans)
-		return nil
+		return e.forgetVolume(ctx, t)
 	}
 	if err == nil {
 		err = e.followed.await(ctx, kv.ModRevision)
@@ -36,13 +37,15 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 	}
 	e.retire(ctx, t, others(orphans, v.UID))
 	due := e.ops.of(t, v.Generation)
-	in, was, err := e.seeVolume(ctx, t, v)
+	in, was, done, err := e.seeVolume(ctx, t, v)
+	defer done()
 	if err != nil {
+		e.giveUp(ctx, t, due, err)
 		return err
 	}
 	p, impossible := plan.Volume(in)
 	if impossible != nil {
-		e.noteVolume(t, was, storage.VolumeStatus{Made: in.Made, Problem: impossible.Error()})
+		e.noteVolume(t, was, storage.VolumeStatus{Made: in.Made, Problem: impossible.Error(), Size: in.Size})
 		e.ops.end(ctx, due, operation.Failed, problem(impossible))
 		return impossible
 	}
@@ -54,14 +57,14 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 			err = fault.Wrap(err, "cannot %s of volume %q", s.Name, v.Name)
 			e.ops.step(due, left, operation.Failed)
 			e.ops.end(ctx, due, operation.Failed, problem(err))
-			e.noteVolume(t, was, storage.VolumeStatus{Made: in.Made, Problem: err.Error()})
+			e.noteVolume(t, was, storage.VolumeStatus{Made: in.Made, Problem: err.Error(), Size: in.Size})
 			return err
 		}
 		e.ops.step(due, left, operation.Done)
 	}
 	switch {
 	case p.Removed:
-		return e.removeVolume(ctx, t, kv.ModRevision, due)
+		return e.removeVolume(ctx, t, kv.ModRevision, due, e.trashed(p, v))
 	case p.Reached:
 		if !in.Made || in.Trouble {
 			e.noteVolume(t, was, storage.VolumeStatus{Made: true})
@@ -76,21 +79,26 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 	return nil
 }
 
-// seeVolume finds out what is there of a volume, and what was written down of it.
-func (e *Engine) seeVolume(ctx context.Context, t operation.Target, v storage.Volume) (plan.VolumeInput, storage.VolumeStatus, error) {
-	in := plan.VolumeInput{Wish: v, Made: v.SHA256 != ""}
-	st, _, err := store.Get[storage.VolumeStatus](ctx, e.Store, volumeStatusKey(t))
+// seeVolume finds out what is there of a volume, and what was written down of it. Until done its VMs are left as they
+// are.
+func (e *Engine) seeVolume(ctx context.Context, t operation.Target, v storage.Volume) (in plan.VolumeInput, st storage.VolumeStatus, done func(), err error) {
+	in, done = plan.VolumeInput{Wish: v, Made: v.SHA256 != ""}, func() {}
+	st, _, err = store.Get[storage.VolumeStatus](ctx, e.Store, volumeStatusKey(t))
 	if err != nil && !missing(err) {
-		return in, st, err
+		return in, st, done, err
 	}
 	in.Made, in.Trouble = in.Made || st.Made, st.Problem != ""
 	claim, _, err := store.Get[storage.Claim](ctx, e.Store, store.ClaimKey("disk", t.Project, t.Name))
 	if err != nil && !missing(err) {
-		return in, st, err
+		return in, st, done, err
 	}
 	in.UsedBy = strings.Join(claim.Holders(), ", ")
-	in.Exists, err = e.Volumes.Exists(ctx, v.Spec.Pool, v.File)
-	return in, st, fault.Wrap(err, "cannot see volume %q", v.Name)
+	if in.Exists, err = e.Volumes.Exists(ctx, v.Spec.Pool, v.File); err == nil && in.Exists && v.Deleted == nil {
+		if in.Disks, done, err = e.seeDisks(ctx, t, claim.Holders()); err == nil {
+			in.Size, err = e.Volumes.Size(ctx, v)
+		}
+	}
+	return in, st, done, fault.Wrap(err, "cannot see volume %q", v.Name)
 }
 
 func (e *Engine) doVolume(ctx context.Context, s plan.Step) error {
@@ -99,6 +107,14 @@ func (e *Engine) doVolume(ctx context.Context, s plan.Step) error {
 		return e.Volumes.Create(ctx, *s.Volume)
 	case plan.DeleteVolume:
 		return e.deleteVolume(ctx, *s.Volume)
+	case plan.GrowVolume:
+		if s.Volume.Frozen { // what others stand on does not grow under them
+			_, err := e.ownHead(ctx, *s.Volume)
+			return err
+		}
+		return e.Volumes.Grow(ctx, *s.Volume)
+	case plan.ResizeDisk:
+		return e.Hypervisor.ResizeDisk(ctx, s.Disk.UUID, s.Disk.Device, s.Volume.Spec.Size)
 	default:
 		return fault.New(fault.Internal, "a volume has no step %q", s.Kind)
 	}
@@ -115,17 +131,40 @@ func (e *Engine) noteVolume(t operation.Target, was, st storage.VolumeStatus) {
 	}
 }
 
-func (e *Engine) removeVolume(ctx context.Context, t operation.Target, revision int64, due []*operation.Operation) error {
+// forgetVolume takes away what was seen under a name that has no volume: it was deleted, or has another name now, and
+// the next volume of this name is another one.
+func (e *Engine) forgetVolume(ctx context.Context, t operation.Target) error {
+	e.writer.drop(volumeStatusKey(t))
+	if _, found, err := store.Find[storage.VolumeStatus](ctx, e.Store, volumeStatusKey(t)); err != nil || !found {
+		return err
+	}
+	ref := store.Ref{Kind: KindVolume, Project: t.Project, Name: t.Name}
+	_, err := e.Store.Commit(ctx, store.Txn{If: []store.Cmp{store.Absent(specKey(t))}, Then: []store.Op{store.DeletePrefixOp(store.StatusPrefix(ref))}})
+	if _, raced := errors.AsType[*store.CompareFailed](err); raced {
+		return nil
+	}
+	return err
+}
+
+// removeVolume takes the object away, and puts it into the trash in the same transaction where it is to lie there.
+func (e *Engine) removeVolume(ctx context.Context, t operation.Target, revision int64, due []*operation.Operation, trashed *storage.Trashed) error {
 	e.writer.drop(volumeStatusKey(t))
 	if err := e.writer.flush(ctx); err != nil {
 		return err
 	}
 	ref := store.Ref{Kind: KindVolume, Project: t.Project, Name: t.Name}
-	_, err := e.Store.Commit(ctx, store.Txn{
+	txn := store.Txn{
 		If:   []store.Cmp{store.ModRevision(store.SpecKey(ref), revision)},
 		Then: []store.Op{store.DeleteOp(store.SpecKey(ref)), store.DeletePrefixOp(store.StatusPrefix(ref))},
-	})
-	if err != nil {
+	}
+	if trashed != nil {
+		op, err := store.PutJSON(store.SpecKey(store.Ref{Kind: KindTrash, Project: t.Project, Name: trashed.UID}), trashed, 0)
+		if err != nil {
+			return err
+		}
+		txn.Then = append(txn.Then, op)
+	}
+	if _, err := e.Store.Commit(ctx, txn); err != nil {
 		return fault.Wrap(err, "cannot remove volume %q", t.Name)
 	}
 	e.ops.end(ctx, due, operation.Done, nil)

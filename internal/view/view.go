@@ -76,6 +76,7 @@ type View struct {
 	vmRows   *table
 	volRows  *table
 	bootRows *table
+	trashed  *table
 	opRows   *table
 	running  int
 }
@@ -97,7 +98,7 @@ func New(c Config) *View {
 		Config: c, reached: make(chan struct{}),
 		vms: map[model.Ref]*vmEntry{}, volumes: map[model.Ref]*volumeEntry{}, boots: map[model.Ref]storage.BootFile{}, pools: map[string]*poolEntry{},
 		ops: map[string]*operation.Operation{}, claims: map[model.Ref]storage.Claim{},
-		vmRows: newTable(), volRows: newTable(), bootRows: newTable(), opRows: newTable(),
+		vmRows: newTable(), volRows: newTable(), bootRows: newTable(), trashed: newTable(), opRows: newTable(),
 	}
 }
 
@@ -216,6 +217,8 @@ func (v *View) applySpec(r store.Ref, ev store.Event, gone bool) error {
 		return v.applyVM(ref, ev, gone)
 	case "volume":
 		return v.applyVolume(ref, ev, gone)
+	case "trash":
+		return v.applyTrash(ref, ev, gone)
 	case "boot-file":
 		return v.applyBootFile(ref, ev, gone)
 	case "pool":

@@ -7,6 +7,7 @@ package storage
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
@@ -45,12 +46,16 @@ type Volume struct {
 	Frozen bool `json:"frozen,omitempty"`
 	// SHA256 is of the bytes that were imported, while nothing has written to the volume since.
 	SHA256 string `json:"sha256,omitempty"`
+	// KeepUntil says of one that is being deleted until when it is to lie in the trash; nil: it is gone at once.
+	KeepUntil *time.Time `json:"keepUntil,omitempty"`
 }
 
 // VolumeStatus is what was seen of a volume, written by reconcile.
 type VolumeStatus struct {
 	Made    bool   `json:"made"`              // its file was made or imported
 	Problem string `json:"problem,omitempty"` // what keeps it from its wish
+	// Size is how large it is, where that is not what is wished; 0 where it is, or nobody has looked.
+	Size model.Bytes `json:"size,omitempty"`
 }
 
 // Claim says who may open a volume: one writer, or readers.

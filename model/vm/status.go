@@ -17,6 +17,16 @@ type Object struct {
 	// Letting are the volumes that an edit took from a VM whose process may still have them: their
 	// claims stay until it has let go.
 	Letting []string `json:"letting,omitempty"`
+	// Renames are the new names of its volumes, oldest first, as far as they may not be written into its status yet.
+	Renames []Rename `json:"renames,omitempty"`
+}
+
+// Rename says that a volume has another name since a generation: what was written down before under the old one
+// means the new one.
+type Rename struct {
+	From       string `json:"from"`
+	To         string `json:"to"`
+	Generation int64  `json:"generation"`
 }
 
 // State is what was seen of a VM's power.
@@ -68,6 +78,7 @@ type PowerStatus struct {
 	StopAsked   *StopAsked   `json:"stopAsked,omitempty"` // the guest was asked to power itself off
 	Resets      *Resets      `json:"resets,omitempty"`    // its machine was reset, and its process went on
 	Saved       *Saved       `json:"saved,omitempty"`     // its memory and devices are in a file, or on their way to or from it
+	Renamed     int64        `json:"renamed,omitempty"`   // the generation up to which new names of volumes are written in here
 	NotSaved    *NotSaved    `json:"notSaved,omitempty"`  // it was to be suspended, and goes on instead
 	Served      int64        `json:"served,omitempty"`    // the audit number of the newest reboot or reset that was done: it is not done again
 	Problem     *Trouble     `json:"problem,omitempty"`

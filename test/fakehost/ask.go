@@ -306,7 +306,12 @@ func (h *Host) Tidy() {
 	must(h.t, err)
 	files := map[string]bool{}
 	for _, v := range volumes {
-		files[v.Value.File] = true
+		files[v.Value.File], files[v.Value.UID+".json"] = true, true
+	}
+	trash, _, err := store.ListAll[storage.Trashed](ctx, h.Store, store.SpecPrefix("trash"))
+	must(h.t, err)
+	for _, v := range trash {
+		files[v.Value.File], files[v.Value.UID+".json"] = true, true
 	}
 	left, err := os.ReadDir(filepath.Join(h.dir, "pool"))
 	must(h.t, err)
@@ -331,5 +336,45 @@ func (h *Host) OneOutcome() {
 			seen[r.Intent] = true
 		}
 		after, more = page.Next, page.More
+	}
+}
+
+// VolumeFileSize is how large the file of a volume is.
+func (d *Daemon) VolumeFileSize(name string) model.Bytes {
+	d.t.Helper()
+	v, _, err := store.Get[storage.Volume](d.t.Context(), d.Store, store.SpecKey(store.Ref{Kind: "volume", Project: model.DefaultProject, Name: name}))
+	must(d.t, err)
+	info, err := os.Stat(filepath.Join(d.dir, "pool", v.File))
+	must(d.t, err)
+	return model.Bytes(info.Size())
+}
+
+// Discard puts a volume into the trash.
+func (d *Daemon) Discard(name string) {
+	d.t.Helper()
+	res, err := d.Actions.DeleteVolume(d.t.Context(), Member, Ref(name), false)
+	must(d.t, err)
+	d.Done(*res.Operation)
+}
+
+// Trash is what lies in the trash.
+func (d *Daemon) Trash() []storage.Trashed {
+	d.t.Helper()
+	all, _, err := store.ListAll[storage.Trashed](context.Background(), d.Store, store.SpecPrefix("trash"))
+	must(d.t, err)
+	var out []storage.Trashed
+	for _, t := range all {
+		out = append(out, t.Value)
+	}
+	return out
+}
+
+// EmptyTrash deletes for ever what lies in the trash.
+func (d *Daemon) EmptyTrash() {
+	d.t.Helper()
+	for _, t := range d.Trash() {
+		res, err := d.Actions.PurgeVolume(d.t.Context(), Member, Ref(t.UID))
+		must(d.t, err)
+		d.Done(*res.Operation)
 	}
 }

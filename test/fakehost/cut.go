@@ -137,6 +137,10 @@ func (h *cutHypervisor) Unplug(ctx context.Context, uuid string, d qmp.Hotplug) 
 	return h.points.step(plan.Unplug, func() error { return h.Host.Unplug(ctx, uuid, d) })
 }
 
+func (h *cutHypervisor) ResizeDisk(ctx context.Context, uuid, device string, size model.Bytes) error {
+	return h.points.step(plan.ResizeDisk, func() error { return h.Host.ResizeDisk(ctx, uuid, device, size) })
+}
+
 func (h *cutHypervisor) ChangeMedium(ctx context.Context, uuid string, d qmp.Hotplug, f *os.File, force bool) error {
 	return h.points.step(plan.Medium, func() error { return h.Host.ChangeMedium(ctx, uuid, d, f, force) })
 }
@@ -181,6 +185,10 @@ type cutVolumes struct {
 
 func (v *cutVolumes) Create(ctx context.Context, vol storage.Volume) error {
 	return v.points.step(plan.CreateVolume, func() error { return v.Pools.Create(ctx, vol) })
+}
+
+func (v *cutVolumes) Grow(ctx context.Context, vol storage.Volume) error {
+	return v.points.step(plan.GrowVolume, func() error { return v.Pools.Grow(ctx, vol) })
 }
 
 func (v *cutVolumes) Delete(ctx context.Context, vol storage.Volume) error {

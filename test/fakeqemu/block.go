@@ -3,6 +3,7 @@ package fakeqemu
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -119,8 +120,53 @@ func blockdevDel(q *QEMU, _ *monitor, args json.RawMessage) (any, error) {
 	return nothing, nil
 }
 
+// blockResize makes a node and the file below it larger.
+func blockResize(q *QEMU, _ *monitor, args json.RawMessage) (any, error) {
+	a := read[struct {
+		Node string `json:"node-name"`
+		Size int64  `json:"size"`
+	}](args)
+	n := q.node(a.Node)
+	switch {
+	case n == nil:
+		return nil, refuse("Cannot find device='' nor node-name='%s'", a.Node)
+	case n.readOnly:
+		return nil, refuse("Block node is read-only")
+	}
+	for ; n != nil; n = q.node(n.below) {
+		n.size = a.Size
+		set, ok := strings.CutPrefix(n.filename, "/dev/fdset/")
+		number, _ := strconv.Atoi(set) // what is no number is no set of ours
+		if fds := q.fdsets[number]; ok && n.below == "" && len(fds) > 0 {
+			if err := fds[0].file.Truncate(a.Size); err != nil {
+				return nil, refuse("Could not resize file: %v", err)
+			}
+		}
+	}
+	return nothing, nil
+}
+
+// describeBlock lists what the guest has as disks and drives.
+func (q *QEMU) describeBlock() any {
+	nodes := map[string]any{}
+	for i, d := range q.describeNodes() {
+		nodes[q.nodes[i].name] = d
+	}
+	all := []any{}
+	for _, id := range slices.Sorted(maps.Keys(q.devices)) {
+		d := q.devices[id]
+		if node, ok := nodes[d.Drive]; ok {
+			all = append(all, map[string]any{
+				"device": "", "type": "unknown", "removable": false, "locked": false, "inserted": node,
+				"qdev": "/machine/peripheral/" + d.ID + "/virtio-backend", "io-status": "ok",
+			})
+		}
+	}
+	return all
+}
+
 // describeNodes is what a node of a flat query-named-block-nodes looks like.
-func (q *QEMU) describeNodes() any {
+func (q *QEMU) describeNodes() []any {
 	all := []any{}
 	for _, n := range q.nodes {
 		image := map[string]any{"filename": n.filename, "format": n.driver, "virtual-size": n.size, "actual-size": 0}

@@ -33,6 +33,8 @@ func init() { // not a literal: the handlers refer to the table by way of the mo
 		"quit":                    does(func(q *QEMU) { q.quit("host-qmp-quit") }),
 		"query-named-block-nodes": func(q *QEMU, _ *monitor, _ json.RawMessage) (any, error) { return q.describeNodes(), nil },
 		"query-blockstats":        blockStats,
+		"query-block":             func(q *QEMU, _ *monitor, _ json.RawMessage) (any, error) { return q.describeBlock(), nil },
+		"block_resize":            blockResize,
 		"blockdev-add":            func(q *QEMU, _ *monitor, args json.RawMessage) (any, error) { return done(q.blockdevAdd(args)) },
 		"blockdev-del":            blockdevDel,
 		"device_add":              func(q *QEMU, _ *monitor, args json.RawMessage) (any, error) { return done(q.deviceAdd(args)) },

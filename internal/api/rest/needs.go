@@ -47,7 +47,11 @@ type VMActions interface {
 type StorageActions interface {
 	CreateVolume(ctx context.Context, call action.Call, project string, body wire.CreateVolume) (action.Result, error)
 	ImportVolume(ctx context.Context, call action.Call, project string, body wire.CreateVolume, size model.Bytes, r io.Reader) (action.Result, error)
-	DeleteVolume(ctx context.Context, call action.Call, ref model.Ref) (action.Result, error)
+	DeleteVolume(ctx context.Context, call action.Call, ref model.Ref, now bool) (action.Result, error)
+	RestoreVolume(ctx context.Context, call action.Call, ref model.Ref, name string) (action.Result, error)
+	PurgeVolume(ctx context.Context, call action.Call, ref model.Ref) (action.Result, error)
+	ResizeVolume(ctx context.Context, call action.Call, ref model.Ref, size model.Bytes) (action.Result, error)
+	RenameVolume(ctx context.Context, call action.Call, ref model.Ref, name string) (action.Result, error)
 	CloneVolume(ctx context.Context, call action.Call, ref model.Ref, body wire.CloneVolume) (action.Result, error)
 	CreatePool(ctx context.Context, call action.Call, body wire.CreatePool) (action.Result, error)
 	EditPool(ctx context.Context, call action.Call, name string, patch json.RawMessage) (action.Result, error)
@@ -100,6 +104,7 @@ type StorageView interface {
 	Volume(ctx context.Context, ref model.Ref) (wire.Volume, error)
 	ListPools(ctx context.Context, opt view.ListOptions) (wire.Page, error)
 	Pool(ctx context.Context, name string) (wire.Pool, error)
+	VolumeTrash(ctx context.Context, project string, opt view.ListOptions) (wire.Page, error)
 	BootFiles(ctx context.Context, project string, opt view.ListOptions) (wire.Page, error)
 	BootFile(ctx context.Context, ref model.Ref) (wire.BootFile, error)
 }

@@ -66,6 +66,9 @@ const (
 	vmsPath  = "/v1/projects/default/vms"
 	aPatch   = "application/merge-patch+json"
 	imported = 512
+
+	trashPath = "/v1/projects/default/volume-trash/" + trashUID
+	trashUID  = "6d3ce1b6-2a1e-4ad9-a13e-2a9f3f6d7a10"
 )
 
 // requests has at least one for every action of the table; the test fails while one that changes something has none.
@@ -124,6 +127,10 @@ func byHand(h *house) map[string][]asks {
 		"volume.import":    {{method: "PUT", path: "/v1/projects/default/volumes/brought/content?format=raw", body: strings.Repeat("x", imported), contentType: "application/octet-stream"}},
 		"volume.clone":     {{method: "POST", path: "/v1/projects/default/volumes/medium/actions/clone", body: `{"name":"copy","linked":true}`}},
 		"volume.delete":    {{method: "DELETE", path: "/v1/projects/default/volumes/data"}},
+		"volume.resize":    {{method: "POST", path: "/v1/projects/default/volumes/data/actions/resize", body: `{"size":"2MiB"}`}},
+		"volume.rename":    {{method: "POST", path: "/v1/projects/default/volumes/data/actions/rename", body: `{"name":"other"}`}},
+		"volume.restore":   {{method: "POST", path: trashPath + "/actions/restore", body: `{"name":"back"}`, before: discarded}},
+		"volume.purge":     {{method: "DELETE", path: trashPath, before: discarded}},
 		"volume.show":      get("/v1/projects/default/volumes/data"),
 		"pool.create":      {{method: "POST", path: "/v1/pools", body: `{"name":"fast","kind":"dir","path":"` + filepath.Join(h.dir, "fast") + `"}`}},
 		"pool.edit":        {{method: "PATCH", path: "/v1/pools/default", body: `{"warnPercent":70}`, contentType: aPatch}},
@@ -146,6 +153,14 @@ func byHand(h *house) map[string][]asks {
 		"phase.unlock":  {{method: "POST", path: "/v1/phase/actions/unlock", body: fmt.Sprintf(`{"key":%q}`, theKey.Text())}},
 		"phase.relock":  {{method: "POST", path: "/v1/phase/actions/relock"}},
 	}
+}
+
+// discarded lets a volume lie in the trash.
+func discarded(h *house) {
+	at := time.Now().Add(time.Hour)
+	h.put(store.SpecKey(store.Ref{Kind: "trash", Project: model.DefaultProject, Name: trashUID}), storage.Trashed{
+		Volume: storage.Volume{Metadata: model.Metadata{Name: "old", Project: model.DefaultProject, UID: trashUID}, Spec: storage.VolumeSpec{Size: model.MiB}}, Until: at,
+	})
 }
 
 // furnished is a house in which there is something of every kind.

@@ -85,6 +85,8 @@ func newServer(c Config) *server {
 	s.routeGuest()
 	s.routeUsage()
 	s.routeVolumes()
+	s.routeVolumeChanges()
+	s.routeVolumeTrash()
 	s.routeBootFiles()
 	s.routePools()
 	s.routeOperations()

@@ -30,11 +30,35 @@ type importVolume struct {
 	Content upload
 }
 
+type resizeVolume struct {
+	Named
+	Changing
+	Body wire.ResizeVolume
+}
+
+type renamed struct {
+	Named
+	Changing
+	Body wire.Rename
+}
+
 type importBootFile struct {
 	Named
 	Making
 	Kind    string `query:"kind" required:"true" doc:"kernel or initrd"`
 	Content upload
+}
+
+type deleteVolume struct {
+	Named
+	Changing
+	Now bool `query:"now" doc:"for ever and at once: not into the trash"`
+}
+
+type restoreVolume struct {
+	Named
+	Changing
+	Body *wire.Rename
 }
 
 type deletion struct {
@@ -89,12 +113,56 @@ func (s *server) routeVolumes() {
 		}
 		return s.Actions.CloneVolume(ctx, call, in.ref(), in.Body)
 	})
-	change(s, action.VolumeDelete, func(ctx context.Context, in *deletion) (action.Result, error) {
+	change(s, action.VolumeDelete, func(ctx context.Context, in *deleteVolume) (action.Result, error) {
 		call, err := in.call(ctx)
 		if err != nil {
 			return action.Result{}, err
 		}
-		return s.Actions.DeleteVolume(ctx, call, in.ref())
+		return s.Actions.DeleteVolume(ctx, call, in.ref(), in.Now)
+	})
+}
+
+func (s *server) routeVolumeChanges() {
+	change(s, action.VolumeResize, func(ctx context.Context, in *resizeVolume) (action.Result, error) {
+		call, err := in.call(ctx)
+		if err != nil {
+			return action.Result{}, err
+		}
+		return s.Actions.ResizeVolume(ctx, call, in.ref(), in.Body.Size)
+	})
+	change(s, action.VolumeRename, func(ctx context.Context, in *renamed) (action.Result, error) {
+		call, err := in.call(ctx)
+		if err != nil {
+			return action.Result{}, err
+		}
+		return s.Actions.RenameVolume(ctx, call, in.ref(), in.Body.Name)
+	})
+}
+
+func (s *server) routeVolumeTrash() {
+	list[storageList, wire.TrashedVolume](s, action.VolumeTrash,
+		func(in *storageList) string { return "trash/" + in.Project + "/" },
+		func(in *storageList) Listing { return in.Listing },
+		func(ctx context.Context, in *storageList) (wire.Page, error) {
+			return s.View.VolumeTrash(ctx, in.Project, in.options())
+		})
+	change(s, action.VolumeRestore, func(ctx context.Context, in *restoreVolume) (action.Result, error) {
+		call, err := in.call(ctx)
+		if err != nil {
+			return action.Result{}, err
+		}
+		name := ""
+		if in.Body != nil {
+			name = in.Body.Name
+		}
+		return s.Actions.RestoreVolume(ctx, call, in.ref(), name)
+	})
+	change(s, action.VolumePurge, func(ctx context.Context, in *deletion) (action.Result, error) {
+		call, err := in.call(ctx)
+		if err != nil {
+			return action.Result{}, err
+		}
+		return s.Actions.PurgeVolume(ctx, call, in.ref())
 	})
 }
 

@@ -24,8 +24,8 @@ func remove(s *session.Session) *cobra.Command {
 		Use:     "delete NAME…",
 		Aliases: []string{"rm"},
 		Short:   "Delete VMs, and keep their volumes",
-		Long: `Deletes VMs. Their volumes are kept, unless --volumes deletes them too: then what is on them is lost, and hv
-asks first. A VM that runs is refused, unless --force ends it.`,
+		Long: `Deletes VMs. Their volumes are kept, unless --volumes puts them into the trash (hv volume trash); hv asks
+first. A VM that runs is refused, unless --force ends it.`,
 		Example:           "  hv vm delete first\n  hv vm delete first --force --volumes",
 		Args:              s.Some("vm"),
 		ValidArgsFunction: s.Live(0, s.VMs),
@@ -51,7 +51,7 @@ asks first. A VM that runs is refused, unless --force ends it.`,
 		},
 	}
 	cmd.Flags().BoolVar(&opt.Force, "force", false, "also when it runs")
-	cmd.Flags().BoolVar(&opt.Volumes, "volumes", false, "delete its volumes too, and what is on them")
+	cmd.Flags().BoolVar(&opt.Volumes, "volumes", false, "its volumes too: into the trash")
 	s.Mutates(cmd)
 	s.Selects(cmd)
 	s.Asks(cmd)
@@ -104,6 +104,6 @@ func confirmLoss(ctx context.Context, s *session.Session, names []string) error 
 	if len(lost) == 0 {
 		return nil
 	}
-	fmt.Fprintf(s.Err, "this deletes, for ever:\n  %s\n", strings.Join(lost, "\n  "))
+	fmt.Fprintf(s.Err, "this puts into the trash:\n  %s\n", strings.Join(lost, "\n  "))
 	return s.Confirm(ctx, "delete them?")
 }

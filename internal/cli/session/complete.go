@@ -67,6 +67,16 @@ func (s *Session) Volumes(ctx context.Context, c *client.Client) ([]string, erro
 	return names, nil
 }
 
+// VolumeTrash lists the volumes in the trash by their UIDs, with their names.
+func (s *Session) VolumeTrash(ctx context.Context, c *client.Client) ([]string, error) {
+	p, err := c.VolumeTrashPage(ctx, s.Project, client.ListOptions{})
+	var names []string
+	for _, t := range p.Items {
+		names = append(names, t.Metadata.UID+"\t"+t.Metadata.Name)
+	}
+	return names, err
+}
+
 // BootFiles lists the names of kernels and initrds.
 func (s *Session) BootFiles(ctx context.Context, c *client.Client) ([]string, error) {
 	var names []string

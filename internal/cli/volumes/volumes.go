@@ -27,12 +27,12 @@ import (
 func Command(s *session.Session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "volume",
-		Short: "Create, import and delete the disks of VMs",
-		Long: `Creates, imports and deletes volumes: the disks of VMs. A VM names its volumes; the host keeps them in a pool,
+		Short: "Create, import, change and delete the disks of VMs",
+		Long: `Creates, imports, changes and deletes volumes: the disks of VMs. A VM names its volumes; the host keeps them in a pool,
 by name, never by a path.`,
 		Example: "  hv volume create web-root --size 10GiB\n  hv volume import web-root ./debian.qcow2 --format qcow2",
 	}
-	cmd.AddCommand(create(s), importVolume(s), clone(s), list(s), show(s), remove(s))
+	cmd.AddCommand(create(s), importVolume(s), clone(s), list(s), show(s), resize(s), rename(s), attach(s), detach(s), remove(s), trash(s))
 	return cmd
 }
 
@@ -179,12 +179,15 @@ func show(s *session.Session) *cobra.Command {
 }
 
 func remove(s *session.Session) *cobra.Command {
+	var now bool
 	cmd := &cobra.Command{
 		Use:     "delete NAME…",
 		Aliases: []string{"rm"},
-		Short:   "Delete volumes and what is on them",
-		Long:    "Deletes volumes and what is on them, for ever; hv asks first. A volume that a VM uses is refused.",
-		Example: "  hv volume delete web-root",
+		Short:   "Put volumes into the trash, or delete them for ever",
+		Long: `Puts volumes into the trash, from which hv volume trash restore takes them back until the retention of their pool
+is over. With --now they and what is on them are gone at once, for ever. hv asks first. A volume that a VM uses is
+refused. What lies in the trash takes the room that it took.`,
+		Example: "  hv volume delete web-root\n  hv volume delete web-root --now",
 		Args:    s.Some("volume"), ValidArgsFunction: s.Live(0, s.Volumes),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
@@ -205,7 +208,7 @@ func remove(s *session.Session) *cobra.Command {
 			for _, name := range args {
 				all = append(all, change.Change{Noun: "volume", Name: name, Verb: "delete", Past: "deleted",
 					Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-						return c.DeleteVolume(ctx, s.Ref(name), how)
+						return c.DeleteVolume(ctx, s.Ref(name), now, how)
 					}})
 			}
 			if len(all) == 1 && !s.DryRun && !s.Yes { // what is refused is not asked about
@@ -214,13 +217,14 @@ func remove(s *session.Session) *cobra.Command {
 				}
 			}
 			if !s.DryRun && len(args) > 0 {
-				if err := confirmLoss(ctx, s, c, args); err != nil {
+				if err := confirmLoss(ctx, s, c, args, now); err != nil {
 					return err
 				}
 			}
 			return change.Run(ctx, s, all...)
 		},
 	}
+	cmd.Flags().BoolVar(&now, "now", false, "for ever and at once: not into the trash")
 	s.Mutates(cmd)
 	s.Selects(cmd)
 	s.Asks(cmd)
@@ -228,7 +232,7 @@ func remove(s *session.Session) *cobra.Command {
 }
 
 // confirmLoss says what is on the volumes, as far as it can be told, and asks.
-func confirmLoss(ctx context.Context, s *session.Session, c *client.Client, names []string) error {
+func confirmLoss(ctx context.Context, s *session.Session, c *client.Client, names []string, now bool) error {
 	if s.Yes {
 		return nil
 	}
@@ -246,6 +250,10 @@ func confirmLoss(ctx context.Context, s *session.Session, c *client.Client, name
 	if len(lost) == 0 {
 		return nil
 	}
-	fmt.Fprintf(s.Err, "this deletes, for ever:\n  %s\n", strings.Join(lost, "\n  "))
+	what := "this puts into the trash"
+	if now {
+		what = "this deletes, for ever"
+	}
+	fmt.Fprintf(s.Err, "%s:\n  %s\n", what, strings.Join(lost, "\n  "))
 	return s.Confirm(ctx, "delete?")
 }

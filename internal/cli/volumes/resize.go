@@ -1,0 +1,58 @@
+package volumes
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hyper-nixos/hyper-nixos/client"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/change"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/model"
+)
+
+func resize(s *session.Session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "resize NAME SIZE",
+		Short: "Make a volume larger",
+		Long: `Makes a volume larger. Where a VM that runs has it, its guest sees that at once; the file systems on it are grown
+inside the guest, by its own tools.
+
+A volume is not made smaller: only its guest knows what would be cut off. Make a smaller one, attach both, and copy
+inside the guest.`,
+		Example: "  hv volume resize web-root 20GiB",
+		Args:    session.Exactly("NAME", "SIZE"), ValidArgsFunction: s.Live(1, s.Volumes),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			size, err := model.ParseBytes(args[1])
+			if err != nil {
+				return report.Usage("hv volume resize "+args[0]+" 20GiB", "SIZE: %v", err)
+			}
+			return change.Run(cmd.Context(), s, change.Change{Noun: "volume", Name: args[0], Verb: "resize", Past: "has " + size.String() + " now",
+				Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+					return c.ResizeVolume(ctx, s.Ref(args[0]), size, how)
+				}})
+		},
+	}
+	s.Mutates(cmd)
+	return cmd
+}
+
+func rename(s *session.Session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rename OLD NEW",
+		Short: "Give a volume another name",
+		Long: `Gives a volume another name. The VMs that use it name it so from then on, whether they run or not; its file is
+called by its UID and stays. A volume that a VM of the host's declaration uses is named there, and is refused.`,
+		Example: "  hv volume rename web-root www-root",
+		Args:    session.Exactly("OLD", "NEW"), ValidArgsFunction: s.Live(1, s.Volumes),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return change.Run(cmd.Context(), s, change.Change{Noun: "volume", Name: args[0], Verb: "rename", Past: "is " + args[1] + " now",
+				Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+					return c.RenameVolume(ctx, s.Ref(args[0]), args[1], how)
+				}})
+		},
+	}
+	s.Mutates(cmd)
+	return cmd
+}
