@@ -524,7 +524,6 @@
     "monitoring"
     "prometheusExport"
     "cliEnhancements"
-    "snapshots"
     "localBackup"
     "remoteBackup"
     "continuousReplication"

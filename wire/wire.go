@@ -115,6 +115,47 @@ type TrashedVolume struct {
 	Going    bool               `json:"going,omitempty"` // it is being deleted: too late
 }
 
+// CreateSnapshot is the body that asks for a snapshot.
+type CreateSnapshot struct {
+	Name        string     `json:"name,omitempty"` // the time when absent
+	Description string     `json:"description,omitempty"`
+	Memory      bool       `json:"memory,omitempty"`  // its memory too; the guest stands still while it is saved
+	Quiesce     vm.Quiesce `json:"quiesce,omitempty"` // auto | yes | no; auto when absent
+}
+
+// Snapshot is one snapshot of a VM.
+type Snapshot struct {
+	Name        string                  `json:"name"`
+	UID         string                  `json:"uid"`
+	Parent      string                  `json:"parent,omitempty"`  // the snapshot that the VM stood on
+	Current     bool                    `json:"current,omitempty"` // the VM stands on it now
+	State       string                  `json:"state"`             // ready | taking | deleting
+	Description string                  `json:"description,omitempty"`
+	Created     time.Time               `json:"created"`
+	Taken       *time.Time              `json:"taken,omitempty"` // the moment that it is of
+	VMState     vm.State                `json:"vmState,omitempty"`
+	Memory      model.Bytes             `json:"memory,omitempty"` // of the file with its memory; absent where that is not in it
+	NVRAM       bool                    `json:"nvram,omitempty"`
+	Quiesced    bool                    `json:"quiesced,omitempty"`
+	Note        string                  `json:"note,omitempty"`  // why the guest was not quiesced
+	Pause       string                  `json:"pause,omitempty"` // how long the guest stood still: 12ms
+	Disks       map[string]SnapshotDisk `json:"disks"`
+}
+
+// SnapshotDisk is one disk of a snapshot.
+type SnapshotDisk struct {
+	Volume    string      `json:"volume"`
+	Size      model.Bytes `json:"size,omitempty"`
+	Exclusive model.Bytes `json:"exclusive,omitempty"` // the room that its own layer takes
+	Layers    int         `json:"layers,omitempty"`
+}
+
+// Snapshots are those of one VM, the oldest first.
+type Snapshots struct {
+	Items   []Snapshot `json:"items"`
+	Current string     `json:"current,omitempty"` // the one that the VM stands on
+}
+
 // BootFile is one kernel or initrd.
 type BootFile struct {
 	Kind     string           `json:"kind"` // "boot-file"

@@ -78,6 +78,7 @@ const (
 	core       = "vmManagement"
 	log        = "auditLogging"
 	separation = "privilegeSeparation"
+	snapshots  = "snapshots"
 )
 
 // The action table. Columns: name, access, feature, class (which phase allows it), dry run, wish, route.
@@ -133,6 +134,11 @@ var (
 	VolumeRestore = row("volume.restore", Member, core, phase.Configure, true, Edge, "POST", project+"/volume-trash/{name}/actions/restore", "take a volume out of the trash")
 	VolumePurge   = row("volume.purge", Member, core, phase.Configure, true, Level, "DELETE", project+"/volume-trash/{name}", "delete a volume in the trash for ever")
 	VolumeTrash   = row("volume.trash-list", Member, core, phase.Look, false, Read, "GET", project+"/volume-trash", "list the volumes in the trash")
+
+	SnapshotCreate  = row("snapshot.create", Member, snapshots, phase.Configure, true, Edge, "POST", vmPath+"/snapshots", "take a snapshot of a VM")
+	SnapshotRestore = row("snapshot.restore", Member, snapshots, phase.Configure, true, Edge, "POST", vmPath+"/snapshots/{snapshot}/actions/restore", "put a VM back to a snapshot")
+	SnapshotDelete  = row("snapshot.delete", Member, snapshots, phase.Configure, true, Edge, "DELETE", vmPath+"/snapshots/{snapshot}", "delete a snapshot of a VM")
+	SnapshotList    = row("snapshot.list", Member, core, phase.Look, false, Read, "GET", vmPath+"/snapshots", "list the snapshots of a VM")
 
 	BootFileImport = row("boot-file.import", Member, core, phase.Configure, true, Edge, "PUT", project+"/boot-files/{name}/content", "import a kernel or an initrd")
 	BootFileDelete = row("boot-file.delete", Member, core, phase.Configure, true, Level, "DELETE", project+"/boot-files/{name}", "delete a kernel or an initrd")

@@ -312,6 +312,9 @@ func (a *Actions) DeleteVM(ctx context.Context, call Call, ref model.Ref, opt wi
 		if o.Origin == model.Declared {
 			return a.declaredOnly(ctx, "deleted", o.Name)
 		}
+		if err := a.keepsSnapshots(ctx, o); err != nil {
+			return err
+		}
 		state, err := a.state(ctx, o)
 		if err != nil {
 			return err

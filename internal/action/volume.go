@@ -183,6 +183,9 @@ func (a *Actions) DeleteVolume(ctx context.Context, call Call, ref model.Ref, no
 		if fault.KindOf(err) != fault.NotFound {
 			return err
 		}
+		if err := a.inSnapshot(ctx, v); err != nil {
+			return err
+		}
 		c.require(store.Absent(claimKey))
 		c.wish.TargetUID, c.wish.Generation = v.UID, v.Generation+1
 		if v.KeepUntil, err = a.keepUntil(ctx, c, v, now); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/pools"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/snapshots"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/stores"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/topics"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/volumes"
@@ -47,7 +48,7 @@ is applied (hv config check) needs no daemon.`,
 	root.SetUsageTemplate(usageTemplate)
 	s.Bind(root)
 	root.AddCommand(
-		machines.Command(s), volumes.Command(s), volumes.BootFiles(s), pools.Command(s), pools.Storage(s), declaration.Command(s), features.Command(s), hosts.Command(s), phases.Command(s),
+		machines.Command(s), snapshots.Command(s), volumes.Command(s), volumes.BootFiles(s), pools.Command(s), pools.Storage(s), declaration.Command(s), features.Command(s), hosts.Command(s), phases.Command(s),
 		history.Operations(s), history.Events(s), history.Audit(s), stores.Command(s), hosts.Version(s), hosts.Proxy(s), completion(s), guests.Shell(s),
 	)
 	root.AddCommand(topics.Commands()...)

@@ -92,6 +92,7 @@ type kept struct {
 	nvram   *firmware.Files
 	saved   *saved.Files
 	seeds   *seed.Seeds
+	sets    *saved.Files
 	logs    *console.Logs
 }
 
@@ -125,6 +126,9 @@ func keep(opt Options, helper *privilege.Client) (k *kept, err error) {
 	if k.seeds, err = seed.Open(in("seeds")); err != nil {
 		return k, err
 	}
+	if k.sets, err = saved.Open(in("sets")); err != nil {
+		return k, err
+	}
 	k.logs, err = console.OpenLogs(in("logs"), opt.Log)
 	return k, err
 }
@@ -134,6 +138,9 @@ func (k *kept) close() error {
 	var errs []error
 	if k.logs != nil {
 		errs = append(errs, k.logs.Close())
+	}
+	if k.sets != nil {
+		errs = append(errs, k.sets.Close())
 	}
 	if k.saved != nil {
 		errs = append(errs, k.saved.Close())
@@ -199,7 +206,7 @@ func (d *daemon) wire(ctx context.Context) {
 		SealedCopy: sealedFile(filepath.Join(d.State, "sealed.json")),
 	})
 	d.engine = reconcile.New(reconcile.Config{
-		Store: d.store, Hypervisor: hypervisor{d.vms, d.guests}, Volumes: d.volumes, Pools: d.volumes, BootFiles: d.boots, Firmware: d.nvram, SavedVMs: d.saved, Seeds: d.seeds, Logs: d.logs,
+		Store: d.store, Hypervisor: hypervisor{d.vms, d.guests}, Volumes: d.volumes, Pools: d.volumes, BootFiles: d.boots, Firmware: d.nvram, SavedVMs: d.saved, Seeds: d.seeds, Sets: d.sets, Guests: frozen{d.guests}, Logs: d.logs,
 		Facts: d.facts.now(ctx), Features: d.actions.Resolution, Now: now, Steady: d.steady.now, Outcome: d.actions.Ended, Recorded: d.actions.Recorded, Log: d.Log,
 	})
 	d.view = view.New(view.Config{

@@ -32,7 +32,7 @@ func TestOffIsOffAndSaysHowToTurnItOn(t *testing.T) {
 			[]string{codeOverCap, "api is moderate", `"cautious"`}},
 		{"the whole is refused", "snapshots", custom("snapshots", "nonsense"), ready(), cat,
 			[]string{codeOff, "the declaration is refused", "hv config check"}},
-		{"not in this build", "snapshots", custom(), ready(), catalogue.Default(), []string{codeNotInBuild, "not in this build", "turns on with the release"}},
+		{"not in this build", "localBackup", custom(), ready(), catalogue.Default(), []string{codeNotInBuild, "not in this build", "turns on with the release"}},
 		{"on a platform that runs no VMs", "snapshots", custom("snapshots"), on(catalogue.AnyOther), cat, []string{codeNoPlatform, "snapshots is unavailable: not on other", "Linux"}},
 		{"no feature", "snapshotz", custom(), ready(), cat, []string{codeUnknown, "there is no feature", "snapshots"}},
 	} {

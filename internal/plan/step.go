@@ -42,6 +42,8 @@ const (
 
 	Medium Kind = "medium" // put another medium into a drive, or take it out
 
+	Restore Kind = "restore" // put its disks, and what else a snapshot holds, back to what they were
+
 	CreateVolume Kind = "create volume"
 	DeleteVolume Kind = "delete volume"
 	GrowVolume   Kind = "grow volume" // make its file larger while nobody has it open

@@ -46,6 +46,8 @@ type VMInput struct {
 	Kept *VMInput
 	// From is what it goes on from; nil for a start.
 	From *vm.Saved
+	// Restore says that somebody asked to go back to a snapshot, and that was not done.
+	Restore bool
 	// OpenTray says that somebody asked for another medium, whether or not the guest holds the old one.
 	OpenTray bool
 }
@@ -56,6 +58,9 @@ func VM(in VMInput) (Plan, error) {
 	p := Plan{Ended: end(in)}
 	p.Restart = restart(in, p.Ended)
 	wish := want(in, p.Ended)
+	if in.Restore && in.Wish.Deleted == nil {
+		return restore(in, p), nil
+	}
 	if in.Seen.Process == nil {
 		return gone(in, p, wish)
 	}
@@ -150,6 +155,11 @@ func end(in VMInput) *vm.Ended {
 	case in.Effective.Power != vm.Off && in.Wish.Deleted == nil && (in.Halt != nil || asked != nil && asked.Host):
 		e.How = vm.EndHostDown
 		withHost(in, e, in.Facts.BootID)
+	case in.Restore:
+		e.How = vm.EndKilled
+		if !down(in.Effective.Power) { // the wish stays
+			e.PowerGeneration = min(e.PowerGeneration, in.Wish.PowerGeneration-1)
+		}
 	case asked != nil && asked.Reboot:
 		e.How, e.PowerGeneration = vm.EndReboot, asked.PowerGeneration-1 // the wish stays: it is on
 	case in.Reboot && in.Seen.RunState == "shutdown": // it was asked, and who asked was cut off before that was written down

@@ -33,6 +33,8 @@ type Config struct {
 	Firmware   Firmware
 	SavedVMs   SavedVMs
 	Seeds      Seeds
+	Sets       SavedVMs // what snapshots hold besides disks, by their UIDs
+	Guests     Guests   // nil where nobody speaks to agents
 	Logs       Logs
 	Facts      func() host.Facts
 	// Features is what the host's declaration comes to, and its revision.
@@ -67,6 +69,7 @@ type Engine struct {
 	boot   *plan.Order                    // of the VMs that start because their host did
 	halt   *halt                          // while all VMs are stopped because their host is to end
 	resets map[operation.Target]vm.Resets // as the hand last counted them
+	sets   map[string]map[string]bool     // snapshots that are being taken, by the VM's UUID
 }
 
 // New returns an engine that does nothing until Run.
@@ -86,7 +89,7 @@ func New(c Config) *Engine {
 	e := &Engine{
 		Config: c, queue: newQueue[operation.Target](), writer: newWriter(c.Store, c.Log), followed: newFollowed(),
 		names: map[string]model.Ref{}, alones: map[string]*named{}, power: map[operation.Target]*vm.PowerStatus{}, tries: map[operation.Target]int{},
-		resets: map[operation.Target]vm.Resets{},
+		resets: map[operation.Target]vm.Resets{}, sets: map[string]map[string]bool{},
 	}
 	e.ops = newOps(e.writer, c)
 	return e
@@ -203,6 +206,9 @@ func (e *Engine) load(ctx context.Context) (int64, error) {
 	if err := e.loadTrash(ctx); err != nil {
 		return 0, err
 	}
+	if err := e.loadSets(ctx); err != nil {
+		return 0, err
+	}
 	return rev, e.ops.load(ctx, e.Store, rev, func(t operation.Target) { e.queue.add(t) })
 }
 
@@ -254,6 +260,8 @@ func (e *Engine) noticed(ev store.Event) {
 			e.know(o)
 		}
 		e.queue.add(operation.Target{Kind: KindVM, Ref: model.Ref{Project: ref.Project, Name: ref.Name}})
+	case KindSnapshot:
+		e.noticedSet(ev)
 	case KindVolume, KindPool, KindTrash:
 		e.queue.add(operation.Target{Kind: ref.Kind, Ref: model.Ref{Project: ref.Project, Name: ref.Name}})
 	}

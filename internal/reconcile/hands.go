@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"os"
+	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
@@ -30,6 +31,13 @@ type Hypervisor interface {
 	Abandon(ctx context.Context, uuid string) error
 	Load(ctx context.Context, uuid string, file *os.File) error
 	Pause(ctx context.Context, uuid string) error
+	// Overlay has the guest write to new layers from one moment on, of all disks or of none. files are two a disk: the new
+	// layer, and the one below it for reading. within is called in that moment, while the guest stands still; how long
+	// that was is returned.
+	Overlay(ctx context.Context, uuid string, disks []qmp.Overlay, files []*os.File, within func(context.Context) error) (time.Duration, error)
+	// Heads are the layers that its disks are written to, by device: the beginning of their IDs without dashes, empty for
+	// a disk of one layer.
+	Heads(ctx context.Context, uuid string) (map[string]string, error)
 	// Plug gives QEMU a device, on the files that it stands on, the lowest first, if it needs any.
 	Plug(ctx context.Context, uuid string, device qmp.Hotplug, files ...*os.File) error
 	// Unplug takes one away. It returns when the guest has let go of it; an error of kind Unavailable
@@ -82,6 +90,17 @@ type Firmware interface {
 	// MakeTPM makes the folder of what a VM's TPM keeps, where there is none.
 	MakeTPM(ctx context.Context, uuid string) error
 	Remove(ctx context.Context, uuid string) error
+	// Read opens a VM's variables for reading; fault.NotFound says that it has none. Put makes them anew of a file.
+	Read(ctx context.Context, uuid string) (*os.File, error)
+	Put(ctx context.Context, uuid string, from *os.File) error
+}
+
+// Guests speaks to the agents in guests.
+type Guests interface {
+	// Freeze has a guest write out what it holds back and write nothing from then on; Thaw lets it go on, also where
+	// it was not frozen.
+	Freeze(ctx context.Context, uuid string) error
+	Thaw(ctx context.Context, uuid string) error
 }
 
 // Seeds is the hand that makes the disks of what guests are told at their first boot.

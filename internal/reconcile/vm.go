@@ -54,6 +54,7 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) (err error
 		Wish: obj, Last: last, Seen: seen, Facts: e.Facts(), Now: e.Steady(), Clock: e.Now(),
 		Kill:   slices.ContainsFunc(due, forceful) || obj.Deleted != nil,
 		Reboot: slices.ContainsFunc(due, unserved("vm.reboot", last)), Reset: slices.ContainsFunc(due, unserved("vm.reset", last)),
+		Restore:  slices.ContainsFunc(due, unserved("snapshot.restore", last)),
 		OpenTray: slices.ContainsFunc(due, opensTray), Discard: slices.ContainsFunc(due, discards),
 	}
 	in.Effective, _ = vm.Effective(obj.Spec, in.Facts.Arch)
@@ -372,6 +373,7 @@ func (r *vmRun) finish(ctx context.Context, revision int64) error {
 			return err
 		}
 		lost, well := r.lost()
+		well = r.snapshots(ctx, well)
 		well = r.failMedia(ctx, well)
 		r.tellPending(well)
 		r.ops.end(ctx, lost, operation.Failed, r.why())

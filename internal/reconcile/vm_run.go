@@ -89,6 +89,8 @@ func (r *vmRun) do(ctx context.Context, s plan.Step) error {
 		return r.load(ctx)
 	case plan.Discard:
 		return r.discard(ctx)
+	case plan.Restore:
+		return r.restore(ctx)
 	case plan.Quit:
 		if err := r.noted(ctx); err != nil {
 			return err

@@ -73,6 +73,7 @@ type View struct {
 	pools    map[string]*poolEntry
 	ops      map[string]*operation.Operation
 	claims   map[model.Ref]storage.Claim
+	sets     map[string]map[string]vm.Snapshot // by the VM's UUID and their own names
 	vmRows   *table
 	volRows  *table
 	bootRows *table
@@ -97,7 +98,7 @@ func New(c Config) *View {
 	return &View{
 		Config: c, reached: make(chan struct{}),
 		vms: map[model.Ref]*vmEntry{}, volumes: map[model.Ref]*volumeEntry{}, boots: map[model.Ref]storage.BootFile{}, pools: map[string]*poolEntry{},
-		ops: map[string]*operation.Operation{}, claims: map[model.Ref]storage.Claim{},
+		ops: map[string]*operation.Operation{}, claims: map[model.Ref]storage.Claim{}, sets: map[string]map[string]vm.Snapshot{},
 		vmRows: newTable(), volRows: newTable(), bootRows: newTable(), trashed: newTable(), opRows: newTable(),
 	}
 }
@@ -223,6 +224,8 @@ func (v *View) applySpec(r store.Ref, ev store.Event, gone bool) error {
 		return v.applyBootFile(ref, ev, gone)
 	case "pool":
 		return v.applyPool(ref.Name, ev, gone)
+	case "snapshot":
+		return v.applySnapshot(r, ev, gone)
 	case "operation":
 		return v.applyOperation(r.Name, ev, gone)
 	}

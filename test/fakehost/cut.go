@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
 	"github.com/hyper-nixos/hyper-nixos/internal/console"
@@ -127,6 +128,14 @@ func (h *cutHypervisor) Abandon(ctx context.Context, uuid string) error {
 
 func (h *cutHypervisor) Load(ctx context.Context, uuid string, f *os.File) error {
 	return h.points.step(plan.Load, func() error { return h.Host.Load(ctx, uuid, f) })
+}
+
+func (h *cutHypervisor) Overlay(ctx context.Context, uuid string, disks []qmp.Overlay, files []*os.File, within func(context.Context) error) (pause time.Duration, err error) {
+	err = h.points.around("overlay", func() error {
+		pause, err = h.Host.Overlay(ctx, uuid, disks, files, within)
+		return err
+	})
+	return pause, err
 }
 
 func (h *cutHypervisor) Plug(ctx context.Context, uuid string, d qmp.Hotplug, files ...*os.File) error {

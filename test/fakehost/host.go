@@ -49,6 +49,7 @@ type Host struct {
 	Boots   *boot.Files
 	NVRAM   *firmware.Files
 	Saved   *saved.Files
+	Sets    *saved.Files
 	Logs    *console.Logs
 	Seal    *fakeseal.Seal
 
@@ -91,11 +92,13 @@ func New(t testing.TB) *Host {
 	must(t, err)
 	h.Saved, err = saved.Open(in("saved"))
 	must(t, err)
+	h.Sets, err = saved.Open(in("sets"))
+	must(t, err)
 	h.Logs, err = console.OpenLogs(in("logs"), slog.New(slog.DiscardHandler))
 	must(t, err)
 	t.Cleanup(func() {
 		h.close()
-		must(t, errors.Join(h.Logs.Close(), h.Boots.Close(), h.NVRAM.Close(), h.Saved.Close(), h.Volumes.Close(), h.Audit.Close(), h.Store.Close()))
+		must(t, errors.Join(h.Logs.Close(), h.Boots.Close(), h.NVRAM.Close(), h.Saved.Close(), h.Sets.Close(), h.Volumes.Close(), h.Audit.Close(), h.Store.Close()))
 	})
 	must(t, os.Mkdir(in("helper"), 0o700))
 	h.Seal = fakeseal.In(t, in("helper"))
@@ -236,7 +239,7 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 		Seal: &cutSeal{h.Seal, points},
 	})
 	d.Engine = reconcile.New(reconcile.Config{
-		Store: &cutStore{h.Store, h, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, Pools: h.Volumes, BootFiles: h.Boots, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, h, points}, Logs: &cutLogs{h.Logs, points},
+		Store: &cutStore{h.Store, h, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, Pools: h.Volumes, BootFiles: h.Boots, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, h, points}, Sets: h.Sets, Logs: &cutLogs{h.Logs, points},
 		Facts: h.known, Features: d.Actions.Resolution, Now: h.now, Steady: h.steady, Log: log, Outcome: d.Actions.Ended, Recorded: d.Actions.Recorded,
 	})
 	d.View = view.New(view.Config{

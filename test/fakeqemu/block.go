@@ -16,6 +16,7 @@ type node struct {
 	readOnly               bool
 	size                   int64
 	below                  string // the node it stands on
+	backing                string // the one from which it reads what it has not
 }
 
 type nodeOptions struct {
@@ -25,6 +26,7 @@ type nodeOptions struct {
 	Filename string          `json:"filename"`
 	ReadOnly bool            `json:"read-only"`
 	Size     *int64          `json:"size"`
+	Backing  *string         `json:"backing"`
 }
 
 func (q *QEMU) node(name string) *node {
@@ -56,8 +58,46 @@ func (q *QEMU) blockdevAdd(args json.RawMessage) error {
 	if err != nil {
 		return err
 	}
+	if o.Backing != nil {
+		if n.backing = *o.Backing; q.node(n.backing) == nil {
+			return refuse("Cannot find device='%s' nor node-name='%s'", n.backing, n.backing)
+		}
+	}
 	q.nodes = slices.Insert(q.nodes, 0, n)
 	return nil
+}
+
+// transaction does blockdev-snapshot, for all nodes or for none.
+func transaction(q *QEMU, _ *monitor, args json.RawMessage) (any, error) {
+	all := read[struct {
+		Actions []struct {
+			Type string                         `json:"type"`
+			Data struct{ Node, Overlay string } `json:"data"`
+		} `json:"actions"`
+	}](args)
+	for _, a := range all.Actions {
+		over := q.node(a.Data.Overlay)
+		switch {
+		case a.Type != "blockdev-snapshot":
+			return nil, refuse("the fake does no %s", a.Type)
+		case q.node(a.Data.Node) == nil:
+			return nil, refuse("Cannot find device='%s' nor node-name='%s'", a.Data.Node, a.Data.Node)
+		case over == nil:
+			return nil, refuse("Cannot find device='%s' nor node-name='%s'", a.Data.Overlay, a.Data.Overlay)
+		case over.backing != "":
+			return nil, refuse("The overlay already has a backing image")
+		}
+	}
+	for _, a := range all.Actions {
+		q.node(a.Data.Overlay).backing = a.Data.Node
+		for id, d := range q.devices {
+			if d.Drive == a.Data.Node {
+				d.Drive = a.Data.Overlay
+				q.devices[id] = d
+			}
+		}
+	}
+	return nothing, nil
 }
 
 // stand puts n on the node that file names, or describes.
@@ -109,7 +149,7 @@ func blockdevDel(q *QEMU, _ *monitor, args json.RawMessage) (any, error) {
 	if n == nil {
 		return nil, refuse("Failed to find node with node-name='%s'", name)
 	}
-	used := slices.ContainsFunc(q.nodes, func(above *node) bool { return above.below == name })
+	used := slices.ContainsFunc(q.nodes, func(above *node) bool { return above.below == name || above.backing == name })
 	for _, d := range q.devices {
 		used = used || d.Drive == name
 	}
@@ -196,7 +236,7 @@ func blockStats(q *QEMU, _ *monitor, _ json.RawMessage) (any, error) {
 	all := []any{}
 	for _, d := range q.devices {
 		if d.Drive != "" {
-			all = append(all, map[string]any{"qdev": "/machine/peripheral/" + d.ID, "stats": map[string]int{
+			all = append(all, map[string]any{"qdev": "/machine/peripheral/" + d.ID + "/virtio-backend", "node-name": d.Drive, "stats": map[string]int{
 				"rd_bytes": 4096 * q.looks, "wr_bytes": 512 * q.looks, "rd_operations": 2 * q.looks, "wr_operations": q.looks,
 			}})
 		}

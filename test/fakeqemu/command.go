@@ -37,6 +37,7 @@ func init() { // not a literal: the handlers refer to the table by way of the mo
 		"block_resize":            blockResize,
 		"blockdev-add":            func(q *QEMU, _ *monitor, args json.RawMessage) (any, error) { return done(q.blockdevAdd(args)) },
 		"blockdev-del":            blockdevDel,
+		"transaction":             transaction,
 		"device_add":              func(q *QEMU, _ *monitor, args json.RawMessage) (any, error) { return done(q.deviceAdd(args)) },
 		"device_del":              deviceDel,
 		"netdev_add":              func(q *QEMU, _ *monitor, args json.RawMessage) (any, error) { return done(q.plugNetdev(args)) },

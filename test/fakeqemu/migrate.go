@@ -35,7 +35,12 @@ type guestStream struct {
 const crawls = 1 << 20
 
 func (q *QEMU) guestNow() guestStream {
-	return guestStream{Memory: q.o.Memory, Devices: maps.Clone(q.devices), Booted: q.booted, Reset: q.wasReset}
+	devices := maps.Clone(q.devices)
+	for id, d := range devices { // what a disk stands on is none of the guest's
+		d.Drive = ""
+		devices[id] = d
+	}
+	return guestStream{Memory: q.o.Memory, Devices: devices, Booted: q.booted, Reset: q.wasReset}
 }
 
 func (q *QEMU) migrating(status string) {

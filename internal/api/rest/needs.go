@@ -40,6 +40,9 @@ type VMActions interface {
 	ChangeMedium(ctx context.Context, call action.Call, ref model.Ref, opt wire.MediumOptions) (action.Result, error)
 	DeleteVM(ctx context.Context, call action.Call, ref model.Ref, opt wire.VerbOptions) (action.Result, error)
 	RenameVM(ctx context.Context, call action.Call, ref model.Ref, name string) (action.Result, error)
+	CreateSnapshot(ctx context.Context, call action.Call, ref model.Ref, body wire.CreateSnapshot) (action.Result, error)
+	RestoreSnapshot(ctx context.Context, call action.Call, ref model.Ref, name string) (action.Result, error)
+	DeleteSnapshot(ctx context.Context, call action.Call, ref model.Ref, name string) (action.Result, error)
 	PowerVM(ctx context.Context, call action.Call, row action.Row, ref model.Ref, opt wire.VerbOptions) (action.Result, error)
 }
 
@@ -92,6 +95,7 @@ type VMView interface {
 	VMs(ctx context.Context, project string, opt view.ListOptions) (wire.Page, error)
 	VM(ctx context.Context, ref model.Ref) (wire.VM, error)
 	CloudInit(ctx context.Context, ref model.Ref, secrets bool) (wire.CloudInit, error)
+	Snapshots(ctx context.Context, ref model.Ref) (wire.Snapshots, error)
 	Usage(ctx context.Context, project, sort string, opt view.ListOptions) (wire.UsagePage, error)
 	UsageOf(ctx context.Context, ref model.Ref) (wire.VMUsage, error)
 	Operations(ctx context.Context, opt view.ListOptions) (wire.Page, error)

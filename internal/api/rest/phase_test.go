@@ -123,6 +123,9 @@ func byHand(h *house) map[string][]asks {
 		"vm.cloud-init":         get(vmsPath + "/web/cloud-init"),
 		"vm.cloud-init-secrets": get(vmsPath + "/web/cloud-init/secrets"),
 
+		"snapshot.create":  {{method: "POST", path: vmsPath + "/disked/snapshots", body: `{"name":"more"}`}},
+		"snapshot.restore": {{method: "POST", path: vmsPath + "/disked/snapshots/whole/actions/restore", body: ``}},
+		"snapshot.delete":  {{method: "DELETE", path: vmsPath + "/disked/snapshots/whole"}},
 		"volume.create":    {{method: "POST", path: "/v1/projects/default/volumes", body: `{"name":"more","size":"1MiB"}`}},
 		"volume.import":    {{method: "PUT", path: "/v1/projects/default/volumes/brought/content?format=raw", body: strings.Repeat("x", imported), contentType: "application/octet-stream"}},
 		"volume.clone":     {{method: "POST", path: "/v1/projects/default/volumes/medium/actions/clone", body: `{"name":"copy","linked":true}`}},
@@ -179,8 +182,36 @@ func furnished(t *testing.T) *house {
 	h.must(err)
 	_, err = h.actions.CreatePool(t.Context(), action.Call{Root: true}, wire.CreatePool{Name: "spare", PoolSpec: storage.PoolSpec{Path: filepath.Join(h.dir, "spare")}})
 	h.must(err)
+	disked := small("disked")
+	disked.Disks = map[string]vm.Disk{"root": {Volume: "root"}}
+	_, err = h.CreateVolume(t.Context(), "", wire.CreateVolume{Name: "root", VolumeSpec: storage.VolumeSpec{Size: model.MiB}}, client.Change{})
+	h.must(err)
+	_, err = h.CreateVM(t.Context(), "", disked, client.Change{})
+	h.must(err)
+	_, err = h.CreateSnapshot(t.Context(), ref("disked"), wire.CreateSnapshot{Name: "whole"}, client.Change{})
+	h.must(err)
+	h.whole("disked", "whole")
 	h.ends()
 	return h
+}
+
+// whole writes that a snapshot was taken, as the engine would.
+func (h *house) whole(name, snapshot string) {
+	h.t.Helper()
+	o, err := h.VM(h.t.Context(), ref(name))
+	h.must(err)
+	key := store.SpecKey(store.Ref{Kind: "snapshot", Project: model.DefaultProject, Name: o.Spec.UUID + "." + snapshot})
+	s, _, err := store.Get[vm.Snapshot](h.t.Context(), h.store, key)
+	h.must(err)
+	s.Phase, s.Taken = "", &vm.Taken{At: time.Now(), State: vm.StateOff}
+	for device, d := range s.Disks {
+		d.Layers = []storage.Layer{{ID: d.VolumeUID, Pool: storage.DefaultPool, Format: storage.Raw, Size: model.MiB}}
+		s.Disks[device] = d
+	}
+	put, err := store.PutJSON(key, s, 0)
+	h.must(err)
+	_, err = h.store.Commit(h.t.Context(), store.Txn{Then: []store.Op{put}})
+	h.must(err)
 }
 
 // Every action of the table is asked for by its route, in both phases. What the phase refuses is what the table
@@ -369,7 +400,7 @@ func TestThePhaseIsShownWithWhatWasSealedAndWhatWaits(t *testing.T) {
 	h.harden()
 	p, err = h.Phase(t.Context())
 	if err != nil || p.Name != "hardened" || p.Since == nil || p.By == nil || p.By.UID != 0 || p.KeyID != theHash.ID() || p.UnlockDelay != 600 ||
-		p.Sealed.Generation != 0 || p.Sealed.Digest != p.Digest || p.Sealed.VMs != 1 || len(p.Findings) != 0 || p.Unlock != nil {
+		p.Sealed.Generation != 0 || p.Sealed.Digest != p.Digest || p.Sealed.VMs != 2 || len(p.Findings) != 0 || p.Unlock != nil {
 		t.Errorf("%+v %v", p, err)
 	}
 	_, err = h.Unlock(t.Context(), wire.Unlock{Key: theKey.Text()}, client.Change{})

@@ -87,6 +87,7 @@ func newServer(c Config) *server {
 	s.routeVolumes()
 	s.routeVolumeChanges()
 	s.routeVolumeTrash()
+	s.routeSnapshots()
 	s.routeBootFiles()
 	s.routePools()
 	s.routeOperations()

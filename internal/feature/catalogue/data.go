@@ -33,7 +33,7 @@ func Standard() Data {
 // this build". The piece of work that builds one takes it off the list.
 var notInBuild = []ID{
 	BasicMonitoring, Monitoring, PrometheusExport, CLIEnhancements,
-	Snapshots, LocalBackup, RemoteBackup, ContinuousReplication,
+	LocalBackup, RemoteBackup, ContinuousReplication,
 	Encryption, MicroSegmentation, ThreatDetection, BehavioralAnalysis, Forensics,
 	ThreatIntelligence, MLAnalysis, AutomatedResponse,
 	WebDashboard, API, PublicBridge,

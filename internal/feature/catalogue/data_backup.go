@@ -10,13 +10,8 @@ var backupFeatures = []Feature{
 		Exposes:     "older states, and secrets in them, to whoever may restore",
 		Mitigations: []string{"a schedule forgets what is past its time", "a snapshot is as encrypted as its disk"},
 		Impact:      expected("low", "low", "medium", "low"),
-		Tunables: []Tunable{
-			number("maxPerVM", "snapshots", 32, 1, 512, "how many a VM may have at once"),
-			lasting("keep", "7d", "1h", "365d", "how long a scheduled one is kept"),
-			flag("memory", false, "take the memory too, where nothing else is asked"),
-			flag("quiesce", true, "ask the guest's agent to flush and freeze its file systems first"),
-		},
-		ChangesIn: setup,
+		Tunables:    none, // each call says what it takes
+		ChangesIn:   setup,
 	},
 	{
 		ID: LocalBackup, Name: "Local Backup", Category: CategoryBackup, Risk: Minimal, Since: first,

@@ -82,6 +82,23 @@ func LayerNode(slot int, id string) string {
 	return LayerNodes(slot) + id[:min(len(id), 24)]
 }
 
+// How the node of a file is called after that of its format, and how the file of a node begins that came in an fdset.
+const (
+	FileSuffix  = fileSuffix
+	LayerSuffix = layerFile
+	FDSetPrefix = "/dev/fdset/"
+)
+
+// LayerOf returns what a node's name says of its layer: the beginning of its ID without dashes, empty for a disk of one.
+func LayerOf(node string) string {
+	rest, ok := strings.CutPrefix(node, "l")
+	_, id, dashed := strings.Cut(rest, "-")
+	if !ok || !dashed {
+		return ""
+	}
+	return id
+}
+
 // layerFile makes the name of a layer's file node of that of its format node.
 const layerFile = ".f"
 

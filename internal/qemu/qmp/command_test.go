@@ -94,6 +94,7 @@ func TestWhatEachCommandSaysAndHowItsAnswerIsRead(t *testing.T) {
 		{plain(func(ctx context.Context, on Executor) error { return DeviceDel(ctx, on, "rng0") }), `device_del {"id":"rng0"}`, ``, nil},
 		{plain(func(ctx context.Context, on Executor) error { return BlockdevAdd(ctx, on, props) }), `blockdev-add {"driver":"virtio-rng-pci","id":"rng0"}`, ``, nil},
 		{plain(func(ctx context.Context, on Executor) error { return BlockdevDel(ctx, on, "d") }), `blockdev-del {"node-name":"d"}`, ``, nil},
+		{plain(func(ctx context.Context, on Executor) error { return SnapshotAll(ctx, on, []Pair{{"a", "b"}}) }), `transaction {"actions":[{"type":"blockdev-snapshot","data":{"node":"a","overlay":"b"}}]}`, ``, nil},
 		{plain(func(ctx context.Context, on Executor) error { return NetdevAdd(ctx, on, props) }), `netdev_add {"driver":"virtio-rng-pci","id":"rng0"}`, ``, nil},
 		{plain(func(ctx context.Context, on Executor) error { return NetdevDel(ctx, on, "n") }), `netdev_del {"id":"n"}`, ``, nil},
 		{plain(func(ctx context.Context, on Executor) error { return SetLink(ctx, on, "n", false) }), `set_link {"name":"n","up":false}`, ``, nil},

@@ -68,7 +68,8 @@ type BlockNode struct {
 
 // BlockStats is what a guest did with one disk or drive since it was plugged in.
 type BlockStats struct {
-	Device string `json:"qdev,omitempty"` // its device, by its QOM path
+	Device string `json:"qdev,omitempty"`      // its device, by its QOM path
+	Node   string `json:"node-name,omitempty"` // the node that it is
 	Stats  struct {
 		ReadBytes  int64 `json:"rd_bytes"`
 		WriteBytes int64 `json:"wr_bytes"`

@@ -148,6 +148,29 @@ func sparse(ctx context.Context, to, from *os.File, size int64) error {
 	return nil
 }
 
+// Read opens a VM's variables for reading. A VM that was never started with such firmware has none: fault.NotFound.
+func (f *Files) Read(_ context.Context, uuid string) (*os.File, error) {
+	n, err := name(uuid)
+	if err != nil {
+		return nil, err
+	}
+	file, err := f.folder.Open(n)
+	return file, osfault.File(err, "cannot read the UEFI variables")
+}
+
+// Put makes a VM's variables anew, of a file that holds them.
+func (f *Files) Put(ctx context.Context, uuid string, from *os.File) error {
+	n, err := name(uuid)
+	if err != nil {
+		return err
+	}
+	info, err := from.Stat()
+	if err == nil {
+		err = f.folder.Make(func(to *os.File) (string, error) { return n, sparse(ctx, to, from, info.Size()) })
+	}
+	return osfault.File(err, "cannot put back the UEFI variables")
+}
+
 // Remove removes a VM's variables; what is gone is no error.
 func (f *Files) Remove(_ context.Context, uuid string) error {
 	n, err := name(uuid)

@@ -1,0 +1,18 @@
+package machine
+
+import (
+	"encoding/json"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+)
+
+// OverlayNodes are the nodes of a layer that is put on a disk while the VM runs, the file's first, with the fdset in which
+// it has come. There is nothing below it yet: that is for QEMU to say when it puts it on.
+func OverlayNodes(slot int, id string, set int) []qmp.BlockPlug {
+	l := oneLayer(LayerNode(slot, id), layerFile, storage.QCOW2, "", false, set)
+	return []qmp.BlockPlug{
+		{Name: l.file.NodeName, Add: json.RawMessage(object(l.file)), FDSet: set},
+		{Name: nodeOf(l.format), Add: json.RawMessage(object(l.format))},
+	}
+}

@@ -1,0 +1,37 @@
+package qmp
+
+import "context"
+
+// Overlay is a layer to which the guest is to write from some moment on.
+type Overlay struct {
+	Device string // "disk-root"
+	Slot   int    // where it sits
+	Layer  string // the new layer's ID
+}
+
+// Pair is a node, and the one that is put on it.
+type Pair struct {
+	Node    string `json:"node"`
+	Overlay string `json:"overlay"`
+}
+
+type pairAction struct {
+	Type string `json:"type"`
+	Data Pair   `json:"data"`
+}
+
+type pairActions struct {
+	Actions []pairAction `json:"actions"`
+}
+
+var transaction = define[Object, none]("transaction")
+
+// SnapshotAll puts an overlay on each node: on all of them at one moment, or on none. An overlay must have been added
+// with nothing below it.
+func SnapshotAll(ctx context.Context, on Executor, pairs []Pair) error {
+	var all pairActions
+	for _, p := range pairs {
+		all.Actions = append(all.Actions, pairAction{"blockdev-snapshot", p})
+	}
+	return transaction.run(ctx, on, all)
+}

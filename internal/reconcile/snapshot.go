@@ -1,0 +1,368 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/plan"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/machine"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// The names of a set's own files, below its UID.
+const (
+	memoryFile = ".memory"
+	nvramFile  = ".nvram"
+)
+
+// snapshots does what was asked about the sets of a VM, once that is otherwise what it is wished to be, and returns who
+// waits for something else.
+func (r *vmRun) snapshots(ctx context.Context, due []*operation.Operation) []*operation.Operation {
+	var left []*operation.Operation
+	asked := map[string]bool{}
+	for _, op := range due {
+		do := map[string]func(context.Context, *operation.Operation, string) error{"snapshot.create": r.take, "snapshot.delete": r.drop}[op.Action]
+		if do == nil {
+			left = append(left, op)
+			continue
+		}
+		name := op.Params["snapshot"]
+		asked[name] = true
+		one := []*operation.Operation{op}
+		err := do(ctx, op, name)
+		switch {
+		case ctx.Err() != nil: // whoever comes next goes on
+			return left
+		case err != nil:
+			r.ops.end(ctx, one, operation.Failed, problem(err))
+		default:
+			r.ops.end(ctx, one, operation.Done, nil)
+		}
+	}
+	names := r.unfinished(r.in.Wish.Spec.UUID)
+	for _, op := range r.ops.all(r.target) { // one that came since this look began is for the next
+		asked[op.Params["snapshot"]] = true
+	}
+	for _, name := range names { // whoever asked has called it off, before it was begun or in the middle
+		if asked[name] {
+			continue
+		}
+		if err := r.leave(ctx, name); err != nil {
+			r.Log.Warn("a snapshot that was called off is not gone yet", "vm", r.in.Wish.Name, "snapshot", name, "err", err)
+		}
+	}
+	return left
+}
+
+// taking is one set on its way.
+type taking struct {
+	set   vm.Snapshot
+	kv    store.KV
+	disks []diskOf // in the order of their devices
+	live  bool     // the VM has a process whose guest was let run once
+}
+
+// diskOf is one disk of it.
+type diskOf struct {
+	device string
+	volume storage.Volume
+	kv     store.KV
+	next   storage.Volume // on its new layer
+	put    bool           // the volume stands on it already
+}
+
+// take takes a set: of all of the VM, or none. It may be called again at any point.
+func (r *vmRun) take(ctx context.Context, op *operation.Operation, name string) error {
+	t, err := r.begun(ctx, name)
+	if err != nil || t.set.Whole() {
+		return err
+	}
+	err = r.taken(ctx, op, t)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if back := r.leave(ctx, name); back != nil {
+		r.Log.Warn("a snapshot that failed is not gone yet", "vm", r.in.Wish.Name, "snapshot", name, "err", back)
+	}
+	return fault.Wrap(err, "cannot take snapshot %q of vm %q", name, r.in.Wish.Name)
+}
+
+// begun reads a set and the volumes that it is of.
+func (r *vmRun) begun(ctx context.Context, name string) (taking, error) {
+	var t taking
+	var err error
+	t.set, t.kv, err = store.Get[vm.Snapshot](ctx, r.Store, snapshotKey(r.target, r.in.Wish.Spec.UUID, name))
+	if err != nil {
+		return t, err
+	}
+	for _, device := range t.set.Devices() {
+		d := t.set.Disks[device]
+		one, err := r.volumeOf(ctx, device, d)
+		if err != nil {
+			return t, err
+		}
+		if one.put = storage.Has(one.volume.Chain(), d.Overlay); one.put {
+			one.next = one.volume
+		} else if one.next, err = onOverlay(one.volume, one.volume.Chain(), d.Overlay); err != nil {
+			return t, err
+		}
+		t.disks = append(t.disks, one)
+	}
+	p := r.status.Process
+	t.live = p != nil && p.Started != nil
+	return t, nil
+}
+
+// onOverlay is a volume that stands on a new layer on top of chain.
+func onOverlay(v storage.Volume, chain []storage.Layer, id string) (storage.Volume, error) {
+	next, err := storage.Overlay(chain, id, v.Spec.Size)
+	if err != nil {
+		return v, err
+	}
+	v = v.On(next)
+	v.Frozen, v.SHA256 = false, ""
+	return v, nil
+}
+
+// volumeOf is the volume behind a disk, which must still be the one that it was.
+func (r *vmRun) volumeOf(ctx context.Context, device string, d vm.SnapshotDisk) (diskOf, error) {
+	name := d.Volume
+	if now, ok := r.in.Effective.Disks[device]; ok {
+		name = now.Volume
+	}
+	v, kv, err := store.Get[storage.Volume](ctx, r.Store, store.SpecKey(store.Ref{Kind: KindVolume, Project: r.target.Project, Name: name}))
+	if missing(err) || err == nil && (v.UID != d.VolumeUID || v.Deleted != nil) {
+		return diskOf{}, fault.New(fault.NotFound, "disk %s: its volume %q is not there any more", device, d.Volume).
+			Try("hv vm show %s", r.in.Wish.Name).WithCode("HV-SNAP-010")
+	}
+	return diskOf{device: device, volume: v, kv: kv}, err
+}
+
+// taken does it: the files, the chains, the moment, and then the set is whole.
+func (r *vmRun) taken(ctx context.Context, op *operation.Operation, t taking) error {
+	if err := r.putOn(ctx, t); err != nil {
+		return err
+	}
+	taken := vm.Taken{At: r.Now(), State: r.status.State}
+	file, err := r.moment(ctx, op, t, &taken)
+	if err != nil {
+		return err
+	}
+	if file != "" {
+		size, err := r.Sets.Keep(ctx, file)
+		if err != nil {
+			return err
+		}
+		taken.Memory.Bytes = size
+	}
+	set, kv, err := store.Get[vm.Snapshot](ctx, r.Store, t.kv.Key)
+	if err != nil {
+		return err
+	}
+	set.Phase, set.Taken = "", &taken
+	return r.commit(ctx, store.Txn{If: []store.Cmp{store.ModRevision(kv.Key, kv.ModRevision)}}, map[string]any{kv.Key: set})
+}
+
+// commit adds values to a transaction, and commits it.
+func (r *vmRun) commit(ctx context.Context, txn store.Txn, values map[string]any) error {
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		op, err := store.PutJSON(key, values[key], 0)
+		if err != nil {
+			return err
+		}
+		txn.Then = append(txn.Then, op)
+	}
+	_, err := r.Store.Commit(ctx, txn)
+	return err
+}
+
+// putOn makes the new layers, and then has all volumes consist of them, and the set of what they consisted of. Until QEMU
+// hears of it both are right: an empty layer reads as what is below it.
+func (r *vmRun) putOn(ctx context.Context, t taking) error {
+	txn := store.Txn{If: []store.Cmp{store.ModRevision(t.kv.Key, t.kv.ModRevision)}}
+	values := map[string]any{}
+	set := t.set
+	set.Disks = maps.Clone(set.Disks)
+	for _, d := range t.disks {
+		if d.put {
+			continue
+		}
+		if err := r.Volumes.Create(ctx, d.next); err != nil {
+			return err
+		}
+		txn.If = append(txn.If, store.ModRevision(d.kv.Key, d.kv.ModRevision))
+		values[d.kv.Key] = d.next
+		was := set.Disks[d.device]
+		was.Layers = d.volume.Chain()
+		set.Disks[d.device] = was
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	values[t.kv.Key] = set
+	return r.commit(ctx, txn, values)
+}
+
+// moment takes what a set is of besides its disks, at one moment with them. It returns the name of the file of the memory.
+func (r *vmRun) moment(ctx context.Context, op *operation.Operation, t taking, taken *vm.Taken) (string, error) {
+	uuid := r.in.Wish.Spec.UUID
+	if !t.live {
+		return "", r.keepNVRAM(ctx, t, taken)
+	}
+	if t.set.Memory {
+		if err := r.Hypervisor.Savable(ctx, uuid); err != nil {
+			return "", err
+		}
+	}
+	files, overlays, err := r.overlays(ctx, t)
+	defer func() {
+		for _, f := range files {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	if err != nil {
+		return "", err
+	}
+	thaw, err := r.quiesce(ctx, t.set, taken)
+	if err != nil {
+		return "", err
+	}
+	defer thaw()
+	file := ""
+	taken.Pause, err = r.Hypervisor.Overlay(ctx, uuid, overlays, files, func(ctx context.Context) error {
+		taken.At = r.Now()
+		if err := r.keepNVRAM(ctx, t, taken); err != nil || !t.set.Memory {
+			return err
+		}
+		file = t.set.UID + memoryFile
+		return r.saveInto(ctx, op, file, taken)
+	})
+	return file, err
+}
+
+// quiesce has the guest write out what it holds back, and returns how it is let go on. With its memory what it holds back is in
+// the set; and a guest that was saved frozen would wake up frozen.
+func (r *vmRun) quiesce(ctx context.Context, set vm.Snapshot, taken *vm.Taken) (thaw func(), err error) {
+	none := func() {}
+	if set.Quiesce == vm.QuiesceNo || set.Memory {
+		return none, nil
+	}
+	uuid := r.in.Wish.Spec.UUID
+	err = fault.New(fault.Unavailable, "this guest has no agent")
+	if r.Guests != nil && r.status.State == vm.StateRunning {
+		if err = r.Guests.Freeze(ctx, uuid); err == nil {
+			taken.Quiesced = true
+			return func() {
+				if err := r.Guests.Thaw(context.WithoutCancel(ctx), uuid); err != nil { // it is tried on, until it has gone through
+					r.Log.Warn("the guest is not thawed yet", "vm", r.in.Wish.Name, "err", err)
+				}
+			}, nil
+		}
+	}
+	if set.Quiesce == vm.QuiesceYes {
+		return none, fault.New(fault.Precondition, "the guest did not write out what it holds back").Because(err).
+			Try("start its agent (qemu-guest-agent), or --quiesce auto").WithCode("HV-SNAP-011")
+	}
+	taken.Note = err.Error()
+	return none, nil
+}
+
+// overlays opens the files of new layers and of those below them.
+func (r *vmRun) overlays(ctx context.Context, t taking) (files []*os.File, overlays []qmp.Overlay, err error) {
+	for _, d := range t.disks {
+		if r.status.Process.Started.Disks[d.device].ReadOnly {
+			continue
+		}
+		chain := d.next.Chain()
+		i := slices.IndexFunc(chain, func(l storage.Layer) bool { return l.ID == t.set.Disks[d.device].Overlay })
+		for n, l := range []storage.Layer{chain[i], chain[i-1]} {
+			f, err := r.Volumes.Open(ctx, l.Pool, l.File(), n > 0)
+			if err != nil {
+				return files, nil, err
+			}
+			files = append(files, f)
+		}
+		slot := 0
+		if p := r.status.Pinned; p != nil {
+			slot = p.Slots[machine.SlotOf("disks", d.device)]
+		}
+		overlays = append(overlays, qmp.Overlay{Device: machine.DiskDevice(d.device), Slot: slot, Layer: chain[i].ID})
+	}
+	return files, overlays, nil
+}
+
+// keepNVRAM copies what the firmware remembers.
+func (r *vmRun) keepNVRAM(ctx context.Context, t taking, taken *vm.Taken) error {
+	from, err := r.Firmware.Read(ctx, r.in.Wish.Spec.UUID)
+	if missing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = from.Close() }()
+	info, err := from.Stat()
+	if err != nil {
+		return err
+	}
+	taken.NVRAM = true
+	return copyTo(ctx, r.Sets, t.set.UID+nvramFile, from, info.Size())
+}
+
+// movesWithin is how often it is asked how far a memory is on its way to its file. Its end is told by an event that the
+// follower has, and the guest stands still meanwhile.
+const movesWithin = 20 * time.Millisecond
+
+// saveInto writes the memory and the devices of a guest that stands still to a file, and waits for it.
+func (r *vmRun) saveInto(ctx context.Context, op *operation.Operation, name string, taken *vm.Taken) (err error) {
+	uuid, process := r.in.Wish.Spec.UUID, *r.status.Process
+	file, err := r.Sets.Create(ctx, name, plan.SavedRoom(*process.Started))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if err := r.Hypervisor.Save(ctx, uuid, file); err != nil {
+		return err
+	}
+	for {
+		seen, err := r.Hypervisor.Observe(ctx, uuid)
+		if err != nil {
+			return err
+		}
+		m := seen.Moving
+		switch {
+		case seen.Process == nil:
+			return fault.New(fault.Precondition, "QEMU ended while its memory was saved: %s", words(seen))
+		case m != nil && m.State == vm.MoveDone && seen.RunState == "postmigrate":
+			saved := vm.Saved{
+				Phase: vm.IsSaved, File: name, At: taken.At, Generation: r.status.ObservedGeneration, Power: vm.On,
+				Accelerator: r.status.Accelerator, Process: process,
+			}
+			if p := r.status.Pinned; p != nil {
+				saved.MachineType = p.MachineType
+			}
+			taken.Memory = &saved
+			return nil
+		case m != nil && (m.State == vm.MoveFailed || m.State == vm.MoveCancelled):
+			return fault.New(fault.Precondition, "its memory could not be saved: %s", m.Why).WithCode("HV-SNAP-012").Try("hv vm logs %s --log qemu", r.in.Wish.Name)
+		case m != nil:
+			r.ops.progress([]*operation.Operation{op}, "save its memory", operation.Progress{Done: m.Done, Total: m.Total, Unit: "bytes"})
+		}
+		if r.ops.cancelled(op) || ctx.Err() != nil {
+			return errors.Join(fault.New(fault.Unavailable, "it was called off"), r.Hypervisor.Abandon(context.WithoutCancel(ctx), uuid))
+		}
+		select {
+		case <-time.After(movesWithin):
+		case <-ctx.Done():
+		}
+	}
+}

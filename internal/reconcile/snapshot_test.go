@@ -1,0 +1,182 @@
+package reconcile_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/test/fakehost"
+	"github.com/hyper-nixos/hyper-nixos/test/fakeqemu"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+// snapshotsOn is a daemon whose declaration turns snapshots on.
+func snapshotsOn(t *testing.T, h *fakehost.Host) *fakehost.Daemon {
+	t.Helper()
+	return declaring(t, h, `{"hypervisor":{"featureManager":{"extraFeatures":["snapshots"]}}}`)
+}
+
+func declaring(t *testing.T, h *fakehost.Host, text string) *fakehost.Daemon {
+	t.Helper()
+	d := h.Start()
+	d.Declare(text)
+	return d
+}
+
+func take(t *testing.T, d *fakehost.Daemon, name string, memory bool) operation.Operation {
+	t.Helper()
+	res, err := d.Actions.CreateSnapshot(t.Context(), fakehost.Member, fakehost.Ref("web"), wire.CreateSnapshot{Name: name, Memory: memory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.Ended(*res.Operation)
+}
+
+func done(t *testing.T, op operation.Operation) {
+	t.Helper()
+	if op.State != operation.Done {
+		t.Fatalf("%s is %s: %+v", op.Action, op.State, op.Error)
+	}
+}
+
+func setsOf(t *testing.T, d *fakehost.Daemon) wire.Snapshots {
+	t.Helper()
+	all, err := d.View.Snapshots(t.Context(), fakehost.Ref("web"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func restored(t *testing.T, d *fakehost.Daemon, name string) {
+	t.Helper()
+	res, err := d.Actions.RestoreSnapshot(t.Context(), fakehost.Member, fakehost.Ref("web"), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done(t, d.Ended(*res.Operation))
+}
+
+func TestASnapshotOfAVMThatRunsIsTakenGoneBackToAndDeleted(t *testing.T) {
+	h := fakehost.New(t)
+	h.Guest("web", fakeqemu.Options{Guest: fakeqemu.Idle})
+	d := snapshotsOn(t, h)
+	d.Done(d.Volume("data"))
+	d.Done(d.Create(fakehost.Tiny("web", on, withData)))
+	first := stored(t, h, "data").Head()
+	done(t, take(t, d, "one", false))
+	done(t, take(t, d, "two", false))
+	d.State("web", vm.StateRunning)
+	chain := stored(t, h, "data").Chain()
+	if len(chain) != 3 || chain[0].ID != first.ID {
+		t.Fatalf("it consists of %+v", chain)
+	}
+	uuid := d.VM("web").Spec.UUID
+	heads, err := d.VMs.Heads(t.Context(), uuid)
+	if err != nil || !strings.HasPrefix(strings.ReplaceAll(chain[2].ID, "-", ""), heads["disk-root"]) || heads["disk-root"] == "" {
+		t.Errorf("QEMU writes to %v, %v", heads, err)
+	}
+	all := setsOf(t, d)
+	if len(all.Items) != 2 || all.Current != "two" || all.Items[1].Parent != "one" || all.Items[0].State != "ready" || all.Items[0].VMState != vm.StateRunning {
+		t.Errorf("%+v", all)
+	}
+	pid := d.Power("web").Process.PID
+	restored(t, d, "one")
+	p := d.State("web", vm.StateRunning)
+	if p.Process.PID == pid {
+		t.Error("it runs on in the process that had the newer disk")
+	}
+	if now := stored(t, h, "data").Chain(); len(now) != 2 || now[0].ID != first.ID || now[1].ID == chain[1].ID {
+		t.Errorf("it has gone back to %+v", now)
+	}
+	if all := setsOf(t, d); all.Current != "one" {
+		t.Errorf("it stands on %q", all.Current)
+	}
+	if files := kept(t, h.Volumes); len(files) != 3 || slices.Contains(files, chain[2].File()) { // first, what two froze, the new head
+		t.Errorf("what was written since is not gone, or more is: %v", files)
+	}
+	for _, name := range []string{"two", "one"} {
+		res, err := d.Actions.DeleteSnapshot(t.Context(), fakehost.Member, fakehost.Ref("web"), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done(t, d.Ended(*res.Operation))
+	}
+	if all := setsOf(t, d); len(all.Items) != 0 {
+		t.Errorf("%+v", all.Items)
+	}
+	d.State("web", vm.StateRunning)
+}
+
+func TestASnapshotOfAVMThatIsOffIsTaken(t *testing.T) {
+	h := fakehost.New(t)
+	d := snapshotsOn(t, h)
+	d.Done(d.Volume("data"))
+	d.Done(d.Create(fakehost.Tiny("web", withData)))
+	done(t, take(t, d, "one", false))
+	if chain := stored(t, h, "data").Chain(); len(chain) != 2 {
+		t.Errorf("%+v", chain)
+	}
+	d.Done(d.Verb("start", "web"))
+	d.State("web", vm.StateRunning)
+}
+
+func TestASnapshotWithMemoryIsGoneOnFrom(t *testing.T) {
+	h := fakehost.New(t)
+	h.Guest("web", fakeqemu.Options{Guest: fakeqemu.Idle})
+	d := snapshotsOn(t, h)
+	d.Done(d.Volume("data"))
+	d.Done(d.Create(fakehost.Tiny("web", on, withData)))
+	done(t, take(t, d, "one", true))
+	d.State("web", vm.StateRunning)
+	if all := setsOf(t, d); all.Items[0].Memory == 0 {
+		t.Errorf("no memory is in it: %+v", all.Items[0])
+	}
+	restored(t, d, "one")
+	d.State("web", vm.StateRunning)
+	d.Until("what it went on from to be gone", func() bool { return d.Power("web").Saved == nil && len(h.SavedFiles()) == 0 })
+	restored(t, d, "one") // as often as one likes
+	d.State("web", vm.StateRunning)
+}
+
+func TestASnapshotThatCannotBeWholeIsNone(t *testing.T) {
+	h := fakehost.New(t)
+	h.Guest("web", fakeqemu.Options{Guest: fakeqemu.Idle})
+	d := snapshotsOn(t, h)
+	d.Done(d.Volume("data"))
+	d.Done(d.Create(fakehost.Tiny("web", on, withData)))
+	before, files := stored(t, h, "data").Chain(), kept(t, h.Volumes)
+	res, err := d.Actions.CreateSnapshot(t.Context(), fakehost.Member, fakehost.Ref("web"), wire.CreateSnapshot{Name: "one", Quiesce: vm.QuiesceYes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	op := d.Ended(*res.Operation)
+	if op.State != operation.Failed || op.Error.Code != "HV-SNAP-011" {
+		t.Errorf("it is %s: %+v", op.State, op.Error)
+	}
+	if all := setsOf(t, d); len(all.Items) != 0 {
+		t.Errorf("half a snapshot stays: %+v", all.Items)
+	}
+	if now := stored(t, h, "data").Chain(); len(now) != len(before) || !slices.Equal(kept(t, h.Volumes), files) {
+		t.Errorf("it consists of %+v, in %v", now, kept(t, h.Volumes))
+	}
+	d.State("web", vm.StateRunning)
+	if _, err := d.Actions.CreateSnapshot(t.Context(), fakehost.Member, fakehost.Ref("web"), wire.CreateSnapshot{Name: "one", Memory: true}); err != nil {
+		t.Fatal(err)
+	}
+	d.Verb("pause", "web")
+}
+
+func TestSnapshotsAreRefusedWhileTheFeatureIsOff(t *testing.T) {
+	h := fakehost.New(t)
+	d := declaring(t, h, `{"hypervisor":{"featureManager":{"profile":"minimal"}}}`)
+	d.Done(d.Volume("data"))
+	d.Done(d.Create(fakehost.Tiny("web", withData)))
+	_, err := d.Actions.CreateSnapshot(t.Context(), fakehost.Member, fakehost.Ref("web"), wire.CreateSnapshot{})
+	if fault.CodeOf(err) != "HV-AUTH-002" || !strings.Contains(fault.HintOf(err), "snapshots") {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,279 @@
+package reconcile
+
+import (
+	"context"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/machine"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+)
+
+// KindDropped is a layer that went out of the chains of all volumes and sets that knew of it, and whose file may still be there.
+const KindDropped = "dropped-layer"
+
+// unfinished are the sets of a VM that are being taken.
+func (e *Engine) unfinished(uuid string) []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var names []string
+	for name := range e.sets[uuid] {
+		names = append(names, name)
+	}
+	return names
+}
+
+// knowSet notes whether a set is being taken.
+func (e *Engine) knowSet(s vm.Snapshot, gone bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if gone || s.Phase != vm.SnapshotTaking {
+		delete(e.sets[s.VM], s.Name)
+		return
+	}
+	if e.sets[s.VM] == nil {
+		e.sets[s.VM] = map[string]bool{}
+	}
+	e.sets[s.VM][s.Name] = true
+}
+
+// noticedSet takes up that a set was wished for, is whole or gone.
+func (e *Engine) noticedSet(ev store.Event) {
+	kv := ev.KV
+	if ev.Type == store.Delete && ev.Prev != nil {
+		kv = *ev.Prev
+	}
+	if s, err := store.Decode[vm.Snapshot](kv); err == nil {
+		e.knowSet(s, ev.Type == store.Delete)
+	}
+}
+
+// loadSets finds the sets that an earlier daemon was at, and takes away what it had dropped.
+func (e *Engine) loadSets(ctx context.Context) error {
+	sets, _, err := store.ListAll[vm.Snapshot](ctx, e.Store, store.SpecPrefix(KindSnapshot))
+	if err != nil {
+		return err
+	}
+	for _, s := range sets {
+		e.knowSet(s.Value, false)
+	}
+	return e.sweepDropped(ctx)
+}
+
+// leave takes back a set that was not taken: each volume goes on as before, where QEMU has not begun to write to its new
+// layer. Where it has, the layers stay and only the set goes.
+func (r *vmRun) leave(ctx context.Context, name string) error {
+	ctx = context.WithoutCancel(ctx)
+	t, err := r.begun(ctx, name)
+	if missing(err) && t.kv.Key == "" {
+		return nil
+	}
+	if err != nil && t.kv.Key == "" {
+		return err
+	}
+	if t.set.Phase != vm.SnapshotTaking {
+		return nil
+	}
+	heads := map[string]string{}
+	if t.live {
+		if heads, err = r.Hypervisor.Heads(ctx, r.in.Wish.Spec.UUID); err != nil {
+			return err
+		}
+	}
+	txn := store.Txn{If: []store.Cmp{store.ModRevision(t.kv.Key, t.kv.ModRevision)}, Then: []store.Op{store.DeleteOp(t.kv.Key)}}
+	values := map[string]any{}
+	for _, d := range t.disks {
+		layer := t.set.Disks[d.device]
+		written := heads[machine.DiskDevice(d.device)]
+		if d.put && written != "" && strings.HasPrefix(strings.ReplaceAll(layer.Overlay, "-", ""), written) {
+			continue
+		}
+		if d.put {
+			txn.If = append(txn.If, store.ModRevision(d.kv.Key, d.kv.ModRevision))
+			values[d.kv.Key] = d.volume.On(layer.Layers)
+		}
+		dropped := d.next.Head()
+		values[droppedKey(dropped)] = dropped
+	}
+	if err := r.commit(ctx, txn, values); err != nil {
+		return err
+	}
+	if err := r.Sets.Remove(ctx, t.set.UID); err != nil {
+		return err
+	}
+	return r.sweepDropped(ctx)
+}
+
+// drop deletes a set. What its layers hold that others need stays with those.
+func (r *vmRun) drop(ctx context.Context, _ *operation.Operation, name string) error {
+	set, kv, err := store.Get[vm.Snapshot](ctx, r.Store, snapshotKey(r.target, r.in.Wish.Spec.UUID, name))
+	if missing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	txn := store.Txn{If: []store.Cmp{store.ModRevision(kv.Key, kv.ModRevision)}, Then: []store.Op{store.DeleteOp(kv.Key)}}
+	values := map[string]any{}
+	for _, d := range set.Disks {
+		for _, l := range d.Layers {
+			values[droppedKey(l)] = l
+		}
+	}
+	if err := r.commit(ctx, txn, values); err != nil {
+		return err
+	}
+	if err := r.Sets.Remove(ctx, set.UID); err != nil {
+		return err
+	}
+	return r.sweepDropped(ctx)
+}
+
+func droppedKey(l storage.Layer) string {
+	return store.SpecKey(store.Ref{Kind: KindDropped, Project: store.HostWide, Name: l.Pool + "/" + l.File()})
+}
+
+// sweepDropped removes the files of layers that were dropped, unless somebody stands on them: then they go with the last
+// who does.
+func (e *Engine) sweepDropped(ctx context.Context) error {
+	e.layers.Lock()
+	defer e.layers.Unlock()
+	dropped, _, err := store.ListAll[storage.Layer](ctx, e.Store, store.SpecPrefix(KindDropped))
+	if err != nil || len(dropped) == 0 {
+		return err
+	}
+	shared, err := e.shared(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, d := range dropped {
+		if !shared[d.Value.ID] {
+			if err := e.Volumes.Delete(ctx, layerOnly(d.Value)); err != nil {
+				return err
+			}
+		}
+		if _, err := e.Store.Commit(ctx, store.Txn{Then: []store.Op{store.DeleteOp(d.Key)}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restore puts a VM without a process back to what it was when a set was taken.
+func (r *vmRun) restore(ctx context.Context) error {
+	op := r.restoring()
+	if op == nil {
+		return fault.New(fault.Internal, "nobody has asked to go back to a snapshot")
+	}
+	set, kv, err := store.Get[vm.Snapshot](ctx, r.Store, snapshotKey(r.target, r.in.Wish.Spec.UUID, op.Params["snapshot"]))
+	if err != nil {
+		return err
+	}
+	txn := store.Txn{If: []store.Cmp{store.ModRevision(kv.Key, kv.ModRevision)}}
+	values := map[string]any{}
+	for _, device := range set.Devices() {
+		d := set.Disks[device]
+		one, err := r.volumeOf(ctx, device, d)
+		if err != nil {
+			return err
+		}
+		id := derivedID(op.ID, device)
+		if one.volume.Head().ID == id {
+			continue
+		}
+		one.volume.Spec.Size = d.Top().Size
+		next, err := onOverlay(one.volume, d.Layers, id)
+		if err != nil {
+			return err
+		}
+		if err := r.Volumes.Create(ctx, next); err != nil {
+			return err
+		}
+		txn.If = append(txn.If, store.ModRevision(one.kv.Key, one.kv.ModRevision))
+		values[one.kv.Key] = next
+		for _, l := range one.volume.Chain() {
+			values[droppedKey(l)] = l
+		}
+	}
+	saved, err := r.putBack(ctx, set, op)
+	if err != nil {
+		return err
+	}
+	if len(values) > 0 {
+		if err := r.commit(ctx, txn, values); err != nil {
+			return err
+		}
+	}
+	r.serve(nil, "snapshot.restore")
+	st := *r.status
+	st.Saved, st.Served = saved, max(st.Served, r.served)
+	r.put(st)
+	if err := r.writer.flush(ctx, powerKey(r.target)); err != nil {
+		return err
+	}
+	return r.sweepDropped(ctx)
+}
+
+// putBack puts what a set holds besides disks to where the VM has it, and returns what it goes on from.
+func (r *vmRun) putBack(ctx context.Context, set vm.Snapshot, op *operation.Operation) (*vm.Saved, error) {
+	uuid := r.in.Wish.Spec.UUID
+	if set.Taken.NVRAM {
+		file, err := r.Sets.Open(ctx, set.UID+nvramFile)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = file.Close() }()
+		if err := r.Firmware.Put(ctx, uuid, file); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.SavedVMs.Remove(ctx, uuid); err != nil {
+		return nil, err
+	}
+	if set.Taken.Memory == nil {
+		return nil, nil
+	}
+	file, err := r.Sets.Open(ctx, set.Taken.Memory.File)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	saved := *set.Taken.Memory
+	saved.File, saved.Generation = uuid+"."+op.ID, r.in.Wish.Generation
+	if err := copyTo(ctx, r.SavedVMs, saved.File, file, int64(saved.Bytes)); err != nil {
+		return nil, err
+	}
+	return &saved, nil
+}
+
+// copyTo makes a file of size bytes of another, durably. Where the file system can, both share their blocks.
+func copyTo(ctx context.Context, to SavedVMs, name string, from *os.File, size int64) error {
+	out, err := to.Create(ctx, name, model.Bytes(size))
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyN(out, from, size)
+	if closed := out.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		_, err = to.Keep(ctx, name)
+	}
+	return err
+}
+
+// restoring is the operation that asked to go back to a set, where that was not done yet.
+func (r *vmRun) restoring() *operation.Operation {
+	for _, op := range r.due {
+		if unserved("snapshot.restore", r.in.Last)(op) {
+			return op
+		}
+	}
+	return nil
+}
