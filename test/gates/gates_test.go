@@ -26,6 +26,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/api/rest"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/fakehost"
 	"github.com/hyper-nixos/hyper-nixos/test/fakeqemu"
 )
@@ -51,8 +52,18 @@ var calls = []line{
 	{"vm pause web --dry-run", "vm.pause"}, {"vm resume web --dry-run", "vm.resume"}, {"vm reboot web --dry-run", "vm.reboot"}, {"vm reset web --dry-run", "vm.reset"},
 	{"vm console web", "vm.console"}, {"vm vnc web", "vm.vnc"}, {"vm screenshot web -o $F/shot.png", "vm.screenshot"}, {"vm wait web --for off --timeout 1s", "vm.list"},
 	{"volume list", "volume.list"}, {"volume show data", "volume.show"}, {"volume create more --size 1MiB --dry-run", "volume.create"},
+	{"volume resize data 2MiB --dry-run", "volume.resize"}, {"volume rename data other --dry-run", "volume.rename"},
+	{"volume clone data copy --linked --dry-run", "volume.clone"},
+	{"volume trash list", "volume.trash-list"}, {"volume trash restore old --dry-run", "volume.restore"}, {"volume trash empty old --yes --dry-run", "volume.purge"},
+	{"volume attach data web --dry-run", "vm.edit"}, {"volume detach disk --dry-run", "vm.edit"},
 	{"volume import brought $F/image --dry-run", "volume.import"}, {"volume delete data --yes --dry-run", "volume.delete"},
 	{"boot-file list", "boot-file.list"}, {"boot-file import k $F/image --kind kernel --dry-run", "boot-file.import"}, {"boot-file delete k --dry-run", "boot-file.delete"},
+	{"vm guest web", "vm.guest"}, {"vm exec web -- true", "vm.exec"}, {"vm set-password web", "vm.set-password"}, {"vm set-time web", "vm.set-time"}, {"vm trim web", "vm.trim"},
+	{"vm cloud-init web", "vm.cloud-init"}, {"vm cloud-init web --show-secrets", "vm.cloud-init-secrets"}, {"shell web", "vm.console"}, {"shell web -- true", "vm.exec"},
+	{"snapshot create web before --dry-run", "snapshot.create"}, {"snapshot list web", "snapshot.list"}, {"snapshot show web before", "snapshot.list"},
+	{"snapshot restore web before --yes --dry-run", "snapshot.restore"}, {"snapshot delete web before --yes --dry-run", "snapshot.delete"},
+	{"pool list", "pool.list"}, {"pool show default", "pool.show"}, {"pool create fast --path $F/pool --dry-run", "pool.create"}, {"pool edit default --warn 70 --dry-run", "pool.edit"},
+	{"pool delete default --dry-run", "pool.delete"}, {"storage recover --dry-run", "storage.recover"},
 	{"operation list", "operation.list"}, {"operation show zz", "operation.show"}, {"operation wait zz", "operation.show"}, {"operation cancel zz --dry-run", "operation.cancel"},
 	{"config show", "config.show"}, {"config show --generation 1", "config.generation"}, {"config apply $F/host.nix --dry-run", "config.apply"}, {"config rollback 1 --dry-run", "config.rollback"},
 	{"config diff $F/host.nix", "config.show"}, {"config history", "config.history"}, {"config status", "config.status"},
@@ -213,8 +224,11 @@ func TestEveryCommandIsCalledHereAndEveryActionHasACommand(t *testing.T) {
 func TestEveryRequestOfACommandIsAnActionOfTheTable(t *testing.T) {
 	h := fakehost.New(t)
 	d := h.Start()
-	d.Done(d.Create(fakehost.Tiny("web")))
-	d.Done(d.Volume("data"))
+	for _, name := range []string{"data", "disk", "old"} {
+		d.Done(d.Volume(name))
+	}
+	d.Discard("old")
+	d.Done(d.Create(fakehost.Tiny("web", func(def *vm.Definition) { def.Spec.Disks = map[string]vm.Disk{"disk": {Volume: "disk"}} })))
 	l, socket := serve(t, d)
 	folder := t.TempDir()
 	for name, text := range map[string]string{"vm.nix": `{ name = "new"; memory = "16MiB"; }`, "host.nix": `{ }`, "image": strings.Repeat("x", 512)} {
@@ -229,7 +243,7 @@ func TestEveryRequestOfACommandIsAnActionOfTheTable(t *testing.T) {
 			defer cancel()
 			var out, errs bytes.Buffer
 			args := strings.Fields(strings.ReplaceAll(c.call, "$F", folder))
-			code := cli.Run(ctx, args, session.World{In: strings.NewReader(""), Out: &out, Err: &errs, Env: env, Now: time.Now, Root: folder})
+			code := cli.Run(ctx, args, session.World{In: strings.NewReader("a word\n"), Out: &out, Err: &errs, Env: env, Now: time.Now, Root: folder})
 			asked, unruly := l.taken()
 			if len(unruly) > 0 {
 				t.Errorf("it asks for what is no action: %v", unruly)

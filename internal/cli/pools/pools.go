@@ -56,7 +56,7 @@ func create(s *session.Session) *cobra.Command {
 		Use:   "create NAME --path FOLDER | --volume-group VG --thin-pool LV",
 		Short: "Make a pool of a folder, or of an LVM thin pool",
 		Long: `Makes a pool. A folder has to be the daemon's own, with nobody else who may write to it; one below /srv, /mnt, /media or
-/data that is missing is made. A thin pool has to exist already.`,
+/data that is missing is made. A thin pool has to exist already. Only root may.`,
 		Example: "  hv pool create fast --path /srv/fast\n  hv pool create thin --volume-group vg0 --thin-pool thin --warn 70",
 		Args:    session.Exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -99,7 +99,7 @@ func edit(s *session.Session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "edit NAME",
 		Short:             "Change a pool's watermarks, retention and labels",
-		Long:              "Changes a pool's watermarks, how long what is deleted lies in the trash, and its labels. Where a pool is stays as it is.",
+		Long:              "Changes a pool's watermarks, how long what is deleted lies in the trash, and its labels. Where a pool is stays as it is.\nOnly root may.",
 		Example:           "  hv pool edit default --warn 70 --stop 90",
 		Args:              session.Exactly("NAME"),
 		ValidArgsFunction: s.Live(1, s.Pools),
@@ -140,7 +140,7 @@ func remove(s *session.Session) *cobra.Command {
 		Use:               "delete NAME…",
 		Aliases:           []string{"rm"},
 		Short:             "Let go of pools that keep no volume",
-		Long:              "Lets go of pools. One that keeps volumes is refused, with their names; the folder or thin pool itself stays as it is.",
+		Long:              "Lets go of pools. One that keeps volumes is refused, with their names; the folder or thin pool itself stays as it is.\nOnly root may.",
 		Example:           "  hv pool delete fast",
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: s.Live(0, s.Pools),

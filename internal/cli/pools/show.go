@@ -124,7 +124,7 @@ func recovery(s *session.Session) *cobra.Command {
 		Short: "Rebuild what the store has lost from the notes on the pools",
 		Long: `Reads all pools and rebuilds the pools and volumes that the store does not have, from the notes that stand beside their
 content. What is in the store is left as it is. --dry-run says what would be rebuilt, and what cannot be. VMs are not
-rebuilt: declare or create them again, by the same names.`,
+rebuilt: declare or create them again, by the same names. Only root may.`,
 		Example: "  hv storage recover --dry-run\n  hv storage recover",
 		Args:    session.Exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
