@@ -14,6 +14,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/action"
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/folder"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
@@ -316,7 +317,7 @@ func (h *Host) Tidy() {
 	left, err := os.ReadDir(filepath.Join(h.dir, "pool"))
 	must(h.t, err)
 	for _, f := range left {
-		if !files[f.Name()] {
+		if !files[f.Name()] && !strings.Contains(f.Name(), folder.Partial) { // one that is being written; the next start sweeps
 			h.t.Errorf("the file %s is of no volume", f.Name())
 		}
 	}
