@@ -7,10 +7,12 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
 	"github.com/hyper-nixos/hyper-nixos/internal/console"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/plan"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu"
@@ -92,6 +94,30 @@ func (s *cutSeal) Relock(ctx context.Context, r privilege.Relock) (st privilege.
 func (s *cutSeal) Unseal(ctx context.Context) (st privilege.SealState, err error) {
 	err = s.points.around("unseal", func() error { st, err = s.Seal.Unseal(ctx); return err })
 	return st, err
+}
+
+// cutCopy is the copy of what was sealed, in a file of the host's folder.
+type cutCopy struct {
+	host   *Host
+	points *Points
+}
+
+// SealedCopy is that file.
+func (h *Host) SealedCopy() string { return filepath.Join(h.dir, "sealed.json") }
+
+func (c *cutCopy) Keep(data []byte) error {
+	return c.points.around("keep what is sealed", func() error {
+		fresh := c.host.SealedCopy() + ".new"
+		return errors.Join(os.WriteFile(fresh, data, 0o600), os.Rename(fresh, c.host.SealedCopy()))
+	})
+}
+
+func (c *cutCopy) Kept() ([]byte, error) {
+	data, err := os.ReadFile(c.host.SealedCopy())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fault.New(fault.NotFound, "there is no copy of what was sealed")
+	}
+	return data, err
 }
 
 // cutHypervisor is the engine's hand on processes.

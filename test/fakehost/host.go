@@ -35,6 +35,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/view"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/fakeseal"
@@ -236,7 +237,7 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 	volumes := &cutVolumes{h.Volumes, points}
 	d.Actions = action.New(action.Config{
 		Store: &cutStore{h.Store, h, points, "wish"}, Audit: &cutAudit{h.Audit, points}, Volumes: volumes, Pools: h.Volumes, BootFiles: h.Boots, Facts: h.known, Now: h.now, Steady: h.steady, Random: random, Log: log,
-		Seal: &cutSeal{h.Seal, points},
+		Seal: &cutSeal{h.Seal, points}, SealedCopy: &cutCopy{h, points},
 	})
 	d.Engine = reconcile.New(reconcile.Config{
 		Store: &cutStore{h.Store, h, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, Pools: h.Volumes, BootFiles: h.Boots, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, h, points}, Sets: h.Sets, Logs: &cutLogs{h.Logs, points},
@@ -258,7 +259,15 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 		d.Stop()
 		return nil, err
 	}
-	if !restored.IsZero() {
+	back, err := d.Actions.PutBackSealed(ctx, action.Call{Root: true, Actor: operation.Actor{Name: "hvd", Via: "boot"}})
+	if err != nil && !points.Cut() {
+		log.Warn("what was sealed does not stand", "err", err)
+	}
+	if points.Cut() {
+		d.Stop()
+		return nil, errCut
+	}
+	if back || !restored.IsZero() {
 		_, err := d.Actions.TakeUp(ctx, restored, d.VMs.Observe)
 		must(h.t, err)
 		must(h.t, h.Store.NoteRestored(ctx))

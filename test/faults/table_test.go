@@ -47,8 +47,10 @@ var table = []struct {
 		{"several hv-helpers on one host start VMs at the same moment", "no two VMs have the same uids", []string{"TestOfSeveralHelpersOnAHostNoTwoGiveOutTheSameUIDs"}},
 		{"hvd or hv-helper is cut off while the host is hardened or unlocked", "it is in the old phase or the new one, never in neither; what took effect was recorded before",
 			[]string{"TestAPhaseThatIsChangedWhileTheDaemonIsCutOffIsTheOldOneOrTheNew", "TestAHelperThatIsCutOffLeavesTheOldSealOrTheNewOne", "TestKillsWhileAHostIsHardenedLeaveItInOnePhaseOrTheOther"}},
-		{"the store of a hardened host is put back from before, its file is edited, its hv-helper is asked directly", "it stays hardened, and says what differs",
-			[]string{"TestAStoreFromBeforeLeavesAHardenedHostHardened", "TestAHardenedHostStaysSoUntilItsKeyAndItsTimeHaveCome", "TestASealThatCannotBeReadHolds"}},
+		{"the store of a hardened host is put back from before, its file is edited, its hv-helper is asked directly", "it stays hardened, and the next start has what was sealed stand again, or says why it cannot",
+			[]string{"TestAStoreFromBeforeIsLedBackToWhatWasSealed", "TestWhatWasSealedIsLookedForWhereItCanBe", "TestAHardenedHostStaysSoUntilItsKeyAndItsTimeHaveCome", "TestASealThatCannotBeReadHolds"}},
+		{"the start that has what was sealed stand again is cut off", "the next one finishes it",
+			[]string{"TestAStartThatIsCutOffWhileWhatWasSealedIsPutBackIsFinishedByTheNext"}},
 		{"the daemons are replaced by the next build", "VMs run on untouched and are adopted; what is stored is read", []string{"TestAnUpgradeTouchesNoVMAndReadsWhatTheBuildBeforeHasStored"}},
 	}},
 	{"QEMU and its guest", []row{
