@@ -194,6 +194,11 @@ The features to turn on, instead of the profile's. An empty list is core only.
           default = null;
           description = "vCPUs; 1 when absent.";
         };
+        cpusMax = mkOption {
+          type = types.nullOr (types.ints.between 1 1024);
+          default = null;
+          description = "vCPUs that the VM may be given while it runs, by an edit of cpus; as many as cpus when absent. sockets, cores and threads lay out these.";
+        };
         cpu = mkOption {
           type = types.nullOr (types.submodule { options = {
             model = mkOption {
@@ -229,6 +234,16 @@ The features to turn on, instead of the profile's. An empty list is core only.
           type = types.nullOr (size);
           default = null;
           description = "RAM, a multiple of 1MiB; 512MiB when absent.";
+        };
+        memoryMax = mkOption {
+          type = types.nullOr (size);
+          default = null;
+          description = "RAM that the VM may be given while it runs, by an edit of memory: virtio-mem. Both are multiples of 2MiB then. As memory when absent.";
+        };
+        balloon = mkOption {
+          type = types.nullOr (types.bool);
+          default = null;
+          description = "A balloon (virtio-balloon): an edit of memory below what it was started with takes memory back while it runs, and what the guest does not use goes back to the host. There with memoryMax when absent.";
         };
         arch = mkOption {
           type = types.nullOr (types.enum [ "x86_64" "aarch64" ]);

@@ -105,6 +105,10 @@ func (c *vmCheck) size(name string, s vm.Spec) {
 			Why = "vCPUs that share a CPU with each other wait for locks that their own neighbours hold"
 		c.or(finding.Way{setting(name, "cpus", strconv.Itoa(has))})
 	}
+	if has := c.facts.Memory; has > 0 && s.MemoryMax > has && s.Memory <= has {
+		c.say(finding.Refused, CodeVMMemory, name, "memoryMax", fmt.Sprintf("set %s.memoryMax to %s or less", VMPath(name), has),
+			"it may be given %s of memory, and the host has %s", s.MemoryMax, has)
+	}
 	if has := c.facts.Memory; has > 0 && s.Memory > has {
 		c.say(finding.Refused, CodeVMMemory, name, "memory", fmt.Sprintf("set %s.memory below %s", VMPath(name), has),
 			"it asks for %s of memory, and the host has %s", s.Memory, has)

@@ -22,6 +22,8 @@ type Edit struct {
 	Slot   int         `json:"slot,omitempty"`
 	Down   bool        `json:"down,omitempty"`  // of a link
 	Force  bool        `json:"force,omitempty"` // of a medium: also where the guest holds it
+	Room   *qmp.Room   `json:"room,omitempty"`  // of memory
+	CPUs   int         `json:"cpus,omitempty"`  // of vCPUs: how many there are to be
 }
 
 // Live is what makes a VM that has a process what its spec has become since: the steps for what QEMU can do
@@ -52,6 +54,10 @@ func LiveEdit(in VMInput, process vm.Process, pinned *vm.Pinned) Live {
 			l.nic(path, name)
 		case "cdroms":
 			l.cdrom(path, name)
+		case "memory":
+			l.memory(path)
+		case "cpus":
+			l.cpus(path)
 		default:
 			l.Waits[path] = "QEMU cannot change it while the VM runs"
 		}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -36,7 +37,7 @@ func started(state string, edit func(*VMInput, *vm.Process)) VMInput {
 }
 
 func TestWhatAVMThatRunsIsGivenAndWhatWaitsForItsNextStart(t *testing.T) {
-	data := vm.Disk{Volume: "web-data"}
+	data, yes := vm.Disk{Volume: "web-data"}, true
 	attach := func(in *VMInput, _ *vm.Process) { in.Wish.Spec.Disks["data"] = data }
 	detach := func(in *VMInput, _ *vm.Process) { delete(in.Wish.Spec.Disks, "root") }
 	for name, c := range map[string]struct {
@@ -57,6 +58,27 @@ func TestWhatAVMThatRunsIsGivenAndWhatWaitsForItsNextStart(t *testing.T) {
 		"a disk is never changed under its guest": {"running", func(in *VMInput, _ *vm.Process) {
 			in.Wish.Spec.Disks["root"] = vm.Disk{Volume: "other"}
 		}, "", "disks.root: not changed under it"},
+		"memory is plugged in": {"running", func(in *VMInput, p *vm.Process) {
+			p.Memory, p.Started.MemoryMax, in.Wish.Spec.Memory = 512*model.MiB, model.GiB, 768*model.MiB
+			in.Wish.Spec.MemoryMax = model.GiB
+			p.Started.Balloon = &yes
+		}, "memory +256MiB of 768MiB", ""},
+		"and taken back by the balloon": {"paused", func(in *VMInput, p *vm.Process) {
+			p.Memory, p.Started.Balloon, in.Wish.Spec.Memory, in.Wish.Spec.Balloon = 512*model.MiB, &yes, 256*model.MiB, &yes
+			in.Wish.Spec.Power = vm.Paused
+		}, "memory +0B of 256MiB", ""},
+		"without a place for it memory waits":        {"running", func(in *VMInput, p *vm.Process) { p.Memory, in.Wish.Spec.Memory = 512*model.MiB, model.GiB }, "", "memory: without memoryMax"},
+		"without a balloon it is not given back":     {"running", func(in *VMInput, p *vm.Process) { p.Memory, in.Wish.Spec.Memory = 512*model.MiB, 256*model.MiB }, "", "memory: without a balloon"},
+		"a QEMU of an older build keeps what it has": {"running", func(in *VMInput, _ *vm.Process) { in.Wish.Spec.Memory = model.GiB }, "", "memory: earlier build"},
+		"vCPUs come with KVM": {"running", func(in *VMInput, p *vm.Process) {
+			p.Started.CPUsMax, in.Wish.Spec.CPUsMax, in.Wish.Spec.CPUs, in.Last.Accelerator = 4, 4, 3, vm.KVM
+		}, "cpus 3", ""},
+		"and not without": {"running", func(in *VMInput, p *vm.Process) {
+			p.Started.CPUsMax, in.Wish.Spec.CPUsMax, in.Wish.Spec.CPUs, in.Last.Accelerator = 4, 4, 3, vm.TCG
+		}, "", "cpus: may end QEMU"},
+		"nor beyond what it was started for": {"running", func(in *VMInput, _ *vm.Process) {
+			in.Wish.Spec.CPUs, in.Last.Accelerator = 3, vm.KVM
+		}, "", "cpus: without cpusMax"},
 		"a network card comes": {"running", func(in *VMInput, _ *vm.Process) { in.Wish.Spec.NICs["wan"] = vm.NIC{} }, "plug nic-wan", ""},
 		"with its cable pulled": {"running", func(in *VMInput, _ *vm.Process) {
 			in.Wish.Spec.NICs["wan"] = vm.NIC{Link: vm.LinkDown}
@@ -67,8 +89,8 @@ func TestWhatAVMThatRunsIsGivenAndWhatWaitsForItsNextStart(t *testing.T) {
 		"another address waits": {"running", func(in *VMInput, _ *vm.Process) {
 			in.Wish.Spec.NICs["lan"] = vm.NIC{MAC: "52:54:00:11:22:33"}
 		}, "", "nics.lan: not changed under it"},
-		"memory and CPUs wait": {"running", func(in *VMInput, _ *vm.Process) { in.Wish.Spec.CPUs, in.Wish.Spec.Memory = 4, model.GiB }, "", "cpus: while the VM runs\nmemory: while the VM runs"},
-		"a full board waits":   {"running", func(in *VMInput, p *vm.Process) { attach(in, p); p.Ports = 3 }, "", "disks.data: no slot"},
+		"memory and CPUs wait for a place": {"running", func(in *VMInput, _ *vm.Process) { in.Wish.Spec.CPUs, in.Wish.Spec.Memory = 4, model.GiB }, "", "cpus: without cpusMax\nmemory: earlier build"},
+		"a full board waits":               {"running", func(in *VMInput, p *vm.Process) { attach(in, p); p.Ports = 3 }, "", "disks.data: no slot"},
 		"an older build left no slot": {"running", func(in *VMInput, p *vm.Process) { attach(in, p); p.Ports = 0 },
 			"", "disks.data: earlier build"},
 		"what is begun and unknown is made sure of": {"running", func(in *VMInput, p *vm.Process) {
@@ -135,6 +157,11 @@ func lives(steps []Step) string {
 			continue
 		}
 		what := string(s.Kind) + " " + s.Edit.Device.Device
+		if r := s.Edit.Room; r != nil {
+			what = fmt.Sprintf("%s +%s of %s", s.Kind, model.Bytes(r.More), model.Bytes(r.Balloon))
+		} else if s.Edit.CPUs > 0 {
+			what = fmt.Sprintf("%s %d", s.Kind, s.Edit.CPUs)
+		}
 		if s.Edit.Down {
 			what += " down"
 		}

@@ -49,10 +49,11 @@ func startVM(in VMInput) (*Start, finding.List, error) {
 			Sockets: m.Sockets, KVM: m.KVM, TPM: m.TPM,
 			Limits: privilege.Limits{MemoryBytes: m.Limits.MemoryBytes, CPUs: m.Limits.CPUs, Pids: m.Limits.Pids},
 		},
-		Accelerator: accel, Pinned: m.Pinned, Spec: cablesIn(in.Effective), Ports: m.Ports,
+		Accelerator: accel, Pinned: m.Pinned, Spec: cablesIn(in.Effective), Ports: m.Ports, Memory: in.Effective.Memory,
 	}
 	if in.From != nil { // the cards bring along whether their cables are in
 		start.Spec = in.Effective.Clone()
+		start.Memory = in.From.Process.Memory
 	}
 	for _, u := range m.Uplinks {
 		start.Order.Uplinks = append(start.Order.Uplinks, privilege.Uplink{Socket: u.Socket})
@@ -136,7 +137,7 @@ func machineInput(in VMInput, accel vm.Accelerator) machine.Input {
 		mi.Pinned = in.Last.Pinned
 	}
 	if in.From != nil {
-		mi.Incoming, mi.Ports = true, in.From.Process.Ports
+		mi.Incoming, mi.Ports, mi.Base = true, in.From.Process.Ports, in.From.Process.Memory
 		mi.Earlier = in.From.Process.Started.GenerationID == ""
 	}
 	mi.QEMU = in.Facts.QEMUFor(in.Effective.Arch)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
+	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
@@ -34,6 +35,9 @@ const (
 	Unplug Kind = "unplug" // take one away, when its guest has let go of it
 	Link   Kind = "link"   // pull a network card's cable, or plug it in
 
+	Memory Kind = "memory" // give it memory, or take memory from it
+	CPUs   Kind = "cpus"   // give it vCPUs, or take them from it
+
 	Save    Kind = "save"    // stop its vCPUs and begin to write its memory and devices to a file
 	Keep    Kind = "keep"    // make the file durable, and from then on it is what the VM goes on from
 	Abandon Kind = "abandon" // give up to write it
@@ -57,7 +61,7 @@ type Step struct {
 	Start  *Start          `json:"start,omitempty"`  // of Launch
 	Volume *storage.Volume `json:"volume,omitempty"` // of CreateVolume, DeleteVolume, GrowVolume and ResizeDisk
 	Disk   *VolumeDisk     `json:"disk,omitempty"`   // of ResizeDisk
-	Edit   *Edit           `json:"edit,omitempty"`   // of Plug, Unplug, Link and Medium
+	Edit   *Edit           `json:"edit,omitempty"`   // of Plug, Unplug, Link, Medium, Memory and CPUs
 }
 
 // Start is everything that a launch needs.
@@ -67,6 +71,7 @@ type Start struct {
 	Accelerator vm.Accelerator   `json:"accelerator"`
 	Pinned      vm.Pinned        `json:"pinned"`
 	Spec        vm.Spec          `json:"spec"`            // what the process is started with, defaults filled in
+	Memory      model.Bytes      `json:"memory"`          // what its board has
 	Ports       int              `json:"ports"`           // how many slots its board has
 	Saved       string           `json:"saved,omitempty"` // the file that it goes on from
 }

@@ -50,6 +50,10 @@ type Hypervisor interface {
 	DiskSize(ctx context.Context, uuid, device string) (model.Bytes, error)
 	ResizeDisk(ctx context.Context, uuid, device string, size model.Bytes) error
 	SetLink(ctx context.Context, uuid, device string, up bool) error
+	// SetMemory says how much memory the guest is to have; it takes or gives it as fast as it can. SetCPUs returns when
+	// the guest has them.
+	SetMemory(ctx context.Context, uuid string, r qmp.Room) error
+	SetCPUs(ctx context.Context, uuid string, cpus int) error
 	PowerDown(ctx context.Context, uuid string) error
 	Reset(ctx context.Context, uuid string) error
 	// StopOnReboot says whether a reset ends the guest, as -action reboot=shutdown does.

@@ -109,7 +109,7 @@ func TestWhatAGuestHoldsOnToStaysPendingAndNobodyElseGetsIt(t *testing.T) {
 	op := d.Done(edit(t, d, `{"disks":null,"cpus":2}`))
 	p := d.Power("web")
 	if !slices.Equal(p.Pending, []string{"cpus", "disks.root"}) || !strings.Contains(p.PendingWhy["disks.root"], "has not let go") ||
-		!strings.Contains(p.PendingWhy["cpus"], "while the VM runs") || p.Problem != nil {
+		!strings.Contains(p.PendingWhy["cpus"], "without cpusMax") || p.Problem != nil {
 		t.Errorf("pending %v %v, problem %+v", p.Pending, p.PendingWhy, p.Problem)
 	}
 	if len(op.Findings) != 2 || op.Findings[1].Code != "HV-VM-061" || op.Findings[1].Path != "disks.root" {

@@ -33,6 +33,9 @@ func (r *vmRun) change(ctx context.Context, s plan.Step) error {
 		}
 		return r.stays(ctx, s, err)
 	}
+	if s.Kind == plan.Memory || s.Kind == plan.CPUs {
+		return r.resize(ctx, s)
+	}
 	r.edit(func(p *vm.Process, pinned *vm.Pinned) {
 		setChange(p, vm.Change{Path: s.Edit.Path})
 		if s.Kind == plan.Plug {
@@ -55,6 +58,29 @@ func (r *vmRun) change(ctx context.Context, s plan.Step) error {
 		case plan.Medium:
 			setMedium(p.Started, r.in.Effective, s.Edit.Path)
 		default: // a device that was plugged in is noted above already
+		}
+	})
+	return nil
+}
+
+// resize tells QEMU how much memory or how many vCPUs the guest is to have. It is told the whole and not the
+// difference, so it may be told again.
+func (r *vmRun) resize(ctx context.Context, s plan.Step) (err error) {
+	uuid := r.in.Wish.Spec.UUID
+	if s.Kind == plan.Memory {
+		err = r.Hypervisor.SetMemory(ctx, uuid, *s.Edit.Room)
+	} else {
+		err = r.Hypervisor.SetCPUs(ctx, uuid, s.Edit.CPUs)
+	}
+	if err != nil {
+		return r.stays(ctx, s, err)
+	}
+	r.edit(func(p *vm.Process, _ *vm.Pinned) {
+		dropChange(p, s.Edit.Path)
+		if s.Kind == plan.Memory {
+			p.Started.Memory = r.in.Effective.Memory
+		} else {
+			p.Started.CPUs = s.Edit.CPUs
 		}
 	})
 	return nil

@@ -77,7 +77,7 @@ func (r *vmRun) do(ctx context.Context, s plan.Step) error {
 		err := r.reset(ctx)
 		r.serve(err, "vm.reset")
 		return err
-	case plan.Plug, plan.Unplug, plan.Link, plan.Medium:
+	case plan.Plug, plan.Unplug, plan.Link, plan.Medium, plan.Memory, plan.CPUs:
 		return r.change(ctx, s)
 	case plan.Save:
 		return r.save(ctx)
@@ -177,7 +177,7 @@ func (r *vmRun) launch(ctx context.Context, start *plan.Start) (err error) {
 		return err
 	}
 	begun := r.Steady()
-	process.Started, process.Ports, process.Wish, process.Begun = &start.Spec, start.Ports, r.in.Wish.PowerGeneration, &begun
+	process.Started, process.Memory, process.Ports, process.Wish, process.Begun = &start.Spec, start.Memory, start.Ports, r.in.Wish.PowerGeneration, &begun
 	st := r.next(vm.Seen{Process: &process})
 	st.State, st.Pinned, st.Accelerator = vm.StateStarting, &start.Pinned, start.Accelerator
 	st.StopAsked, st.Problem = nil, nil

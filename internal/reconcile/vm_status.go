@@ -171,7 +171,7 @@ func (r *vmRun) process(seen vm.Seen) *vm.Process {
 	if r.status != nil && r.status.Process != nil && r.status.Process.PID == p.PID && r.status.Process.StartTime == p.StartTime {
 		was := r.status.Process
 		p.Started, p.QEMU, p.Begun, p.Wish = was.Started, was.QEMU, was.Begun, was.Wish
-		p.Ports, p.Changes = was.Ports, was.Changes
+		p.Memory, p.Ports, p.Changes = was.Memory, was.Ports, was.Changes
 	}
 	return &p
 }

@@ -40,6 +40,7 @@ func Check(d Definition) []Problem {
 	c.graphics(d.Spec)
 	c.tpm(d.Spec)
 	c.secureBoot(d.Spec)
+	c.room(d.Spec)
 	c.boot(d.Spec)
 	c.startup(d)
 	c.cloudInit(d.CloudInit)

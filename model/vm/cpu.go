@@ -60,7 +60,11 @@ func processor(s *Spec, set func(path string, missing bool, fill func())) {
 	if s.CPU == nil {
 		s.CPU = &CPU{}
 	}
-	set("cpus", s.CPUs == 0, func() { s.CPUs = max(DefaultCPUs, s.CPU.product()) })
+	set("cpus", s.CPUs == 0, func() {
+		if s.CPUs = max(DefaultCPUs, s.CPU.product()); s.CPUsMax > 0 { // the layout is that of all
+			s.CPUs = DefaultCPUs
+		}
+	})
 	set("cpu.model", s.CPU.Model == "", func() { s.CPU.Model = CPUAuto })
 }
 
@@ -71,7 +75,7 @@ func (s Spec) Topology() (sockets, cores, threads int) {
 	if s.CPU != nil {
 		given = *s.CPU
 	}
-	rest := max(s.CPUs/given.product(), 1)
+	rest := max(max(s.CPUs, s.CPUsMax)/given.product(), 1)
 	sockets, cores, threads = given.Sockets, given.Cores, given.Threads
 	for _, part := range []*int{&cores, &sockets, &threads} {
 		if *part == 0 {
@@ -100,7 +104,7 @@ func (c *check) cpu(s Spec) {
 			c.say("cpu.features."+flag, "nestedVirtualization = true", "%s is what lets a guest run VMs: it follows nestedVirtualization", flag)
 		}
 	}
-	c.layout(s.CPUs, p)
+	c.layout(max(s.CPUs, s.CPUsMax), p)
 }
 
 func (c *check) layout(cpus int, p *CPU) {

@@ -71,8 +71,11 @@ type Spec struct {
 	UUID        string      `json:"uuid,omitempty"`        // of the guest's SMBIOS; made when absent, never changed after
 	Power       Power       `json:"power,omitempty"`       // on | off | paused
 	CPUs        int         `json:"cpus,omitempty"`        // vCPUs
+	CPUsMax     int         `json:"cpusMax,omitempty"`     // vCPUs that it may be given while it runs
 	CPU         *CPU        `json:"cpu,omitempty"`         // model, flags, topology
 	Memory      model.Bytes `json:"memory,omitempty"`      // a multiple of 1 MiB
+	MemoryMax   model.Bytes `json:"memoryMax,omitempty"`   // memory that it may be given while it runs
+	Balloon     *bool       `json:"balloon,omitempty"`     // takes memory back while it runs; there with memoryMax when absent
 	Arch        string      `json:"arch,omitempty"`        // x86_64 | aarch64; the host's when absent
 	Machine     string      `json:"machine,omitempty"`     // q35 | pc | virt: the family; its version is pinned at first start
 	Accelerator Accelerator `json:"accelerator,omitempty"` // auto | kvm | tcg
@@ -184,7 +187,7 @@ func (s Spec) Clone() Spec {
 	s.Boot, s.Serial, s.RNG, s.Agent = clone(s.Boot), clone(s.Serial), clone(s.RNG), clone(s.Agent)
 	s.CDROMs = maps.Clone(s.CDROMs)
 	s.CPU, s.Watchdog, s.Graphics = s.CPU.clone(), clone(s.Watchdog), clone(s.Graphics)
-	s.TPM = clone(s.TPM)
+	s.TPM, s.Balloon = clone(s.TPM), clone(s.Balloon)
 	s.CloudInit = s.CloudInit.clone()
 	return s
 }

@@ -104,6 +104,8 @@ type Process struct {
 	// Started is the spec that this process was started with, defaults filled in, with what has been
 	// changed since while it ran.
 	Started *Spec `json:"started,omitempty"`
+	// Memory is what it was started with. More, up to memoryMax, was plugged in since.
+	Memory model.Bytes `json:"memory,omitempty"`
 	// Ports is how many slots its board has, free ones too; 0 for a process of a build that left none.
 	Ports int `json:"ports,omitempty"`
 	// Changes are the live changes that were begun and are not known to have ended: Started may be

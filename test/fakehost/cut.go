@@ -184,6 +184,14 @@ func (h *cutHypervisor) SetLink(ctx context.Context, uuid, device string, up boo
 	return h.points.step(plan.Link, func() error { return h.Host.SetLink(ctx, uuid, device, up) })
 }
 
+func (h *cutHypervisor) SetMemory(ctx context.Context, uuid string, r qmp.Room) error {
+	return h.points.step(plan.Memory, func() error { return h.Host.SetMemory(ctx, uuid, r) })
+}
+
+func (h *cutHypervisor) SetCPUs(ctx context.Context, uuid string, cpus int) error {
+	return h.points.step(plan.CPUs, func() error { return h.Host.SetCPUs(ctx, uuid, cpus) })
+}
+
 func (h *cutHypervisor) PowerDown(ctx context.Context, uuid string) error {
 	return h.points.step(plan.PowerDown, func() error { return h.Host.PowerDown(ctx, uuid) })
 }

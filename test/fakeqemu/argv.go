@@ -87,7 +87,9 @@ var options = map[string]func(*Options, *Recording, string) error{
 		return nil
 	},
 	"-smp": func(o *Options, _ *Recording, v string) error {
-		o.CPUs, _ = strconv.Atoi(keyed(v, "cpus")["cpus"]) // 0 means 1
+		given := keyed(v, "cpus")
+		o.CPUs, _ = strconv.Atoi(given["cpus"]) // 0 means 1
+		o.CPUsMax, _ = strconv.Atoi(given["maxcpus"])
 		return nil
 	},
 	"-action": func(o *Options, _ *Recording, v string) error {

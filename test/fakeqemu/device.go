@@ -27,6 +27,11 @@ func (q *QEMU) deviceAdd(args json.RawMessage) error {
 	if d.Netdev != "" && !q.netdevs[d.Netdev] {
 		return refuse("Property '%s.netdev' can't find value '%s'", d.Driver, d.Netdev)
 	}
+	if isCPU(d.Driver) {
+		if err := q.placeCPU(d); err != nil {
+			return err
+		}
+	}
 	if d.ID == "" {
 		d.ID = "#" + itoa(len(q.devices)) // not to be referred to
 	}

@@ -27,6 +27,7 @@ type Options struct {
 	UUID     string // default all zeros, as QEMU has it without -uuid
 	Name     string
 	CPUs     int      // default 1
+	CPUsMax  int      // places for vCPUs, where there are more
 	Guest    Guest    // default Obeys
 	Run      bool     // without -S: it runs from the start
 	Exit     bool     // without -action shutdown=pause,panic=pause: it ends with its guest
@@ -91,6 +92,8 @@ type device struct {
 	Bus    string `json:"bus"`
 	Drive  string `json:"drive"`
 	Netdev string `json:"netdev"`
+	Core   int    `json:"core-id"`    // of a vCPU
+	Block  int64  `json:"block-size"` // of virtio-mem
 }
 
 // New returns a fake that nobody talks to yet.

@@ -101,7 +101,7 @@ func TestEverythingTheFakeSaysFitsTheSchema(t *testing.T) {
 		events := &events{q: q, t: t}
 		for _, command := range append([]string{
 			"query-status", "query-uuid", "query-name", "query-cpus-fast", "query-chardev", "query-jobs", "query-block-jobs",
-			"query-yank", "query-named-block-nodes", "query-fdsets", "cont", "system_powerdown", "system_reset", "stop",
+			"query-yank", "query-named-block-nodes", "query-fdsets", "query-hotpluggable-cpus", "cont", "system_powerdown", "system_reset", "stop",
 		}, asked...) {
 			q.Do(func() {
 				v, err := q.command(nil, command, nil)

@@ -20,6 +20,8 @@ var moduleSets = []struct {
 	{"0x0002", []string{"virtio_blk"}},
 	{"0x0003", []string{"virtio_console"}},
 	{"0x0004", []string{"virtio_rng"}},
+	{"0x0005", []string{"virtio_balloon"}},
+	{"0x0018", []string{"virtio_mem"}},
 	{"0x0008", []string{"virtio_scsi", "sd_mod", "sr_mod", "isofs"}},
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
@@ -15,11 +16,14 @@ import (
 type hardware struct {
 	cpu, topology, firmware, watchdog string
 	nested, vnc, tpm, secureBoot      bool
+	balloon                           bool
+	memoryMax                         string
+	cpusMax                           int
 	cdroms                            []string
 }
 
 // hardwareFlags are their names.
-var hardwareFlags = []string{"cpu", "topology", "nested", "firmware", "watchdog", "vnc", "cdrom", "tpm", "secure-boot"}
+var hardwareFlags = []string{"cpu", "topology", "nested", "firmware", "watchdog", "vnc", "cdrom", "tpm", "secure-boot", "memory-max", "cpus-max", "balloon"}
 
 func (h *hardware) bind(cmd *cobra.Command) {
 	fl := cmd.Flags()
@@ -31,6 +35,11 @@ func (h *hardware) bind(cmd *cobra.Command) {
 	fl.StringVar(&h.watchdog, "watchdog", "", "a watchdog, and what happens to a guest that does not pet it: reset, poweroff, pause or none")
 	fl.BoolVar(&h.vnc, "vnc", false, "a screen with keyboard and tablet, for hv vm vnc")
 	fl.BoolVar(&h.secureBoot, "secure-boot", false, "UEFI that starts only what is signed")
+	fl.StringVar(&h.memoryMax, "memory-max", "", "memory that it may be given while it runs, such as 8GiB")
+	fl.IntVar(&h.cpusMax, "cpus-max", 0, "vCPUs that it may be given while it runs")
+	fl.BoolVar(&h.balloon, "balloon", false, "memory may be taken back while it runs (as with --memory-max)")
+	session.Values(cmd, "memory-max", "2GiB", "4GiB", "8GiB")
+	session.Values(cmd, "cpus-max", "2", "4", "8")
 	fl.BoolVar(&h.tpm, "tpm", false, "a TPM 2.0 of its own")
 	fl.StringArrayVar(&h.cdroms, "cdrom", nil, "a CD-ROM drive: [DEVICE=]VOLUME, or DEVICE= for an empty one")
 	session.Values(cmd, "watchdog", string(vm.ExpiryReset), string(vm.ExpiryPowerOff), string(vm.ExpiryPause), string(vm.ExpiryNone))
@@ -44,6 +53,17 @@ func (h *hardware) describe(s *vm.Spec) error {
 	s.Firmware, s.SecureBoot = vm.Firmware(h.firmware), h.secureBoot
 	if h.vnc {
 		s.Graphics = &vm.Graphics{}
+	}
+	if h.memoryMax != "" {
+		b, err := model.ParseBytes(h.memoryMax)
+		if err != nil {
+			return report.Usage("--memory-max 8GiB", "--memory-max: %v", err)
+		}
+		s.MemoryMax = b
+	}
+	s.CPUsMax = h.cpusMax
+	if h.balloon {
+		s.Balloon = &h.balloon
 	}
 	if h.tpm {
 		s.TPM = &vm.TPM{}

@@ -112,8 +112,8 @@ func chooseType(f *findings, in Input, pinned string) string {
 			"its machine type %s is not in QEMU %s any more", pinned, in.QEMU.Version)
 	case !ok:
 		f.say(CodeType, "machine", "leave machine out", "QEMU %s has no machine %s", in.QEMU.Version, wanted)
-	case m.CPUs > 0 && in.Spec.CPUs > m.CPUs:
-		f.say(CodeCPUs, "cpus", fmt.Sprintf("cpus = %d", m.CPUs), "%d vCPUs are more than the %d that %s takes", in.Spec.CPUs, m.CPUs, m.Name)
+	case m.CPUs > 0 && max(in.Spec.CPUs, in.Spec.CPUsMax) > m.CPUs:
+		f.say(CodeCPUs, "cpus", fmt.Sprintf("cpus = %d", m.CPUs), "%d vCPUs are more than the %d that %s takes", max(in.Spec.CPUs, in.Spec.CPUsMax), m.CPUs, m.Name)
 	}
 	return m.Name
 }

@@ -79,8 +79,12 @@ func onOff(b bool) string {
 // topology presents the vCPUs as sockets, cores and threads.
 func topology(s vm.Spec) part {
 	sockets, cores, threads := s.Topology()
-	return part{args: []string{"-smp", options("", "cpus", strconv.Itoa(s.CPUs), "sockets", strconv.Itoa(sockets),
-		"cores", strconv.Itoa(cores), "threads", strconv.Itoa(threads))}}
+	o := []string{"cpus", strconv.Itoa(s.CPUs)}
+	if s.CPUsMax > 0 {
+		o = append(o, "maxcpus", strconv.Itoa(s.CPUsMax))
+	}
+	o = append(o, "sockets", strconv.Itoa(sockets), "cores", strconv.Itoa(cores), "threads", strconv.Itoa(threads))
+	return part{args: []string{"-smp", options("", o...)}}
 }
 
 // checkCPU refuses what could not be shown to the guest.

@@ -35,7 +35,7 @@ func TestEachDeviceAddsWhatItNeedsAndNoMore(t *testing.T) {
 			"-device", `{"driver":"virtio-rng-pci","id":"rng","bus":"pci.0","addr":"1f","rng":"rng0"}`}}},
 		"panic on x86":   {panicNotifier(familyQ35), part{args: []string{"-device", `{"driver":"pvpanic","id":"panic"}`}}},
 		"panic on arm64": {panicNotifier(familyVirt), part{args: []string{"-device", `{"driver":"pvpanic-pci","id":"panic","bus":"pcie.0","addr":"1e"}`}}},
-		"memory":         {memory(1536 * model.MiB), part{args: []string{"-m", "size=1536M"}}},
+		"memory":         {memory(Input{Spec: vm.Spec{Memory: 1536 * model.MiB}}), part{args: []string{"-m", "size=1536M"}}},
 		"cpus":           {topology(vm.Spec{CPUs: 3}), part{args: []string{"-smp", "cpus=3,sockets=1,cores=3,threads=1"}}},
 		"threads": {topology(vm.Spec{CPUs: 8, CPU: &vm.CPU{Sockets: 2, Threads: 2}}),
 			part{args: []string{"-smp", "cpus=8,sockets=2,cores=2,threads=2"}}},

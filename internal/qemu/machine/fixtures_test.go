@@ -82,6 +82,8 @@ func machines() map[string]Input {
 	secure := input(vm.Spec{SecureBoot: true, Memory: 256 * model.MiB})
 	secure.UEFIBytes = 4 * model.MiB
 
+	grows := input(vm.Spec{CPUs: 1, CPUsMax: 4, Memory: 256 * model.MiB, MemoryMax: model.GiB})
+
 	media := input(vm.Spec{Disks: map[string]vm.Disk{"root": {Volume: "web-root"}}, CDROMs: map[string]vm.CDROM{"install": {Volume: "debian"}, "tools": {}}})
 	media.Spec.Graphics = &vm.Graphics{Device: vm.DisplayVGA}
 	media.Media = map[string]Volume{"install": {Format: storage.Raw}}
@@ -93,5 +95,5 @@ func machines() map[string]Input {
 	for i := range vm.MaxNICs {
 		full.NICs[fmt.Sprintf("n%d", i)] = vm.NIC{}
 	}
-	return map[string]Input{"bare": bare, "bios": bios, "uefi": uefi, "secure": secure, "media": media, "layered": layered, "home": home, "kvm": kvm, "pc": pc, "virt": virt, "full": input(full)}
+	return map[string]Input{"bare": bare, "bios": bios, "uefi": uefi, "secure": secure, "grows": grows, "media": media, "layered": layered, "home": home, "kvm": kvm, "pc": pc, "virt": virt, "full": input(full)}
 }

@@ -24,8 +24,9 @@ const (
 // + the boot files and the UEFI firmware + what TCG keeps translated + what may be plugged in while it runs; one CPU beside those of the guest.
 func limits(in Input) Limits {
 	s := in.Spec
-	total := s.Memory + s.Memory/pageTables + baseMemory + in.BootBytes + in.UEFIBytes +
-		perCPU*model.Bytes(s.CPUs) + perDisk*model.Bytes(len(s.Disks)+len(s.CDROMs)) + perNIC*model.Bytes(len(s.NICs)) + sparePorts*(perDisk+perQCOW2)
+	memory, cpus := max(s.Memory, s.MemoryMax), max(s.CPUs, s.CPUsMax)
+	total := memory + memory/pageTables + baseMemory + in.BootBytes + in.UEFIBytes +
+		perCPU*model.Bytes(cpus) + perDisk*model.Bytes(len(s.Disks)+len(s.CDROMs)) + perNIC*model.Bytes(len(s.NICs)) + sparePorts*(perDisk+perQCOW2)
 	for name := range s.Disks {
 		v := in.Volumes[name]
 		if v.Format == storage.QCOW2 {
@@ -48,5 +49,5 @@ func limits(in Input) Limits {
 	if in.Accel == vm.TCG {
 		total += translationCache
 	}
-	return Limits{MemoryBytes: int64(total), CPUs: s.CPUs + emulatorCPU, Pids: s.CPUs + workerPids}
+	return Limits{MemoryBytes: int64(total), CPUs: cpus + emulatorCPU, Pids: cpus + workerPids}
 }

@@ -28,6 +28,8 @@ type Input struct {
 	// Ports is how many slots the board has; 0: as many as it needs, and some to spare. A guest that goes on from what
 	// was saved finds its board as it was.
 	Ports int
+	// Base is the memory that the board has; what Spec.Memory has beyond it is plugged in. 0: all of it.
+	Base model.Bytes
 	// Incoming: the guest is read from a file before it runs, not started.
 	Incoming bool
 	// Earlier: what was saved is of a build whose machines had no generation ID.
@@ -123,7 +125,7 @@ func Build(in Input) (Machine, error) {
 	if len(found) > 0 {
 		return Machine{}, refusal(in.Name, found)
 	}
-	parts := []part{identity(in.Name, in.Spec), b.part(), accelerator(in.Accel), cpu(in, b.family), memory(in.Spec.Memory), topology(in.Spec),
+	parts := []part{identity(in.Name, in.Spec), b.part(), accelerator(in.Accel), cpu(in, b.family), memory(in), topology(in.Spec),
 		stderr(), monitor(), b.rootPorts(slots)}
 	if on(in.Spec.Serial) {
 		parts = append(parts, serial())
@@ -164,6 +166,12 @@ func Build(in Input) (Machine, error) {
 	}
 	if w := in.Spec.Watchdog; w != nil {
 		parts = append(parts, watchdog(*w, b.watchdogAt(slots)))
+	}
+	if in.Spec.MemoryMax > 0 {
+		parts = append(parts, more(in, b.place(slots[memorySlot])))
+	}
+	if on(in.Spec.Balloon) {
+		parts = append(parts, balloon(b.place(slots[balloonSlot])))
 	}
 	if t := in.Spec.TPM; t != nil {
 		parts = append(parts, tpm(*t, b.family))
@@ -227,10 +235,4 @@ func actions(s vm.Spec) string {
 		return "reboot=shutdown,shutdown=pause,panic=pause"
 	}
 	return "shutdown=pause,panic=pause"
-}
-
-// memory is plain -m: anonymous memory of QEMU's own. A memfd that others can map costs nothing measurable at
-// start, but only vhost-user devices and migration by handing over memory need it, and neither exists yet.
-func memory(size model.Bytes) part {
-	return part{args: []string{"-m", options("", "size", mebibytes(size))}}
 }

@@ -59,6 +59,12 @@ func slotted(s vm.Spec) []string {
 	if s.Graphics != nil {
 		out = append(out, usbSlot)
 	}
+	if s.MemoryMax > 0 {
+		out = append(out, memorySlot)
+	}
+	if on(s.Balloon) {
+		out = append(out, balloonSlot)
+	}
 	if s.Watchdog != nil && s.Machine == familyPC {
 		out = append(out, watchdogSlot)
 	}

@@ -98,6 +98,10 @@ func TestWhatEachCommandSaysAndHowItsAnswerIsRead(t *testing.T) {
 		{plain(func(ctx context.Context, on Executor) error { return NetdevAdd(ctx, on, props) }), `netdev_add {"driver":"virtio-rng-pci","id":"rng0"}`, ``, nil},
 		{plain(func(ctx context.Context, on Executor) error { return NetdevDel(ctx, on, "n") }), `netdev_del {"id":"n"}`, ``, nil},
 		{plain(func(ctx context.Context, on Executor) error { return SetLink(ctx, on, "n", false) }), `set_link {"name":"n","up":false}`, ``, nil},
+		{plain(func(ctx context.Context, on Executor) error { return QOMSet(ctx, on, "/a", "b", 7) }), `qom-set {"path":"/a","property":"b","value":7}`, ``, nil},
+		{plain(func(ctx context.Context, on Executor) error { return Balloon(ctx, on, 1<<20) }), `balloon {"value":1048576}`, ``, nil},
+		{func(ctx context.Context, on Executor) (any, error) { return QueryHotpluggableCPUs(ctx, on) }, `query-hotpluggable-cpus`,
+			`[{"type":"max-x86_64-cpu","vcpus-count":1,"props":{"socket-id":0},"qom-path":"/q"}]`, []HotpluggableCPU{{Type: "max-x86_64-cpu", Props: json.RawMessage(`{"socket-id":0}`), Path: "/q"}}},
 	} {
 		s := &script{answer: c.answer}
 		got, err := c.do(t.Context(), s)
