@@ -39,7 +39,7 @@ func (a *Actions) CloneVolume(ctx context.Context, call Call, ref model.Ref, bod
 		if err := a.mayClone(ctx, c, src, body); err != nil {
 			return err
 		}
-		if made == nil || made[0].Layers[len(made[0].Layers)-2].ID != src.Head().ID { // a race puts the change together anew, and the files are made
+		if len(made) == 0 || made[0].Layers[len(made[0].Layers)-2].ID != src.Head().ID { // a race puts the change together anew, and the files are made
 			if made, err = a.clones(src, body); err != nil {
 				return err
 			}

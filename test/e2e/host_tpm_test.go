@@ -38,7 +38,10 @@ func TestAGuestHasATPMOfItsOwnThatKeepsWhatItWasGiven(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := info.Sys().(*syscall.Stat_t)
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		t.Fatalf("%T is no stat of Linux", info.Sys())
+	}
 	if st.Uid < uid.First || (st.Uid-uid.First)%uid.Block != uid.SWTPM {
 		t.Errorf("the TPM's state belongs to uid %d", st.Uid)
 	}
