@@ -149,7 +149,7 @@ var scenarios = map[string]scenario{
 		},
 		also: func(d *fakehost.Daemon) { d.UntilOrCut("its volume to go", volumeGone(d)) },
 	},
-	"attach": attaches, "detach": detaches, "insert": inserts,
+	"attach": attaches, "detach": detaches, "insert": inserts, "give memory": givesMemory, "give vCPUs": givesCPUs,
 	"make a volume": {
 		before: func(*fakehost.Daemon) {},
 		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/action"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/host"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/fakehost"
 )
@@ -27,11 +29,7 @@ var attaches = scenario{
 		if p.Started.Disks["data"].Volume != "data" || p.Started.NICs["lan"].Link != vm.LinkDown {
 			t.Errorf("the process has %+v", p.Started)
 		}
-		res, err := edits(`{"disks":null,"nics":null}`)(context.Background(), d)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d.Done(*res.Operation)
+		again(t, d, `{"disks":null,"nics":null}`)
 		if p := allLive(d); len(p.Started.Disks)+len(p.Started.NICs) > 0 { // they were there, since they could be taken away
 			t.Errorf("the process has %+v", p.Started)
 		}
@@ -65,6 +63,51 @@ var inserts = scenario{
 			t.Errorf("the process has %+v", p.Started)
 		}
 	},
+}
+
+// A guest is given memory while it runs, and gives it back.
+var givesMemory = scenario{
+	before: func(d *fakehost.Daemon) {
+		d.Done(d.Create(fakehost.Tiny("web", on, func(def *vm.Definition) { def.MemoryMax = 64 * model.MiB })))
+	},
+	ask: edits(`{"memory":"32MiB"}`),
+	after: func(t *testing.T, d *fakehost.Daemon) {
+		if p := allLive(d); p.Started.Memory != 32*model.MiB || p.Memory != 16*model.MiB {
+			t.Errorf("it has %s, its board %s", p.Started.Memory, p.Memory)
+		}
+		again(t, d, `{"memory":"8MiB"}`)
+		if p := allLive(d); p.Started.Memory != 8*model.MiB {
+			t.Errorf("it has %s", p.Started.Memory)
+		}
+	},
+}
+
+// A guest is given vCPUs while it runs, and gives them back: each is there once, or it could not be taken away.
+var givesCPUs = scenario{
+	before: func(d *fakehost.Daemon) {
+		d.SetFacts(func(f *host.Facts) { f.KVM = &host.Verdict{OK: true} })
+		d.Done(d.Create(fakehost.Tiny("web", on, func(def *vm.Definition) { def.CPUsMax = 4 })))
+	},
+	ask: edits(`{"cpus":3}`),
+	after: func(t *testing.T, d *fakehost.Daemon) {
+		if p := allLive(d); p.Started.CPUs != 3 {
+			t.Errorf("it has %d vCPUs", p.Started.CPUs)
+		}
+		again(t, d, `{"cpus":1}`)
+		if p := allLive(d); p.Started.CPUs != 1 {
+			t.Errorf("it has %d vCPUs", p.Started.CPUs)
+		}
+	},
+}
+
+// again edits the VM and waits for what that does.
+func again(t *testing.T, d *fakehost.Daemon, patch string) {
+	t.Helper()
+	res, err := edits(patch)(context.Background(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Done(*res.Operation)
 }
 
 // allLive waits until nothing is pending: what an hv-helper that was away did not do is tried again.
