@@ -308,6 +308,18 @@ func (h *Host) Tidy() {
 	files := map[string]bool{}
 	for _, v := range volumes {
 		files[v.Value.File], files[v.Value.UID+".json"] = true, true
+		for _, l := range v.Value.Chain() {
+			files[l.File()] = true
+		}
+	}
+	sets, _, err := store.ListAll[vm.Snapshot](ctx, h.Store, store.SpecPrefix("snapshot"))
+	must(h.t, err)
+	for _, s := range sets {
+		for _, d := range s.Value.Disks {
+			for _, l := range d.Layers {
+				files[l.File()] = true
+			}
+		}
 	}
 	trash, _, err := store.ListAll[storage.Trashed](ctx, h.Store, store.SpecPrefix("trash"))
 	must(h.t, err)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
@@ -17,6 +18,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
+	"github.com/hyper-nixos/hyper-nixos/internal/reconcile"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/saved"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
@@ -49,11 +51,29 @@ func (s *cutStore) Commit(ctx context.Context, txn store.Txn) (res store.Result,
 		}
 		return res, full
 	}
-	err = s.points.around(s.name, func() error {
+	name := s.name
+	if putsBack(txn) {
+		name = string(plan.Restore)
+	}
+	err = s.points.around(name, func() error {
 		res, err = s.Store.Commit(ctx, txn)
 		return err
 	})
 	return res, err
+}
+
+// putsBack says that a commit is the one with which volumes go back to a snapshot: they get other layers, those that they
+// had are dropped, and the snapshot stays.
+func putsBack(txn store.Txn) bool {
+	volumes, dropped := false, false
+	for _, op := range txn.Then {
+		if op.Kind != store.OpPut {
+			return false
+		}
+		volumes = volumes || strings.HasPrefix(op.Key, store.SpecPrefix(reconcile.KindVolume))
+		dropped = dropped || strings.HasPrefix(op.Key, store.SpecPrefix(reconcile.KindDropped))
+	}
+	return volumes && dropped
 }
 
 // cutAudit is the audit log: "intent" and "outcome" of each action.
