@@ -57,7 +57,13 @@ func TestACloudImageConfiguresItselfAndItsGuestIsSpokenTo(t *testing.T) {
 	}
 	began := time.Now()
 	must(t, h, "vm", "start", "web")
-	must(t, h, "vm", "wait", "web", "--for", "agent", "--timeout", "150s")
+	t.Cleanup(func() {
+		if t.Failed() {
+			wrote, _, _ := h.HV(context.WithoutCancel(t.Context()), nil, "vm", "logs", "web", "--tail", "60")
+			t.Logf("the guest wrote\n%s", wrote)
+		}
+	})
+	must(t, h, "vm", "wait", "web", "--for", "agent", "--timeout", "170s")
 	t.Logf("the agent answers %s after the start", time.Since(began).Round(time.Second))
 
 	if out := must(t, h, "vm", "exec", "web", "--", "hostname"); out != "webby\n" {
