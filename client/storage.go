@@ -92,6 +92,15 @@ func (c *Client) ResizeVolume(ctx context.Context, ref model.Ref, size model.Byt
 	return c.mutate(ctx, r, ch)
 }
 
+// MoveVolume wishes a volume into another pool.
+func (c *Client) MoveVolume(ctx context.Context, ref model.Ref, pool string, ch Change) (Result, error) {
+	r, err := volumeRequest(http.MethodPost, ref, "actions", "move").json(wire.MoveVolume{Pool: pool})
+	if err != nil {
+		return Result{}, err
+	}
+	return c.mutate(ctx, r, ch)
+}
+
 // RenameVolume gives a volume another name; the VMs that use it follow.
 func (c *Client) RenameVolume(ctx context.Context, ref model.Ref, name string, ch Change) (Result, error) {
 	r, err := volumeRequest(http.MethodPost, ref, "actions", "rename").json(wire.Rename{Name: name})

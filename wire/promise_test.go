@@ -25,7 +25,7 @@ var v1 = map[string]any{
 	"AuditRecord": wire.AuditRecord{}, "BootFile": wire.BootFile{}, "Config": wire.Config{}, "ConfigStatus": wire.ConfigStatus{}, "Generations": wire.Generations{}, "Rollback": wire.Rollback{}, "CreateVolume": wire.CreateVolume{}, "CreatePool": wire.CreatePool{}, "Pool": wire.Pool{},
 	"Event": wire.Event{}, "Features": wire.Features{}, "Host": wire.Host{}, "MediumOptions": wire.MediumOptions{}, "Operation": operation.Operation{}, "Page": wire.Page{},
 	"Preview": wire.Preview{}, "Problem": wire.Problem{}, "VM": wire.VM{}, "VMDefinition": vm.Definition{}, "VMSummary": wire.VMSummary{},
-	"Phase": wire.Phase{}, "Harden": wire.Harden{}, "Unlock": wire.Unlock{}, "ResizeVolume": wire.ResizeVolume{}, "TrashedVolume": wire.TrashedVolume{}, "VerbOptions": wire.VerbOptions{}, "Version": wire.Version{}, "Volume": wire.Volume{},
+	"Phase": wire.Phase{}, "Harden": wire.Harden{}, "Unlock": wire.Unlock{}, "MoveVolume": wire.MoveVolume{}, "ResizeVolume": wire.ResizeVolume{}, "TrashedVolume": wire.TrashedVolume{}, "VerbOptions": wire.VerbOptions{}, "Version": wire.Version{}, "Volume": wire.Volume{},
 }
 
 // Within v1 fields are added, never renamed or removed, and keep their JSON type. The list of fields

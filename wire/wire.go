@@ -100,7 +100,8 @@ type Volume struct {
 type CloneVolume struct {
 	Name   string            `json:"name"`            // of the new volume; with a count, what the names NAME-1, NAME-2 … begin with
 	Count  int               `json:"count,omitempty"` // how many; 1 when absent
-	Linked bool              `json:"linked"`          // they share what they begin with, and take room for what is written to them
+	Linked bool              `json:"linked"`          // they share what they begin with, and take room for what is written to them; else all of it is copied
+	Pool   string            `json:"pool,omitempty"`  // of a full clone; that of its source when absent
 	Labels map[string]string `json:"labels,omitempty"`
 }
 
@@ -242,6 +243,11 @@ type CreateVolume struct {
 // ResizeVolume is the body of POST …/volumes/{name}/actions/resize.
 type ResizeVolume struct {
 	Size model.Bytes `json:"size"` // as large as it is to be; never smaller than it is
+}
+
+// MoveVolume is the body of POST …/volumes/{name}/actions/move.
+type MoveVolume struct {
+	Pool string `json:"pool"`
 }
 
 // VerbOptions is the body of POST …/vms/{name}/actions/{verb}.

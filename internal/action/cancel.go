@@ -37,6 +37,9 @@ func (a *Actions) CancelOperation(ctx context.Context, call Call, id string) (Re
 		if st.State.Ended() {
 			return fault.New(fault.Precondition, "operation %s has ended: it is %s", wish.ID, st.State)
 		}
+		if stoppable(wish) {
+			return a.giveUp(c, wish, kv)
+		}
 		if wish.Before == "" || wish.Target.Kind != "vm" {
 			return fault.New(fault.Precondition, "operation %s (%s) has nothing that could be put back", wish.ID, wish.Action).
 				Try("wait for it, then undo it: hv operation wait %s", wish.ID)
@@ -51,6 +54,16 @@ func (a *Actions) CancelOperation(ctx context.Context, call Call, id string) (Re
 		c.require(store.ModRevision(kv.Key, kv.ModRevision))
 		return c.put(kv.Key, wish)
 	})
+}
+
+// giveUp asks who runs an operation to end it, and to leave all as it was before.
+func (a *Actions) giveUp(c *change, wish operation.Wish, kv store.KV) error {
+	c.step("give up operation %s (%s %s)", wish.ID, wish.Action, wish.Target.Name)
+	wish.CancelAsked = true
+	now := a.Now()
+	c.status = &operation.Status{State: operation.Done, Ended: &now}
+	c.require(store.ModRevision(kv.Key, kv.ModRevision))
+	return c.put(kv.Key, wish)
 }
 
 // putBack wishes the power from before, unless somebody has wished anew since.

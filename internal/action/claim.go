@@ -118,6 +118,9 @@ func (a *Actions) claimVolume(ctx context.Context, c *change, project string, d 
 	if err != nil {
 		return nil, err
 	}
+	if err := free(v); err != nil {
+		return nil, err
+	}
 	c.require(store.ModRevision(kv.Key, kv.ModRevision))
 	key := store.ClaimKey("disk", project, v.Name)
 	claim, at, err := store.Get[storage.Claim](ctx, a.Store, key)

@@ -26,6 +26,9 @@ const clonesAtOnce = 16
 // CloneVolume makes volumes that begin as a copy of another and share its layers. Their files, empty layers on top of
 // those, are durable before the volumes exist; all of them come to exist in one transaction, or none does.
 func (a *Actions) CloneVolume(ctx context.Context, call Call, ref model.Ref, body wire.CloneVolume) (Result, error) {
+	if !body.Linked {
+		return a.copyVolume(ctx, call, ref, body)
+	}
 	target := volumeTarget(ref)
 	var made []storage.Volume
 	res, err := a.do(ctx, call, VolumeClone, target, func(c *change) error {
@@ -71,8 +74,10 @@ func (a *Actions) mayClone(ctx context.Context, c *change, src storage.Volume, b
 	switch {
 	case err != nil:
 		return err
-	case !body.Linked:
-		return fault.New(fault.Invalid, "only linked clones are made by this").Try("hv volume clone %s %s --linked", src.Name, body.Name)
+	case src.Source != nil || src.Moving != nil:
+		return free(src)
+	case body.Pool != "" && body.Pool != src.Spec.Pool:
+		return fault.New(fault.Invalid, "a linked clone is in the pool of what it stands on: %q", src.Spec.Pool).Try("leave --pool out, or make a full clone: leave --linked out")
 	case !can.Overlays:
 		return fault.New(fault.Precondition, "pool %q cannot keep layers that stand on others", src.Spec.Pool).
 			Try("keep the volume in a pool of kind dir").WithCode("HV-VOL-031")

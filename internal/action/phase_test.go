@@ -36,7 +36,7 @@ func TestTheseActionsAreDoneByAHardenedHostAndNoOther(t *testing.T) {
 			vm.reset vm.resume vm.screenshot vm.set-password vm.set-time vm.start vm.stop vm.suspend vm.trim vm.vnc`),
 		phase.Part: {"config.apply", "vm.cdrom"},
 		phase.No: strings.Fields(`boot-file.delete boot-file.import config.rollback pool.create pool.delete pool.edit snapshot.create snapshot.delete snapshot.restore storage.recover vm.create vm.delete vm.edit vm.rename volume.clone volume.create volume.delete
-			volume.import volume.purge volume.rename volume.resize volume.restore`),
+			volume.import volume.move volume.purge volume.rename volume.resize volume.restore`),
 	}
 	have := map[phase.Verdict][]string{}
 	for _, r := range Table() {

@@ -130,6 +130,7 @@ var (
 	StorageRecover = row("storage.recover", Root, core, phase.Configure, true, Edge, "POST", "/v1/storage/actions/recover", "rebuild what the store has lost from the notes on the pools")
 
 	VolumeResize  = row("volume.resize", Member, core, phase.Configure, true, Level, "POST", project+"/volumes/{name}/actions/resize", "make a volume larger")
+	VolumeMove    = row("volume.move", Member, core, phase.Configure, true, Level, "POST", project+"/volumes/{name}/actions/move", "move a volume into another pool")
 	VolumeRename  = row("volume.rename", Member, core, phase.Configure, true, Level, "POST", project+"/volumes/{name}/actions/rename", "give a volume another name")
 	VolumeRestore = row("volume.restore", Member, core, phase.Configure, true, Edge, "POST", project+"/volume-trash/{name}/actions/restore", "take a volume out of the trash")
 	VolumePurge   = row("volume.purge", Member, core, phase.Configure, true, Level, "DELETE", project+"/volume-trash/{name}", "delete a volume in the trash for ever")

@@ -174,6 +174,9 @@ func (a *Actions) DeleteVolume(ctx context.Context, call Call, ref model.Ref, no
 		if err := match(call, kv, target); err != nil {
 			return err
 		}
+		if err := free(v); err != nil {
+			return err
+		}
 		claimKey := store.ClaimKey("disk", target.Project, target.Name)
 		claim, _, err := store.Get[storage.Claim](ctx, a.Store, claimKey)
 		if err == nil {
@@ -223,6 +226,9 @@ func (a *Actions) deleteVolumesOf(ctx context.Context, c *change, o vm.Object) e
 			continue
 		}
 		c.require(store.ModRevision(claimKey, at.ModRevision))
+		if err := free(v); err != nil {
+			return err
+		}
 		if v.KeepUntil, err = a.keepUntil(ctx, c, v, false); err != nil {
 			return err
 		}

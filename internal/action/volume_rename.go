@@ -29,6 +29,9 @@ func (a *Actions) RenameVolume(ctx context.Context, call Call, ref model.Ref, na
 		if err := match(call, kv, target); err != nil {
 			return err
 		}
+		if err := free(v); err != nil {
+			return err
+		}
 		key := volumeKey(target.Project, name)
 		if err := a.mayRenameVolume(ctx, target, name); err != nil {
 			return err

@@ -22,6 +22,9 @@ func (a *Actions) ResizeVolume(ctx context.Context, call Call, ref model.Ref, si
 		if err := match(call, kv, target); err != nil {
 			return err
 		}
+		if err := free(v); err != nil {
+			return err
+		}
 		if err := a.mayResize(ctx, v, size); err != nil {
 			return err
 		}

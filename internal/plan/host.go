@@ -1,8 +1,11 @@
 package plan
 
 import (
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
@@ -51,10 +54,25 @@ func held(in VMInput, p *Plan) bool {
 	switch {
 	case in.Hold != "":
 		p.Held, p.Until = in.Hold, in.HoldUntil
+	case occupied(in) != "":
+		p.Held = occupied(in)
 	case last != nil && last.How == vm.EndHostDown && last.Stays == in.Wish.PowerGeneration && last.BootID == in.Facts.BootID:
 		p.Held = "stopped for the host's shutdown; it starts with the host's next boot"
 	case last != nil && last.How == vm.EndSuspended && last.Stays == in.Wish.PowerGeneration && last.BootID == in.Facts.BootID:
 		p.Held = "suspended for the host's shutdown; it goes on with the host's next boot"
 	}
 	return p.Held != ""
+}
+
+// occupied says which of its volumes is being copied or moved while it is off: whoever begins to write to it then would
+// have half of the copy old and half of it new. Who copies it asks for a look when that is over.
+func occupied(in VMInput) string {
+	for _, volumes := range []map[string]storage.Volume{in.Volumes, in.Media} {
+		for _, device := range slices.Sorted(maps.Keys(volumes)) {
+			if why := volumes[device].Busy(); why != "" {
+				return why
+			}
+		}
+	}
+	return ""
 }

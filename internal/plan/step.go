@@ -50,8 +50,10 @@ const (
 
 	CreateVolume Kind = "create volume"
 	DeleteVolume Kind = "delete volume"
-	GrowVolume   Kind = "grow volume" // make its file larger while nobody has it open
-	ResizeDisk   Kind = "resize disk" // have the QEMU that has it open make it larger
+	GrowVolume   Kind = "grow volume"   // make its file larger while nobody has it open
+	CopyVolume   Kind = "copy volume"   // begin to copy its content; the copy goes on between the looks
+	DiscardFiles Kind = "discard files" // of a copy that is given up, or that it consisted of before it was moved
+	ResizeDisk   Kind = "resize disk"   // have the QEMU that has it open make it larger
 )
 
 // Step is one step, for people by its Name and for hands by its data.
@@ -62,6 +64,7 @@ type Step struct {
 	Volume *storage.Volume `json:"volume,omitempty"` // of CreateVolume, DeleteVolume, GrowVolume and ResizeDisk
 	Disk   *VolumeDisk     `json:"disk,omitempty"`   // of ResizeDisk
 	Edit   *Edit           `json:"edit,omitempty"`   // of Plug, Unplug, Link, Medium, Memory and CPUs
+	Layers []storage.Layer `json:"layers,omitempty"` // of DiscardFiles
 }
 
 // Start is everything that a launch needs.
@@ -130,6 +133,10 @@ type Plan struct {
 	Moving *Progress
 	// Removed says that after the steps the object itself can go.
 	Removed bool
+	// Becomes is what the object of a volume is after the steps; nil where it stays.
+	Becomes *storage.Volume
+	// GaveUp is why a copy of a volume is given up; nil where that was asked for.
+	GaveUp error
 	// Trashed says of a volume that is removed that it goes on in the trash.
 	Trashed  bool
 	Findings finding.List

@@ -17,6 +17,9 @@ type VolumeInput struct {
 
 	Size  model.Bytes  // of its content; 0 where there is none
 	Disks []VolumeDisk // the VMs that have it open now, or are suspended with it
+
+	Copy   Copy // of its content, where one is being made
+	Cancel bool // somebody asked to give that up
 }
 
 // Volume returns what is to be done about a volume: its file is made once, grows, and is taken away when the
@@ -33,6 +36,10 @@ func Volume(in VolumeInput) (Plan, error) {
 		return Plan{Steps: []Step{{Kind: DeleteVolume, Name: "delete its file", Volume: &v}}, Reached: true, Removed: true}, nil
 	case v.Deleted != nil:
 		return Plan{Reached: true, Removed: true}, nil
+	case v.Source != nil, v.Moving != nil && in.Exists:
+		return copying(in)
+	case len(v.Leaving) > 0:
+		return leaving(v), nil
 	case in.Exists:
 		return grow(in)
 	case in.Made:

@@ -58,6 +58,7 @@ type Engine struct {
 	queue    *queue[operation.Target]
 	writer   *writer
 	ops      *ops
+	copies   *copies
 	followed *followed
 	layers   sync.Mutex // held while it is found out what shares the layers of a volume, and what nobody shares goes
 
@@ -91,7 +92,7 @@ func New(c Config) *Engine {
 		names: map[string]model.Ref{}, alones: map[string]*named{}, power: map[operation.Target]*vm.PowerStatus{}, tries: map[operation.Target]int{},
 		resets: map[operation.Target]vm.Resets{}, sets: map[string]map[string]bool{},
 	}
-	e.ops = newOps(e.writer, c)
+	e.ops, e.copies = newOps(e.writer, c), newCopies()
 	return e
 }
 
@@ -116,6 +117,7 @@ const (
 func (e *Engine) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	e.copies.ctx = ctx
 	watch, err := e.begin(ctx)
 	if ctx.Err() != nil {
 		return nil
@@ -140,6 +142,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	asked := ctx.Err() != nil
 	stop() // where the watch ended by itself, nothing of what follows is seen
 	workers.Wait()
+	e.copies.wg.Wait()
 	e.queue.close()
 	stopWriting()
 	writerDone.Wait()

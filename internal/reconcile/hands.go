@@ -73,6 +73,9 @@ type Volumes interface {
 	// Size returns the virtual size of a volume's content, and Grow makes it larger; what is as large is left.
 	Size(ctx context.Context, v storage.Volume) (model.Bytes, error)
 	Grow(ctx context.Context, v storage.Volume) error
+	// Copy makes a volume's content anew as another's, durably, and compares the two; Discard removes files.
+	Copy(ctx context.Context, from, to storage.Volume, tell func(percent float64)) error
+	Discard(ctx context.Context, layers []storage.Layer) error
 	// Open opens a volume's file anew: QEMU's image locks belong to an open file description, and
 	// one that two QEMUs share locks nothing.
 	Open(ctx context.Context, pool, file string, readOnly bool) (*os.File, error)

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -43,11 +44,16 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 		e.giveUp(ctx, t, due, err)
 		return err
 	}
+	in.Cancel = slices.ContainsFunc(due, e.ops.cancelled)
 	p, impossible := plan.Volume(in)
 	if impossible != nil {
 		e.noteVolume(t, was, storage.VolumeStatus{Made: in.Made, Problem: impossible.Error(), Size: in.Size})
 		e.ops.end(ctx, due, operation.Failed, problem(impossible))
 		return impossible
+	}
+	if p.Moving != nil {
+		e.ops.progress(due, p.Moving.Name, operation.Progress{Done: p.Moving.Done, Total: p.Moving.Total, Unit: "percent"})
+		return nil
 	}
 	e.ops.begin(due, p)
 	for i, s := range p.Steps {
@@ -63,6 +69,8 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 		e.ops.step(due, left, operation.Done)
 	}
 	switch {
+	case p.Becomes != nil, p.Removed && v.Source != nil:
+		return e.settleCopy(ctx, t, in, p, kv.ModRevision, due)
 	case p.Removed:
 		return e.removeVolume(ctx, t, kv.ModRevision, due, e.trashed(p, v))
 	case p.Reached:
@@ -88,6 +96,7 @@ func (e *Engine) seeVolume(ctx context.Context, t operation.Target, v storage.Vo
 		return in, st, done, err
 	}
 	in.Made, in.Trouble = in.Made || st.Made, st.Problem != ""
+	in.Copy = e.copies.of(copyFile(v))
 	claim, _, err := store.Get[storage.Claim](ctx, e.Store, store.ClaimKey("disk", t.Project, t.Name))
 	if err != nil && !missing(err) {
 		return in, st, done, err
@@ -107,6 +116,11 @@ func (e *Engine) doVolume(ctx context.Context, s plan.Step) error {
 		return e.Volumes.Create(ctx, *s.Volume)
 	case plan.DeleteVolume:
 		return e.deleteVolume(ctx, *s.Volume)
+	case plan.CopyVolume:
+		return e.beginCopy(ctx, *s.Volume)
+	case plan.DiscardFiles:
+		e.copies.end(copyFile(*s.Volume))
+		return e.discardFiles(ctx, *s.Volume, s.Layers)
 	case plan.GrowVolume:
 		if s.Volume.Frozen { // what others stand on does not grow under them
 			_, err := e.ownHead(ctx, *s.Volume)

@@ -48,6 +48,11 @@ type Volume struct {
 	SHA256 string `json:"sha256,omitempty"`
 	// KeepUntil says of one that is being deleted until when it is to lie in the trash; nil: it is gone at once.
 	KeepUntil *time.Time `json:"keepUntil,omitempty"`
+
+	Source  *Source  `json:"source,omitempty"`  // it is still being made a copy of that
+	Copiers []string `json:"copiers,omitempty"` // volumes that are still being made copies of it: "web-copy"
+	Moving  *Moving  `json:"moving,omitempty"`
+	Leaving []Layer  `json:"leaving,omitempty"` // files that it consisted of before it was moved: to be removed
 }
 
 // VolumeStatus is what was seen of a volume, written by reconcile.

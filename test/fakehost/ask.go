@@ -391,3 +391,36 @@ func (d *Daemon) EmptyTrash() {
 		d.Done(*res.Operation)
 	}
 }
+
+// SecondPool opens a pool called second.
+func (h *Host) SecondPool() {
+	h.t.Helper()
+	_, err := h.Volumes.Reach(context.Background(), "second", storage.PoolSpec{Path: filepath.Join(h.dir, "second")})
+	must(h.t, err)
+}
+
+// PoolFiles are the files of volumes in the folder of a pool: "pool", "second".
+func (h *Host) PoolFiles(folder string) []string {
+	h.t.Helper()
+	entries, err := os.ReadDir(filepath.Join(h.dir, folder))
+	must(h.t, err)
+	var out []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".raw") || strings.HasSuffix(e.Name(), ".qcow2") {
+			out = append(out, e.Name())
+		}
+	}
+	return out
+}
+
+// VolumeFile is the path of a volume's file.
+func (d *Daemon) VolumeFile(name string) string {
+	d.t.Helper()
+	v, _, err := store.Get[storage.Volume](d.t.Context(), d.Store, store.SpecKey(store.Ref{Kind: "volume", Project: model.DefaultProject, Name: name}))
+	must(d.t, err)
+	folder := "pool"
+	if v.Spec.Pool != storage.DefaultPool {
+		folder = v.Spec.Pool
+	}
+	return filepath.Join(d.dir, folder, v.File)
+}

@@ -254,6 +254,14 @@ func (v *cutVolumes) Grow(ctx context.Context, vol storage.Volume) error {
 	return v.points.step(plan.GrowVolume, func() error { return v.Pools.Grow(ctx, vol) })
 }
 
+func (v *cutVolumes) Copy(ctx context.Context, from, to storage.Volume, tell func(percent float64)) error {
+	return v.points.step(plan.CopyVolume, func() error { return v.Pools.Copy(ctx, from, to, tell) })
+}
+
+func (v *cutVolumes) Discard(ctx context.Context, layers []storage.Layer) error {
+	return v.points.step(plan.DiscardFiles, func() error { return v.Pools.Discard(ctx, layers) })
+}
+
 func (v *cutVolumes) Delete(ctx context.Context, vol storage.Volume) error {
 	return v.points.step(plan.DeleteVolume, func() error { return v.Pools.Delete(ctx, vol) })
 }

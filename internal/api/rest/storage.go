@@ -36,6 +36,12 @@ type resizeVolume struct {
 	Body wire.ResizeVolume
 }
 
+type moveVolume struct {
+	Named
+	Changing
+	Body wire.MoveVolume
+}
+
 type renamed struct {
 	Named
 	Changing
@@ -123,6 +129,13 @@ func (s *server) routeVolumes() {
 }
 
 func (s *server) routeVolumeChanges() {
+	change(s, action.VolumeMove, func(ctx context.Context, in *moveVolume) (action.Result, error) {
+		call, err := in.call(ctx)
+		if err != nil {
+			return action.Result{}, err
+		}
+		return s.Actions.MoveVolume(ctx, call, in.ref(), in.Body.Pool)
+	})
 	change(s, action.VolumeResize, func(ctx context.Context, in *resizeVolume) (action.Result, error) {
 		call, err := in.call(ctx)
 		if err != nil {

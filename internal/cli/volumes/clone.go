@@ -18,19 +18,20 @@ func clone(s *session.Session) *cobra.Command {
 	var body wire.CloneVolume
 	var labels []string
 	cmd := &cobra.Command{
-		Use:   "clone SOURCE NEW --linked",
+		Use:   "clone SOURCE NEW",
 		Short: "Make volumes that begin as a copy of another",
-		Long: `Makes volumes that begin as a copy of another. A linked one shares what it begins with, and takes room only for what is
+		Long: `Makes volumes that begin as a copy of another. A full one is copied and compared, or shares blocks where the pool can; it
+may be in another pool. A VM that uses the source is started once the copy is made. A linked one shares what it begins with, and takes room only for what is
 written to it; it is there in milliseconds, whatever the size. The source stays as it is and can be written to again at
 once: from then on it has a layer of its own too. It must not be written to by a VM that runs.
 
 With --count many are made by one call, or none: NEW-1, NEW-2 and so on.`,
-		Example:           "  hv volume clone debian web-root --linked\n  hv volume clone debian worker --linked --count 100",
+		Example:           "  hv volume clone web-root web-copy --pool slow\n  hv volume clone debian web-root --linked\n  hv volume clone debian worker --linked --count 100",
 		Args:              session.Exactly("SOURCE", "NEW"),
 		ValidArgsFunction: s.Live(1, s.Volumes),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !body.Linked {
-				return report.Usage("--linked", "--linked is missing: the clone is to share the layers of %s", args[0])
+			if body.Count > 1 && !body.Linked {
+				return report.Usage("--linked", "--count is for linked clones: full ones are made one by one")
 			}
 			var err error
 			body.Name = args[1]
@@ -48,6 +49,8 @@ With --count many are made by one call, or none: NEW-1, NEW-2 and so on.`,
 		},
 	}
 	cmd.Flags().BoolVar(&body.Linked, "linked", false, "share what the clone begins with")
+	cmd.Flags().StringVar(&body.Pool, "pool", "", "the pool of a full clone (that of its source when absent)")
+	s.LiveFlag(cmd, "pool", s.Pools)
 	cmd.Flags().IntVar(&body.Count, "count", 0, "how many to make at once, 100 at most")
 	cmd.Flags().StringArrayVar(&labels, "label", nil, "a label: KEY=VALUE")
 	session.Values(cmd, "count", "10", "100")

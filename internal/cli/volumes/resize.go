@@ -56,3 +56,29 @@ called by its UID and stays. A volume that a VM of the host's declaration uses i
 	s.Mutates(cmd)
 	return cmd
 }
+
+func move(s *session.Session) *cobra.Command {
+	var pool string
+	cmd := &cobra.Command{
+		Use:   "move NAME --pool POOL",
+		Short: "Move a volume into another pool",
+		Long: `Moves a volume into another pool: it is copied there and compared, from then on it is the one there, and the old one is
+taken away. A crash at any point leaves one of both. A VM that runs with it is stopped first; one that is started
+meanwhile waits. hv operation cancel leaves it where it was.`,
+		Example: "  hv volume move web-root --pool fast",
+		Args:    session.Exactly("NAME"), ValidArgsFunction: s.Live(1, s.Volumes),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if pool == "" {
+				return report.Usage("hv pool list", "--pool is missing: say where to")
+			}
+			return change.Run(cmd.Context(), s, change.Change{Noun: "volume", Name: args[0], Verb: "move", Past: "is in pool " + pool + " now",
+				Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+					return c.MoveVolume(ctx, s.Ref(args[0]), pool, how)
+				}})
+		},
+	}
+	cmd.Flags().StringVar(&pool, "pool", "", "into which pool")
+	s.LiveFlag(cmd, "pool", s.Pools)
+	s.Mutates(cmd)
+	return cmd
+}

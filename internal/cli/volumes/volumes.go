@@ -32,7 +32,7 @@ func Command(s *session.Session) *cobra.Command {
 by name, never by a path.`,
 		Example: "  hv volume create web-root --size 10GiB\n  hv volume import web-root ./debian.qcow2 --format qcow2",
 	}
-	cmd.AddCommand(create(s), importVolume(s), clone(s), list(s), show(s), resize(s), rename(s), attach(s), detach(s), remove(s), trash(s))
+	cmd.AddCommand(create(s), importVolume(s), clone(s), list(s), show(s), resize(s), rename(s), move(s), attach(s), detach(s), remove(s), trash(s))
 	return cmd
 }
 

@@ -1,0 +1,147 @@
+//go:build linux
+
+package faults_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/action"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/test/fakehost"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+// What is done to volumes.
+func init() {
+	scenarios["grow a volume"] = scenario{
+		before: func(d *fakehost.Daemon) { d.Done(d.Volume("data")) },
+		ask:    grow, after: hasGrown,
+	}
+	scenarios["grow a volume under a guest"] = scenario{
+		before: runsWithData,
+		ask:    grow,
+		after: func(t *testing.T, d *fakehost.Daemon) {
+			hasGrown(t, d)
+			if n, err := d.VMs.DiskSize(context.Background(), d.VM("web").Spec.UUID, "disk-root"); n != 3*model.MiB || err != nil {
+				t.Errorf("its guest sees %s, %v", n, err)
+			}
+		},
+	}
+	scenarios["put a volume into the trash"] = scenario{
+		before: func(d *fakehost.Daemon) { d.Done(d.Volume("data")) },
+		ask:    discard(false),
+		after: func(t *testing.T, d *fakehost.Daemon) {
+			d.Until("its volume to go", volumeGone(d))
+			if n := len(d.Trash()); n != 1 {
+				t.Errorf("%d volumes are in the trash", n)
+			}
+		},
+	}
+	scenarios["delete a volume for ever"] = scenario{
+		before: func(d *fakehost.Daemon) { d.Done(d.Volume("data")) },
+		ask:    discard(true),
+		after: func(t *testing.T, d *fakehost.Daemon) {
+			d.Until("its volume to go", volumeGone(d))
+			if n := len(d.Trash()); n != 0 {
+				t.Errorf("%d volumes are in the trash", n)
+			}
+		},
+	}
+	scenarios["restore a volume"] = scenario{
+		before: hasTrash,
+		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {
+			return d.Actions.RestoreVolume(ctx, fakehost.Member, fakehost.Ref(trashedUID(d)), "")
+		},
+		after: volumeReady,
+	}
+	scenarios["empty the trash"] = scenario{
+		before: hasTrash,
+		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {
+			return d.Actions.PurgeVolume(ctx, fakehost.Member, fakehost.Ref(trashedUID(d)))
+		},
+		after: func(_ *testing.T, d *fakehost.Daemon) { d.Until("the trash to be empty", func() bool { return len(d.Trash()) == 0 }) },
+	}
+	scenarios["copy a volume"] = scenario{
+		before: func(d *fakehost.Daemon) { d.Done(d.Volume("data")) },
+		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {
+			return d.Actions.CloneVolume(ctx, fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: "copy"})
+		},
+		after: func(_ *testing.T, d *fakehost.Daemon) {
+			d.Until("the copy to be ready", func() bool {
+				v, err := d.View.Volume(context.Background(), fakehost.Ref("copy"))
+				return err == nil && v.Ready
+			})
+		},
+	}
+	scenarios["move a volume"] = scenario{
+		before: func(d *fakehost.Daemon) { d.SecondPool(); d.Done(d.Volume("data")) },
+		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {
+			d.SecondPool()
+			return d.Actions.MoveVolume(ctx, fakehost.Member, fakehost.Ref("data"), "second")
+		},
+		after: func(_ *testing.T, d *fakehost.Daemon) {
+			d.SecondPool()
+			d.Until("it to be in the other pool", func() bool {
+				v, err := d.View.Volume(context.Background(), fakehost.Ref("data"))
+				return err == nil && v.Spec.Pool == "second" && v.Ready && len(d.PoolFiles("pool")) == 0 && len(d.PoolFiles("second")) == 1
+			})
+		},
+	}
+	scenarios["rename a volume"] = scenario{
+		before: runsWithData,
+		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {
+			return d.Actions.RenameVolume(ctx, fakehost.Member, fakehost.Ref("data"), "other")
+		},
+		after: func(t *testing.T, d *fakehost.Daemon) {
+			d.Until("what is seen to have the new name", func() bool {
+				p := d.Power("web")
+				return p.Process != nil && p.Process.Started.Disks["root"].Volume == "other" && len(p.Pending) == 0
+			})
+			v, err := d.View.Volume(context.Background(), fakehost.Ref("other"))
+			if err != nil || v.Usage.UsedBy != "vm/web" || d.VM("web").Spec.Disks["root"].Volume != "other" {
+				t.Errorf("%+v, %v", v, err)
+			}
+		},
+	}
+}
+
+func discard(now bool) func(context.Context, *fakehost.Daemon) (action.Result, error) {
+	return func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {
+		return d.Actions.DeleteVolume(ctx, fakehost.Member, fakehost.Ref("data"), now)
+	}
+}
+
+func hasTrash(d *fakehost.Daemon) {
+	d.Done(d.Volume("data"))
+	d.Discard("data")
+}
+
+// trashedUID is what is in the trash; where it was restored already, nothing is.
+func trashedUID(d *fakehost.Daemon) string {
+	for _, t := range d.Trash() {
+		return t.UID
+	}
+	return "none"
+}
+
+func runsWithData(d *fakehost.Daemon) {
+	d.Done(d.Volume("data"))
+	d.Done(d.Create(fakehost.Tiny("web", on, withData)))
+	d.State("web", vm.StateRunning)
+}
+
+func grow(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {
+	return d.Actions.ResizeVolume(ctx, fakehost.Member, fakehost.Ref("data"), 3*model.MiB)
+}
+
+func hasGrown(t *testing.T, d *fakehost.Daemon) {
+	v, err := d.View.Volume(context.Background(), fakehost.Ref("data"))
+	if err != nil || v.Spec.Size != 3*model.MiB || v.Problem != "" {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if n := d.VolumeFileSize("data"); n != 3*model.MiB {
+		t.Errorf("its file has %s", n)
+	}
+}
