@@ -112,6 +112,9 @@ func (a *Actions) newSnapshot(ctx context.Context, c *change, o vm.Object, st vm
 			c.step("leave disk %s out: it is only read", device)
 			continue
 		}
+		if err := free(v); err != nil {
+			return set, err
+		}
 		if _, err := storage.Overlay(v.Chain(), v.UID, v.Spec.Size); err != nil {
 			return set, fault.Wrap(err, "volume %q", v.Name)
 		}
@@ -183,6 +186,9 @@ func (a *Actions) RestoreSnapshot(ctx context.Context, call Call, ref model.Ref,
 			if !ok || v.UID != d.VolumeUID {
 				return fault.New(fault.Precondition, "vm %q has another disk %s than when snapshot %q was taken (volume %s)", o.Name, device, name, d.Volume).
 					Try("attach it again: hv vm edit %s", o.Name).WithCode("HV-SNAP-010")
+			}
+			if err := free(v); err != nil {
+				return err
 			}
 			c.step("put volume %s back to %s of %s", v.Name, d.Top().Size, set.Taken.At.UTC().Format("2006-01-02 15:04:05Z"))
 		}

@@ -95,6 +95,9 @@ func (a *Actions) mayMove(ctx context.Context, c *change, v storage.Volume, pool
 	if err := free(v); err != nil {
 		return err
 	}
+	if err := a.inSnapshot(ctx, v); err != nil { // its layers stay where they are
+		return err
+	}
 	can, err := a.Volumes.Can(pool)
 	switch {
 	case err != nil:

@@ -196,6 +196,9 @@ func (r *vmRun) putOn(ctx context.Context, t taking) error {
 		if d.put {
 			continue
 		}
+		if err := atHome(d.volume); err != nil {
+			return err
+		}
 		if err := r.Volumes.Create(ctx, d.next); err != nil {
 			return err
 		}

@@ -187,6 +187,9 @@ func (r *vmRun) restore(ctx context.Context) error {
 		if one.volume.Head().ID == id {
 			continue
 		}
+		if err := atHome(one.volume); err != nil {
+			return err
+		}
 		one.volume.Spec.Size = d.Top().Size
 		next, err := onOverlay(one.volume, d.Layers, id)
 		if err != nil {

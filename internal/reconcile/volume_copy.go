@@ -24,6 +24,14 @@ func copyFile(v storage.Volume) string {
 	return ""
 }
 
+// atHome refuses other layers for a volume that is on its way into another pool: it would arrive without them.
+func atHome(v storage.Volume) error {
+	if v.Moving == nil {
+		return nil
+	}
+	return fault.New(fault.Conflict, "%s", v.Busy()).Try("hv operation wait %s, then ask again", v.Moving.Operation).WithCode("HV-VOL-009")
+}
+
 func volumeRef(project, name string) operation.Target {
 	return operation.Target{Kind: KindVolume, Ref: model.Ref{Project: project, Name: name}}
 }

@@ -85,3 +85,24 @@ func TestAVolumeIsMovedWithWhatIsOnItAndItsVMStartsFromThere(t *testing.T) {
 		}
 	}
 }
+
+// A snapshot would put back layers that are in the old pool; a full clone of what stands on one needs none of them.
+func TestAVolumeOfASnapshotStaysWhereItIsAndCanBeClonedInFull(t *testing.T) {
+	h := fakehost.New(t)
+	d := snapshotsOn(t, h)
+	d.Done(d.Volume("data"))
+	d.Done(d.Create(fakehost.Tiny("web", withData)))
+	done(t, take(t, d, "one", false))
+	if _, err := d.Actions.MoveVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), "second"); fault.CodeOf(err) != "HV-SNAP-005" {
+		t.Errorf("a volume that a snapshot is of is moved: %v", err)
+	}
+	res, err := d.Actions.CloneVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: "copy"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Done(*res.Operation)
+	if v := stored(t, h, "copy"); len(v.Chain()) != 1 {
+		t.Errorf("the copy is %+v", v)
+	}
+	restored(t, d, "one")
+}

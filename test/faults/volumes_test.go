@@ -61,7 +61,9 @@ func init() {
 		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {
 			return d.Actions.PurgeVolume(ctx, fakehost.Member, fakehost.Ref(trashedUID(d)))
 		},
-		after: func(_ *testing.T, d *fakehost.Daemon) { d.Until("the trash to be empty", func() bool { return len(d.Trash()) == 0 }) },
+		after: func(_ *testing.T, d *fakehost.Daemon) {
+			d.Until("the trash to be empty", func() bool { return len(d.Trash()) == 0 })
+		},
 	}
 	scenarios["copy a volume"] = scenario{
 		before: func(d *fakehost.Daemon) { d.Done(d.Volume("data")) },

@@ -62,7 +62,7 @@ func (p *Pools) same(ctx context.Context, source convert.Image, b backend.Backen
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	equal := false
+	var equal bool
 	if source.Backing == nil && string(source.Format) == string(to.Spec.Format) && regular(source.File) && regular(f) {
 		equal, err = alike(ctx, source.File, f)
 	} else {
