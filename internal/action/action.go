@@ -92,6 +92,9 @@ type Config struct {
 	Volumes   Volumes
 	Pools     Pools
 	BootFiles BootFiles
+	Images    Images
+	// Mirror is where a URL of the catalogue is fetched from; nil for itself.
+	Mirror func(url string) string
 	// MakeRoom gives up what is kept for a full disk, and reports whether there was anything; nil for none.
 	MakeRoom func() bool
 	Facts    func() host.Facts

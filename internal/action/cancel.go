@@ -40,6 +40,9 @@ func (a *Actions) CancelOperation(ctx context.Context, call Call, id string) (Re
 		if stoppable(wish) {
 			return a.giveUp(c, wish, kv)
 		}
+		if wish.Target.Kind == "image" && wish.Action != ImageDelete.name {
+			return a.cancelImage(ctx, c, wish, kv)
+		}
 		if wish.Before == "" || wish.Target.Kind != "vm" {
 			return fault.New(fault.Precondition, "operation %s (%s) has nothing that could be put back", wish.ID, wish.Action).
 				Try("wait for it, then undo it: hv operation wait %s", wish.ID)
@@ -63,6 +66,26 @@ func (a *Actions) giveUp(c *change, wish operation.Wish, kv store.KV) error {
 	now := a.Now()
 	c.status = &operation.Status{State: operation.Done, Ended: &now}
 	c.require(store.ModRevision(kv.Key, kv.ModRevision))
+	return c.put(kv.Key, wish)
+}
+
+// cancelImage wishes an image away that is being made.
+func (a *Actions) cancelImage(ctx context.Context, c *change, wish operation.Wish, kv store.KV) error {
+	i, at, err := a.image(ctx, wish.Target.Project, wish.Target.Name)
+	if err != nil {
+		return err
+	}
+	if wish.TargetUID != i.UID {
+		return fault.New(fault.Precondition, "image %q of operation %s does not exist any more: another has its name", i.Name, wish.ID)
+	}
+	c.step("stop making image %s, and delete it", i.Name)
+	wish.CancelAsked = true
+	now := a.Now()
+	c.status = &operation.Status{State: operation.Done, Ended: &now}
+	c.require(store.ModRevision(kv.Key, kv.ModRevision))
+	if err := c.putDeletedImage(at, i); err != nil {
+		return err
+	}
 	return c.put(kv.Key, wish)
 }
 

@@ -35,7 +35,8 @@ func TestTheseActionsAreDoneByAHardenedHostAndNoOther(t *testing.T) {
 		phase.Yes: strings.Fields(`host.stop-vms operation.cancel phase.harden phase.relock phase.unlock vm.console vm.exec vm.kill vm.pause vm.reboot
 			vm.reset vm.resume vm.screenshot vm.set-password vm.set-time vm.start vm.stop vm.suspend vm.trim vm.vnc`),
 		phase.Part: {"config.apply", "vm.cdrom"},
-		phase.No: strings.Fields(`boot-file.delete boot-file.import config.rollback pool.create pool.delete pool.edit snapshot.create snapshot.delete snapshot.restore storage.recover vm.create vm.delete vm.edit vm.rename volume.clone volume.create volume.delete
+		phase.No: strings.Fields(`boot-file.delete boot-file.import config.rollback image.delete image.import image.upload pool.create pool.delete pool.edit snapshot.create snapshot.delete snapshot.restore
+			storage.recover vm.create vm.delete vm.edit vm.rename volume.clone volume.create volume.delete
 			volume.import volume.move volume.purge volume.rename volume.resize volume.restore`),
 	}
 	have := map[phase.Verdict][]string{}

@@ -146,6 +146,13 @@ var (
 	BootFileShow   = row("boot-file.show", Member, core, phase.Look, false, Read, "GET", project+"/boot-files/{name}", "show a kernel or an initrd")
 	BootFileList   = row("boot-file.list", Member, core, phase.Look, false, Read, "GET", project+"/boot-files", "list kernels and initrds")
 
+	ImageImport = row("image.import", Member, core, phase.Configure, true, Level, "POST", project+"/images", "fetch an image into the library")
+	ImageUpload = row("image.upload", Member, core, phase.Configure, true, Level, "PUT", project+"/images/{name}/content", "put an image into the library")
+	ImageDelete = row("image.delete", Member, core, phase.Configure, true, Level, "DELETE", project+"/images/{name}", "delete an image")
+	ImageList   = row("image.list", Member, core, phase.Look, false, Read, "GET", project+"/images", "list images")
+	ImageShow   = row("image.show", Member, core, phase.Look, false, Read, "GET", project+"/images/{name}", "show an image")
+	ImageExport = row("image.export", Member, core, phase.Look, false, Read, "GET", project+"/images/{name}/content", "read an image's content")
+
 	OperationList   = row("operation.list", Member, core, phase.Look, false, Read, "GET", "/v1/operations", "list operations")
 	OperationShow   = row("operation.show", Member, core, phase.Look, false, Read, "GET", "/v1/operations/{id}", "show an operation")
 	OperationCancel = row("operation.cancel", Member, core, phase.Cancel, true, Edge, "POST", "/v1/operations/{id}/actions/cancel", "cancel an operation")

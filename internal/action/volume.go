@@ -46,7 +46,15 @@ func (a *Actions) CreateVolume(ctx context.Context, call Call, project string, b
 			return err
 		}
 		c.wish.TargetUID, c.wish.Generation = v.UID, 1
-		c.step("make an empty %s volume of %s", v.Spec.Format, v.Spec.Size)
+		switch v.Spec.Image {
+		case "":
+			c.step("make an empty %s volume of %s", v.Spec.Format, v.Spec.Size)
+		default:
+			if v, err = a.onImage(ctx, c, v); err != nil {
+				return err
+			}
+			c.step("make a volume of %s that begins as image %s", v.Spec.Size, v.Spec.Image)
+		}
 		c.require(store.Absent(volumeKey(target.Project, v.Name)))
 		return c.put(volumeKey(target.Project, v.Name), v)
 	})
@@ -57,6 +65,10 @@ func (a *Actions) newVolume(ctx context.Context, c *change, body wire.CreateVolu
 	spec := body.VolumeSpec
 	if spec.Pool == "" {
 		spec.Pool = storage.DefaultPool
+	}
+	spec, err := a.imageSize(ctx, c.wish.Target.Project, spec)
+	if err != nil {
+		return storage.Volume{}, err
 	}
 	if spec.Format == "" {
 		spec.Format = storage.Raw

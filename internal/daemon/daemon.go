@@ -35,6 +35,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/reconcile"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/boot"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/firmware"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/image"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/reserve"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/saved"
@@ -89,6 +90,8 @@ type kept struct {
 	audit   *audit.Log
 	volumes *pools.Pools
 	boots   *boot.Files
+	images  *image.Library
+	mirror  func(string) string
 	nvram   *firmware.Files
 	saved   *saved.Files
 	seeds   *seed.Seeds
@@ -115,6 +118,9 @@ func keep(opt Options, helper *privilege.Client) (k *kept, err error) {
 		return k, err
 	}
 	if k.boots, err = boot.Open(in("boot")); err != nil {
+		return k, err
+	}
+	if k.images, k.mirror, err = openImages(opt, k.volumes); err != nil {
 		return k, err
 	}
 	if k.nvram, err = firmware.Open(in("nvram"), opt.Firmware...); err != nil {
@@ -147,6 +153,9 @@ func (k *kept) close() error {
 	}
 	if k.nvram != nil {
 		errs = append(errs, k.nvram.Close())
+	}
+	if k.images != nil {
+		errs = append(errs, k.images.Close())
 	}
 	if k.boots != nil {
 		errs = append(errs, k.boots.Close())
@@ -200,13 +209,13 @@ func (d *daemon) wire(ctx context.Context) {
 	d.reserve = reserve.New(filepath.Join(d.State, "reserve"), reserve.Size)
 	d.keeping = &keeping{state: d.State, store: d.store}
 	d.actions = action.New(action.Config{
-		Store: d.store, Audit: d.audit, Volumes: d.volumes, Pools: d.volumes, BootFiles: d.boots, MakeRoom: d.reserve.Give,
+		Store: d.store, Audit: d.audit, Volumes: d.volumes, Pools: d.volumes, BootFiles: d.boots, Images: d.images, Mirror: d.mirror, MakeRoom: d.reserve.Give,
 		Facts: d.facts.known, Now: now, Random: random, Steady: d.steady.now, DeclaredBy: declared, Log: d.Log,
 		Seal: d.helper, Members: members, AuditWhole: d.auditWhole, Declared: d.declaredNow,
 		SealedCopy: sealedFile(filepath.Join(d.State, "sealed.json")),
 	})
 	d.engine = reconcile.New(reconcile.Config{
-		Store: d.store, Hypervisor: hypervisor{d.vms, d.guests}, Volumes: d.volumes, Pools: d.volumes, BootFiles: d.boots, Firmware: d.nvram, SavedVMs: d.saved, Seeds: d.seeds, Sets: d.sets, Guests: frozen{d.guests}, Logs: d.logs,
+		Store: d.store, Hypervisor: hypervisor{d.vms, d.guests}, Volumes: d.volumes, Pools: d.volumes, Images: d.images, BootFiles: d.boots, Firmware: d.nvram, SavedVMs: d.saved, Seeds: d.seeds, Sets: d.sets, Guests: frozen{d.guests}, Logs: d.logs,
 		Facts: d.facts.now(ctx), Features: d.actions.Resolution, Now: now, Steady: d.steady.now, Outcome: d.actions.Ended, Recorded: d.actions.Recorded, Log: d.Log,
 	})
 	d.view = view.New(view.Config{
@@ -283,7 +292,7 @@ func (d *daemon) serve(ctx context.Context) error {
 		return nil
 	})
 	handler := rest.New(rest.Config{
-		Actions: d.actions, View: d.view, Console: d.lines, Screens: d.screens, Guests: d.guests, Logs: d.lines, Version: d.Version, Log: d.Log,
+		Actions: d.actions, View: d.view, Console: d.lines, Screens: d.screens, Images: d.images, Guests: d.guests, Logs: d.lines, Version: d.Version, Log: d.Log,
 	})
 	g.Go(func() error { return rest.Serve(ctx, listener, handler) })
 	return g.Wait()

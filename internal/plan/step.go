@@ -46,7 +46,9 @@ const (
 
 	Medium Kind = "medium" // put another medium into a drive, or take it out
 
-	Restore Kind = "restore" // put its disks, and what else a snapshot holds, back to what they were
+	Restore     Kind = "restore" // put its disks, and what else a snapshot holds, back to what they were
+	MakeImage   Kind = "make image"
+	DeleteImage Kind = "delete image"
 
 	CreateVolume Kind = "create volume"
 	DeleteVolume Kind = "delete volume"
@@ -61,6 +63,7 @@ type Step struct {
 	Kind   Kind            `json:"kind"`
 	Name   string          `json:"name"`
 	Start  *Start          `json:"start,omitempty"`  // of Launch
+	Image  *storage.Image  `json:"image,omitempty"`  // of MakeImage and DeleteImage
 	Volume *storage.Volume `json:"volume,omitempty"` // of CreateVolume, DeleteVolume, GrowVolume and ResizeDisk
 	Disk   *VolumeDisk     `json:"disk,omitempty"`   // of ResizeDisk
 	Edit   *Edit           `json:"edit,omitempty"`   // of Plug, Unplug, Link, Medium, Memory and CPUs

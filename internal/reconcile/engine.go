@@ -29,6 +29,7 @@ type Config struct {
 	Hypervisor Hypervisor
 	Volumes    Volumes
 	Pools      Pools // nil for none but what Volumes knows
+	Images     Images
 	BootFiles  BootFiles
 	Firmware   Firmware
 	SavedVMs   SavedVMs
@@ -61,6 +62,7 @@ type Engine struct {
 	copies   *copies
 	followed *followed
 	layers   sync.Mutex // held while it is found out what shares the layers of a volume, and what nobody shares goes
+	images   *makings
 
 	mu     sync.Mutex
 	names  map[string]model.Ref // UUID → VM
@@ -88,7 +90,7 @@ func New(c Config) *Engine {
 		c.Recorded = func(context.Context, []operation.Operation) (map[string]operation.Status, error) { return nil, nil }
 	}
 	e := &Engine{
-		Config: c, queue: newQueue[operation.Target](), writer: newWriter(c.Store, c.Log), followed: newFollowed(),
+		Config: c, queue: newQueue[operation.Target](), writer: newWriter(c.Store, c.Log), followed: newFollowed(), images: newMakings(),
 		names: map[string]model.Ref{}, alones: map[string]*named{}, power: map[operation.Target]*vm.PowerStatus{}, tries: map[operation.Target]int{},
 		resets: map[operation.Target]vm.Resets{}, sets: map[string]map[string]bool{},
 	}
@@ -103,6 +105,7 @@ const (
 	KindSnapshot  = "snapshot"
 	KindPool      = "pool"
 	KindTrash     = "trash"
+	KindImage     = "image"
 	KindHost      = "host"
 	KindOperation = "operation"
 
@@ -143,6 +146,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	stop() // where the watch ended by itself, nothing of what follows is seen
 	workers.Wait()
 	e.copies.wg.Wait()
+	e.images.all.Wait()
 	e.queue.close()
 	stopWriting()
 	writerDone.Wait()
@@ -212,6 +216,9 @@ func (e *Engine) load(ctx context.Context) (int64, error) {
 	if err := e.loadSets(ctx); err != nil {
 		return 0, err
 	}
+	if err := e.loadImages(ctx); err != nil {
+		return 0, err
+	}
 	return rev, e.ops.load(ctx, e.Store, rev, func(t operation.Target) { e.queue.add(t) })
 }
 
@@ -267,6 +274,9 @@ func (e *Engine) noticed(ev store.Event) {
 		e.noticedSet(ev)
 	case KindVolume, KindPool, KindTrash:
 		e.queue.add(operation.Target{Kind: ref.Kind, Ref: model.Ref{Project: ref.Project, Name: ref.Name}})
+	case KindImage:
+		e.noticedImage(ev)
+		e.queue.add(operation.Target{Kind: KindImage, Ref: model.Ref{Project: ref.Project, Name: ref.Name}})
 	}
 }
 
@@ -312,6 +322,8 @@ func (e *Engine) look(ctx context.Context, t operation.Target) {
 		err = e.reconcilePool(ctx, t)
 	case KindTrash:
 		err = e.reconcileTrash(ctx, t)
+	case KindImage:
+		err = e.reconcileImage(ctx, t)
 	default:
 		return
 	}

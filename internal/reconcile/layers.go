@@ -112,7 +112,7 @@ func (e *Engine) deleteVolume(ctx context.Context, v storage.Volume) error {
 	return nil
 }
 
-// shared are the layers that volumes but this one, also those in the trash, and snapshots consist of. Volumes that are deleted and that nobody uses
+// shared are the layers that volumes but this one, also those in the trash, snapshots and images consist of. Volumes that are deleted and that nobody uses
 // do not count: of two that share a layer and go at the same time, one takes it along.
 func (e *Engine) shared(ctx context.Context, but string) (map[string]bool, error) {
 	volumes, _, err := store.ListAll[storage.Volume](ctx, e.Store, store.SpecPrefix(KindVolume))
@@ -149,6 +149,13 @@ func (e *Engine) shared(ctx context.Context, but string) (map[string]bool, error
 		for _, l := range o.Value.Chain() {
 			in[l.ID] = true
 		}
+	}
+	images, _, err := store.ListAll[storage.Image](ctx, e.Store, store.SpecPrefix(KindImage))
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range images {
+		in[i.Value.UID] = true // the library's, whoever stands on it
 	}
 	sets, _, err := store.ListAll[vm.Snapshot](ctx, e.Store, store.SpecPrefix(KindSnapshot))
 	if err != nil {

@@ -113,7 +113,7 @@ func (v *View) event(ev store.Event) (out wire.Event, ok bool) {
 	}
 	out.Subject = ref.Kind + "/" + ref.Project + "/" + ref.Name
 	switch ref.Kind {
-	case "vm", "volume", "boot-file":
+	case "vm", "volume", "image", "boot-file":
 		out.Type = ref.Kind + "." + did(ev)
 	case "operation":
 		if ev.Type == store.Delete {
@@ -160,6 +160,9 @@ func (v *View) statusEvent(out wire.Event, ref store.Ref, writer string, ev stor
 		return out, true
 	case ref.Kind == "host" && writer == "facts":
 		return hostEvent(out, ev)
+	case ref.Kind == "image":
+		out.Type, out.Data = "image.changed", json.RawMessage(ev.KV.Value)
+		return out, true
 	case ref.Kind == "volume":
 		out.Type, out.Data = "volume.changed", json.RawMessage(ev.KV.Value)
 		return out, true

@@ -71,6 +71,7 @@ type View struct {
 	volumes  map[model.Ref]*volumeEntry
 	boots    map[model.Ref]storage.BootFile
 	pools    map[string]*poolEntry
+	images   map[model.Ref]*imageEntry
 	ops      map[string]*operation.Operation
 	claims   map[model.Ref]storage.Claim
 	sets     map[string]map[string]vm.Snapshot // by the VM's UUID and their own names
@@ -78,8 +79,10 @@ type View struct {
 	volRows  *table
 	bootRows *table
 	trashed  *table
-	opRows   *table
-	running  int
+
+	imageRows *table
+	opRows    *table
+	running   int
 }
 
 type vmEntry struct {
@@ -97,9 +100,9 @@ type volumeEntry struct {
 func New(c Config) *View {
 	return &View{
 		Config: c, reached: make(chan struct{}),
-		vms: map[model.Ref]*vmEntry{}, volumes: map[model.Ref]*volumeEntry{}, boots: map[model.Ref]storage.BootFile{}, pools: map[string]*poolEntry{},
+		vms: map[model.Ref]*vmEntry{}, volumes: map[model.Ref]*volumeEntry{}, boots: map[model.Ref]storage.BootFile{}, pools: map[string]*poolEntry{}, images: map[model.Ref]*imageEntry{},
 		ops: map[string]*operation.Operation{}, claims: map[model.Ref]storage.Claim{}, sets: map[string]map[string]vm.Snapshot{},
-		vmRows: newTable(), volRows: newTable(), bootRows: newTable(), trashed: newTable(), opRows: newTable(),
+		vmRows: newTable(), volRows: newTable(), bootRows: newTable(), trashed: newTable(), imageRows: newTable(), opRows: newTable(),
 	}
 }
 
@@ -226,6 +229,8 @@ func (v *View) applySpec(r store.Ref, ev store.Event, gone bool) error {
 		return v.applyPool(ref.Name, ev, gone)
 	case "snapshot":
 		return v.applySnapshot(r, ev, gone)
+	case "image":
+		return v.applyImage(ref, ev, gone)
 	case "operation":
 		return v.applyOperation(r.Name, ev, gone)
 	}
@@ -243,6 +248,8 @@ func (v *View) applyStatus(r store.Ref, writer string, ev store.Event, gone bool
 		return v.applyVolumeStatus(ref, ev, gone)
 	case r.Kind == "pool":
 		return v.applyPoolStatus(ref.Name, ev, gone)
+	case r.Kind == "image":
+		return v.applyImageStatus(ref, ev, gone)
 	case r.Kind == "operation":
 		return v.applyOperationStatus(r.Name, ev, gone)
 	}

@@ -33,6 +33,8 @@ type VolumeSpec struct {
 	Pool   string      `json:"pool,omitempty"`
 	Format Format      `json:"format,omitempty"` // raw when absent
 	Size   model.Bytes `json:"size,omitempty"`   // virtual; a multiple of 512 bytes
+	// Image is the image of the library that it begins as; what is on it is read from there until it is written to.
+	Image string `json:"image,omitempty"`
 }
 
 // Volume is a stored volume.

@@ -21,6 +21,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/console"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
+	"github.com/hyper-nixos/hyper-nixos/internal/importer"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/monitor"
 	"github.com/hyper-nixos/hyper-nixos/internal/reconcile"
@@ -28,6 +29,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/boot"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/firmware"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/image"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/saved"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
@@ -48,6 +50,7 @@ type Host struct {
 	Audit   *audit.Log
 	Volumes *pools.Pools
 	Boots   *boot.Files
+	Images  *image.Library
 	NVRAM   *firmware.Files
 	Saved   *saved.Files
 	Sets    *saved.Files
@@ -89,6 +92,12 @@ func New(t testing.TB) *Host {
 	must(t, err)
 	h.Boots, err = boot.Open(in("boot"))
 	must(t, err)
+	place, err := h.Volumes.Of(storage.DefaultPool)
+	must(t, err)
+	from, err := importer.New("")
+	must(t, err)
+	h.Images, err = image.Open(in("images"), place, from)
+	must(t, err)
 	h.NVRAM, err = firmware.Open(in("nvram"))
 	must(t, err)
 	h.Saved, err = saved.Open(in("saved"))
@@ -99,7 +108,7 @@ func New(t testing.TB) *Host {
 	must(t, err)
 	t.Cleanup(func() {
 		h.close()
-		must(t, errors.Join(h.Logs.Close(), h.Boots.Close(), h.NVRAM.Close(), h.Saved.Close(), h.Sets.Close(), h.Volumes.Close(), h.Audit.Close(), h.Store.Close()))
+		must(t, errors.Join(h.Logs.Close(), h.Boots.Close(), h.Images.Close(), h.NVRAM.Close(), h.Saved.Close(), h.Sets.Close(), h.Volumes.Close(), h.Audit.Close(), h.Store.Close()))
 	})
 	must(t, os.Mkdir(in("helper"), 0o700))
 	h.Seal = fakeseal.In(t, in("helper"))
@@ -236,11 +245,11 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 	})
 	volumes := &cutVolumes{h.Volumes, points}
 	d.Actions = action.New(action.Config{
-		Store: &cutStore{h.Store, h, points, "wish"}, Audit: &cutAudit{h.Audit, points}, Volumes: volumes, Pools: h.Volumes, BootFiles: h.Boots, Facts: h.known, Now: h.now, Steady: h.steady, Random: random, Log: log,
+		Store: &cutStore{h.Store, h, points, "wish"}, Audit: &cutAudit{h.Audit, points}, Volumes: volumes, Pools: h.Volumes, BootFiles: h.Boots, Images: h.Images, Facts: h.known, Now: h.now, Steady: h.steady, Random: random, Log: log,
 		Seal: &cutSeal{h.Seal, points}, SealedCopy: &cutCopy{h, points},
 	})
 	d.Engine = reconcile.New(reconcile.Config{
-		Store: &cutStore{h.Store, h, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, Pools: h.Volumes, BootFiles: h.Boots, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, h, points}, Sets: h.Sets, Logs: &cutLogs{h.Logs, points},
+		Store: &cutStore{h.Store, h, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, Pools: h.Volumes, BootFiles: h.Boots, Images: h.Images, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, h, points}, Sets: h.Sets, Logs: &cutLogs{h.Logs, points},
 		Facts: h.known, Features: d.Actions.Resolution, Now: h.now, Steady: h.steady, Log: log, Outcome: d.Actions.Ended, Recorded: d.Actions.Recorded,
 	})
 	d.View = view.New(view.Config{

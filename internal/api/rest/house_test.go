@@ -28,6 +28,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/backend"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/boot"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/image"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
@@ -57,6 +58,8 @@ type house struct {
 	view    *view.View
 	store   *local.Store
 	audit   *audit.Log
+	images  *image.Library
+	pool    backend.Backend
 	lines   *lines
 	words   *bytes.Buffer // the daemon's log
 	seal    *fakeseal.Seal
@@ -86,9 +89,13 @@ func build(t testing.TB, uid uint32, edit func(*server)) *house {
 	h.must(err)
 	boots, err := boot.Open(filepath.Join(h.dir, "boot"))
 	h.must(err)
+	h.pool, err = pool.Of(storage.DefaultPool)
+	h.must(err)
+	h.images, err = image.Open(filepath.Join(h.dir, "images"), h.pool, nil)
+	h.must(err)
 	log := slog.New(slog.NewTextHandler(&locked{w: h.words}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h.actions = action.New(action.Config{
-		Store: h.store, Audit: h.audit, Volumes: pool, Pools: pool, BootFiles: boots, Facts: facts, Now: time.Now, Random: random, Log: log, Seal: h.seal,
+		Store: h.store, Audit: h.audit, Volumes: pool, Pools: pool, BootFiles: boots, Images: h.images, Facts: facts, Now: time.Now, Random: random, Log: log, Seal: h.seal,
 	})
 	h.view = view.New(view.Config{
 		Store: h.store, Audit: h.audit, Facts: facts, Features: h.actions.Resolution, Phase: h.actions.Phase, Pools: pool, Allocated: pool.Allocated,
@@ -98,7 +105,7 @@ func build(t testing.TB, uid uint32, edit func(*server)) *house {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = h.view.Run(ctx) })
-	h.server = newServer(Config{Actions: h.actions, View: h.view, Console: h.lines, Screens: pictures{h.lines}, Guests: inside{}, Logs: h.lines, Version: "test", Log: log})
+	h.server = newServer(Config{Actions: h.actions, View: h.view, Console: h.lines, Screens: pictures{h.lines}, Images: h.images, Guests: inside{}, Logs: h.lines, Version: "test", Log: log})
 	if edit != nil {
 		edit(h.server)
 	}
@@ -110,7 +117,7 @@ func build(t testing.TB, uid uint32, edit func(*server)) *house {
 		h.stop()
 		cancel()
 		running.Wait()
-		h.must(errors.Join(boots.Close(), pool.Close(), h.audit.Close(), h.store.Close()))
+		h.must(errors.Join(boots.Close(), h.images.Close(), pool.Close(), h.audit.Close(), h.store.Close()))
 	})
 	return h
 }

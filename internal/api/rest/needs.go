@@ -63,6 +63,10 @@ type StorageActions interface {
 	RecoverStorage(ctx context.Context, call action.Call) (action.Result, error)
 	ImportBootFile(ctx context.Context, call action.Call, ref model.Ref, kind storage.BootKind, size model.Bytes, r io.Reader) (action.Result, error)
 	DeleteBootFile(ctx context.Context, call action.Call, ref model.Ref) (action.Result, error)
+	ImportImage(ctx context.Context, call action.Call, project string, body wire.ImportImage) (action.Result, error)
+	UploadImage(ctx context.Context, call action.Call, body wire.ImportImage, project string, size model.Bytes, r io.Reader) (action.Result, error)
+	DeleteImage(ctx context.Context, call action.Call, ref model.Ref) (action.Result, error)
+	OpenImage(ctx context.Context, call action.Call, ref model.Ref) (file string, err error)
 }
 
 // HostActions change what is one a host.
@@ -112,6 +116,8 @@ type StorageView interface {
 	VolumeTrash(ctx context.Context, project string, opt view.ListOptions) (wire.Page, error)
 	BootFiles(ctx context.Context, project string, opt view.ListOptions) (wire.Page, error)
 	BootFile(ctx context.Context, ref model.Ref) (wire.BootFile, error)
+	Images(ctx context.Context, project string, opt view.ListOptions) (wire.Page, error)
+	Image(ctx context.Context, ref model.Ref) (wire.Image, error)
 }
 
 // HostView shows what is one a host.

@@ -141,6 +141,11 @@ func byHand(h *house) map[string][]asks {
 		"pool.delete":      {{method: "DELETE", path: "/v1/pools/spare"}},
 		"pool.show":        get("/v1/pools/default"),
 		"storage.recover":  {{method: "POST", path: "/v1/storage/actions/recover"}},
+		"image.import":     {{method: "POST", path: "/v1/projects/default/images", body: `{"name":"new","source":{"url":"https://example.org/new.qcow2"}}`}},
+		"image.upload":     {{method: "PUT", path: "/v1/projects/default/images/sent/content", body: strings.Repeat("x", imported), contentType: "application/octet-stream"}},
+		"image.delete":     {{method: "DELETE", path: "/v1/projects/default/images/base"}},
+		"image.show":       get("/v1/projects/default/images/base"),
+		"image.export":     get("/v1/projects/default/images/base/content"),
 		"boot-file.import": {{method: "PUT", path: "/v1/projects/default/boot-files/new/content?kind=kernel", body: "k", contentType: "application/octet-stream"}},
 		"boot-file.delete": {{method: "DELETE", path: "/v1/projects/default/boot-files/k"}},
 		"boot-file.show":   get("/v1/projects/default/boot-files/k"),
@@ -192,6 +197,13 @@ func furnished(t *testing.T) *house {
 	_, err = h.CreateSnapshot(t.Context(), ref("disked"), wire.CreateSnapshot{Name: "whole"}, client.Change{})
 	h.must(err)
 	h.whole("disked", "whole")
+	res, err := h.actions.UploadImage(t.Context(), action.Call{Root: true}, wire.ImportImage{Name: "base"}, "default", 1, strings.NewReader("x"))
+	h.must(err)
+	h.must(h.pool.Make(t.Context(), storage.ImageFile(res.Operation.TargetUID, storage.QCOW2), imported, nil))
+	made, err := store.PutJSON(store.StatusKey(store.Ref{Kind: "image", Project: "default", Name: "base"}, "reconcile"), storage.ImageStatus{Ready: true, Format: storage.QCOW2}, 0)
+	h.must(err)
+	_, err = h.store.Commit(t.Context(), store.Txn{Then: []store.Op{made}})
+	h.must(err)
 	h.ends()
 	return h
 }

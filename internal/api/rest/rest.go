@@ -41,6 +41,7 @@ type Config struct {
 	Console Console
 	Screens Screens
 	Guests  Guests
+	Images  Images
 	Logs    Logs
 	Version string // of the daemon
 	Log     *slog.Logger
@@ -90,6 +91,7 @@ func newServer(c Config) *server {
 	s.routeSnapshots()
 	s.routeBootFiles()
 	s.routePools()
+	s.routeImages()
 	s.routeOperations()
 	s.routeHost()
 	s.routePhase()

@@ -77,6 +77,18 @@ func (s *Session) VolumeTrash(ctx context.Context, c *client.Client) ([]string, 
 	return names, err
 }
 
+// Images lists the names of images with what is on them.
+func (s *Session) Images(ctx context.Context, c *client.Client) ([]string, error) {
+	var names []string
+	for i, err := range c.Images(ctx, s.Project, client.ListOptions{}) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, i.Metadata.Name+"\t"+strings.TrimSpace(i.Spec.OS+" "+i.Spec.Version))
+	}
+	return names, nil
+}
+
 // BootFiles lists the names of kernels and initrds.
 func (s *Session) BootFiles(ctx context.Context, c *client.Client) ([]string, error) {
 	var names []string

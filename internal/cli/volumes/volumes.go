@@ -37,24 +37,30 @@ by name, never by a path.`,
 }
 
 func create(s *session.Session) *cobra.Command {
-	var size, format, pool string
+	var size, format, pool, image string
 	var labels []string
 	cmd := &cobra.Command{
-		Use:     "create NAME --size SIZE",
-		Short:   "Create an empty volume",
-		Long:    "Creates an empty volume. It takes room as it is written to.",
-		Example: "  hv volume create web-root --size 10GiB",
+		Use:   "create NAME --size SIZE|--image IMAGE",
+		Short: "Create a volume, empty or as an image",
+		Long: `Creates a volume. It is empty, or begins as an image of the library (--image): then it stands on the image and takes
+room for what is written to it alone. It is as large as the image, or larger.`,
+		Example: "  hv volume create web-root --size 10GiB\n  hv volume create web-root --image debian-12 --size 20GiB",
 		Args:    session.Exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body, err := volume(args[0], format, pool, labels)
 			if err != nil {
 				return err
 			}
-			if size == "" {
+			if body.Image = image; image != "" && !cmd.Flags().Changed("format") {
+				body.Format = ""
+			}
+			if size == "" && image == "" {
 				return report.Usage("--size 10GiB", "--size is missing: say how large the volume is to be")
 			}
-			if body.Size, err = model.ParseBytes(size); err != nil {
-				return report.Usage("--size 10GiB", "--size: %v", err)
+			if size != "" {
+				if body.Size, err = model.ParseBytes(size); err != nil {
+					return report.Usage("--size 10GiB", "--size: %v", err)
+				}
 			}
 			return change.Run(cmd.Context(), s, change.Change{Noun: "volume", Name: args[0], Verb: "create", Past: "created",
 				Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
@@ -63,6 +69,8 @@ func create(s *session.Session) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&size, "size", "", "its size, such as 10GiB")
+	cmd.Flags().StringVar(&image, "image", "", "the image that it begins as")
+	s.LiveFlag(cmd, "image", s.Images)
 	shape(s, cmd, &format, &pool, &labels)
 	session.Values(cmd, "size", "1GiB", "10GiB", "100GiB")
 	s.Mutates(cmd)

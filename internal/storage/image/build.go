@@ -225,24 +225,27 @@ func (b *build) keep(ctx context.Context, src *os.File, found sniff.Found) error
 		b.st.OVF = &storage.Needs{CPUs: found.Machine.CPUs, Memory: found.Machine.Memory}
 	}
 	name := storage.ImageFile(b.image.UID, b.st.Format)
-	err := b.folder.Make(func(f *os.File) (string, error) {
+	if err := b.place.Remove(ctx, name); err != nil { // of one that was cut off before it was written down
+		return err
+	}
+	err := b.place.Make(ctx, name, 0, func(ctx context.Context, f *os.File) error {
 		b.tell(stepConvert, 0, found.Size)
 		if b.st.Format == storage.Raw {
 			if err := copySparse(ctx, src, f); err != nil {
-				return name, err
+				return err
 			}
 			b.st.Size = found.Size
-			return name, f.Truncate(int64(found.Size))
+			return f.Truncate(int64(found.Size))
 		}
 		err := convert.Convert(ctx, from, f, convert.QCOW2, convert.Options{}, func(p float64) {
 			b.tell(stepConvert, model.Bytes(p/100*float64(found.Size)), found.Size)
 		})
 		if err != nil {
-			return name, err
+			return err
 		}
 		info, err := convert.Describe(ctx, convert.Image{File: f, Format: convert.QCOW2})
 		b.st.Size, b.st.Stored = info.VirtualSize, info.Allocated
-		return name, errors.Join(err, f.Chmod(0o400)) // nobody writes to it again
+		return err
 	})
 	if b.st.Stored == 0 {
 		b.st.Stored = b.st.Size

@@ -1,9 +1,9 @@
 //go:build linux
 
-// Package image keeps the library of images: one read-only file for each, converted once.
+// Package image keeps the library of images: one file for each, converted once, in a pool; nothing writes to it again.
 //
 // What lives here: staging what comes, checking, unpacking and converting it, opening and removing it. What does not:
-// how it is fetched (package importer, behind Fetcher), what it is (sniff), and its name (the store's objects).
+// where files lie (a pool, behind Place), how it is fetched (package importer, behind Fetcher), what it is (sniff), and its name (the store's objects).
 package image
 
 import (
@@ -25,6 +25,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/osfault"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/backend"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/folder"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
@@ -38,13 +39,22 @@ type Fetcher interface {
 	Sum(ctx context.Context, sums storage.Download, file string) (sum, signed string, err error)
 }
 
-// Tell hears what is being done, and how far it is; total 0 is unknown.
-type Tell func(step string, done, total model.Bytes)
+// Place is the pool in which images lie, beside volumes: a layer of a volume may be an image.
+type Place interface {
+	Exists(ctx context.Context, name string) (bool, error)
+	Make(ctx context.Context, name string, size model.Bytes, fill backend.Fill) error
+	Open(ctx context.Context, name string, readOnly bool) (*os.File, error)
+	Remove(ctx context.Context, name string) error
+}
 
-// Library is one folder of images.
+// Tell hears what is being done, and how far it is; total 0 is unknown.
+type Tell = func(step string, done, total model.Bytes)
+
+// Library is one pool of images, and a folder of what stands beside them and of what comes.
 type Library struct {
 	folder   *folder.Folder
 	incoming *os.Root
+	place    Place
 	fetch    Fetcher
 
 	mu   sync.Mutex
@@ -55,12 +65,12 @@ type Library struct {
 const keepPartial = 7 * 24 * time.Hour
 
 // Open opens the library at path, making it where it is missing.
-func Open(path string, fetch Fetcher) (*Library, error) {
+func Open(path string, place Place, fetch Fetcher) (*Library, error) {
 	f, err := folder.Open(path, "images")
 	if err != nil {
 		return nil, err
 	}
-	l := &Library{folder: f, fetch: fetch, busy: map[string]*sync.Mutex{}}
+	l := &Library{folder: f, place: place, fetch: fetch, busy: map[string]*sync.Mutex{}}
 	err = os.MkdirAll(filepath.Join(path, "incoming"), 0o700)
 	if err == nil {
 		l.incoming, err = os.OpenRoot(filepath.Join(path, "incoming"))
@@ -97,10 +107,7 @@ func (l *Library) Close() error {
 
 const uidPattern = `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`
 
-var (
-	uidName  = regexp.MustCompile(`^` + uidPattern + `$`)
-	fileName = regexp.MustCompile(`^` + uidPattern + `\.(raw|qcow2)$`)
-)
+var uidName = regexp.MustCompile(`^` + uidPattern + `$`)
 
 // What stands in the folder of what comes, by the ends of the names.
 const (
@@ -127,7 +134,7 @@ func (l *Library) Receive(ctx context.Context, uid string, size model.Bytes, r i
 }
 
 // Made returns what became of an image, and whether it is made.
-func (l *Library) Made(uid string) (st storage.ImageStatus, made bool, err error) {
+func (l *Library) Made(ctx context.Context, uid string) (st storage.ImageStatus, made bool, err error) {
 	if !uidName.MatchString(uid) {
 		return st, false, fault.New(fault.Internal, "%.80q is no UID", uid)
 	}
@@ -141,17 +148,14 @@ func (l *Library) Made(uid string) (st storage.ImageStatus, made bool, err error
 	if err != nil {
 		return st, false, osfault.File(err, "cannot read what is kept of an image")
 	}
-	_, err = l.folder.Lstat(storage.ImageFile(uid, st.Format))
-	if errors.Is(err, fs.ErrNotExist) {
-		return st, false, nil
-	}
-	return st, err == nil, osfault.File(err, "cannot look for an image")
+	made, err = l.place.Exists(ctx, storage.ImageFile(uid, st.Format))
+	return st, made, err
 }
 
 // Make makes an image of what its source names. One that is made is left as it is; what was cut off goes on where that
 // can be.
 func (l *Library) Make(ctx context.Context, i storage.Image, tell Tell) (storage.ImageStatus, error) {
-	if st, made, err := l.Made(i.UID); made || err != nil {
+	if st, made, err := l.Made(ctx, i.UID); made || err != nil {
 		return st, err
 	}
 	name := i.UID + upload
@@ -193,37 +197,23 @@ func (l *Library) drop(name string) error {
 }
 
 // Open opens an image's file for reading, anew.
-func (l *Library) Open(_ context.Context, file string) (*os.File, error) {
-	if !fileName.MatchString(file) {
-		return nil, fault.New(fault.Internal, "%.80q is no name of an image's file", file)
-	}
-	f, err := l.folder.Open(file)
-	return f, osfault.File(err, "cannot open an image")
+func (l *Library) Open(ctx context.Context, file string) (*os.File, error) {
+	return l.place.Open(ctx, file, true)
 }
 
 // Remove removes all that there is of an image; what is gone is no error.
-func (l *Library) Remove(_ context.Context, uid string) error {
+func (l *Library) Remove(ctx context.Context, uid string) error {
 	if !uidName.MatchString(uid) {
 		return fault.New(fault.Internal, "%.80q is no UID", uid)
 	}
+	if err := l.folder.Remove(uid + ".json"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return osfault.File(err, "cannot remove an image")
+	}
 	var err error
-	for _, name := range []string{uid + ".json", storage.ImageFile(uid, storage.QCOW2), storage.ImageFile(uid, storage.Raw)} {
-		if gone := l.folder.Remove(name); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
-			err = errors.Join(err, gone)
-		}
+	for _, f := range []storage.Format{storage.QCOW2, storage.Raw} {
+		err = errors.Join(err, l.place.Remove(ctx, storage.ImageFile(uid, f)))
 	}
 	return osfault.File(errors.Join(err, l.drop(uid+upload), l.folder.Sync()), "cannot remove an image")
-}
-
-// CopyTo writes an image into a file that is open for reading and writing and empty: as blocks that both share where
-// the file system can, else byte by byte without the holes.
-func (l *Library) CopyTo(ctx context.Context, file string, into *os.File) (err error) {
-	from, err := l.Open(ctx, file)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, from.Close()) }()
-	return osfault.File(copySparse(ctx, from, into), "cannot copy an image")
 }
 
 // copySparse copies what a file has, and leaves holes where it has them.

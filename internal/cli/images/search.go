@@ -1,0 +1,113 @@
+package images
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/follow"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/cloud"
+)
+
+func search(s *session.Session) *cobra.Command {
+	return &cobra.Command{
+		Use:   "search [WORD…]",
+		Short: "Search the catalogue of distributions",
+		Long: `Searches the catalogue of the images that well-known distributions publish: those that have every word in their name or
+title. It needs no daemon and no network.`,
+		Example: "  hv image search\n  hv image search debian\n  hv image search -o json ubuntu lts",
+		RunE: func(_ *cobra.Command, args []string) error {
+			found := cloud.Search(args...)
+			switch {
+			case s.Output.ForPrograms():
+				return s.Output.Value(s.Out, found)
+			case len(found) == 0:
+				return fault.New(fault.NotFound, "the catalogue has nothing with %q", strings.Join(args, " ")).Try("hv image search").WithCode("HV-IMG-020")
+			}
+			t := output.Table{Columns: []output.Column{
+				{Title: "NAME"}, {Title: "ALSO"}, {Title: "TITLE", Cut: true}, {Title: "USER"}, {Title: "MEMORY", Right: true}, {Title: "DISK", Right: true},
+				{Title: "URL", Wide: true},
+			}}
+			for _, e := range found {
+				if s.Output == output.Name {
+					fmt.Fprintln(s.Out, Named(e.Name))
+					continue
+				}
+				t.Add(Named(e.Name), strings.Join(e.Aliases, ", "), e.Title, e.User, e.Needs.Memory.String(), e.Needs.Disk.String(), e.URL)
+			}
+			if s.Output == output.Name {
+				return nil
+			}
+			return t.Write(s.Out, s.Output == output.Wide)
+		},
+	}
+}
+
+func export(s *session.Session) *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "export NAME FILE",
+		Short: "Write an image into a file",
+		Long: `Writes an image into a file: a disk as qcow2, an ISO as it is. The file is written here, with your rights; one that exists
+is refused without --force.`,
+		Example:           "  hv image export debian-12 ./debian-12.qcow2",
+		Args:              session.Exactly("NAME", "FILE"),
+		ValidArgsFunction: s.Live(1, s.Images),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			c, err := s.Client()
+			if err != nil {
+				return err
+			}
+			from, total, err := c.ImageContent(cmd.Context(), s.Ref(args[0]))
+			if err != nil {
+				return err
+			}
+			defer func() { _ = from.Close() }()
+			how := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+			if force {
+				how = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+			}
+			to, err := os.OpenFile(args[1], how, 0o600)
+			if err != nil {
+				return fault.New(fault.Conflict, "cannot write %s", args[1]).Because(err).Try("--force writes over it")
+			}
+			shown := follow.NewTransfer(s, args[1])
+			defer shown.Done()
+			n, err := io.Copy(to, &seen{from, func(n int64) { shown.See(model.Bytes(n), total) }, 0})
+			if err == nil && model.Bytes(n) != total {
+				err = fault.New(fault.Unavailable, "it broke off after %d of %d bytes", n, int64(total)).Try("export it again")
+			}
+			if err = errors.Join(err, to.Close()); err != nil {
+				return errors.Join(err, os.Remove(args[1]))
+			}
+			if !s.Quiet && !s.Output.ForPrograms() {
+				fmt.Fprintf(s.Out, "image/%s exported: %s\n", args[0], args[1])
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "write over a file that exists")
+	return cmd
+}
+
+// seen tells how much was read.
+type seen struct {
+	io.Reader
+	tell func(int64)
+	n    int64
+}
+
+func (r *seen) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.n += int64(n)
+	r.tell(r.n)
+	return n, err
+}

@@ -1,0 +1,30 @@
+//go:build linux
+
+package daemon
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/importer"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/image"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+)
+
+// MirrorEnv names a mirror of the catalogue's images: MIRROR/HOST/PATH in the place of https://HOST/PATH.
+const MirrorEnv = "HV_IMAGE_MIRROR"
+
+// openImages opens the library, whose images lie in the default pool.
+func openImages(opt Options, all *pools.Pools) (*image.Library, func(string) string, error) {
+	from, err := importer.New(os.Getenv(MirrorEnv))
+	if err != nil {
+		return nil, nil, err
+	}
+	place, err := all.Of(storage.DefaultPool)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := image.Open(filepath.Join(opt.State, "images"), place, from)
+	return l, from.Mirrored, err
+}

@@ -1,0 +1,24 @@
+package wire
+
+import (
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+)
+
+// Image is one image of the library.
+type Image struct {
+	Kind     string              `json:"kind"` // "image"
+	Metadata model.Metadata      `json:"metadata"`
+	Spec     storage.ImageSpec   `json:"spec"`
+	Status   storage.ImageStatus `json:"status"`
+	UsedBy   []string            `json:"usedBy,omitempty"` // "volume/web"
+}
+
+// ImportImage is the body of POST …/images: where it comes from, or which entry of the catalogue it is.
+type ImportImage struct {
+	Name   string            `json:"name"`
+	Labels map[string]string `json:"labels,omitempty"`
+	// Catalogue is an entry of the catalogue, or an alias of one. Of what else is said, it then says what is not.
+	Catalogue string `json:"catalogue,omitempty"`
+	storage.ImageSpec
+}
