@@ -238,11 +238,14 @@ func (e *Engine) makeImage(ctx context.Context, t operation.Target, i storage.Im
 // for whoever asks again.
 func (e *Engine) giveUpImage(ctx context.Context, t operation.Target, revision int64, i storage.Image, due []*operation.Operation, why error) error {
 	e.Log.Warn("an image is not made", "image", i.Name, "err", why)
-	e.ops.end(ctx, due, operation.Failed, problem(fault.Wrap(why, "cannot make image %q", i.Name)))
 	if err := e.Images.Remove(ctx, i.UID); err != nil {
 		return err
 	}
-	return e.removeImage(ctx, t, revision, nil)
+	if err := e.removeImage(ctx, t, revision, nil); err != nil {
+		return err
+	}
+	e.ops.end(ctx, due, operation.Failed, problem(fault.Wrap(why, "cannot make image %q", i.Name)))
+	return nil
 }
 
 func imageStatusKey(t operation.Target) string {
