@@ -21,4 +21,5 @@ var images = Family{"IMG", "Images, and what qemu-img said of one.", []Code{
 	{"HV-IMG-022", "the image is not there yet", "`hv operation list` says how far it is"},
 	{"HV-IMG-023", "an image of that name exists", "choose another name"},
 	{"HV-IMG-024", "volumes stand on the image", "delete those first"},
+	{"HV-IMG-025", "there is no such instance type", "`hv instance-type list`"},
 }}

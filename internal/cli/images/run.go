@@ -1,0 +1,323 @@
+package images
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hyper-nixos/hyper-nixos/client"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/change"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+// running is what `hv run` was asked for.
+type running struct {
+	*session.Session
+	name, size, memory, disk, network string
+	cpus                              int
+	noWait                            bool
+}
+
+// Run returns `hv run`.
+func Run(s *session.Session) *cobra.Command {
+	r := &running{Session: s}
+	cmd := &cobra.Command{
+		Use:   "run IMAGE",
+		Short: "Make a VM of an image, start it and say how to get in",
+		Long: `Makes a VM of an image: fetches the image where the library lacks it and the catalogue has it, makes a volume that begins as
+it, makes a VM with that disk and a network, starts it, and waits until the guest answers: its agent, or a login prompt on its
+serial line.
+
+What is not said of CPUs, memory and disk is what the image needs, or what --instance-type has.`,
+		Example: "  hv run debian-12\n  hv run debian-12 --name web --instance-type medium\n  hv run ubuntu-24-04 --cpus 2 --memory 4GiB --disk 40GiB",
+		Args:    session.Exactly("IMAGE"),
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, start string) ([]string, cobra.ShellCompDirective) {
+			known, how := complete(cmd, args, start)
+			have, _ := s.Live(1, s.Images)(cmd, args, start)
+			return append(have, known...), how
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), args[0]) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&r.name, "name", "", "the VM's name (the image's when absent)")
+	f.StringVar(&r.size, "instance-type", "", "a size that has a name: hv instance-type list")
+	f.IntVar(&r.cpus, "cpus", 0, "vCPUs")
+	f.StringVar(&r.memory, "memory", "", "memory, such as 2GiB")
+	f.StringVar(&r.disk, "disk", "", "the size of its disk, such as 20GiB")
+	f.StringVar(&r.network, "network", vm.UserNetwork, "the network of its card; none for no card")
+	f.BoolVar(&r.noWait, "no-wait", false, "do not wait until the guest answers")
+	var types []string
+	for _, t := range vm.InstanceTypes() {
+		types = append(types, t.Name+"\t"+t.What)
+	}
+	session.Values(cmd, "instance-type", types...)
+	session.Values(cmd, "name")
+	session.Values(cmd, "cpus", "1", "2", "4", "8")
+	session.Values(cmd, "memory", "512MiB", "1GiB", "2GiB", "4GiB")
+	session.Values(cmd, "disk", "10GiB", "20GiB", "40GiB")
+	session.Values(cmd, "network", vm.UserNetwork, "none")
+	return cmd
+}
+
+func (r *running) run(ctx context.Context, from string) error {
+	want, err := r.wanted()
+	if err != nil {
+		return err
+	}
+	c, err := r.Client()
+	if err != nil {
+		return err
+	}
+	image, err := r.image(ctx, c, from)
+	if err != nil {
+		return err
+	}
+	name := r.name
+	if name == "" {
+		name = image.Metadata.Name
+	}
+	if _, err := c.VM(ctx, r.Ref(name)); err == nil {
+		return fault.New(fault.Conflict, "vm %q exists already", name).Try("hv run %s --name ANOTHER", from)
+	}
+	want = atLeast(want, image)
+	disk := name + "-root"
+	if err := r.change(ctx, "volume", disk, func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+		return c.CreateVolume(ctx, r.Project, wire.CreateVolume{Name: disk, VolumeSpec: storage.VolumeSpec{Image: image.Metadata.Name, Size: want.Disk}}, how)
+	}); err != nil {
+		return err
+	}
+	def := r.definition(name, disk, image, want)
+	if err := r.change(ctx, "vm", name, func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+		return c.CreateVM(ctx, r.Project, def, how)
+	}); err != nil {
+		return err
+	}
+	if r.noWait {
+		return nil
+	}
+	return r.answer(ctx, c, name, image.Spec.User)
+}
+
+// change makes one thing, waits for it and tells it.
+func (r *running) change(ctx context.Context, noun, name string, do func(context.Context, *client.Client, client.Change) (client.Result, error)) error {
+	return change.Run(ctx, r.Session, change.Change{Noun: noun, Name: name, Verb: "create", Past: "created", Do: do})
+}
+
+// wanted is what the flags say of the machine; 0 where they say nothing.
+func (r *running) wanted() (storage.Needs, error) {
+	var want storage.Needs
+	if r.size != "" {
+		t, err := vm.FindInstanceType(r.size)
+		if err != nil {
+			return want, err
+		}
+		want = storage.Needs{CPUs: t.CPUs, Memory: t.Memory, Disk: t.Disk}
+	}
+	if r.cpus > 0 {
+		want.CPUs = r.cpus
+	}
+	for flag, f := range map[string]struct {
+		text string
+		to   *model.Bytes
+	}{"memory": {r.memory, &want.Memory}, "disk": {r.disk, &want.Disk}} {
+		if f.text == "" {
+			continue
+		}
+		n, err := model.ParseBytes(f.text)
+		if err != nil {
+			return want, report.Usage("--"+flag+" 2GiB", "--%s: %v", flag, err)
+		}
+		*f.to = n
+	}
+	return want, nil
+}
+
+// atLeast fills in what nobody said with what the image needs.
+func atLeast(want storage.Needs, image wire.Image) storage.Needs {
+	needs := image.Spec.Needs
+	if o := image.Status.OVF; o != nil {
+		needs.CPUs, needs.Memory = max(needs.CPUs, o.CPUs), max(needs.Memory, o.Memory)
+	}
+	if want.CPUs == 0 {
+		want.CPUs = max(needs.CPUs, vm.DefaultCPUs)
+	}
+	if want.Memory == 0 {
+		want.Memory = max(needs.Memory*2, vm.DefaultMemory)
+	}
+	if want.Disk == 0 {
+		want.Disk = max(needs.Disk, image.Status.Size)
+	}
+	return want
+}
+
+// image is the one of the library, fetched where it is not there and the catalogue has it.
+func (r *running) image(ctx context.Context, c *client.Client, from string) (wire.Image, error) {
+	name := Named(from)
+	i, err := c.Image(ctx, r.Ref(name))
+	if errors.Is(err, fault.NotFound) {
+		e, unknown := find(from)
+		if unknown != nil {
+			return i, unknown
+		}
+		name = Named(e.Name)
+		if i, err = c.Image(ctx, r.Ref(name)); errors.Is(err, fault.NotFound) {
+			err = change.Run(ctx, r.Session, change.Change{Noun: "image", Name: name, Verb: "import", Past: "imported",
+				Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+					return c.ImportImage(ctx, r.Project, wire.ImportImage{Name: name, Catalogue: e.Name}, how)
+				}})
+			if err != nil {
+				return i, err
+			}
+			i, err = c.Image(ctx, r.Ref(name))
+		}
+	}
+	switch {
+	case err != nil:
+		return i, err
+	case !i.Status.Ready:
+		return i, fault.New(fault.Precondition, "image %q is still being made", name).Try("hv operation list").WithCode("HV-IMG-022")
+	case i.Spec.Kind == storage.ISOImage:
+		return i, fault.New(fault.Invalid, "image %q is an ISO: it is put into a drive, not run", name).Try("hv volume create %s --image %s; hv vm create NAME --cdrom %s", name, name, name)
+	}
+	return i, nil
+}
+
+// tries is how often the guest is asked whether it answers.
+const tries = 2 * time.Second
+
+// answer waits until the guest answers, and says how to get in.
+func (r *running) answer(ctx context.Context, c *client.Client, name, user string) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	prompt := make(chan struct{})
+	go func() {
+		defer close(prompt)
+		r.watch(ctx, c, name)
+	}()
+	tick := time.NewTicker(tries)
+	defer tick.Stop()
+	r.Notice("waiting until the guest answers; Ctrl-C leaves it running")
+	for {
+		g, err := c.Guest(ctx, r.Ref(name))
+		switch {
+		case err == nil && g.Answers:
+			r.tell(name, user, "its agent answers", g.Addresses)
+			return nil
+		case err != nil && !fault.Retryable(err) && !errors.Is(err, fault.Precondition) && !errors.Is(err, fault.NotFound):
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fault.New(fault.Unavailable, "vm %q runs, and its guest has not answered yet", name).Because(context.Cause(ctx)).Try("hv vm console %s", name)
+		case <-prompt:
+			r.tell(name, user, "it has a login prompt", nil)
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// watch returns when a login prompt came over the serial line, or waits for the end of ctx.
+func (r *running) watch(ctx context.Context, c *client.Client, name string) {
+	line, err := c.Console(ctx, r.Ref(name), 64<<10)
+	if err == nil {
+		defer func() { _ = line.Close() }()
+		var seen []byte
+		buf := make([]byte, 4096)
+		for {
+			n, err := line.Read(buf)
+			if seen = append(seen, buf[:n]...); strings.Contains(string(seen), "login:") {
+				return
+			}
+			if seen = seen[max(0, len(seen)-16):]; err != nil {
+				break
+			}
+		}
+	}
+	<-ctx.Done()
+}
+
+// tell says how to get in.
+func (r *running) tell(name, user, how string, addresses []string) {
+	if r.Quiet || r.Output.ForPrograms() {
+		return
+	}
+	fmt.Fprintf(r.Out, "vm/%s is up: %s\n", name, how)
+	fmt.Fprintf(r.Out, "  hv vm console %s\n", name)
+	if r.network == vm.UserNetwork || user == "" { // nothing reaches in through NAT
+		return
+	}
+	for _, a := range addresses {
+		if ip, err := netip.ParseAddr(a); err == nil && ip.Is4() {
+			fmt.Fprintf(r.Out, "  ssh %s@%s\n", user, ip)
+			return
+		}
+	}
+}
+
+// InstanceTypes returns `hv instance-type`.
+func InstanceTypes(s *session.Session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "instance-type",
+		Short:   "Sizes of VMs that have a name",
+		Long:    "Lists the sizes of VMs that have a name, for hv run --instance-type.",
+		Example: "  hv instance-type list",
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the sizes of VMs that have a name",
+		Long:    "Lists the sizes of VMs that have a name. It needs no daemon.",
+		Example: "  hv instance-type list\n  hv instance-type list -o json",
+		Args:    session.Exactly(),
+		RunE: func(*cobra.Command, []string) error {
+			all := vm.InstanceTypes()
+			if s.Output.ForPrograms() {
+				return s.Output.Value(s.Out, all)
+			}
+			return printTypes(s, all)
+		},
+	})
+	return cmd
+}
+
+func printTypes(s *session.Session, all []vm.InstanceType) error {
+	t := output.Table{Columns: []output.Column{
+		{Title: "NAME"}, {Title: "CPUS", Right: true}, {Title: "MEMORY", Right: true}, {Title: "DISK", Right: true}, {Title: "GOOD FOR", Cut: true},
+	}}
+	for _, i := range all {
+		if s.Output == output.Name {
+			fmt.Fprintln(s.Out, i.Name)
+			continue
+		}
+		t.Add(i.Name, strconv.Itoa(i.CPUs), i.Memory.String(), i.Disk.String(), i.What)
+	}
+	if s.Output == output.Name {
+		return nil
+	}
+	return t.Write(s.Out, s.Output == output.Wide)
+}
+
+// definition is the VM that is made.
+func (r *running) definition(name, disk string, image wire.Image, want storage.Needs) vm.Definition {
+	def := vm.Definition{Name: name, Labels: map[string]string{"image": image.Metadata.Name}, Spec: vm.Spec{
+		Power: vm.On, CPUs: want.CPUs, Memory: want.Memory, Arch: image.Spec.Arch, Disks: map[string]vm.Disk{"root": {Volume: disk}},
+	}}
+	if r.network != "none" {
+		def.NICs = map[string]vm.NIC{"lan": {Network: r.network}}
+	}
+	return def
+}
