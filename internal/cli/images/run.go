@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +32,7 @@ type running struct {
 	*session.Session
 	name, size, memory, disk, network string
 	cpus                              int
+	keys                              []string
 	noWait                            bool
 }
 
@@ -41,8 +46,9 @@ func Run(s *session.Session) *cobra.Command {
 it, makes a VM with that disk and a network, starts it, and waits until the guest answers: its agent, or a login prompt on its
 serial line.
 
-What is not said of CPUs, memory and disk is what the image needs, or what --instance-type has.`,
-		Example: "  hv run debian-12\n  hv run debian-12 --name web --instance-type medium\n  hv run ubuntu-24-04 --cpus 2 --memory 4GiB --disk 40GiB",
+Where the image has cloud-init, the guest gets the VM's name as its host name and your public SSH keys (~/.ssh/*.pub, or
+--ssh-key). What is not said of CPUs, memory and disk is what the image needs, or what --instance-type has.`,
+		Example: "  hv run debian-12\n  hv run debian-12 --name web --instance-type medium\n  hv run ubuntu-24-04 --cpus 2 --memory 4GiB --disk 40GiB --ssh-key ~/.ssh/id_ed25519.pub",
 		Args:    session.Exactly("IMAGE"),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, start string) ([]string, cobra.ShellCompDirective) {
 			known, how := complete(cmd, args, start)
@@ -58,6 +64,7 @@ What is not said of CPUs, memory and disk is what the image needs, or what --ins
 	f.StringVar(&r.memory, "memory", "", "memory, such as 2GiB")
 	f.StringVar(&r.disk, "disk", "", "the size of its disk, such as 20GiB")
 	f.StringVar(&r.network, "network", vm.UserNetwork, "the network of its card; none for no card")
+	f.StringArrayVar(&r.keys, "ssh-key", nil, "a file with public SSH keys (~/.ssh/*.pub when absent)")
 	f.BoolVar(&r.noWait, "no-wait", false, "do not wait until the guest answers")
 	var types []string
 	for _, t := range vm.InstanceTypes() {
@@ -69,11 +76,18 @@ What is not said of CPUs, memory and disk is what the image needs, or what --ins
 	session.Values(cmd, "memory", "512MiB", "1GiB", "2GiB", "4GiB")
 	session.Values(cmd, "disk", "10GiB", "20GiB", "40GiB")
 	session.Values(cmd, "network", vm.UserNetwork, "none")
+	if err := cmd.MarkFlagFilename("ssh-key", "pub"); err != nil {
+		panic("cli: " + err.Error())
+	}
 	return cmd
 }
 
 func (r *running) run(ctx context.Context, from string) error {
 	want, err := r.wanted()
+	if err != nil {
+		return err
+	}
+	keys, err := r.publicKeys()
 	if err != nil {
 		return err
 	}
@@ -99,7 +113,7 @@ func (r *running) run(ctx context.Context, from string) error {
 	}); err != nil {
 		return err
 	}
-	def := r.definition(name, disk, image, want)
+	def := r.definition(name, disk, image, want, keys)
 	if err := r.change(ctx, "vm", name, func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
 		return c.CreateVM(ctx, r.Project, def, how)
 	}); err != nil {
@@ -193,6 +207,40 @@ func (r *running) image(ctx context.Context, c *client.Client, from string) (wir
 		return i, fault.New(fault.Invalid, "image %q is an ISO: it is put into a drive, not run", name).Try("hv volume create %s --image %s; hv vm create NAME --cdrom %s", name, name, name)
 	}
 	return i, nil
+}
+
+// publicKeys reads the keys that are to log in.
+func (r *running) publicKeys() ([]string, error) {
+	files := r.keys
+	if len(files) == 0 {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return nil, nil //nolint:nilerr // who has no home has no keys there
+		}
+		if files, err = filepath.Glob(filepath.Join(home, ".ssh", "*.pub")); err != nil {
+			return nil, err
+		}
+	}
+	var keys []string
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, fault.New(fault.Unreadable, "cannot read %s", name).Because(err)
+		}
+		text, err := io.ReadAll(io.LimitReader(f, 64<<10))
+		if err = errors.Join(err, f.Close()); err != nil {
+			return nil, fault.New(fault.Unreadable, "cannot read %s", name).Because(err)
+		}
+		if strings.Contains(string(text), "PRIVATE KEY") {
+			return nil, report.Usage("--ssh-key FILE.pub", "%s is a private key: it stays with you", name)
+		}
+		for line := range strings.Lines(string(text)) {
+			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") && !slices.Contains(keys, line) {
+				keys = append(keys, line)
+			}
+		}
+	}
+	return keys, nil
 }
 
 // tries is how often the guest is asked whether it answers.
@@ -312,12 +360,15 @@ func printTypes(s *session.Session, all []vm.InstanceType) error {
 }
 
 // definition is the VM that is made.
-func (r *running) definition(name, disk string, image wire.Image, want storage.Needs) vm.Definition {
+func (r *running) definition(name, disk string, image wire.Image, want storage.Needs, keys []string) vm.Definition {
 	def := vm.Definition{Name: name, Labels: map[string]string{"image": image.Metadata.Name}, Spec: vm.Spec{
 		Power: vm.On, CPUs: want.CPUs, Memory: want.Memory, Arch: image.Spec.Arch, Disks: map[string]vm.Disk{"root": {Volume: disk}},
 	}}
 	if r.network != "none" {
 		def.NICs = map[string]vm.NIC{"lan": {Network: r.network}}
+	}
+	if image.Spec.CloudInit {
+		def.CloudInit = &vm.CloudInit{Hostname: name, User: image.Spec.User, SSHKeys: keys}
 	}
 	return def
 }
