@@ -83,7 +83,7 @@ func TestAnImageIsMadeAndAVolumeStandsOnIt(t *testing.T) {
 			t.Errorf("%s: it is made", name)
 		}
 	}
-	res, err := d.Actions.DeleteVolume(ctx, fakehost.Member, fakehost.Ref("root"))
+	res, err := d.Actions.DeleteVolume(ctx, fakehost.Member, fakehost.Ref("root"), true)
 	if err != nil {
 		t.Fatal(err)
 	}
