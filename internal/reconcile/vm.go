@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -204,8 +205,9 @@ func (e *Engine) gather(ctx context.Context, in *plan.VMInput) error {
 // forceful reports whether an operation asks to end QEMU without asking the guest.
 func forceful(op *operation.Operation) bool { return op.Params["force"] == "true" }
 
+// deletes reports whether an operation wishes something away: it is done when that is gone.
 func deletes(op *operation.Operation) bool {
-	return op.Action == "vm.delete" || op.Action == "volume.delete" || op.Action == "volume.purge"
+	return strings.HasSuffix(op.Action, ".delete") || op.Action == "volume.purge"
 }
 
 // edge reports whether an operation happens to a run and wishes no other power.

@@ -305,12 +305,33 @@ func (h *Host) Tidy() {
 	}
 	volumes, _, err := store.ListAll[storage.Volume](ctx, h.Store, store.SpecPrefix("volume"))
 	must(h.t, err)
+	files := h.named(ctx, volumes)
+	left, err := os.ReadDir(filepath.Join(h.dir, "pool"))
+	must(h.t, err)
+	for _, f := range left {
+		if !files[f.Name()] && !strings.Contains(f.Name(), folder.Partial) { // one that is being written; the next start sweeps
+			h.t.Errorf("the file %s is of no volume", f.Name())
+		}
+	}
+}
+
+// named are the files in the pool that some object names: the layers of volumes, of the trash, of snapshots and of
+// images, and the notes beside them.
+func (h *Host) named(ctx context.Context, volumes []store.Object[storage.Volume]) map[string]bool {
 	files := map[string]bool{}
-	for _, v := range volumes {
-		files[v.Value.File], files[v.Value.UID+".json"] = true, true
-		for _, l := range v.Value.Chain() {
+	add := func(v storage.Volume) {
+		files[v.File], files[v.UID+".json"] = true, true
+		for _, l := range v.Chain() {
 			files[l.File()] = true
 		}
+	}
+	for _, v := range volumes {
+		add(v.Value)
+	}
+	trash, _, err := store.ListAll[storage.Trashed](ctx, h.Store, store.SpecPrefix("trash"))
+	must(h.t, err)
+	for _, v := range trash {
+		add(v.Value.Volume)
 	}
 	sets, _, err := store.ListAll[vm.Snapshot](ctx, h.Store, store.SpecPrefix("snapshot"))
 	must(h.t, err)
@@ -321,18 +342,12 @@ func (h *Host) Tidy() {
 			}
 		}
 	}
-	trash, _, err := store.ListAll[storage.Trashed](ctx, h.Store, store.SpecPrefix("trash"))
+	images, _, err := store.ListAll[storage.Image](ctx, h.Store, store.SpecPrefix("image"))
 	must(h.t, err)
-	for _, v := range trash {
-		files[v.Value.File], files[v.Value.UID+".json"] = true, true
+	for _, i := range images {
+		files[storage.ImageFile(i.Value.UID, storage.QCOW2)] = true
 	}
-	left, err := os.ReadDir(filepath.Join(h.dir, "pool"))
-	must(h.t, err)
-	for _, f := range left {
-		if !files[f.Name()] && !strings.Contains(f.Name(), folder.Partial) { // one that is being written; the next start sweeps
-			h.t.Errorf("the file %s is of no volume", f.Name())
-		}
-	}
+	return files
 }
 
 // OneOutcome wants every intent in the audit log to have at most one outcome.

@@ -19,6 +19,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
 	"github.com/hyper-nixos/hyper-nixos/internal/reconcile"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/image"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/saved"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
@@ -272,6 +273,21 @@ func (v *cutVolumes) Receive(ctx context.Context, pool, file string, format stor
 		return err
 	})
 	return sum, virtual, err
+}
+
+// cutImages is the library of images.
+type cutImages struct {
+	*image.Library
+	points *Points
+}
+
+func (l *cutImages) Make(ctx context.Context, i storage.Image, tell func(string, model.Bytes, model.Bytes)) (st storage.ImageStatus, err error) {
+	err = l.points.step(plan.MakeImage, func() error { st, err = l.Library.Make(ctx, i, tell); return err })
+	return st, err
+}
+
+func (l *cutImages) Remove(ctx context.Context, uid string) error {
+	return l.points.step(plan.DeleteImage, func() error { return l.Library.Remove(ctx, uid) })
 }
 
 // cutSaved are the files of suspended VMs.

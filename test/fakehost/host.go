@@ -245,11 +245,11 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 	})
 	volumes := &cutVolumes{h.Volumes, points}
 	d.Actions = action.New(action.Config{
-		Store: &cutStore{h.Store, h, points, "wish"}, Audit: &cutAudit{h.Audit, points}, Volumes: volumes, Pools: h.Volumes, BootFiles: h.Boots, Images: h.Images, Facts: h.known, Now: h.now, Steady: h.steady, Random: random, Log: log,
+		Store: &cutStore{h.Store, h, points, "wish"}, Audit: &cutAudit{h.Audit, points}, Volumes: volumes, Pools: h.Volumes, BootFiles: h.Boots, Images: &cutImages{h.Images, points}, Facts: h.known, Now: h.now, Steady: h.steady, Random: random, Log: log,
 		Seal: &cutSeal{h.Seal, points}, SealedCopy: &cutCopy{h, points},
 	})
 	d.Engine = reconcile.New(reconcile.Config{
-		Store: &cutStore{h.Store, h, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, Pools: h.Volumes, BootFiles: h.Boots, Images: h.Images, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, h, points}, Sets: h.Sets, Logs: &cutLogs{h.Logs, points},
+		Store: &cutStore{h.Store, h, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, Pools: h.Volumes, BootFiles: h.Boots, Images: &cutImages{h.Images, points}, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, h, points}, Sets: h.Sets, Logs: &cutLogs{h.Logs, points},
 		Facts: h.known, Features: d.Actions.Resolution, Now: h.now, Steady: h.steady, Log: log, Outcome: d.Actions.Ended, Recorded: d.Actions.Recorded,
 	})
 	d.View = view.New(view.Config{
