@@ -61,7 +61,7 @@ unit: ## unit tests with the race detector; runs the layers test and every fuzz 
 .PHONY: e2e
 e2e: build ## the tests against real QEMU, as root; one package at a time
 	@[[ -n "$(E2E_PACKAGES)" ]] || { echo "no e2e tests found"; exit 1; }
-	HV_BIN=$(CURDIR)/bin $(E2E) -timeout 15m $(E2E_PACKAGES)
+	HV_BIN=$(CURDIR)/bin $(E2E) -timeout 30m $(E2E_PACKAGES)
 
 .PHONY: soak
 soak: build ## kill hvd and hv-helper 1,000 times (SOAK=N: N times) while real VMs start, run and end

@@ -51,9 +51,9 @@ func setsOf(t *testing.T, d *fakehost.Daemon) wire.Snapshots {
 	return all
 }
 
-func restored(t *testing.T, d *fakehost.Daemon, name string) {
+func backToOne(t *testing.T, d *fakehost.Daemon) {
 	t.Helper()
-	res, err := d.Actions.RestoreSnapshot(t.Context(), fakehost.Member, fakehost.Ref("web"), name)
+	res, err := d.Actions.RestoreSnapshot(t.Context(), fakehost.Member, fakehost.Ref("web"), "one")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestASnapshotOfAVMThatRunsIsTakenGoneBackToAndDeleted(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 	pid := d.Power("web").Process.PID
-	restored(t, d, "one")
+	backToOne(t, d)
 	p := d.State("web", vm.StateRunning)
 	if p.Process.PID == pid {
 		t.Error("it runs on in the process that had the newer disk")
@@ -135,10 +135,10 @@ func TestASnapshotWithMemoryIsGoneOnFrom(t *testing.T) {
 	if all := setsOf(t, d); all.Items[0].Memory == 0 {
 		t.Errorf("no memory is in it: %+v", all.Items[0])
 	}
-	restored(t, d, "one")
+	backToOne(t, d)
 	d.State("web", vm.StateRunning)
 	d.Until("what it went on from to be gone", func() bool { return d.Power("web").Saved == nil && len(h.SavedFiles()) == 0 })
-	restored(t, d, "one") // as often as one likes
+	backToOne(t, d) // as often as one likes
 	d.State("web", vm.StateRunning)
 }
 

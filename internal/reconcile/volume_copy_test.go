@@ -104,5 +104,5 @@ func TestAVolumeOfASnapshotStaysWhereItIsAndCanBeClonedInFull(t *testing.T) {
 	if v := stored(t, h, "copy"); len(v.Chain()) != 1 {
 		t.Errorf("the copy is %+v", v)
 	}
-	restored(t, d, "one")
+	backToOne(t, d)
 }
