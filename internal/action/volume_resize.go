@@ -3,6 +3,7 @@ package action
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
@@ -39,7 +40,11 @@ func (a *Actions) ResizeVolume(ctx context.Context, call Call, ref model.Ref, si
 			return err
 		}
 		c.step("make volume %s %s larger: %s", v.Name, size-v.Spec.Size, size)
-		v.Spec.Size, v.SHA256 = size, "" // what was imported is not what is there any more
+		v.Spec.Size, v.SHA256 = size, ""            // what was imported is not what is there any more
+		if n := len(v.Layers); n > 0 && !v.Frozen { // it is the head that grows; of one that is frozen, what is put on it
+			v.Layers = slices.Clone(v.Layers)
+			v.Layers[n-1].Size = size
+		}
 		v.Generation++
 		c.wish.Generation = v.Generation
 		return c.put(kv.Key, v)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/fakehost"
@@ -109,6 +110,25 @@ func TestASnapshotOfAVMThatRunsIsTakenGoneBackToAndDeleted(t *testing.T) {
 		t.Errorf("%+v", all.Items)
 	}
 	d.State("web", vm.StateRunning)
+}
+
+// What it is given back is as large as it was, also where it had grown above a layer that others stand on.
+func TestAVolumeThatHadGrownIsAsLargeAfterGoingBack(t *testing.T) {
+	h := fakehost.New(t)
+	d := snapshotsOn(t, h)
+	d.Done(d.Volume("data"))
+	d.Done(d.Create(fakehost.Tiny("web", withData)))
+	done(t, take(t, d, "zero", false))
+	res, err := d.Actions.ResizeVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), 3*model.MiB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Done(*res.Operation)
+	done(t, take(t, d, "one", false))
+	backToOne(t, d)
+	if v := stored(t, h, "data"); v.Spec.Size != 3*model.MiB || v.Head().Size != 3*model.MiB {
+		t.Errorf("it has %s, and its head %s", v.Spec.Size, v.Head().Size)
+	}
 }
 
 func TestASnapshotOfAVMThatIsOffIsTaken(t *testing.T) {

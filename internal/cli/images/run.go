@@ -46,7 +46,7 @@ func Run(s *session.Session) *cobra.Command {
 it, makes a VM with that disk and a network, starts it, and waits until the guest answers: its agent, or a login prompt on its
 serial line.
 
-Where the image has cloud-init, the guest gets the VM's name as its host name and your public SSH keys (~/.ssh/*.pub, or
+Where cloud-init is in the image, the guest gets the VM's name as its host name and your public SSH keys (~/.ssh/*.pub, or
 --ssh-key). What is not said of CPUs, memory and disk is what the image needs, or what --instance-type has.`,
 		Example: "  hv run debian-12\n  hv run debian-12 --name web --instance-type medium\n  hv run ubuntu-24-04 --cpus 2 --memory 4GiB --disk 40GiB --ssh-key ~/.ssh/id_ed25519.pub",
 		Args:    session.Exactly("IMAGE"),
@@ -263,6 +263,9 @@ func (r *running) answer(ctx context.Context, c *client.Client, name, user strin
 		switch {
 		case err == nil && g.Answers:
 			r.tell(name, user, "its agent answers", g.Addresses)
+			if !r.Quiet && !r.Output.ForPrograms() {
+				fmt.Fprintf(r.Out, "  hv vm exec %s -- COMMAND\n", name)
+			}
 			return nil
 		case err != nil && !fault.Retryable(err) && !errors.Is(err, fault.Precondition) && !errors.Is(err, fault.NotFound):
 			return err
@@ -367,8 +370,7 @@ func (r *running) definition(name, disk string, image wire.Image, want storage.N
 	if r.network != "none" {
 		def.NICs = map[string]vm.NIC{"lan": {Network: r.network}}
 	}
-	if image.Spec.CloudInit {
-		def.CloudInit = &vm.CloudInit{Hostname: name, User: image.Spec.User, SSHKeys: keys}
-	}
+	// Of an image from a file nobody has said whether cloud-init is in it; a guest without it has one small disk more.
+	def.CloudInit = &vm.CloudInit{Hostname: name, User: image.Spec.User, SSHKeys: keys}
 	return def
 }
