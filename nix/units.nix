@@ -99,7 +99,7 @@
       SystemCallArchitectures = "native";
       SystemCallErrorNumber = "EPERM";
       SystemCallFilter = [
-        "@system-service seccomp"
+        "@system-service seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self"
         "~@privileged @resources"
       ];
       Type = "notify";

@@ -132,6 +132,25 @@ func TestTheDaemonsAreHardened(t *testing.T) {
 	}
 }
 
+// Without these, hvd refuses to run qemu-img and xz (internal/confine).
+func TestHvdMayTakeFilesFromWhatItRuns(t *testing.T) {
+	text, err := os.ReadFile("systemd/hvd.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if allowed, is := strings.CutPrefix(line, "SystemCallFilter=@"); is {
+			for _, call := range []string{"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"} {
+				if !strings.Contains(allowed, call) {
+					t.Errorf("%s is not allowed", call)
+				}
+			}
+			return
+		}
+	}
+	t.Error("no calls are allowed by name")
+}
+
 func TestTheScriptsMeanTheFoldersThatTheProgramsUse(t *testing.T) {
 	read := func(name string) string {
 		text, err := os.ReadFile(name)

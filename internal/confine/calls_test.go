@@ -3,8 +3,10 @@
 package confine
 
 import (
+	"errors"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -100,9 +102,24 @@ func TestLandlockTakesWhatItsVersionKnows(t *testing.T) {
 	}
 }
 
+func TestAKernelWithoutLandlockIsNotOneThatIsKeptFromUs(t *testing.T) {
+	for errno, fails := range map[unix.Errno]bool{0: false, unix.ENOSYS: false, unix.EOPNOTSUPP: false, unix.EPERM: true, unix.EACCES: true} {
+		version, err := versionOf(4, errno)
+		if (err != nil) != fails || errno == 0 && version != 4 || errno != 0 && version != 0 {
+			t.Errorf("%v: version %d, %v", errno, version, err)
+		}
+		if fails && (!errors.Is(err, errno) || !strings.Contains(err.Error(), "SystemCallFilter")) {
+			t.Errorf("%v is told as %v", errno, err)
+		}
+	}
+}
+
 // BenchmarkLandlockAndFilter is what a start pays for them: a thread each, because they cannot be undone.
 func BenchmarkLandlockAndFilter(b *testing.B) {
-	version := Landlock()
+	version, err := Landlock()
+	if err != nil {
+		b.Fatal(err)
+	}
 	for b.Loop() {
 		done := make(chan error)
 		go func() {

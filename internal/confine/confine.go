@@ -93,7 +93,11 @@ func (c Command) start(null *os.File) (*os.Process, error) {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("no_new_privs: %w", err)
 	}
-	if err := c.files(Landlock()); err != nil {
+	version, err := Landlock()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.files(version); err != nil {
 		return nil, err
 	}
 	if err := Calls(); err != nil {

@@ -50,13 +50,22 @@ type Grant struct {
 	May  uint64
 }
 
-// Landlock is the version of landlock that this kernel has; 0 where it has none.
-func Landlock() int {
+// Landlock is the version of landlock that this kernel has; 0 where it has none. Where the kernel was not let say, such
+// as by a service's filter of system calls, that is an error: to go on would be to run without, and nobody would know.
+func Landlock() (int, error) {
 	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	if errno != 0 {
-		return 0
+	return versionOf(int(v), errno)
+}
+
+func versionOf(v int, errno unix.Errno) (int, error) {
+	switch errno {
+	case 0:
+		return v, nil
+	case unix.ENOSYS, unix.EOPNOTSUPP: // built without, or not among the kernel's lsm=
+		return 0, nil
 	}
-	return int(v)
+	return 0, fmt.Errorf("landlock is kept from this process, as by a filter of system calls (SystemCallFilter= must allow landlock_create_ruleset, "+
+		"landlock_add_rule and landlock_restrict_self): %w", errno)
 }
 
 // Lacks says what of a jail this version of landlock does not hold; empty where it holds all.

@@ -129,8 +129,9 @@ func with(reply any, f *os.File, err error) (any, []*os.File, error) {
 }
 
 func (h *Helper) hello() privilege.HelloReply {
+	landlock, kept := confine.Landlock()
 	r := privilege.HelloReply{
-		Version: version.String(), RunFolder: h.folder.Path, BootID: h.boot, FirstUID: uid.First, Landlock: confine.Landlock(),
+		Version: version.String(), RunFolder: h.folder.Path, BootID: h.boot, FirstUID: uid.First, Landlock: landlock,
 		Cgroup: h.cgroupWords(), Programs: []privilege.Program{},
 	}
 	for _, name := range slices.Sorted(maps.Keys(programs)) {
@@ -141,7 +142,9 @@ func (h *Helper) hello() privilege.HelloReply {
 	if !r.Cgroup.Enforced {
 		r.Compromise = append(r.Compromise, "limits of CPU, memory and threads are not enforced: "+r.Cgroup.Why)
 	}
-	if lacks := confine.Lacks(r.Landlock); lacks != "" {
+	if kept != nil {
+		r.Compromise = append(r.Compromise, kept.Error())
+	} else if lacks := confine.Lacks(r.Landlock); lacks != "" {
 		r.Compromise = append(r.Compromise, lacks)
 	}
 	return r

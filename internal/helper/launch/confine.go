@@ -24,7 +24,11 @@ var families = []uint32{unix.AF_UNIX, unix.AF_INET, unix.AF_INET6}
 
 // confined gives the calling thread, and so what it executes, landlock and a filter of system calls.
 func confined() error {
-	if err := confine.Files(confine.Landlock(), granted...); err != nil {
+	version, err := confine.Landlock()
+	if err != nil {
+		return &StepError{"landlock", err}
+	}
+	if err := confine.Files(version, granted...); err != nil {
 		return &StepError{"landlock", err}
 	}
 	if err := confine.Calls(families...); err != nil {
