@@ -227,6 +227,9 @@ func unreached(err error, u *url.URL) error {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return fault.New(fault.Denied, "%s has no certificate that this host trusts", u.Host).Because(err).WithCode("HV-IMG-012")
 	}
+	if here.shut(err) {
+		return noNetwork(err, u)
+	}
 	return fault.New(fault.Unavailable, "cannot fetch from %s", u.Host).Because(err).WithCode("HV-IMG-015").
 		Try("look at the host's network, and at HTTPS_PROXY of hvd")
 }
