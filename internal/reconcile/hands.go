@@ -105,8 +105,9 @@ type Firmware interface {
 // Guests speaks to the agents in guests.
 type Guests interface {
 	// Freeze has a guest write out what it holds back and write nothing from then on; Thaw lets it go on, also where
-	// it was not frozen.
+	// it was not frozen. A guest that is frozen for too long is let go on by itself: Frozen tells.
 	Freeze(ctx context.Context, uuid string) error
+	Frozen(uuid string) bool
 	Thaw(ctx context.Context, uuid string) error
 }
 

@@ -243,6 +243,9 @@ func (r *vmRun) moment(ctx context.Context, op *operation.Operation, t taking, t
 	file := ""
 	taken.Pause, err = r.Hypervisor.Overlay(ctx, uuid, overlays, files, func(ctx context.Context) error {
 		taken.At = r.Now()
+		if err := r.stillQuiet(t.set, taken); err != nil {
+			return err
+		}
 		if err := r.keepNVRAM(ctx, t, taken); err != nil || !t.set.Memory {
 			return err
 		}
@@ -250,33 +253,6 @@ func (r *vmRun) moment(ctx context.Context, op *operation.Operation, t taking, t
 		return r.saveInto(ctx, op, file, taken)
 	})
 	return file, err
-}
-
-// quiesce has the guest write out what it holds back, and returns how it is let go on. With its memory what it holds back is in
-// the set; and a guest that was saved frozen would wake up frozen.
-func (r *vmRun) quiesce(ctx context.Context, set vm.Snapshot, taken *vm.Taken) (thaw func(), err error) {
-	none := func() {}
-	if set.Quiesce == vm.QuiesceNo || set.Memory {
-		return none, nil
-	}
-	uuid := r.in.Wish.Spec.UUID
-	err = fault.New(fault.Unavailable, "this guest has no agent")
-	if r.Guests != nil && r.status.State == vm.StateRunning {
-		if err = r.Guests.Freeze(ctx, uuid); err == nil {
-			taken.Quiesced = true
-			return func() {
-				if err := r.Guests.Thaw(context.WithoutCancel(ctx), uuid); err != nil { // it is tried on, until it has gone through
-					r.Log.Warn("the guest is not thawed yet", "vm", r.in.Wish.Name, "err", err)
-				}
-			}, nil
-		}
-	}
-	if set.Quiesce == vm.QuiesceYes {
-		return none, fault.New(fault.Precondition, "the guest did not write out what it holds back").Because(err).
-			Try("start its agent (qemu-guest-agent), or --quiesce auto").WithCode("HV-SNAP-011")
-	}
-	taken.Note = err.Error()
-	return none, nil
 }
 
 // overlays opens the files of new layers and of those below them.

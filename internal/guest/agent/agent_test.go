@@ -32,6 +32,7 @@ type guest struct {
 	mu    sync.Mutex
 	asked []string
 	mute  map[string]bool // commands that are never answered
+	slow  chan struct{}   // a freeze is answered once it is closed; nil: at once
 }
 
 // talk serves one client at a time, as QEMU does.
@@ -69,8 +70,11 @@ func (g *guest) answer(c net.Conn, line []byte) {
 	g.mu.Lock()
 	g.asked = append(g.asked, strings.TrimSpace(string(line)))
 	says, known := g.says[r.Execute]
-	mute := g.mute[r.Execute]
+	mute, slow := g.mute[r.Execute], g.slow
 	g.mu.Unlock()
+	if r.Execute == "guest-fsfreeze-freeze" && slow != nil {
+		<-slow
+	}
 	switch {
 	case mute:
 	case r.Execute == "guest-sync-delimited":
@@ -300,6 +304,67 @@ func TestAGuestIsThawedWhateverHappens(t *testing.T) {
 	l.Close() // the daemon ends
 	if thaws() == before {
 		t.Error("it stays frozen when the daemon ends")
+	}
+}
+
+// What a guest takes to write out what it holds is not taken from the time for which it is held.
+func TestAGuestThatFreezesSlowlyIsNotThawedBeforeItIsFrozen(t *testing.T) {
+	l := start(t, debian())
+	l.opened(t)
+	slow := make(chan struct{})
+	l.guest.mu.Lock()
+	l.guest.slow = slow
+	l.guest.mu.Unlock()
+	froze := make(chan error, 1)
+	go func() {
+		_, err := l.Freeze(t.Context(), uuid, time.Millisecond)
+		froze <- err
+	}()
+	await(t, "it is not asked", func() bool { return l.guest.count("guest-fsfreeze-freeze") == 1 })
+	for range 50 { // many times as long as it may be held
+		if time.Sleep(time.Millisecond); !l.Frozen(uuid) {
+			t.Fatal("it is thawed before it is frozen")
+		}
+	}
+	close(slow)
+	if err := <-froze; err != nil {
+		t.Error(err)
+	}
+	await(t, "it stays frozen after its time", func() bool { return !l.Frozen(uuid) && l.guest.count("guest-fsfreeze-thaw") == 1 })
+}
+
+func TestNobodyWaitsForAGuestThatIsSilentLongerThanTheyMay(t *testing.T) {
+	l := start(t, debian(), func(c *Config) { c.Within = 50 * time.Millisecond })
+	l.guest.mute["guest-fstrim"] = true
+	l.opened(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	trimmed := make(chan error, 1)
+	go func() {
+		_, err := l.Trim(ctx, ref)
+		trimmed <- err
+	}()
+	await(t, "it is not asked to trim", func() bool { return l.guest.count("guest-fstrim\"") == 1 })
+	if err := l.SetTime(t.Context(), ref); fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "under way") {
+		t.Errorf("its time: %v", err)
+	}
+	if _, err := l.Freeze(t.Context(), uuid, time.Hour); fault.KindOf(err) != fault.Unavailable || l.Frozen(uuid) {
+		t.Errorf("a snapshot: %v", err)
+	}
+	if err := l.Shutdown(t.Context(), uuid); fault.KindOf(err) != fault.Unavailable { // its power button is next
+		t.Errorf("a stop: %v", err)
+	}
+	cancel()
+	if err := <-trimmed; err == nil {
+		t.Error("a silent guest has trimmed its disks")
+	}
+}
+
+func await(t *testing.T, otherwise string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal(otherwise)
+		}
 	}
 }
 

@@ -104,12 +104,18 @@ func (s *session) ask(ctx context.Context, command string, args, into any) error
 	return s.askWithin(ctx, s.agents.Within, maxReply, command, args, into)
 }
 
-func (s *session) askWithin(ctx context.Context, within time.Duration, limit int, command string, args, into any) (err error) {
-	done, err := s.take(ctx)
+// askWithin waits that long for its turn, and then that long for the answer.
+func (s *session) askWithin(ctx context.Context, within time.Duration, limit int, command string, args, into any) error {
+	done, err := s.take(ctx, within)
 	if err != nil {
 		return err
 	}
 	defer done()
+	return s.converse(ctx, within, limit, command, args, into)
+}
+
+// converse is askWithin for whoever has the turn.
+func (s *session) converse(ctx context.Context, within time.Duration, limit int, command string, args, into any) error {
 	end, err := s.reach(ctx, within)
 	if err != nil {
 		return err
@@ -123,15 +129,18 @@ func (s *session) askWithin(ctx context.Context, within time.Duration, limit int
 	return r.result(command, into)
 }
 
-// take waits for one's turn.
-func (s *session) take(ctx context.Context) (func(), error) {
+// take waits for one's turn, as long as within: who had it before may wait minutes for a guest that is silent.
+func (s *session) take(ctx context.Context, within time.Duration) (func(), error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
 	select {
 	case s.turn <- struct{}{}:
 		return func() { <-s.turn }, nil
 	case <-s.ctx.Done():
 		return nil, silent()
 	case <-ctx.Done():
-		return nil, fault.New(fault.Unavailable, "another request to the guest agent is under way").Because(context.Cause(ctx))
+		return nil, fault.New(fault.Unavailable, "another request to the guest agent is under way").
+			Try("wait until it has ended, and try again").WithCode("HV-GUEST-001").Because(context.Cause(ctx))
 	}
 }
 
@@ -143,7 +152,7 @@ func (s *session) reach(ctx context.Context, within time.Duration) (func(), erro
 		if err != nil {
 			return nil, err
 		}
-		d := net.Dialer{Timeout: 5 * time.Second}
+		d := net.Dialer{Timeout: min(within, 5*time.Second)}
 		if s.conn, err = d.DialContext(ctx, "unix", path); err != nil {
 			s.conn = nil
 			return nil, silent().Because(err)

@@ -94,7 +94,7 @@ func (a *Agents) Shutdown(ctx context.Context, uuid string) error {
 	if err := s.askWithin(ctx, heedWithin, maxReply, "guest-ping", nil, nil); err != nil {
 		return err
 	}
-	done, err := s.take(ctx)
+	done, err := s.take(ctx, heedWithin)
 	if err != nil {
 		return err
 	}
