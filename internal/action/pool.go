@@ -66,7 +66,7 @@ func (a *Actions) volumesIn(ctx context.Context, pool string) ([]storage.Volume,
 	all, _, err := store.ListAll[storage.Volume](ctx, a.Store, store.SpecPrefix("volume"))
 	var out []storage.Volume
 	for _, v := range all {
-		if v.Value.Spec.Pool == pool {
+		if v.Value.Spec.Pool == pool || v.Value.Moving != nil && v.Value.Moving.To.Pool == pool {
 			out = append(out, v.Value)
 		}
 	}

@@ -60,6 +60,25 @@ func (a *Actions) allocate(ctx context.Context, c *change, want allocation) erro
 	return nil
 }
 
+// takenBy is the room that all layers of a volume take: as much as a full copy of it needs.
+func (a *Actions) takenBy(ctx context.Context, v storage.Volume) (model.Bytes, error) {
+	var n model.Bytes
+	if a.Pools == nil {
+		return 0, nil
+	}
+	for _, l := range v.Chain() {
+		u, err := a.Pools.Usage(ctx, l.Pool, l.File())
+		if fault.KindOf(err) == fault.NotFound { // what copies it says so, by the volume's name
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		n += u.Allocated
+	}
+	return n, nil
+}
+
 func provisioned(all []storage.Volume) model.Bytes {
 	var n model.Bytes
 	for _, v := range all {

@@ -101,7 +101,7 @@ func (a *Actions) newSnapshot(ctx context.Context, c *change, o vm.Object, st vm
 	if err != nil {
 		return set, err
 	}
-	found := againstSnapshot(o, st, body, len(earlier))
+	found, pools := againstSnapshot(o, st, body, len(earlier)), map[string]model.Bytes{}
 	for _, device := range slices.Sorted(maps.Keys(o.Spec.Disks)) {
 		d := o.Spec.Disks[device]
 		v, _, err := a.volume(ctx, o.Project, d.Volume)
@@ -121,6 +121,7 @@ func (a *Actions) newSnapshot(ctx context.Context, c *change, o vm.Object, st vm
 		if can, err := a.Volumes.Can(v.Head().Pool); err != nil || !can.Overlays {
 			found = append(found, snapFinding("HV-SNAP-023", o.Name, "pool "+v.Head().Pool+" keeps no layers that stand on others", "move volume "+v.Name+" to a pool of kind dir"))
 		}
+		pools[v.Head().Pool] += v.Spec.Size
 		set.Disks[device] = vm.SnapshotDisk{Volume: v.Name, VolumeUID: v.UID, Overlay: uuid(a.Random(16))}
 		c.step("freeze what is on volume %s (%s); it may grow by as much", v.Name, v.Spec.Size)
 	}
@@ -130,7 +131,12 @@ func (a *Actions) newSnapshot(ctx context.Context, c *change, o vm.Object, st vm
 	if set.Memory {
 		c.step("save its memory (%s at most); the guest stands still meanwhile", o.Spec.Memory)
 	}
-	c.notes = found
+	for _, pool := range slices.Sorted(maps.Keys(pools)) {
+		if err := a.allocate(ctx, c, allocation{pool: pool, virtual: pools[pool]}); err != nil {
+			return set, err
+		}
+	}
+	c.notes = append(c.notes, found...)
 	if found.Refuses() {
 		return set, fault.New(fault.Precondition, "no snapshot of vm %q can be taken", o.Name).Because(finding.Refusal{Findings: found})
 	}

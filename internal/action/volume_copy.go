@@ -50,7 +50,11 @@ func (a *Actions) copyVolume(ctx context.Context, call Call, ref model.Ref, body
 		if body.Pool != "" {
 			spec.Pool = body.Pool
 		}
-		made, err := a.newVolume(ctx, c, wire.CreateVolume{Name: body.Name, Labels: body.Labels, VolumeSpec: spec}, 0)
+		takes, err := a.takenBy(ctx, src)
+		if err != nil {
+			return err
+		}
+		made, err := a.newVolume(ctx, c, wire.CreateVolume{Name: body.Name, Labels: body.Labels, VolumeSpec: spec}, takes)
 		if err != nil {
 			return err
 		}
@@ -79,6 +83,13 @@ func (a *Actions) MoveVolume(ctx context.Context, call Call, ref model.Ref, pool
 			return err
 		}
 		if err := a.mayMove(ctx, c, v, pool); err != nil {
+			return err
+		}
+		takes, err := a.takenBy(ctx, v)
+		if err != nil {
+			return err
+		}
+		if err := a.allocate(ctx, c, allocation{pool: pool, virtual: v.Spec.Size, takes: takes}); err != nil {
 			return err
 		}
 		v.Moving = &storage.Moving{To: storage.Layer{ID: uuid(a.Random(16)), Pool: pool, Format: v.Spec.Format, Size: v.Spec.Size}, Operation: c.wish.ID}

@@ -39,6 +39,9 @@ func (a *Actions) ResizeVolume(ctx context.Context, call Call, ref model.Ref, si
 		if err := a.growsNow(ctx, c, v); err != nil {
 			return err
 		}
+		if err := a.allocate(ctx, c, allocation{pool: v.Spec.Pool, virtual: size - v.Spec.Size}); err != nil {
+			return err
+		}
 		c.step("make volume %s %s larger: %s", v.Name, size-v.Spec.Size, size)
 		v.Spec.Size, v.SHA256 = size, ""            // what was imported is not what is there any more
 		if n := len(v.Layers); n > 0 && !v.Frozen { // it is the head that grows; of one that is frozen, what is put on it

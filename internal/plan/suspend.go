@@ -117,8 +117,8 @@ func saving(in VMInput, p Plan, s vm.Saved) Plan {
 	p.StopAsked = nil
 	m := in.Seen.Moving
 	switch {
-	case m == nil, in.Seen.RunState == "running", m.State == vm.MoveDone && in.Seen.RunState == "paused":
-		return save(in, p) // not begun: what is done is how its guest came in, or an earlier try
+	case m == nil, in.Seen.RunState == "running", in.Seen.RunState == "paused" && (m.State == vm.MoveDone || m.State == vm.MoveCancelled):
+		return save(in, p) // not begun: what is done is how its guest came in, and what is cancelled is an earlier wish's
 	case m.State == vm.MoveDone && in.Seen.RunState == "postmigrate": // QEMU gets there too when it fails at the very end
 		p.Steps = []Step{{Kind: Keep, Name: "flush what is saved to the disk"}}
 		return unload(p)

@@ -66,6 +66,7 @@ func TestWhatIsDoneAboutAVMAndItsFile(t *testing.T) {
 		"it was not begun":                              {with(runs("paused"), suspend, isSaved(vm.Saving)), "save", false, ""},
 		"it was not even stopped":                       {with(runs("running"), suspend, isSaved(vm.Saving)), "save", false, ""},
 		"it was not begun, and had come in so":          {with(runs("paused"), suspend, isSaved(vm.Saving), moves(vm.MoveDone)), "save", false, ""},
+		"an earlier one was given up for another wish":  {with(runs("paused"), suspend, isSaved(vm.Saving), moves(vm.MoveCancelled)), "save", false, ""},
 		"it fails":                                      {with(runs("paused"), suspend, isSaved(vm.Saving), moves(vm.MoveFailed)), "abandon continue", true, ""},
 		"it fails at its very end":                      {with(runs("postmigrate"), suspend, isSaved(vm.Saving), moves(vm.MoveFailed)), "abandon continue", true, ""},
 		"it is given up at its very end":                {with(runs("postmigrate"), suspend, isSaved(vm.Saving), moves(vm.MoveCancelled)), "abandon continue", true, ""},

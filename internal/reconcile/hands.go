@@ -98,8 +98,8 @@ type Firmware interface {
 	MakeTPM(ctx context.Context, uuid string) error
 	Remove(ctx context.Context, uuid string) error
 	// Read opens a VM's variables for reading; fault.NotFound says that it has none. Put makes them anew of a file.
-	Read(ctx context.Context, uuid string) (*os.File, error)
-	Put(ctx context.Context, uuid string, from *os.File) error
+	Read(ctx context.Context, uuid string, secure bool) (*os.File, error)
+	Put(ctx context.Context, uuid string, secure bool, from *os.File) error
 }
 
 // Guests speaks to the agents in guests.

@@ -120,7 +120,8 @@ func (e *Engine) leave(ctx context.Context, t operation.Target, p storage.Pool, 
 		return err
 	}
 	for _, v := range volumes {
-		if v.Value.Spec.Pool == p.Name { // made as the pool was let go of; looked at again when it goes
+		// Made as the pool was let go of, or on its way into it; looked at again when it goes.
+		if m := v.Value.Moving; v.Value.Spec.Pool == p.Name || m != nil && m.To.Pool == p.Name {
 			return fault.New(fault.Conflict, "pool %q keeps volume %q still", p.Name, v.Value.Name)
 		}
 	}

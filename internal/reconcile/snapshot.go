@@ -281,7 +281,11 @@ func (r *vmRun) overlays(ctx context.Context, t taking) (files []*os.File, overl
 
 // keepNVRAM copies what the firmware remembers.
 func (r *vmRun) keepNVRAM(ctx context.Context, t taking, taken *vm.Taken) error {
-	from, err := r.Firmware.Read(ctx, r.in.Wish.Spec.UUID)
+	secure := r.in.Effective.SecureBoot
+	if p := r.status.Process; p != nil && p.Started != nil {
+		secure = p.Started.SecureBoot // what is wished since is for its next start
+	}
+	from, err := r.Firmware.Read(ctx, r.in.Wish.Spec.UUID, secure)
 	if missing(err) {
 		return nil
 	}
@@ -293,7 +297,7 @@ func (r *vmRun) keepNVRAM(ctx context.Context, t taking, taken *vm.Taken) error 
 	if err != nil {
 		return err
 	}
-	taken.NVRAM = true
+	taken.NVRAM, taken.Secure = true, secure
 	return copyTo(ctx, r.Sets, t.set.UID+nvramFile, from, info.Size())
 }
 

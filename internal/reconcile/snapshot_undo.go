@@ -232,7 +232,7 @@ func (r *vmRun) putBack(ctx context.Context, set vm.Snapshot, op *operation.Oper
 			return nil, err
 		}
 		defer func() { _ = file.Close() }()
-		if err := r.Firmware.Put(ctx, uuid, file); err != nil {
+		if err := r.Firmware.Put(ctx, uuid, set.Taken.Secure, file); err != nil {
 			return nil, err
 		}
 	}

@@ -69,9 +69,10 @@ type Taken struct {
 	At       time.Time     `json:"at"`
 	State    State         `json:"state"` // of the VM at that moment
 	Quiesced bool          `json:"quiesced,omitempty"`
-	Note     string        `json:"note,omitempty"`  // why it was not, where it was to be
-	Pause    time.Duration `json:"pause,omitempty"` // how long the guest stood still for it, in nanoseconds
-	NVRAM    bool          `json:"nvram,omitempty"` // its firmware's variables are in it
+	Note     string        `json:"note,omitempty"`   // why it was not, where it was to be
+	Pause    time.Duration `json:"pause,omitempty"`  // how long the guest stood still for it, in nanoseconds
+	NVRAM    bool          `json:"nvram,omitempty"`  // its firmware's variables are in it
+	Secure   bool          `json:"secure,omitempty"` // they are those of a firmware with Secure Boot
 	Memory   *Saved        `json:"memory,omitempty"`
 }
 

@@ -342,6 +342,11 @@ func (h *Host) named(ctx context.Context, volumes []store.Object[storage.Volume]
 			}
 		}
 	}
+	others, _, err := store.ListAll[storage.Pool](ctx, h.Store, store.SpecPrefix("pool"))
+	must(h.t, err)
+	for _, p := range others {
+		files[p.Value.UID+".json"] = true
+	}
 	images, _, err := store.ListAll[storage.Image](ctx, h.Store, store.SpecPrefix("image"))
 	must(h.t, err)
 	for _, i := range images {
@@ -410,7 +415,16 @@ func (d *Daemon) EmptyTrash() {
 // SecondPool opens a pool called second.
 func (h *Host) SecondPool() {
 	h.t.Helper()
-	_, err := h.Volumes.Reach(context.Background(), "second", storage.PoolSpec{Path: filepath.Join(h.dir, "second")})
+	ctx, spec := context.Background(), storage.PoolSpec{Path: filepath.Join(h.dir, "second")}
+	_, err := h.Volumes.Reach(ctx, "second", spec)
+	must(h.t, err)
+	key := store.SpecKey(store.Ref{Kind: "pool", Project: store.HostWide, Name: "second"})
+	if _, err := h.Store.Get(ctx, key); err == nil {
+		return
+	}
+	made, err := store.PutJSON(key, storage.Pool{Metadata: model.Metadata{Name: "second", UID: "5ec04d00-0000-4000-8000-000000000000", Origin: model.Manual, Generation: 1}, Spec: spec}, 0)
+	must(h.t, err)
+	_, err = h.Store.Commit(ctx, store.Txn{If: []store.Cmp{store.Absent(key)}, Then: []store.Op{made}})
 	must(h.t, err)
 }
 

@@ -148,9 +148,18 @@ func sparse(ctx context.Context, to, from *os.File, size int64) error {
 	return nil
 }
 
-// Read opens a VM's variables for reading. A VM that was never started with such firmware has none: fault.NotFound.
-func (f *Files) Read(_ context.Context, uuid string) (*os.File, error) {
+// variables is the file of a VM's variables: those of a firmware with Secure Boot are others.
+func variables(uuid string, secure bool) (string, error) {
 	n, err := name(uuid)
+	if secure && err == nil {
+		n = secureName(uuid)
+	}
+	return n, err
+}
+
+// Read opens a VM's variables for reading. A VM that was never started with such firmware has none: fault.NotFound.
+func (f *Files) Read(_ context.Context, uuid string, secure bool) (*os.File, error) {
+	n, err := variables(uuid, secure)
 	if err != nil {
 		return nil, err
 	}
@@ -159,8 +168,8 @@ func (f *Files) Read(_ context.Context, uuid string) (*os.File, error) {
 }
 
 // Put makes a VM's variables anew, of a file that holds them.
-func (f *Files) Put(ctx context.Context, uuid string, from *os.File) error {
-	n, err := name(uuid)
+func (f *Files) Put(ctx context.Context, uuid string, secure bool, from *os.File) error {
+	n, err := variables(uuid, secure)
 	if err != nil {
 		return err
 	}
