@@ -58,10 +58,10 @@ func Landlock() (int, error) {
 }
 
 func versionOf(v int, errno unix.Errno) (int, error) {
-	switch errno {
-	case 0:
+	if errno == 0 {
 		return v, nil
-	case unix.ENOSYS, unix.EOPNOTSUPP: // built without, or not among the kernel's lsm=
+	}
+	if errno == unix.ENOSYS || errno == unix.EOPNOTSUPP { // built without, or not among the kernel's lsm=
 		return 0, nil
 	}
 	return 0, fmt.Errorf("landlock is kept from this process, as by a filter of system calls (SystemCallFilter= must allow landlock_create_ruleset, "+
