@@ -157,6 +157,11 @@ func againstSnapshot(o vm.Object, st vm.PowerStatus, body wire.CreateSnapshot, h
 	if body.Memory && st.State != vm.StateRunning {
 		add("HV-SNAP-022", "it does not run, so there is no memory to save", "leave --memory out, or hv vm start "+o.Name)
 	}
+	if now, _ := st.WithNames(o.Renames); now.Process != nil {
+		if why := now.Process.Differs(o.Spec); why != "" {
+			add("HV-SNAP-026", why, "hv vm stop "+o.Name+", and take it then")
+		}
+	}
 	if o.Spec.TPM != nil {
 		add("HV-SNAP-024", "it has a TPM, whose state is in no snapshot yet", "take the TPM out of its spec, where the guest can do without")
 	}

@@ -69,10 +69,10 @@ type Engine struct {
 	alones map[string]*named    // by UUID
 	power  map[operation.Target]*vm.PowerStatus
 	tries  map[operation.Target]int
-	boot   *plan.Order                    // of the VMs that start because their host did
-	halt   *halt                          // while all VMs are stopped because their host is to end
-	resets map[operation.Target]vm.Resets // as the hand last counted them
-	sets   map[string]map[string]bool     // snapshots that are being taken, by the VM's UUID
+	boot   *plan.Order                            // of the VMs that start because their host did
+	halt   *halt                                  // while all VMs are stopped because their host is to end
+	resets map[operation.Target]vm.Resets         // as the hand last counted them
+	sets   map[string]map[string]vm.SnapshotPhase // snapshots that are being taken, by the VM's UUID
 }
 
 // New returns an engine that does nothing until Run.
@@ -92,7 +92,7 @@ func New(c Config) *Engine {
 	e := &Engine{
 		Config: c, queue: newQueue[operation.Target](), writer: newWriter(c.Store, c.Log), followed: newFollowed(), images: newMakings(),
 		names: map[string]model.Ref{}, alones: map[string]*named{}, power: map[operation.Target]*vm.PowerStatus{}, tries: map[operation.Target]int{},
-		resets: map[operation.Target]vm.Resets{}, sets: map[string]map[string]bool{},
+		resets: map[operation.Target]vm.Resets{}, sets: map[string]map[string]vm.SnapshotPhase{},
 	}
 	e.ops, e.copies = newOps(e.writer, c), newCopies()
 	return e

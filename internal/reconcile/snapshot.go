@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"os"
 	"slices"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/plan"
-	"github.com/hyper-nixos/hyper-nixos/internal/qemu/machine"
-	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
@@ -25,42 +22,52 @@ const (
 )
 
 // snapshots does what was asked about the sets of a VM, once that is otherwise what it is wished to be, and returns who
-// waits for something else.
-func (r *vmRun) snapshots(ctx context.Context, due []*operation.Operation) []*operation.Operation {
+// waits for something else. An error says that something is left, which is to be looked at again.
+func (r *vmRun) snapshots(ctx context.Context, due []*operation.Operation) ([]*operation.Operation, error) {
+	err := r.leaveOthers(ctx, due)
 	var left []*operation.Operation
-	asked := map[string]bool{}
 	for _, op := range due {
 		do := map[string]func(context.Context, *operation.Operation, string) error{"snapshot.create": r.take, "snapshot.delete": r.drop}[op.Action]
 		if do == nil {
 			left = append(left, op)
 			continue
 		}
-		name := op.Params["snapshot"]
-		asked[name] = true
 		one := []*operation.Operation{op}
-		err := do(ctx, op, name)
+		failed := do(ctx, op, op.Params["snapshot"])
 		switch {
 		case ctx.Err() != nil: // whoever comes next goes on
-			return left
-		case err != nil:
-			r.ops.end(ctx, one, operation.Failed, problem(err))
+			return left, err
+		case failed != nil:
+			r.ops.end(ctx, one, operation.Failed, problem(failed))
 		default:
 			r.ops.end(ctx, one, operation.Done, nil)
 		}
 	}
-	names := r.unfinished(r.in.Wish.Spec.UUID)
-	for _, op := range r.ops.all(r.target) { // one that came since this look began is for the next
+	return left, errors.Join(err, r.left)
+}
+
+// leaveOthers ends what nobody waits for any more: who asked has called it off, before it was begun or in the middle, or was told
+// that it failed. A set that is wished away goes.
+func (r *vmRun) leaveOthers(ctx context.Context, due []*operation.Operation) error {
+	sets := r.unfinished(r.in.Wish.Spec.UUID)
+	asked := map[string]bool{}
+	for _, op := range append(r.ops.all(r.target), due...) { // one that came since this look began is for the next
 		asked[op.Params["snapshot"]] = true
 	}
-	for _, name := range names { // whoever asked has called it off, before it was begun or in the middle
+	var errs []error
+	for name, phase := range sets {
 		if asked[name] {
 			continue
 		}
-		if err := r.leave(ctx, name); err != nil {
-			r.Log.Warn("a snapshot that was called off is not gone yet", "vm", r.in.Wish.Name, "snapshot", name, "err", err)
+		end := r.leave
+		if phase == vm.SnapshotDeleting {
+			end = func(ctx context.Context, name string) error { return r.drop(ctx, nil, name) }
+		}
+		if err := end(ctx, name); err != nil {
+			errs = append(errs, fault.Wrap(err, "snapshot %q of vm %q is not gone yet", name, r.in.Wish.Name))
 		}
 	}
-	return left
+	return errors.Join(errs...)
 }
 
 // taking is one set on its way.
@@ -68,7 +75,7 @@ type taking struct {
 	set   vm.Snapshot
 	kv    store.KV
 	disks []diskOf // in the order of their devices
-	live  bool     // the VM has a process whose guest was let run once
+	live  bool     // the VM has a process
 }
 
 // diskOf is one disk of it.
@@ -83,22 +90,24 @@ type diskOf struct {
 // take takes a set: of all of the VM, or none. It may be called again at any point.
 func (r *vmRun) take(ctx context.Context, op *operation.Operation, name string) error {
 	t, err := r.begun(ctx, name)
-	if err != nil || t.set.Whole() {
-		return err
+	if err == nil && t.set.Whole() {
+		return nil
 	}
-	err = r.taken(ctx, op, t)
+	if err == nil {
+		err = r.taken(ctx, op, t)
+	}
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	if back := r.leave(ctx, name); back != nil {
-		r.Log.Warn("a snapshot that failed is not gone yet", "vm", r.in.Wish.Name, "snapshot", name, "err", back)
+		r.left = errors.Join(r.left, fault.Wrap(back, "snapshot %q of vm %q failed and is not gone yet", name, r.in.Wish.Name))
 	}
 	return fault.Wrap(err, "cannot take snapshot %q of vm %q", name, r.in.Wish.Name)
 }
 
 // begun reads a set and the volumes that it is of.
 func (r *vmRun) begun(ctx context.Context, name string) (taking, error) {
-	var t taking
+	t := taking{live: r.status.Process != nil}
 	var err error
 	t.set, t.kv, err = store.Get[vm.Snapshot](ctx, r.Store, snapshotKey(r.target, r.in.Wish.Spec.UUID, name))
 	if err != nil {
@@ -117,8 +126,6 @@ func (r *vmRun) begun(ctx context.Context, name string) (taking, error) {
 		}
 		t.disks = append(t.disks, one)
 	}
-	p := r.status.Process
-	t.live = p != nil && p.Started != nil
 	return t, nil
 }
 
@@ -149,6 +156,9 @@ func (r *vmRun) volumeOf(ctx context.Context, device string, d vm.SnapshotDisk) 
 
 // taken does it: the files, the chains, the moment, and then the set is whole.
 func (r *vmRun) taken(ctx context.Context, op *operation.Operation, t taking) error {
+	if err := r.asStarted(t); err != nil {
+		return err
+	}
 	if err := r.putOn(ctx, t); err != nil {
 		return err
 	}
@@ -205,7 +215,7 @@ func (r *vmRun) putOn(ctx context.Context, t taking) error {
 		txn.If = append(txn.If, store.ModRevision(d.kv.Key, d.kv.ModRevision))
 		values[d.kv.Key] = d.next
 		was := set.Disks[d.device]
-		was.Layers = d.volume.Chain()
+		was.Layers, was.Frozen = d.volume.Chain(), d.volume.Frozen
 		set.Disks[d.device] = was
 	}
 	if len(values) == 0 {
@@ -253,30 +263,6 @@ func (r *vmRun) moment(ctx context.Context, op *operation.Operation, t taking, t
 		return r.saveInto(ctx, op, file, taken)
 	})
 	return file, err
-}
-
-// overlays opens the files of new layers and of those below them.
-func (r *vmRun) overlays(ctx context.Context, t taking) (files []*os.File, overlays []qmp.Overlay, err error) {
-	for _, d := range t.disks {
-		if r.status.Process.Started.Disks[d.device].ReadOnly {
-			continue
-		}
-		chain := d.next.Chain()
-		i := slices.IndexFunc(chain, func(l storage.Layer) bool { return l.ID == t.set.Disks[d.device].Overlay })
-		for n, l := range []storage.Layer{chain[i], chain[i-1]} {
-			f, err := r.Volumes.Open(ctx, l.Pool, l.File(), n > 0)
-			if err != nil {
-				return files, nil, err
-			}
-			files = append(files, f)
-		}
-		slot := 0
-		if p := r.status.Pinned; p != nil {
-			slot = p.Slots[machine.SlotOf("disks", d.device)]
-		}
-		overlays = append(overlays, qmp.Overlay{Device: machine.DiskDevice(d.device), Slot: slot, Layer: chain[i].ID})
-	}
-	return files, overlays, nil
 }
 
 // keepNVRAM copies what the firmware remembers.

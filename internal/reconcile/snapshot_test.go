@@ -1,11 +1,14 @@
 package reconcile_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
@@ -198,5 +201,114 @@ func TestSnapshotsAreRefusedWhileTheFeatureIsOff(t *testing.T) {
 	_, err := d.Actions.CreateSnapshot(t.Context(), fakehost.Member, fakehost.Ref("web"), wire.CreateSnapshot{})
 	if fault.CodeOf(err) != "HV-AUTH-002" || !strings.Contains(fault.HintOf(err), "snapshots") {
 		t.Errorf("%v", err)
+	}
+}
+
+// unwhole makes a set one whose taking was cut off before it was whole, and for which nobody waits any more.
+func unwhole(t *testing.T, h *fakehost.Host, name string) {
+	t.Helper()
+	sets, _, err := store.ListAll[vm.Snapshot](t.Context(), h.Store, store.SpecPrefix("snapshot"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sets {
+		if s.Value.Name != name {
+			continue
+		}
+		s.Value.Phase, s.Value.Taken = vm.SnapshotTaking, nil
+		op, err := store.PutJSON(s.Key, s.Value, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Store.Commit(t.Context(), store.Txn{Then: []store.Op{op}}); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Fatalf("there is no set %q", name)
+}
+
+func goneSet(t *testing.T, d *fakehost.Daemon, name string) {
+	t.Helper()
+	d.Look("web")
+	d.Until("snapshot "+name+" to be gone", func() bool {
+		return !slices.ContainsFunc(setsOf(t, d).Items, func(s wire.Snapshot) bool { return s.Name == name })
+	})
+}
+
+// What QEMU may have written to a layer of a set that failed is kept: while it writes on, after it has ended, and below another set.
+func TestASnapshotThatFailedTakesNothingAlongThatWasWritten(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		ends bool // its QEMU has ended before anybody looks
+		sets []string
+	}{
+		{"it runs on", false, []string{"one"}}, {"it has ended", true, []string{"one"}}, {"another was taken since", false, []string{"one", "two"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := fakehost.New(t)
+			h.Guest("web", fakeqemu.Options{Guest: fakeqemu.Idle})
+			d := snapshotsOn(t, h)
+			d.Done(d.Volume("data"))
+			d.Done(d.Create(fakehost.Tiny("web", on, withData)))
+			for _, name := range c.sets {
+				done(t, take(t, d, name, false))
+			}
+			chain, files := stored(t, h, "data").Chain(), kept(t, h.Volumes)
+			d.Stop()
+			unwhole(t, h, "one")
+			if c.ends {
+				h.Murder("web")
+			}
+			d = h.Start()
+			goneSet(t, d, "one")
+			if now := stored(t, h, "data").Chain(); !slices.Equal(now, chain) || !slices.Equal(kept(t, h.Volumes), files) {
+				t.Errorf("it consists of %+v in %v, and had %+v", now, kept(t, h.Volumes), chain)
+			}
+		})
+	}
+}
+
+// A linked clone stands on what a VM that is off had: no set that fails has that be written to again.
+func TestASnapshotThatFailedLeavesClonesWhatTheyStandOn(t *testing.T) {
+	h := fakehost.New(t)
+	d := snapshotsOn(t, h)
+	d.Done(d.Volume("data"))
+	d.Done(d.Create(fakehost.Tiny("web", withData)))
+	if _, err := d.Actions.CloneVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: "copy", Linked: true}); err != nil {
+		t.Fatal(err)
+	}
+	base := stored(t, h, "copy").Chain()[0]
+	done(t, take(t, d, "one", false))
+	d.Stop()
+	unwhole(t, h, "one")
+	d = h.Start()
+	goneSet(t, d, "one")
+	if v := stored(t, h, "data"); v.Head().ID == base.ID && !v.Frozen {
+		t.Errorf("what the clone stands on is written to: %+v", v)
+	}
+	d.Done(d.Verb("start", "web"))
+	if v := stored(t, h, "data"); v.Head().ID == base.ID || !slices.Contains(kept(t, h.Volumes), base.File()) {
+		t.Errorf("what the clone stands on is written to, or gone: %+v", v)
+	}
+}
+
+// Where QEMU has another disk than the VM is wished to have no layer is made: it would come to be on both.
+func TestNoSnapshotIsTakenWhileADiskWaitsForARestart(t *testing.T) {
+	h := fakehost.New(t)
+	h.Guest("web", fakeqemu.Options{Guest: fakeqemu.Idle})
+	d := snapshotsOn(t, h)
+	d.Done(d.Volume("data"))
+	d.Done(d.Volume("new"))
+	d.Done(d.Create(fakehost.Tiny("web", on, withData)))
+	d.Done(edit(t, d, `{"disks":{"root":{"volume":"new"}}}`))
+	was, files := stored(t, h, "new").Chain(), kept(t, h.Volumes)
+	_, err := d.Actions.CreateSnapshot(t.Context(), fakehost.Member, fakehost.Ref("web"), wire.CreateSnapshot{Name: "one"})
+	var refusal finding.Refusal
+	if !errors.As(err, &refusal) || !slices.ContainsFunc(refusal.Findings, func(f finding.Finding) bool { return f.Code == "HV-SNAP-026" }) {
+		t.Errorf("%v", err)
+	}
+	if now := stored(t, h, "new").Chain(); !slices.Equal(now, was) || !slices.Equal(kept(t, h.Volumes), files) {
+		t.Errorf("it consists of %+v", now)
 	}
 }

@@ -3,11 +3,10 @@ package reconcile
 import (
 	"context"
 	"io"
+	"maps"
 	"os"
-	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
-	"github.com/hyper-nixos/hyper-nixos/internal/qemu/machine"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
@@ -18,29 +17,25 @@ import (
 // KindDropped is a layer that went out of the chains of all volumes and sets that knew of it, and whose file may still be there.
 const KindDropped = "dropped-layer"
 
-// unfinished are the sets of a VM that are being taken.
-func (e *Engine) unfinished(uuid string) []string {
+// unfinished are the sets of a VM that are being taken or deleted.
+func (e *Engine) unfinished(uuid string) map[string]vm.SnapshotPhase {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var names []string
-	for name := range e.sets[uuid] {
-		names = append(names, name)
-	}
-	return names
+	return maps.Clone(e.sets[uuid])
 }
 
-// knowSet notes whether a set is being taken.
+// knowSet notes what is being done with a set.
 func (e *Engine) knowSet(s vm.Snapshot, gone bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if gone || s.Phase != vm.SnapshotTaking {
+	if gone || s.Phase == "" {
 		delete(e.sets[s.VM], s.Name)
 		return
 	}
 	if e.sets[s.VM] == nil {
-		e.sets[s.VM] = map[string]bool{}
+		e.sets[s.VM] = map[string]vm.SnapshotPhase{}
 	}
-	e.sets[s.VM][s.Name] = true
+	e.sets[s.VM][s.Name] = s.Phase
 }
 
 // noticedSet takes up that a set was wished for, is whole or gone.
@@ -66,8 +61,8 @@ func (e *Engine) loadSets(ctx context.Context) error {
 	return e.sweepDropped(ctx)
 }
 
-// leave takes back a set that was not taken: each volume goes on as before, where QEMU has not begun to write to its new
-// layer. Where it has, the layers stay and only the set goes.
+// leave takes back a set that was not taken: each volume goes on as before, where a living QEMU says that it writes to what it had.
+// Everywhere else the new layers stay and only the set goes.
 func (r *vmRun) leave(ctx context.Context, name string) error {
 	ctx = context.WithoutCancel(ctx)
 	t, err := r.begun(ctx, name)
@@ -90,13 +85,14 @@ func (r *vmRun) leave(ctx context.Context, name string) error {
 	values := map[string]any{}
 	for _, d := range t.disks {
 		layer := t.set.Disks[d.device]
-		written := heads[machine.DiskDevice(d.device)]
-		if d.put && written != "" && strings.HasPrefix(strings.ReplaceAll(layer.Overlay, "-", ""), written) {
+		if d.put && !r.unswitched(t, d, heads) {
 			continue
 		}
 		if d.put {
+			was := d.volume.On(layer.Layers)
+			was.Frozen = layer.Frozen
 			txn.If = append(txn.If, store.ModRevision(d.kv.Key, d.kv.ModRevision))
-			values[d.kv.Key] = d.volume.On(layer.Layers)
+			values[d.kv.Key] = was
 		}
 		dropped := d.next.Head()
 		values[droppedKey(dropped)] = dropped

@@ -313,7 +313,9 @@ func (r *vmRun) lost() (lost, well []*operation.Operation) {
 		return nil, r.due
 	}
 	for _, op := range r.due {
-		if r.plan.Waiting && (power(op) || edge(op)) {
+		if strings.HasPrefix(op.Action, "snapshot.") && op.Action != "snapshot.restore" { // no run has to come up for it
+			well = append(well, op)
+		} else if r.plan.Waiting && (power(op) || edge(op)) {
 			lost = append(lost, op)
 		} else if r.in.Effective.Power != vm.Off && r.in.Wish.Deleted == nil && op.Generation <= end.PowerGeneration {
 			lost = append(lost, op)
@@ -366,6 +368,7 @@ func (r *vmRun) finish(ctx context.Context, revision int64) error {
 	}
 	r.unsaved(ctx)
 	r.goesOn(ctx)
+	var again error
 	switch {
 	case r.plan.Removed:
 		return r.remove(ctx, revision)
@@ -375,7 +378,7 @@ func (r *vmRun) finish(ctx context.Context, revision int64) error {
 			return err
 		}
 		lost, well := r.lost()
-		well = r.snapshots(ctx, well)
+		well, again = r.snapshots(ctx, well)
 		well = r.failMedia(ctx, well)
 		r.tellPending(well)
 		r.ops.end(ctx, lost, operation.Failed, r.why())
@@ -384,7 +387,7 @@ func (r *vmRun) finish(ctx context.Context, revision int64) error {
 	if until := r.plan.Until; !until.IsZero() {
 		r.queue.after(r.target, until.Sub(r.Steady())+time.Millisecond)
 	}
-	return nil
+	return again
 }
 
 // overdue tells whoever waits, and whoever looks, that the guest has let its time pass. The wish

@@ -27,6 +27,7 @@ type vmRun struct {
 	// endNoted says that the end that the plan found out is in the status: one that comes later is newer.
 	endNoted bool
 	served   int64 // the newest reboot or reset that this run has begun
+	left     error // what stays to be done after all that was planned
 }
 
 // steps does what the plan says, in order, and stops at the first that fails.

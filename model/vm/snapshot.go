@@ -2,6 +2,7 @@ package vm
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -35,6 +36,8 @@ type SnapshotDisk struct {
 	Overlay string `json:"overlay"`
 	// Layers are what it consisted of, base first; none until it is known.
 	Layers []storage.Layer `json:"layers,omitempty"`
+	// Frozen: others stood on its head then, as on a volume's.
+	Frozen bool `json:"frozen,omitempty"`
 }
 
 // Top is the layer that was written to last; it is the set's own as long as nothing else stands on it.
@@ -154,4 +157,26 @@ func CheckSnapshot(name, description string, q Quiesce) []error {
 		errs = append(errs, fault.New(fault.Invalid, "quiesce %.20q is none of auto, yes, no", string(q)))
 	}
 	return errs
+}
+
+// Differs says what of a process's disks is not as a spec has them, or not known; empty for nothing.
+func (p *Process) Differs(now Spec) string {
+	if p.Started == nil {
+		return "nobody knows what QEMU was started with"
+	}
+	if len(p.Changes) > 0 {
+		return "a change of " + p.Changes[0].Path + " was begun and is not settled"
+	}
+	was, is := p.Started.Volumes(), now.Volumes()
+	for _, name := range slices.Sorted(maps.Keys(is)) {
+		if w, ok := was[name]; !ok || w.Volume != is[name].Volume || w.ReadOnly != is[name].ReadOnly {
+			return name + " waits for a restart: QEMU has another there"
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(was)) {
+		if _, ok := is[name]; !ok {
+			return name + " waits for a restart: QEMU has it still"
+		}
+	}
+	return ""
 }

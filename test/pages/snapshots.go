@@ -15,4 +15,5 @@ var snapshots = Family{"SNAP", "Snapshots of VMs.", []Code{
 	{"HV-SNAP-023", "a pool that keeps no layers", "move the volume to a pool of kind dir"},
 	{"HV-SNAP-024", "a VM with a TPM", "take the TPM out of its spec, where the guest can do without"},
 	{"HV-SNAP-025", "a VM with as many snapshots as are kept", "delete some"},
+	{"HV-SNAP-026", "a disk of a VM that runs waits for a restart, or is being changed: QEMU has another", "stop the VM, and take the snapshot then"},
 }}
