@@ -57,3 +57,42 @@ func TestAGuestFindsItsFilesOnADiskThatNobodyElseCanRead(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAGuestIsToldStandsInMemoryOnly(t *testing.T) {
+	files := map[string][]byte{
+		"user-data": []byte("#!/bin/sh\n" + strings.Repeat("echo s3cret\n", 5000)), "vendor-data": []byte("#!s3cret"),
+		"meta-data": bytes.Repeat([]byte("s3cret: x\n\n\n\n\n\n\n"), blockSize/16), "network-config": []byte("s3cret: 2\n"),
+	}
+	folder := t.TempDir()
+	memory, err := os.Create(filepath.Join(t.TempDir(), "memory"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer memory.Close()
+	inPlace, err := stand(folder, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range files {
+		got, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil || !bytes.Equal(got, inPlace[name]) || len(got) != len(text) || bytes.Contains(got, []byte("s3cret")) {
+			t.Errorf("in the folder %s is %d bytes of %d, %v", name, len(got), len(text), err)
+		}
+	}
+	if err := write(memory, folder, files); err != nil {
+		t.Fatal(err)
+	}
+	disk, err := iso9660.Read(file.New(memory, true), 0, 0, blockSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range files {
+		f, err := disk.OpenFile("/"+name, os.O_RDONLY)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if got, err := io.ReadAll(f); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is %d bytes, want %d; %v", name, len(got), len(want), err)
+		}
+	}
+}
