@@ -27,8 +27,8 @@ func (v *View) standing(ctx context.Context) (config.Applied, config.Declaration
 	return a, decl, fault.Wrap(err, "the standing declaration cannot be read")
 }
 
-// Standing returns the declaration that stands.
-func (v *View) Standing(ctx context.Context) (wire.Config, error) {
+// Standing returns the declaration that stands; with the secrets of its VMs only where asked for.
+func (v *View) Standing(ctx context.Context, secrets bool) (wire.Config, error) {
 	a, decl, err := v.standing(ctx)
 	if err != nil {
 		return wire.Config{}, err
@@ -36,7 +36,7 @@ func (v *View) Standing(ctx context.Context) (wire.Config, error) {
 	if a.Generation == 0 {
 		return wire.Config{Source: cmp.Or(v.DeclaredBy, "none"), Findings: append(finding.List{}, v.declarationNotes(false)...)}, nil
 	}
-	out, err := generation(a)
+	out, err := generation(a, decl, secrets)
 	out.Findings = append(v.declarationNotes(a.Complete), config.Check(decl, v.Facts()).Findings...)
 	out.Findings.Sort()
 	return out, err
@@ -72,23 +72,32 @@ func (v *View) stillSo(ctx context.Context, found finding.List) finding.List {
 	return slices.DeleteFunc(slices.Clone(found), about)
 }
 
-// generation puts one into the words of the wire.
-func generation(a config.Applied) (wire.Config, error) {
+// generation puts one into the words of the wire. Its digest is of the whole, whoever sees it.
+func generation(a config.Applied, decl config.Declaration, secrets bool) (wire.Config, error) {
 	digest, err := a.Sum()
+	if err != nil {
+		return wire.Config{}, err
+	}
+	if shown, hid := decl.Shown(); hid && !secrets {
+		if a.Declaration, err = shown.Encode(); err != nil {
+			return wire.Config{}, err
+		}
+	}
 	return wire.Config{
 		Generation: a.Generation, Digest: digest, Applied: &a.At, By: a.By, Source: a.Source, Message: a.Message, Restores: a.Restores,
 		Declaration: a.Declaration,
-	}, err
+	}, nil
 }
 
-// Generation returns one generation that is kept, with what it comes to on the host of now.
-func (v *View) Generation(ctx context.Context, n int64) (wire.Config, error) {
+// Generation returns one generation that is kept, with what it comes to on the host of now; with the secrets of its VMs
+// only where asked for.
+func (v *View) Generation(ctx context.Context, n int64, secrets bool) (wire.Config, error) {
 	stands, _, err := v.standing(ctx)
 	if err != nil {
 		return wire.Config{}, err
 	}
 	if n == stands.Generation && n > 0 {
-		return v.Standing(ctx)
+		return v.Standing(ctx, secrets)
 	}
 	ref := store.Ref{Kind: config.GenerationKind, Project: store.HostWide, Name: config.GenerationName(n)}
 	a, there, err := store.Find[config.Applied](ctx, v.Store, store.SpecKey(ref))
@@ -102,7 +111,7 @@ func (v *View) Generation(ctx context.Context, n int64) (wire.Config, error) {
 	if err != nil {
 		return wire.Config{}, fault.Wrap(err, "cannot read generation %d of the declaration", n)
 	}
-	out, err := generation(a)
+	out, err := generation(a, decl, secrets)
 	out.Findings = config.Check(decl, v.Facts()).Findings
 	return out, err
 }
@@ -151,7 +160,7 @@ func (v *View) ConfigStatus(ctx context.Context) (wire.ConfigStatus, error) {
 		return wire.ConfigStatus{}, err
 	}
 	out := wire.ConfigStatus{Complete: a.Complete || a.Generation == 0, VMs: len(decl.VMs), Released: []wire.Left{}, Features: []wire.Awaited{}}
-	if out.Config, err = v.Standing(ctx); err != nil {
+	if out.Config, err = v.Standing(ctx, false); err != nil {
 		return out, err
 	}
 	out.Declaration = nil

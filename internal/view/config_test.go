@@ -54,14 +54,14 @@ func TestGenerationsAreListedNewestFirstAndShown(t *testing.T) {
 	if second := g.Items[1]; second.Generation != 10 || second.Stands || second.VMs != 2 || second.Message == "" {
 		t.Errorf("%+v", second)
 	}
-	c, err := d.Generation(t.Context(), 9)
+	c, err := d.Generation(t.Context(), 9, true)
 	if err != nil || c.Generation != 9 || !c.Findings.Refuses() || c.Findings[0].Position.Line == 0 {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if c, err := d.Generation(t.Context(), 11); err != nil || c.Generation != 11 {
+	if c, err := d.Generation(t.Context(), 11, true); err != nil || c.Generation != 11 {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if _, err := d.Generation(t.Context(), 3); fault.KindOf(err) != fault.NotFound || fault.CodeOf(err) != config.CodeNoGeneration {
+	if _, err := d.Generation(t.Context(), 3, true); fault.KindOf(err) != fault.NotFound || fault.CodeOf(err) != config.CodeNoGeneration {
 		t.Error(err)
 	}
 }
@@ -117,7 +117,7 @@ func TestAnApplyThatWasFinishedSinceIsToldNoMore(t *testing.T) {
 	told := func() bool {
 		h, err := d.Host(t.Context())
 		d.must(err)
-		c, err := d.Standing(t.Context())
+		c, err := d.Standing(t.Context(), true)
 		d.must(err)
 		about := func(f finding.Finding) bool { return f.Code == cutOff.Code }
 		host, config := slices.ContainsFunc(h.Findings, about), slices.ContainsFunc(c.Findings, about)
@@ -140,5 +140,33 @@ func TestAnApplyThatWasFinishedSinceIsToldNoMore(t *testing.T) {
 	d.DeclaredBy = "/etc/hyper-nixos/declaration.json" // a file that is refused is, until hvd reads it anew
 	if !told() {
 		t.Error("a refused file is not told")
+	}
+}
+
+// What vm.cloud-init-secrets keeps to root stands in the declaration too.
+func TestTheSecretsOfDeclaredVMsAreHidden(t *testing.T) {
+	const declares = `{hypervisor: {vms: {web: {memory: 256MiB, cloudInit: {user: me, passwordHash: "$6$salt$s3crets3cret"}}, raw: {memory: 256MiB, cloudInit: {userData: "#!/bin/sh\necho s3cret\n", vendorData: "#!/bin/sh\necho s3cret\n"}}}}}`
+	d := newDesk(t)
+	old := d.generation(1, declares)
+	d.commit(put(t, past(1), old), put(t, currentKey, d.generation(2, declares)))
+	for _, secrets := range []bool{true, false} {
+		for n := int64(1); n <= 2; n++ {
+			c, err := d.Generation(t.Context(), n, secrets)
+			d.must(err)
+			if strings.Contains(string(c.Declaration), "s3cret") != secrets {
+				t.Errorf("generation %d, secrets asked for: %v:\n%s", n, secrets, c.Declaration)
+			}
+			decl, err := config.Decode(c.Declaration)
+			d.must(err)
+			if got := decl.VMs["web"].CloudInit; got.User != "me" || (got.PasswordHash == vm.Hidden) == secrets {
+				t.Errorf("%+v", got)
+			}
+			if sum, err := old.Sum(); err != nil || c.Digest != sum {
+				t.Errorf("its digest is %s, %v", c.Digest, err)
+			}
+			if r := config.Check(decl.Unseen(), d.Facts()); c.Findings.Refuses() || r.Refused() {
+				t.Errorf("%+v; whoever sees it finds %+v", c.Findings, r.Findings)
+			}
+		}
 	}
 }

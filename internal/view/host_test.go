@@ -69,11 +69,11 @@ func TestTheAuditLogIsReadInPagesWithItsActors(t *testing.T) {
 
 func TestTheDeclarationOfAHostWithoutOneIsNone(t *testing.T) {
 	d := newDesk(t)
-	if c, err := d.Standing(t.Context()); err != nil || c.Source != "none" || c.Generation != 0 {
+	if c, err := d.Standing(t.Context(), true); err != nil || c.Source != "none" || c.Generation != 0 {
 		t.Errorf("%+v, %v", c, err)
 	}
 	d.DeclaredBy = "/etc/hyper-nixos/declaration.json"
-	if c, err := d.Standing(t.Context()); err != nil || c.Source != d.DeclaredBy {
+	if c, err := d.Standing(t.Context(), true); err != nil || c.Source != d.DeclaredBy {
 		t.Errorf("%+v, %v", c, err)
 	}
 }

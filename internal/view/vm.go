@@ -207,7 +207,7 @@ func (v *View) CloudInit(_ context.Context, ref model.Ref, secrets bool) (wire.C
 			Try("hv vm edit %s: cloudInit = { user = …; sshKeys = [ … ]; }", o.Name).WithCode("HV-GUEST-010")
 	}
 	spec := o.Spec
-	if !secrets { // what is made of them is hidden with them, what is by hand line by line
+	if !secrets { // what is made of it is hidden with it
 		c := *spec.CloudInit
 		if c.PasswordHash != "" {
 			c.PasswordHash = vm.Hidden
@@ -219,7 +219,7 @@ func (v *View) CloudInit(_ context.Context, ref model.Ref, secrets bool) (wire.C
 		return wire.CloudInit{}, err
 	}
 	if !secrets {
-		files = cloudinit.Shown(files)
+		files = cloudinit.Shown(files, *spec.CloudInit)
 	}
 	return wire.CloudInit{
 		UserData: string(files[cloudinit.UserData]), MetaData: string(files[cloudinit.MetaData]),

@@ -48,7 +48,7 @@ type (
 
 func (s *server) routeConfig() {
 	handle(s, action.ConfigShow, func(ctx context.Context, _ *struct{}) (*oneConfig, error) {
-		c, err := s.View.Standing(ctx)
+		c, err := s.View.Standing(ctx, callOf(ctx).Root)
 		return &oneConfig{c}, err
 	})
 	handle(s, action.ConfigStatus, func(ctx context.Context, _ *struct{}) (*configStatus, error) {
@@ -60,7 +60,7 @@ func (s *server) routeConfig() {
 		return &allGenerations{g}, err
 	})
 	handle(s, action.ConfigGeneration, func(ctx context.Context, in *ByGeneration) (*oneConfig, error) {
-		c, err := s.View.Generation(ctx, in.Generation)
+		c, err := s.View.Generation(ctx, in.Generation, callOf(ctx).Root)
 		return &oneConfig{c}, err
 	})
 	change(s, action.ConfigApply, func(ctx context.Context, in *applyConfig) (action.Result, error) {

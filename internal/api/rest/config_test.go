@@ -4,6 +4,7 @@ package rest
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/hyper-nixos/hyper-nixos/client"
@@ -73,4 +74,26 @@ func TestMembersSeeTheHistoryAndDoNotTurnItBack(t *testing.T) {
 	h.must(err)
 	_, err = h.RollBackConfig(t.Context(), 1, client.Applying{})
 	refusal(t, err, fault.Denied, "only root may")
+}
+
+func TestMembersSeeADeclarationWithoutTheSecretsOfItsVMs(t *testing.T) {
+	h := newHouse(t, 0)
+	_, err := h.ApplyConfig(t.Context(), []byte(`{"version":1,"value":{"hypervisor":{"vms":{"web":{"memory":"256MiB","cloudInit":{"userData":"#!/bin/sh\necho s3cret\n"}}}}}}`), client.Applying{})
+	h.must(err)
+	seen := func(secret bool) {
+		t.Helper()
+		stands, err := h.Config(t.Context())
+		h.must(err)
+		one, err := h.Generation(t.Context(), 1)
+		h.must(err)
+		for _, c := range []wire.Config{stands, one} {
+			if strings.Contains(string(c.Declaration), "s3cret") != secret || !strings.Contains(string(c.Declaration), `"name":"web"`) {
+				t.Errorf("%s", c.Declaration)
+			}
+		}
+	}
+	seen(true)
+	h.stop()
+	h.serve(member)
+	seen(false)
 }

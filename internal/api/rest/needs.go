@@ -125,10 +125,10 @@ type HostView interface {
 	Host(ctx context.Context) (wire.Host, error)
 	HostPhase(ctx context.Context) (wire.Phase, error)
 	Features(ctx context.Context, set, maxRisk string) (wire.Features, error)
-	Standing(ctx context.Context) (wire.Config, error)
+	Standing(ctx context.Context, secrets bool) (wire.Config, error)
 	ConfigStatus(ctx context.Context) (wire.ConfigStatus, error)
 	Generations(ctx context.Context) (wire.Generations, error)
-	Generation(ctx context.Context, n int64) (wire.Config, error)
+	Generation(ctx context.Context, n int64, secrets bool) (wire.Config, error)
 	AuditRecords(ctx context.Context, after int64, limit int) (wire.Page, error)
 }
 

@@ -94,6 +94,7 @@ func (s *subject) standing(ctx context.Context, call *session.Session, q questio
 		if s.decl, err = config.Decode(stands.Declaration); err != nil {
 			return fault.Wrap(err, "%s cannot be read", name)
 		}
+		s.decl = s.decl.Unseen()
 	}
 	h, err := c.Host(ctx)
 	if err != nil {

@@ -15,8 +15,8 @@ func CloudInit(s *session.Session) *cobra.Command {
 		Use:   "cloud-init NAME",
 		Short: "Show what a VM's guest is told at its first boot",
 		Long: `Shows what a VM's guest is told at its first boot by cloud-init: meta data, user data, vendor data and the network, as
-they stand on the disk that the guest finds them on. What is named like a secret is hidden; --show-secrets shows it to
-root.
+they stand on the disk that the guest finds them on. What is named like a secret is hidden, and of user data and vendor data
+by hand all but the first line; --show-secrets shows it to root.
 
 Words are in the VM's spec: cloudInit = { user = "me"; sshKeys = [ "ssh-ed25519 AAAA… me" ]; packages = [ "nginx" ]; }.`,
 		Example:           "  hv vm cloud-init first\n  sudo hv vm cloud-init first --show-secrets",

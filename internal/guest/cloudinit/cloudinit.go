@@ -111,40 +111,52 @@ func yaml(v any) ([]byte, error) {
 	return text, nil
 }
 
-// Shown are files without their secrets: what is named like one in a cloud-config, and all but the first line of what is
-// none.
-func Shown(files map[string][]byte) map[string][]byte {
+// Shown are files without their secrets. Of user data and vendor data by hand it is the first line, for nobody knows where in
+// them a secret stands; in what is made here, and in the network, it is all but what is named like one.
+func Shown(files map[string][]byte, c vm.CloudInit) map[string][]byte {
 	out := map[string][]byte{}
 	for name, text := range files {
-		out[name] = text
-		if name == UserData || name == VendorData {
-			out[name] = shown(string(text))
+		switch {
+		case name == UserData && c.UserData != "", name == VendorData:
+			out[name] = firstLine(string(text))
+		case name == UserData:
+			out[name] = append([]byte(cloudConfig+"\n"), shown(name, text)...)
+		case name == NetworkConfig:
+			out[name] = shown(name, text)
+		default:
+			out[name] = text
 		}
 	}
 	return out
 }
 
-func shown(text string) []byte {
-	first, _, more := strings.Cut(text, "\n")
-	if !isConfig(text) {
-		if strings.TrimSpace(text) == "" || !more {
-			return []byte(text)
-		}
-		return []byte(first + "\n" + vm.Hidden + "\n")
+// firstLine says what a text is. One of which it does not may be a secret as a whole.
+func firstLine(text string) []byte {
+	if !isConfig(text) && !begins(text) {
+		return []byte(vm.Hidden + "\n")
 	}
-	root, found := tree.ReadYAML(UserData, text)
+	first, rest, _ := strings.Cut(text, "\n")
+	if strings.TrimSpace(rest) == "" {
+		return []byte(text)
+	}
+	return []byte(first + "\n" + vm.Hidden + "\n")
+}
+
+// shown is a mapping without what is named like a secret; nothing where it is none.
+func shown(name string, text []byte) []byte {
+	root, found := tree.ReadYAML(name, string(text))
 	if len(found) > 0 {
-		return []byte(first + "\n" + vm.Hidden + "\n")
+		return []byte(vm.Hidden + "\n")
 	}
 	made, err := yaml(masked("", plain(root, false)))
 	if err != nil {
-		return []byte(first + "\n" + vm.Hidden + "\n")
+		return []byte(vm.Hidden + "\n")
 	}
-	return append([]byte(first+"\n"), made...)
+	return made
 }
 
 // secretWords are in the names of keys whose values are not shown.
-var secretWords = []string{"passw", "passphrase", "secret", "token", "private", "ssh_keys", "chpasswd", "content", "credential", "activation"}
+var secretWords = []string{"passw", "passphrase", "secret", "token", "private", "ssh_keys", "chpasswd", "content", "credential", "activation", "psk", "shared"}
 
 // open are keys that are named like a secret, and are none.
 var open = map[string]bool{"lock_passwd": true, "lock-passwd": true, "ssh_pwauth": true}

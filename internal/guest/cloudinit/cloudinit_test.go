@@ -98,13 +98,17 @@ func TestSecretsAreNotShown(t *testing.T) {
 		{UserData: "#cloud-config\nwrite_files: [{path: /etc/key, content: " + hash + "}]\n"},
 		{UserData: "#!/bin/sh\necho " + hash + "\n"},
 		{UserData: "#cloud-config\n{ broken: " + hash},
+		{UserData: "#cloud-config\nusers: [{name: me, hashed_word: " + hash + "}]\n"},
+		{UserData: "#cloud-config\nruncmd: [ 'join " + hash + "' ]\n"},
+		{UserData: hash, Unchecked: true},
 		{VendorData: "#cloud-config\nssh_keys: {rsa_private: " + hash + "}\n"},
+		{VendorData: "#cloud-config\nbootcmd: [ 'join " + hash + "' ]\n"},
 	} {
 		files, err := Files("web", uuid, c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, text := range Shown(files) {
+		for name, text := range Shown(files, c) {
 			if strings.Contains(string(text), hash) {
 				t.Errorf("%s shows it:\n%s", name, text)
 			}
@@ -114,9 +118,30 @@ func TestSecretsAreNotShown(t *testing.T) {
 			t.Errorf("the spec shows %+v", s)
 		}
 	}
-	shown := string(Shown(map[string][]byte{UserData: []byte("#cloud-config\nusers: [{name: me, lock_passwd: true}]\n")})[UserData])
-	if !strings.Contains(shown, "name: me") || !strings.Contains(shown, "lock_passwd: true") {
-		t.Errorf("what is no secret is hidden:\n%s", shown)
+	for name, c := range map[string]struct {
+		of   vm.CloudInit
+		file string
+		want string
+	}{
+		"made here":        {vm.CloudInit{User: "me", Runcmd: []string{"true"}}, UserData, "lock_passwd: true"},
+		"a script by hand": {vm.CloudInit{UserData: "#!/bin/sh\ntrue\n"}, UserData, "#!/bin/sh\n" + vm.Hidden + "\n"},
+		"only its kind":    {vm.CloudInit{UserData: "#cloud-config\n"}, UserData, "#cloud-config\n"},
+		"a network": {
+			vm.CloudInit{NetworkConfig: "version: 2\nwifis: {w: {dhcp4: true, access-points: {home: {password: open}}}}\n"}, NetworkConfig, "dhcp4: true",
+		},
+		"its secret": {
+			vm.CloudInit{NetworkConfig: "version: 2\nwifis: {w: {access-points: {home: {password: open}}}}\n"}, NetworkConfig, vm.Hidden,
+		},
+		"no network": {vm.CloudInit{NetworkConfig: "{ broken: open"}, NetworkConfig, vm.Hidden + "\n"},
+		"meta data":  {vm.CloudInit{}, MetaData, "local-hostname: web"},
+	} {
+		files, err := Files("web", uuid, c.of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(Shown(files, c.of)[c.file]); !strings.Contains(got, c.want) || strings.Contains(got, "open") {
+			t.Errorf("%s is shown as\n%s", name, got)
+		}
 	}
 }
 
@@ -128,7 +153,7 @@ func FuzzCloudInit(f *testing.F) {
 		c := vm.CloudInit{UserData: user, NetworkConfig: network}
 		_ = Check("web", &c)
 		if files, err := Files("web", uuid, c); err == nil {
-			_ = Shown(files)
+			_ = Shown(files, c)
 		}
 		made := vm.CloudInit{User: "me", Runcmd: []string{line}}
 		if strings.ToValidUTF8(line, "") != line {
