@@ -150,6 +150,12 @@ func (a *Actions) commit(ctx context.Context, c *change, seq int64, build func(*
 			return Result{}, err
 		}
 		*c = *again
+		if c.act == nil {
+			continue
+		}
+		if err := c.act(ctx); err != nil { // what is put together anew may need something else done beside the store
+			return Result{}, err
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -30,7 +31,7 @@ func (a *Actions) CloneVolume(ctx context.Context, call Call, ref model.Ref, bod
 		return a.copyVolume(ctx, call, ref, body)
 	}
 	target := volumeTarget(ref)
-	var made []storage.Volume
+	var made, prepared []storage.Volume // prepared are all that there may be files of
 	res, err := a.do(ctx, call, VolumeClone, target, func(c *change) error {
 		src, kv, err := a.volume(ctx, target.Project, target.Name)
 		if err != nil {
@@ -42,30 +43,37 @@ func (a *Actions) CloneVolume(ctx context.Context, call Call, ref model.Ref, bod
 		if err := a.mayClone(ctx, c, src, body); err != nil {
 			return err
 		}
-		if len(made) == 0 || made[0].Layers[len(made[0].Layers)-2].ID != src.Head().ID { // a race puts the change together anew, and the files are made
+		if !standOn(made, src) { // a race puts the change together anew; what has files already is made anew only where it must
 			if made, err = a.clones(src, body); err != nil {
 				return err
 			}
 		}
+		c.act = func(ctx context.Context) error {
+			if len(prepared) > 0 && prepared[len(prepared)-1].UID == made[len(made)-1].UID {
+				return nil
+			}
+			prepared = append(prepared, made...)
+			return a.prepare(ctx, made)
+		}
 		return a.putClones(ctx, c, kv, src, made)
 	})
-	if made == nil || call.DryRun {
+	if len(prepared) == 0 { // a dry run, a refusal, or the answer to a call that was made before
 		return res, err
 	}
 	if err != nil || res.repeated {
-		for _, v := range made {
-			if gone := a.Volumes.Delete(context.WithoutCancel(ctx), v); gone != nil {
-				a.Log.Error("a clone that failed left a file", "file", v.File, "err", gone)
-			}
+		made = nil
+	}
+	for _, v := range prepared[:len(prepared)-len(made)] { // no object names them
+		if gone := a.Volumes.Delete(context.WithoutCancel(ctx), v); gone != nil {
+			a.Log.Error("a clone that failed left a file", "file", v.File, "err", gone)
 		}
-		return res, err
 	}
 	for _, v := range made {
 		if err := a.Volumes.Settle(ctx, v); err != nil { // the next start does
 			a.Log.Warn("a clone is not settled yet", "file", v.File, "err", err)
 		}
 	}
-	return res, nil
+	return res, err
 }
 
 // mayClone says what speaks against clones of a volume. That nobody writes to it still holds when they come to exist.
@@ -191,13 +199,20 @@ func (a *Actions) putClones(ctx context.Context, c *change, kv store.KV, src sto
 	}
 	c.wish.TargetUID, c.wish.Generation = src.UID, src.Generation
 	c.status = &operation.Status{State: operation.Done, Ended: &now}
-	c.act = func(ctx context.Context) error {
-		g, ctx := errgroup.WithContext(ctx)
-		g.SetLimit(clonesAtOnce)
-		for _, v := range made {
-			g.Go(func() error { return a.Volumes.Prepare(ctx, v) })
-		}
-		return g.Wait()
-	}
 	return nil
+}
+
+// prepare makes the files of clones.
+func (a *Actions) prepare(ctx context.Context, made []storage.Volume) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(clonesAtOnce)
+	for _, v := range made {
+		g.Go(func() error { return a.Volumes.Prepare(ctx, v) })
+	}
+	return g.Wait()
+}
+
+// standOn reports whether clones stand on what a volume consists of now.
+func standOn(made []storage.Volume, src storage.Volume) bool {
+	return len(made) > 0 && made[0].Spec.Size == src.Spec.Size && slices.Equal(made[0].Chain()[:len(made[0].Layers)-1], src.Chain())
 }

@@ -81,6 +81,9 @@ func (a *Actions) CreateSnapshot(ctx context.Context, call Call, ref model.Ref, 
 		c.require(store.ModRevision(kv.Key, kv.ModRevision), store.Absent(key))
 		c.wish.TargetUID, c.wish.Generation = o.UID, o.Generation
 		c.wish.Params = map[string]string{"snapshot": set.Name}
+		if err := c.put(kv.Key, o); err != nil { // as it is: whoever deletes it meanwhile and saw no set looks again
+			return err
+		}
 		return c.put(key, set)
 	})
 }

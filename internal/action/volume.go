@@ -238,6 +238,12 @@ func (a *Actions) deleteVolumesOf(ctx context.Context, c *change, o vm.Object) e
 			continue
 		}
 		c.require(store.ModRevision(claimKey, at.ModRevision))
+		if err := a.inSnapshot(ctx, v); fault.CodeOf(err) == "HV-SNAP-005" { // of another VM: this one has none
+			c.step("keep volume %s: a snapshot of another VM would put it back", name)
+			continue
+		} else if err != nil {
+			return err
+		}
 		if err := free(v); err != nil {
 			return err
 		}
