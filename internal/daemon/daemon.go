@@ -252,6 +252,9 @@ func (d *daemon) serve(ctx context.Context) error {
 		if err := d.actions.Sweep(ctx); err != nil { // it wastes room, and keeps nobody from his VMs
 			d.Log.Error("cannot tidy up", "err", err)
 		}
+		if err := d.engine.SweepSets(ctx); err != nil {
+			d.Log.Error("cannot tidy up after snapshots", "err", err)
+		}
 	}
 	alive, err := d.vms.Adopt(ctx)
 	if err != nil {

@@ -30,6 +30,8 @@ func Volume(in VolumeInput) (Plan, error) {
 	switch {
 	case v.Deleted != nil && in.UsedBy != "":
 		return Plan{}, nil // looked at again when the claim goes
+	case v.Deleted != nil && len(v.Leaving) > 0: // nothing says of them once it is gone
+		return leaving(v), nil
 	case v.Deleted != nil && in.Exists && v.KeepUntil != nil:
 		return Plan{Reached: true, Removed: true, Trashed: true}, nil
 	case v.Deleted != nil && in.Exists:

@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
@@ -35,6 +36,20 @@ func TestAMoveIsTheOldUntilTheCopyIsWholeAndTheNewFromThenOn(t *testing.T) {
 	p, err = Volume(VolumeInput{Wish: *p.Becomes, Exists: true, Made: true})
 	if err != nil || !p.Reached || p.Steps[0].Kind != DiscardFiles || p.Becomes.Leaving != nil {
 		t.Errorf("the old is left: %+v, %v", p, err)
+	}
+}
+
+func TestAVolumeThatIsDeletedRightAfterItsMoveTakesItsOldFilesAlong(t *testing.T) {
+	v := moving().Arriving()
+	v.Leaving, v.Deleted, v.KeepUntil = moving().Chain(), &time.Time{}, &time.Time{}
+	in := VolumeInput{Wish: v, Exists: true, Made: true}
+	p, err := Volume(in)
+	if err != nil || p.Removed || len(p.Steps) != 1 || p.Steps[0].Kind != DiscardFiles || p.Steps[0].Layers[0].Pool != "slow" || p.Becomes.Leaving != nil || p.Becomes.Deleted == nil {
+		t.Fatalf("its old files are left: %+v, %v", p, err)
+	}
+	in.Wish = *p.Becomes
+	if p, err := Volume(in); err != nil || !p.Trashed {
+		t.Errorf("then it goes: %+v, %v", p, err)
 	}
 }
 

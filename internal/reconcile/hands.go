@@ -129,6 +129,8 @@ type SavedVMs interface {
 	Open(ctx context.Context, name string) (*os.File, error)
 	// Remove removes every file of a VM.
 	Remove(ctx context.Context, uuid string) error
+	// UUIDs are those that there are files of.
+	UUIDs(ctx context.Context) ([]string, error)
 }
 
 // Logs is the hand that holds VMs' logs.

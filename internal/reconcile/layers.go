@@ -112,10 +112,46 @@ func (e *Engine) deleteVolume(ctx context.Context, v storage.Volume) error {
 	return nil
 }
 
+// sweep removes what was dropped as far as it can: what is left over takes room, and keeps nobody from his VMs.
+func (e *Engine) sweep(ctx context.Context) {
+	if err := e.sweepDropped(ctx); err != nil && ctx.Err() == nil {
+		e.Log.Warn("layers that nobody needs are not gone yet", "err", err)
+	}
+}
+
+// SweepSets removes what is left of snapshots that there are none of any more: a daemon ended between taking a set out of
+// the store and its files away. It is for the start, and not for that on a store that was put back: what that does not
+// know may be what it has lost.
+func (e *Engine) SweepSets(ctx context.Context) error {
+	files, err := e.Sets.UUIDs(ctx)
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	sets, _, err := store.ListAll[vm.Snapshot](ctx, e.Store, store.SpecPrefix(KindSnapshot))
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, s := range sets {
+		known[s.Value.UID] = true
+	}
+	for _, uid := range files {
+		if known[uid] {
+			continue
+		}
+		e.Log.Info("what is left of a snapshot that is gone is removed", "uid", uid)
+		if err := e.Sets.Remove(ctx, uid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // shared are the layers that volumes but this one, also those in the trash, snapshots and images consist of. Volumes that are deleted and that nobody uses
-// do not count: of two that share a layer and go at the same time, one takes it along.
+// do not count: of two that share a layer and go at the same time, one takes it along. All of it is of one revision: what is
+// taken out of the trash meanwhile is in neither list otherwise.
 func (e *Engine) shared(ctx context.Context, but string) (map[string]bool, error) {
-	volumes, _, err := store.ListAll[storage.Volume](ctx, e.Store, store.SpecPrefix(KindVolume))
+	volumes, at, err := store.ListAll[storage.Volume](ctx, e.Store, store.SpecPrefix(KindVolume))
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +174,7 @@ func (e *Engine) shared(ctx context.Context, but string) (map[string]bool, error
 			in[l.ID] = true
 		}
 	}
-	trash, _, err := store.ListAll[storage.Trashed](ctx, e.Store, store.SpecPrefix(KindTrash))
+	trash, _, err := store.ListAt[storage.Trashed](ctx, e.Store, store.SpecPrefix(KindTrash), at)
 	if err != nil {
 		return nil, err
 	}
@@ -150,14 +186,14 @@ func (e *Engine) shared(ctx context.Context, but string) (map[string]bool, error
 			in[l.ID] = true
 		}
 	}
-	images, _, err := store.ListAll[storage.Image](ctx, e.Store, store.SpecPrefix(KindImage))
+	images, _, err := store.ListAt[storage.Image](ctx, e.Store, store.SpecPrefix(KindImage), at)
 	if err != nil {
 		return nil, err
 	}
 	for _, i := range images {
 		in[i.Value.UID] = true // the library's, whoever stands on it
 	}
-	sets, _, err := store.ListAll[vm.Snapshot](ctx, e.Store, store.SpecPrefix(KindSnapshot))
+	sets, _, err := store.ListAt[vm.Snapshot](ctx, e.Store, store.SpecPrefix(KindSnapshot), at)
 	if err != nil {
 		return nil, err
 	}

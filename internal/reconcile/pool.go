@@ -78,6 +78,9 @@ func (e *Engine) reconcilePool(ctx context.Context, t operation.Target) error {
 // reach opens a pool and writes down how that went.
 func (e *Engine) reach(ctx context.Context, t operation.Target, p storage.Pool) error {
 	can, err := e.Pools.Reach(ctx, p.Name, p.Spec)
+	if err == nil {
+		e.sweep(ctx) // what could not go while it was closed
+	}
 	st := storage.PoolStatus{Open: err == nil, Can: can}
 	if err != nil {
 		st.Can, st.Problem = p.Spec.Effective().Kind.Can(), err.Error()

@@ -58,7 +58,8 @@ func (e *Engine) loadSets(ctx context.Context) error {
 	for _, s := range sets {
 		e.knowSet(s.Value, false)
 	}
-	return e.sweepDropped(ctx)
+	e.sweep(ctx)
+	return nil
 }
 
 // leave takes back a set that was not taken: each volume goes on as before, where a living QEMU says that it writes to what it had.
@@ -150,8 +151,9 @@ func (e *Engine) sweepDropped(ctx context.Context) error {
 	}
 	for _, d := range dropped {
 		if !shared[d.Value.ID] {
-			if err := e.Volumes.Delete(ctx, layerOnly(d.Value)); err != nil {
-				return err
+			if err := e.Volumes.Delete(ctx, layerOnly(d.Value)); err != nil { // for when its pool is open again
+				e.Log.Warn("a layer that nobody needs is not gone yet", "pool", d.Value.Pool, "file", d.Value.File(), "err", err)
+				continue
 			}
 		}
 		if _, err := e.Store.Commit(ctx, store.Txn{Then: []store.Op{store.DeleteOp(d.Key)}}); err != nil {

@@ -33,9 +33,14 @@ func Get[T any](ctx context.Context, s Reader, key string) (T, KV, error) {
 // ListAll reads and decodes every key under prefix as of one revision. What cannot be decoded is
 // named in the error, all of it, and the rest is returned with it: one bad object hides no other.
 func ListAll[T any](ctx context.Context, s Reader, prefix string) ([]Object[T], int64, error) {
+	return ListAt[T](ctx, s, prefix, 0)
+}
+
+// ListAt is ListAll as of a revision; 0 for the newest.
+func ListAt[T any](ctx context.Context, s Reader, prefix string, revision int64) ([]Object[T], int64, error) {
 	var (
 		objects []Object[T]
-		opt     ListOptions
+		opt     = ListOptions{Revision: revision}
 		bad     []error
 	)
 	for {

@@ -262,6 +262,7 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 	restored := h.Store.Restored()
 	if restored.IsZero() {
 		must(h.t, d.Actions.Sweep(ctx))
+		must(h.t, d.Engine.SweepSets(ctx))
 	}
 	h.t.Cleanup(d.Stop)
 	if _, err := d.VMs.Adopt(ctx); err != nil {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -172,6 +173,22 @@ func (f *Files) Remove(_ context.Context, uuid string) error {
 		return nil
 	}
 	return osfault.File(f.folder.Sync(), "cannot remove a saved VM")
+}
+
+// UUIDs are those that there are files of.
+func (f *Files) UUIDs(context.Context) ([]string, error) {
+	entries, err := fs.ReadDir(f.folder.FS(), ".") // in the order of their names
+	if err != nil {
+		return nil, osfault.File(err, "cannot read the folder of saved VMs")
+	}
+	var out []string
+	for _, e := range entries {
+		if check(e.Name()) == nil {
+			uuid, _, _ := strings.Cut(e.Name(), ".")
+			out = append(out, uuid)
+		}
+	}
+	return slices.Compact(out), nil
 }
 
 func (f *Files) remove(name string) error {

@@ -111,6 +111,9 @@ func TestAllThatWasSavedOfAVMGoesAndNothingOfAnother(t *testing.T) {
 	save(t, f, name, "a")
 	save(t, f, uuid+".2", "b")
 	save(t, f, other, "c")
+	if all, err := f.UUIDs(t.Context()); err != nil || len(all) != 2 || all[0] != uuid || all[1]+".1" != other {
+		t.Errorf("there are files of %v, %v", all, err)
+	}
 	for range 2 {
 		if err := f.Remove(t.Context(), uuid); err != nil {
 			t.Fatal(err)
