@@ -72,7 +72,7 @@ func (a *Actions) ImportImage(ctx context.Context, call Call, project string, bo
 		}
 		spec.Source.Upload, spec.Source.VM = "", ""
 		spec.Source.Local = call.Root // whoever is root can read what this host alone serves anyway
-		i, err := a.newImage(ctx, c, body, spec)
+		i, err := a.newImage(ctx, c, body, spec, 0)
 		if err != nil {
 			return err
 		}
@@ -120,8 +120,9 @@ func (a *Actions) fromCatalogue(body wire.ImportImage) (storage.ImageSpec, error
 	return s, nil
 }
 
-// newImage checks what was asked for.
-func (a *Actions) newImage(ctx context.Context, c *change, body wire.ImportImage, spec storage.ImageSpec) (storage.Image, error) {
+// newImage checks what was asked for. takes is the room that it surely takes in the pool of images; 0 where only a
+// download will tell.
+func (a *Actions) newImage(ctx context.Context, c *change, body wire.ImportImage, spec storage.ImageSpec, takes model.Bytes) (storage.Image, error) {
 	spec.Kind = cmp.Or(spec.Kind, storage.DiskImage)
 	errs := append(storage.CheckImage(body.Name, spec), model.CheckLabels(body.Labels)...)
 	if len(errs) > 0 {
@@ -133,6 +134,9 @@ func (a *Actions) newImage(ctx context.Context, c *change, body wire.ImportImage
 	if _, err := a.Store.Get(ctx, imageKey(project, body.Name)); err == nil {
 		return storage.Image{}, fault.New(fault.Conflict, "image %q exists already", body.Name).
 			Try("choose another name, or hv image delete %s", body.Name).WithCode("HV-IMG-023")
+	}
+	if err := a.allocate(ctx, c, allocation{pool: storage.DefaultPool, takes: takes}); err != nil {
+		return storage.Image{}, fault.Wrap(err, "cannot import image %q", body.Name)
 	}
 	return storage.Image{
 		Metadata: model.Metadata{
@@ -157,7 +161,7 @@ func (a *Actions) UploadImage(ctx context.Context, call Call, body wire.ImportIm
 	}
 	if call.DryRun {
 		return a.do(ctx, call, ImageUpload, target, func(c *change) error {
-			_, err := a.newImage(ctx, c, body, body.ImageSpec)
+			_, err := a.newImage(ctx, c, body, body.ImageSpec, size)
 			if err == nil {
 				c.step("make an image of %s", size)
 			}
@@ -170,7 +174,7 @@ func (a *Actions) UploadImage(ctx context.Context, call Call, body wire.ImportIm
 	if res, ok, err := a.repeated(ctx, call, ImageUpload, target); ok || err != nil {
 		return res, err
 	}
-	i, err := a.newImage(ctx, a.fresh(call, ImageUpload, target), body, body.ImageSpec)
+	i, err := a.newImage(ctx, a.fresh(call, ImageUpload, target), body, body.ImageSpec, size)
 	if err != nil {
 		return refuse(err)
 	}
@@ -178,7 +182,7 @@ func (a *Actions) UploadImage(ctx context.Context, call Call, body wire.ImportIm
 		return refuse(fault.Wrap(err, "cannot import image %q", body.Name))
 	}
 	res, err := a.do(ctx, call, ImageUpload, target, func(c *change) error {
-		if _, err := a.newImage(ctx, c, body, body.ImageSpec); err != nil { // somebody took the name meanwhile
+		if _, err := a.newImage(ctx, c, body, body.ImageSpec, size); err != nil { // somebody took the name meanwhile
 			return err
 		}
 		i.Created = c.wish.Created

@@ -138,6 +138,26 @@ func TestNothingIsMadeInAPoolThatIsFullUpToItsWatermark(t *testing.T) {
 	told(t, err, fault.Exhausted)
 }
 
+func TestNoImageIsTakenIntoAPoolThatIsFullUpToItsWatermark(t *testing.T) {
+	d := newDesk(t) // without a library: what was read of an upload would be a panic
+	huge := 900 * model.GiB
+	room, err := d.pool.Room(t.Context(), storage.DefaultPool)
+	d.must(err)
+	if room.Free < huge {
+		_, err = d.UploadImage(t.Context(), member, wire.ImportImage{Name: "huge"}, "default", huge, strings.NewReader(""))
+		told(t, err, fault.Exhausted, "cannot import image", "free of")
+	}
+	_, err = d.EditPool(t.Context(), root, storage.DefaultPool, json.RawMessage(`{"warnPercent":1,"stopPercent":1}`))
+	d.must(err)
+	fetched := wire.ImportImage{Name: "base", ImageSpec: storage.ImageSpec{Source: storage.ImageSource{URL: "https://images.example.org/base.qcow2"}}}
+	_, err = d.ImportImage(t.Context(), member, "default", fetched)
+	told(t, err, fault.Exhausted, "cannot import image", "nothing new is made from 1 % on")
+	_, err = d.UploadImage(t.Context(), member, wire.ImportImage{Name: "base"}, "default", 512, strings.NewReader(strings.Repeat("x", 512)))
+	told(t, err, fault.Exhausted, "cannot import image", "nothing new is made from 1 % on")
+	_, err = d.UploadImage(t.Context(), dry(member), wire.ImportImage{Name: "base"}, "default", 512, nil)
+	told(t, err, fault.Exhausted)
+}
+
 func TestAPoolThatIsPromisedTwiceSaysSo(t *testing.T) {
 	d := newDesk(t)
 	res, err := d.CreateVolume(t.Context(), dry(member), "default", wire.CreateVolume{Name: "huge", VolumeSpec: storage.VolumeSpec{Size: storage.MaxVolume}})

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"strconv"
@@ -32,7 +33,7 @@ const (
 // Importer fetches.
 type Importer struct {
 	proxy   func(*http.Request) (*url.URL, error)
-	proxies map[string]bool
+	proxies map[netip.AddrPort]bool
 	mirror  *url.URL
 	wait    func(context.Context, int) error // before the n-th try
 	roots   *tls.Config                      // nil: the host's

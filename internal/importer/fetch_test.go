@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -157,10 +158,25 @@ func TestADownloadIsBoundedAndStops(t *testing.T) {
 	}
 }
 
+func TestAProxyIsWhereItListens(t *testing.T) {
+	for text, want := range map[string]string{
+		"http://127.0.0.1:3128": "127.0.0.1:3128", "http://127.0.0.1": "127.0.0.1:80", "https://[::1]": "[::1]:443", "socks5://127.0.0.1": "127.0.0.1:1080",
+	} {
+		u, err := url.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := proxiesOf(func(*http.Request) (*url.URL, error) { return u, nil })
+		if len(got) != 1 || !got[netip.MustParseAddrPort(want)] {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
+
 func TestTheGuardLooksAtTheAddress(t *testing.T) {
 	for address, ok := range map[string]bool{
 		"127.0.0.1:80": false, "[::1]:443": false, "169.254.169.254:80": false, "[fe80::1]:80": false, "0.0.0.0:80": false, "[::ffff:127.0.0.1]:80": false,
-		"224.0.0.1:80": false, "10.0.0.8:80": true, "192.0.2.1:443": true, "[2001:db8::1]:443": true,
+		"224.0.0.1:80": false, "[fd00:ec2::254]:80": false, "[fd00:ec2::253]:80": true, "10.0.0.8:80": true, "192.0.2.1:443": true, "[2001:db8::1]:443": true,
 	} {
 		if err := guard(false, nil)("tcp", address, nil); (err == nil) != ok {
 			t.Errorf("%s: %v", address, err)
@@ -168,9 +184,14 @@ func TestTheGuardLooksAtTheAddress(t *testing.T) {
 		if err := guard(true, nil)("tcp", address, nil); err != nil {
 			t.Errorf("root, %s: %v", address, err)
 		}
-		ip := netip.MustParseAddrPort(address).Addr().Unmap().String()
-		if err := guard(false, map[string]bool{ip: true})("tcp", address, nil); err != nil {
+		at := netip.MustParseAddrPort(address)
+		at = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
+		if err := guard(false, map[netip.AddrPort]bool{at: true})("tcp", address, nil); err != nil {
 			t.Errorf("a proxy at %s: %v", address, err)
+		}
+		beside := netip.AddrPortFrom(at.Addr(), at.Port()+1)
+		if err := guard(false, map[netip.AddrPort]bool{beside: true})("tcp", address, nil); (err == nil) != ok {
+			t.Errorf("beside a proxy, %s: %v", address, err)
 		}
 	}
 }

@@ -17,6 +17,9 @@ import (
 type Images interface {
 	// Made returns what became of an image, and whether it is made.
 	Made(ctx context.Context, uid string) (storage.ImageStatus, bool, error)
+	// Hold waits until nobody else makes an image of the same download, and returns what lets the next one. Only who
+	// holds an image has it made.
+	Hold(ctx context.Context, i storage.Image) (free func(), err error)
 	// Make fetches, checks and converts it. It may take hours, ends with ctx, and goes on where it stopped.
 	Make(ctx context.Context, i storage.Image, tell func(step string, done, total model.Bytes)) (storage.ImageStatus, error)
 	Remove(ctx context.Context, uid string) error
@@ -61,8 +64,9 @@ func (m *makings) of(uid string) (live, ended bool, err error) {
 	return true, false, nil
 }
 
-// begin has an image made, and calls done when that has ended.
-func (m *makings) begin(ctx context.Context, uid string, do func(context.Context) error, done func()) {
+// begin has an image made, and calls done when that has ended. What it waits for first it holds before it takes a slot:
+// those that wait for one download keep nobody else from theirs.
+func (m *makings) begin(ctx context.Context, uid string, hold func(context.Context) (func(), error), do func(context.Context) error, done func()) {
 	ctx, stop := context.WithCancelCause(ctx)
 	one := &making{stop: stop}
 	m.mu.Lock()
@@ -70,13 +74,16 @@ func (m *makings) begin(ctx context.Context, uid string, do func(context.Context
 	m.mu.Unlock()
 	m.all.Go(func() {
 		defer stop(nil)
-		var err error
-		select {
-		case m.slot <- struct{}{}:
-			err = do(ctx)
-			<-m.slot
-		case <-ctx.Done():
-			err = context.Cause(ctx)
+		free, err := hold(ctx)
+		if err == nil {
+			select {
+			case m.slot <- struct{}{}:
+				err = do(ctx)
+				<-m.slot
+			case <-ctx.Done():
+				err = context.Cause(ctx)
+			}
+			free()
 		}
 		m.mu.Lock()
 		one.ended, one.err = true, err
@@ -226,7 +233,8 @@ func (e *Engine) seeImage(ctx context.Context, t operation.Target, i storage.Ima
 
 // makeImage begins to make an image, and tells the operations how far it is.
 func (e *Engine) makeImage(ctx context.Context, t operation.Target, i storage.Image, due []*operation.Operation) {
-	e.images.begin(ctx, i.UID, func(ctx context.Context) error {
+	hold := func(ctx context.Context) (func(), error) { return e.Images.Hold(ctx, i) }
+	e.images.begin(ctx, i.UID, hold, func(ctx context.Context) error {
 		_, err := e.Images.Make(ctx, i, func(step string, done, total model.Bytes) {
 			e.ops.progress(due, step, operation.Progress{Done: int64(done), Total: int64(total), Unit: "bytes"})
 		})

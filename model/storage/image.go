@@ -2,6 +2,7 @@ package storage
 
 import (
 	"fmt"
+	"net/netip"
 	"net/url"
 	"path"
 	"regexp"
@@ -116,10 +117,12 @@ func CheckImage(name string, s ImageSpec) []error {
 	return errs
 }
 
-// Loopback reports whether a URL names this host itself, by its usual names.
+// Loopback reports whether a URL names this host itself, by its address or as localhost. A name that begins like an
+// address (127.0.0.1.example.org) is somebody else's.
 func Loopback(u *url.URL) bool {
 	h := u.Hostname()
-	return h == "localhost" || h == "::1" || strings.HasPrefix(h, "127.")
+	ip, err := netip.ParseAddr(h)
+	return h == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 func (s ImageSource) checkURL(text string) []error {

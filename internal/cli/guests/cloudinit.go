@@ -34,11 +34,12 @@ Words are in the VM's spec: cloudInit = { user = "me"; sshKeys = [ "ssh-ed25519 
 			if s.Output.ForPrograms() {
 				return s.Output.Value(s.Out, got)
 			}
+			out := s.Out.Foreign() // others may have written it
 			for _, f := range []struct{ name, text string }{
 				{"meta-data", got.MetaData}, {"user-data", got.UserData}, {"vendor-data", got.VendorData}, {"network-config", got.NetworkConfig},
 			} {
 				if f.text != "" {
-					fmt.Fprintf(s.Out, "# --- %s\n%s\n", f.name, f.text)
+					fmt.Fprintf(out, "# --- %s\n%s\n", f.name, f.text)
 				}
 			}
 			return nil

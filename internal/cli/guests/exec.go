@@ -86,8 +86,8 @@ func told(s *session.Session, got vm.ExecResult) error {
 			return err
 		}
 	} else {
-		_, errOut := s.Out.Write(got.Output)
-		_, errErr := s.Err.Write(got.Errors)
+		_, errOut := s.Out.Foreign().Write(got.Output)
+		_, errErr := s.Err.Foreign().Write(got.Errors)
 		if err := errors.Join(errOut, errErr); err != nil {
 			return err
 		}

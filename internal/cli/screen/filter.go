@@ -67,3 +67,12 @@ func (f *Filter) step(b byte) bool {
 	}
 	return b >= ' ' && b != 0x7f || b == '\n' || b == '\t'
 }
+
+// Foreign is where what a stranger wrote goes, such as a guest: as text where somebody looks at it, unchanged into a pipe
+// or a file.
+func (s Screen) Foreign() io.Writer {
+	if s.terminal {
+		return &Filter{W: s.Writer}
+	}
+	return s.Writer
+}

@@ -96,3 +96,13 @@ func TestNothingThatATerminalObeysIsLeft(t *testing.T) {
 		}
 	})
 }
+
+func TestAStrangersBytesMoveNoTerminalAndPassAPipe(t *testing.T) {
+	const sent = "\x1b]0;title\x07\x1b[2Jroot\r\n"
+	for terminal, want := range map[bool]string{true: "root\n", false: sent} {
+		var out bytes.Buffer
+		if _, err := (Screen{Writer: &out, terminal: terminal}).Foreign().Write([]byte(sent)); err != nil || out.String() != want {
+			t.Errorf("terminal %v: %q, %v", terminal, out.String(), err)
+		}
+	}
+}

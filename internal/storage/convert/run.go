@@ -4,6 +4,7 @@ package convert
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -39,6 +40,7 @@ type run struct {
 	files    []*os.File
 	progress func(percent float64) // nil: nobody wants to know
 	cpu      time.Duration
+	most     uint64 // bytes of a file that it writes; 0 for the largest that there is
 }
 
 var program = sync.OnceValues(func() (string, error) {
@@ -67,7 +69,7 @@ func (r *run) do(ctx context.Context, args ...string) ([]byte, error) {
 	}
 	err = confine.Command{
 		Program: path, Args: append([]string{"qemu-img"}, args...), Files: r.files, Out: outW, Err: wordsW,
-		Limits: confine.Limits{CPU: max(r.cpu, shortCPU), Memory: memory, FileBytes: largestFile},
+		Limits: confine.Limits{CPU: max(r.cpu, shortCPU), Memory: memory, FileBytes: min(cmp.Or(r.most, largestFile), largestFile)},
 	}.Run(ctx)
 	err = errors.Join(err, outW.Close(), wordsW.Close(), outDone(), wordsDone())
 	if err != nil && ctx.Err() != nil {

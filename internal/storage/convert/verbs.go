@@ -21,6 +21,8 @@ type Options struct {
 	SubFormat   string // vmdk and vhd: streamOptimized, fixed, …
 	ClusterSize model.Bytes
 	Preallocate string // off, metadata, falloc, full
+	// Most is how large the new file may get, for convert only; 0 leaves it at the largest volume.
+	Most model.Bytes
 	// Name and Format of what is below a new qcow2 file. They stand in its header for people and other programs;
 	// nothing of ours reads them.
 	BackingName   string
@@ -71,7 +73,7 @@ func Convert(ctx context.Context, src Image, dst *os.File, f Format, opt Options
 	if err := f.check(); err != nil {
 		return err
 	}
-	r := &run{progress: progress, cpu: longCPU}
+	r := &run{progress: progress, cpu: longCPU, most: uint64(max(opt.Most, 0))}
 	from, err := r.named(src)
 	if err != nil {
 		return err

@@ -45,11 +45,17 @@ func (b *build) run(ctx context.Context, name string) (st storage.ImageStatus, e
 		return st, err
 	}
 	defer func() { _ = src.Close() }()
-	if err := b.check(ctx, src); err != nil {
-		if !fault.Retryable(err) {
-			err = errors.Join(err, b.drop(name)) // what it should be it will not become by fetching the rest
+	defer func() {
+		if err != nil && ctx.Err() == nil && !fault.Retryable(err) {
+			err = errors.Join(err, b.drop(name)) // what it should be it will not become: who tries again gets it anew
 		}
+	}()
+	if err := b.check(ctx, src); err != nil {
 		return st, err
+	}
+	info, err := src.Stat()
+	if err != nil {
+		return st, osfault.File(err, "cannot read the image")
 	}
 	plain, found, done, err := b.open(ctx, src, name)
 	if err != nil {
@@ -59,7 +65,7 @@ func (b *build) run(ctx context.Context, name string) (st storage.ImageStatus, e
 	if err := b.fits(found); err != nil {
 		return st, err
 	}
-	if err := b.keep(ctx, plain, found); err != nil {
+	if err := b.keep(ctx, plain, found, info.Size()); err != nil {
 		return st, err
 	}
 	return b.st, b.write()
@@ -213,8 +219,8 @@ var formats = map[sniff.Kind]convert.Format{
 	sniff.ISO: convert.Raw,
 }
 
-// keep writes the image into the library: an ISO as it is, a disk as qcow2.
-func (b *build) keep(ctx context.Context, src *os.File, found sniff.Found) error {
+// keep writes the image into the library: an ISO as it is, a disk as qcow2. came is how long it was as it came.
+func (b *build) keep(ctx context.Context, src *os.File, found sniff.Found, came int64) error {
 	b.st.Ready, b.st.Format = true, storage.QCOW2
 	if b.image.Spec.Kind == storage.ISOImage {
 		b.st.Format = storage.Raw
@@ -224,11 +230,15 @@ func (b *build) keep(ctx context.Context, src *os.File, found sniff.Found) error
 		from.Format, from.At, from.Size = formats[found.Disk], found.At, found.Len
 		b.st.OVF = &storage.Needs{CPUs: found.Machine.CPUs, Memory: found.Machine.Memory}
 	}
+	most, err := b.measure(ctx, from, came)
+	if err != nil {
+		return err
+	}
 	name := storage.ImageFile(b.image.UID, b.st.Format)
 	if err := b.place.Remove(ctx, name); err != nil { // of one that was cut off before it was written down
 		return err
 	}
-	err := b.place.Make(ctx, name, 0, func(ctx context.Context, f *os.File) error {
+	err = b.place.Make(ctx, name, 0, func(ctx context.Context, f *os.File) error {
 		b.tell(stepConvert, 0, found.Size)
 		if b.st.Format == storage.Raw {
 			if err := copySparse(ctx, src, f); err != nil {
@@ -237,7 +247,7 @@ func (b *build) keep(ctx context.Context, src *os.File, found sniff.Found) error
 			b.st.Size = found.Size
 			return f.Truncate(int64(found.Size))
 		}
-		err := convert.Convert(ctx, from, f, convert.QCOW2, convert.Options{}, func(p float64) {
+		err := convert.Convert(ctx, from, f, convert.QCOW2, convert.Options{Most: most}, func(p float64) {
 			b.tell(stepConvert, model.Bytes(p/100*float64(found.Size)), found.Size)
 		})
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -45,6 +46,7 @@ type Place interface {
 	Make(ctx context.Context, name string, size model.Bytes, fill backend.Fill) error
 	Open(ctx context.Context, name string, readOnly bool) (*os.File, error)
 	Remove(ctx context.Context, name string) error
+	Room(ctx context.Context) (storage.Room, error)
 }
 
 // Tell hears what is being done, and how far it is; total 0 is unknown.
@@ -58,7 +60,7 @@ type Library struct {
 	fetch    Fetcher
 
 	mu   sync.Mutex
-	busy map[string]*sync.Mutex // by the names of what comes
+	busy map[string]chan struct{} // by the names of what comes; of one place, which who works on it holds
 }
 
 // How long what was begun to be fetched is kept for somebody who tries again.
@@ -70,7 +72,7 @@ func Open(path string, place Place, fetch Fetcher) (*Library, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Library{folder: f, place: place, fetch: fetch, busy: map[string]*sync.Mutex{}}
+	l := &Library{folder: f, place: place, fetch: fetch, busy: map[string]chan struct{}{}}
 	err = os.MkdirAll(filepath.Join(path, "incoming"), 0o700)
 	if err == nil {
 		l.incoming, err = os.OpenRoot(filepath.Join(path, "incoming"))
@@ -152,37 +154,52 @@ func (l *Library) Made(ctx context.Context, uid string) (st storage.ImageStatus,
 	return st, made, err
 }
 
-// Make makes an image of what its source names. One that is made is left as it is; what was cut off goes on where that
-// can be.
+// arriving is the name under which what an image is made of comes. Another image of the same URL goes on with it, unless
+// it may come from elsewhere or in another way: what root fetched of this host's own is nobody else's, and what came
+// unencrypted is not taken for what came encrypted.
+func arriving(i storage.Image) string {
+	s := i.Spec.Source
+	if s.URL == "" {
+		return i.UID + upload
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "local=%t insecure=%t %s", s.Local, s.Insecure, s.URL))
+	return hex.EncodeToString(sum[:]) + download
+}
+
+// Hold waits until nobody else makes an image of what comes under the same name, and returns what lets the next one.
+func (l *Library) Hold(ctx context.Context, i storage.Image) (func(), error) {
+	name := arriving(i)
+	l.mu.Lock()
+	c := l.busy[name]
+	if c == nil {
+		c = make(chan struct{}, 1)
+		l.busy[name] = c
+	}
+	l.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	select {
+	case c <- struct{}{}:
+		return func() { <-c }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// Make makes an image of what its source names, for who holds it. One that is made is left as it is; what was cut off
+// goes on where that can be.
 func (l *Library) Make(ctx context.Context, i storage.Image, tell Tell) (storage.ImageStatus, error) {
 	if st, made, err := l.Made(ctx, i.UID); made || err != nil {
 		return st, err
 	}
-	name := i.UID + upload
-	if i.Spec.Source.URL != "" {
-		sum := sha256.Sum256([]byte(i.Spec.Source.URL))
-		name = hex.EncodeToString(sum[:]) + download // another image of the same URL goes on with it
-	}
-	defer l.alone(name)()
+	name := arriving(i)
 	b := &build{Library: l, image: i, tell: sparing(tell)}
 	st, err := b.run(ctx, name)
 	if err != nil {
 		return st, err
 	}
 	return st, osfault.File(l.drop(name), "cannot take away what an image was made of")
-}
-
-// alone waits until nobody else works on what comes under this name.
-func (l *Library) alone(name string) func() {
-	l.mu.Lock()
-	m := l.busy[name]
-	if m == nil {
-		m = &sync.Mutex{}
-		l.busy[name] = m
-	}
-	l.mu.Unlock()
-	m.Lock()
-	return m.Unlock
 }
 
 // drop takes away what came under a name.

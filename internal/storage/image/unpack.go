@@ -99,6 +99,9 @@ func (w *sparse) xz(ctx context.Context, in io.Reader) error {
 	err = confine.Command{
 		Program: path, Args: []string{"xz", "-dc", "-q", "--memlimit-decompress=1GiB"}, In: inR, Out: outW, Limits: confine.Limits{Memory: maxXZ},
 	}.Run(ctx)
+	if _, ended := errors.AsType[*confine.Exit](err); err != nil && !ended && ctx.Err() == nil { // it says nothing of the image
+		err = fault.New(fault.Unavailable, "cannot run xz").Because(err)
+	}
 	err = errors.Join(err, inR.Close(), outW.Close())
 	if late := <-written; late != nil {
 		err = late
