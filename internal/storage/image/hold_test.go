@@ -106,7 +106,7 @@ func TestAFormatThatBurstsIsNotConverted(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := newRig(t)
-	packed := exec.Command("qemu-img", "convert", "-f", "raw", "-c", "-O", "qcow2", "-o", "compression_type=zstd,cluster_size=2M", in, out)
+	packed := exec.Command("qemu-img", "convert", "-f", "raw", "-c", "-O", "qcow2", "-o", "compression_type=zstd", in, out)
 	if said, err := packed.CombinedOutput(); err != nil {
 		t.Fatalf("%s", said)
 	}
