@@ -206,6 +206,14 @@ func (a *Actions) RestoreSnapshot(ctx context.Context, call Call, ref model.Ref,
 			}
 			c.step("put volume %s back to %s of %s", v.Name, d.Top().Size, set.Taken.At.UTC().Format("2006-01-02 15:04:05Z"))
 		}
+		if set.Taken.Memory != nil {
+			if _, err := set.StartedNow(o.Spec, func(name string) (string, error) {
+				v, _, err := store.Find[storage.Volume](ctx, a.Store, volumeKey(o.Project, name))
+				return v.UID, err
+			}); err != nil {
+				return err
+			}
+		}
 		if st.Process != nil {
 			c.step("end QEMU without asking the guest")
 		}
@@ -213,7 +221,7 @@ func (a *Actions) RestoreSnapshot(ctx context.Context, call Call, ref model.Ref,
 		c.wish.Before = string(o.Spec.Power)
 		c.wish.TargetUID, c.wish.Generation = o.UID, o.Generation
 		c.wish.Params = map[string]string{"snapshot": name}
-		if set.Memory && o.Spec.Power != vm.On { // its guest ran, and runs on
+		if set.Memory { // its guest ran, and runs on: also where an earlier wish is used up
 			o.Spec.Power = vm.On
 			o.Generation++
 			o.PowerGeneration = o.Generation

@@ -172,7 +172,12 @@ func (r *vmRun) taken(ctx context.Context, op *operation.Operation, t taking) er
 		if err != nil {
 			return err
 		}
-		taken.Memory.Bytes = size
+		taken.Memory.Bytes, taken.Volumes = size, map[string]string{}
+		for path, d := range r.status.Process.Started.Volumes() {
+			if taken.Volumes[path], err = r.uidOf(ctx, d.Volume); err != nil {
+				return err
+			}
+		}
 	}
 	set, kv, err := store.Get[vm.Snapshot](ctx, r.Store, t.kv.Key)
 	if err != nil {

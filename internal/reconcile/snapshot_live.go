@@ -70,6 +70,10 @@ func (r *vmRun) overlays(ctx context.Context, t taking) (files []*os.File, overl
 				Try("hv vm stop %s, and take it then", r.in.Wish.Name).WithCode("HV-SNAP-026")
 		}
 		if below.ID == chain[i].ID { // it has gone through before
+			if t.set.Memory {
+				return files, nil, fault.New(fault.Precondition, "it was cut off between its disks and its memory, which would be of another moment").
+					Try("take it again").WithCode("HV-SNAP-012")
+			}
 			below = chain[i-1]
 		}
 		for n, l := range []storage.Layer{chain[i], below} {

@@ -207,6 +207,11 @@ func TestSnapshotsAreRefusedWhileTheFeatureIsOff(t *testing.T) {
 // unwhole makes a set one whose taking was cut off before it was whole, and for which nobody waits any more.
 func unwhole(t *testing.T, h *fakehost.Host, name string) {
 	t.Helper()
+	phase(t, h, name, vm.SnapshotTaking)
+}
+
+func phase(t *testing.T, h *fakehost.Host, name string, is vm.SnapshotPhase) {
+	t.Helper()
 	sets, _, err := store.ListAll[vm.Snapshot](t.Context(), h.Store, store.SpecPrefix("snapshot"))
 	if err != nil {
 		t.Fatal(err)
@@ -215,7 +220,10 @@ func unwhole(t *testing.T, h *fakehost.Host, name string) {
 		if s.Value.Name != name {
 			continue
 		}
-		s.Value.Phase, s.Value.Taken = vm.SnapshotTaking, nil
+		s.Value.Phase = is
+		if is == vm.SnapshotTaking {
+			s.Value.Taken = nil
+		}
 		op, err := store.PutJSON(s.Key, s.Value, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -311,4 +319,41 @@ func TestNoSnapshotIsTakenWhileADiskWaitsForARestart(t *testing.T) {
 	if now := stored(t, h, "new").Chain(); !slices.Equal(now, was) || !slices.Equal(kept(t, h.Volumes), files) {
 		t.Errorf("it consists of %+v", now)
 	}
+}
+
+// A guest in memory goes on with its own volume, whatever that is called by now, and not with another one of its old name.
+func TestAMemoryGoesOnWithItsOwnVolumeUnderItsNewName(t *testing.T) {
+	h := fakehost.New(t)
+	h.Guest("web", fakeqemu.Options{Guest: fakeqemu.Idle})
+	d := snapshotsOn(t, h)
+	d.Done(d.Volume("data"))
+	d.Done(d.Create(fakehost.Tiny("web", on, withData)))
+	done(t, take(t, d, "one", true))
+	if _, err := d.Actions.RenameVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), "root"); err != nil {
+		t.Fatal(err)
+	}
+	d.Done(d.Volume("data"))
+	backToOne(t, d)
+	p := d.State("web", vm.StateRunning)
+	if got := p.Process.Started.Disks["root"].Volume; got != "root" {
+		t.Errorf("it goes on with volume %q", got)
+	}
+	d.Done(d.Verb("kill", "web"))
+	d.Done(edit(t, d, `{"disks":{"root":{"volume":"data"}}}`))
+	if _, err := d.Actions.RestoreSnapshot(t.Context(), fakehost.Member, fakehost.Ref("web"), "one"); fault.CodeOf(err) != "HV-SNAP-010" {
+		t.Errorf("it would go on with another volume: %v", err)
+	}
+}
+
+// What is wished away goes, also where the operation that wished it is lost, and the VM does not come up.
+func TestASnapshotThatIsWishedAwayGoesWithoutItsOperation(t *testing.T) {
+	h := fakehost.New(t)
+	d := snapshotsOn(t, h)
+	d.Done(d.Volume("data"))
+	d.Done(d.Create(fakehost.Tiny("web", withData)))
+	done(t, take(t, d, "one", false))
+	d.Stop()
+	phase(t, h, "one", vm.SnapshotDeleting)
+	d = h.Start()
+	goneSet(t, d, "one")
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"slices"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
@@ -202,14 +203,22 @@ func (r *vmRun) restore(ctx context.Context) error {
 			values[droppedKey(l)] = l
 		}
 	}
-	saved, err := r.putBack(ctx, set, op)
+	saved, err := r.memoryOf(ctx, set, op)
 	if err != nil {
 		return err
+	}
+	if r.status.Saved != nil { // its memory would contradict the disks that it gets
+		if err := r.file(ctx, nil); err != nil {
+			return err
+		}
 	}
 	if len(values) > 0 {
 		if err := r.commit(ctx, txn, values); err != nil {
 			return err
 		}
+	}
+	if err := r.variablesOf(ctx, set); err != nil {
+		return err
 	}
 	r.serve(nil, "snapshot.restore")
 	st := *r.status
@@ -218,39 +227,80 @@ func (r *vmRun) restore(ctx context.Context) error {
 	if err := r.writer.flush(ctx, powerKey(r.target)); err != nil {
 		return err
 	}
+	if saved == nil { // else they go with it, once its guest goes on
+		if err := r.SavedVMs.Remove(ctx, r.in.Wish.Spec.UUID); err != nil {
+			return err
+		}
+	}
 	return r.sweepDropped(ctx)
 }
 
-// putBack puts what a set holds besides disks to where the VM has it, and returns what it goes on from.
-func (r *vmRun) putBack(ctx context.Context, set vm.Snapshot, op *operation.Operation) (*vm.Saved, error) {
-	uuid := r.in.Wish.Spec.UUID
-	if set.Taken.NVRAM {
-		file, err := r.Sets.Open(ctx, set.UID+nvramFile)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = file.Close() }()
-		if err := r.Firmware.Put(ctx, uuid, set.Taken.Secure, file); err != nil {
-			return nil, err
-		}
+// variablesOf puts what the firmware of a set remembered to where the VM has it.
+func (r *vmRun) variablesOf(ctx context.Context, set vm.Snapshot) error {
+	if !set.Taken.NVRAM {
+		return nil
 	}
-	if err := r.SavedVMs.Remove(ctx, uuid); err != nil {
-		return nil, err
+	file, err := r.Sets.Open(ctx, set.UID+nvramFile)
+	if err != nil {
+		return err
 	}
+	defer func() { _ = file.Close() }()
+	return r.Firmware.Put(ctx, r.in.Wish.Spec.UUID, set.Taken.Secure, file)
+}
+
+// memoryOf makes a file of its own for the VM of the memory in a set, and returns what it goes on from: with the names that its
+// volumes have by now.
+func (r *vmRun) memoryOf(ctx context.Context, set vm.Snapshot, op *operation.Operation) (*vm.Saved, error) {
 	if set.Taken.Memory == nil {
 		return nil, nil
 	}
-	file, err := r.Sets.Open(ctx, set.Taken.Memory.File)
+	saved := *set.Taken.Memory
+	started, err := set.StartedNow(r.in.Effective, func(name string) (string, error) { return r.uidOf(ctx, name) })
+	if err != nil {
+		return nil, err
+	}
+	saved.Process.Started = &started
+	file, err := r.Sets.Open(ctx, saved.File)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }()
-	saved := *set.Taken.Memory
-	saved.File, saved.Generation = uuid+"."+op.ID, r.in.Wish.Generation
+	saved.File, saved.Generation = r.in.Wish.Spec.UUID+"."+op.ID, r.in.Wish.Generation
 	if err := copyTo(ctx, r.SavedVMs, saved.File, file, int64(saved.Bytes)); err != nil {
 		return nil, err
 	}
 	return &saved, nil
+}
+
+// uidOf is the UID of the volume of a name.
+func (r *vmRun) uidOf(ctx context.Context, name string) (string, error) {
+	v, _, err := store.Find[storage.Volume](ctx, r.Store, store.SpecKey(store.Ref{Kind: KindVolume, Project: r.target.Project, Name: name}))
+	return v.UID, err
+}
+
+// dropWished deletes the sets that are wished away, whatever becomes of the rest of the VM: also one that does not come up.
+func (r *vmRun) dropWished(ctx context.Context) {
+	if r.in.Restore { // it may be the one to go back to
+		return
+	}
+	for name, phase := range r.unfinished(r.in.Wish.Spec.UUID) {
+		if phase != vm.SnapshotDeleting {
+			continue
+		}
+		if err := r.drop(ctx, nil, name); err != nil {
+			r.Log.Warn("a snapshot that is to be deleted is not gone yet", "vm", r.in.Wish.Name, "snapshot", name, "err", err)
+			continue
+		}
+		var asked []*operation.Operation
+		r.due = slices.DeleteFunc(slices.Clone(r.due), func(op *operation.Operation) bool {
+			mine := op.Action == "snapshot.delete" && op.Params["snapshot"] == name
+			if mine {
+				asked = append(asked, op)
+			}
+			return mine
+		})
+		r.ops.end(ctx, asked, operation.Done, nil)
+	}
 }
 
 // copyTo makes a file of size bytes of another, durably. Where the file system can, both share their blocks.

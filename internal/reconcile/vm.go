@@ -79,6 +79,7 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) (err error
 		run.serve(nil, "vm.reboot")
 	}
 	run.note(seen)
+	run.dropWished(ctx)
 	if err := run.steps(ctx); err != nil {
 		return run.failed(ctx, err)
 	}
@@ -242,8 +243,11 @@ func patience(due []*operation.Operation, spec int) int {
 // settle ends what was cancelled and what a newer wish has taken the place of. A wish to be deleted
 // takes the place of all others.
 func (e *Engine) settle(ctx context.Context, obj vm.Object, due []*operation.Operation) []*operation.Operation {
-	newest := int64(-1)
+	newest, back := int64(-1), int64(-1)
 	for _, op := range due {
+		if op.Action == "snapshot.restore" && !e.ops.cancelled(op) {
+			back = max(back, op.AuditSeq)
+		}
 		if power(op) && !e.ops.cancelled(op) {
 			newest = max(newest, op.AuditSeq)
 		}
@@ -253,7 +257,7 @@ func (e *Engine) settle(ctx context.Context, obj vm.Object, due []*operation.Ope
 		switch {
 		case e.ops.cancelled(op):
 			cancelled = append(cancelled, op)
-		case obj.Deleted != nil && op.Action != "vm.delete", power(op) && op.AuditSeq != newest,
+		case obj.Deleted != nil && op.Action != "vm.delete", power(op) && op.AuditSeq != newest, op.Action == "snapshot.restore" && op.AuditSeq != back,
 			(power(op) || edge(op)) && op.Generation < obj.PowerGeneration: // an edit, an apply or a verb has wished anew
 			superseded = append(superseded, op)
 		default:

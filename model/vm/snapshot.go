@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -77,6 +78,8 @@ type Taken struct {
 	NVRAM    bool          `json:"nvram,omitempty"`  // its firmware's variables are in it
 	Secure   bool          `json:"secure,omitempty"` // they are those of a firmware with Secure Boot
 	Memory   *Saved        `json:"memory,omitempty"`
+	// Volumes are the UIDs of all volumes that a guest in memory knew, by "disks.root" and "cdroms.cd".
+	Volumes map[string]string `json:"volumes,omitempty"`
 }
 
 // Whole reports whether a set can be gone back to.
@@ -179,4 +182,38 @@ func (p *Process) Differs(now Spec) string {
 		}
 	}
 	return ""
+}
+
+// StartedNow is what the process in memory was started with, under the names that its volumes have now. It goes on only with
+// those: uid tells which volume a name is of. A guest does not see that another is there.
+func (s Snapshot) StartedNow(now Spec, uid func(name string) (string, error)) (Spec, error) {
+	started := *s.Taken.Memory.Process.Started
+	is := now.Volumes()
+	disks, drives := maps.Clone(started.Disks), maps.Clone(started.CDROMs)
+	for path, was := range started.Volumes() {
+		want := s.Taken.Volumes[path]
+		name := strings.TrimPrefix(path, "disks.")
+		if d, ok := s.Disks[name]; ok && name != path {
+			want = d.VolumeUID
+		}
+		has, err := uid(is[path].Volume)
+		if err != nil {
+			return started, err
+		}
+		if d, ok := is[path]; !ok || want == "" || has != want || d.ReadOnly != was.ReadOnly {
+			return started, fault.New(fault.Precondition, "%s is not what the guest in the memory of snapshot %q knows (volume %s)", path, s.Name, was.Volume).
+				Try("put it back as it was: hv vm edit").WithCode("HV-SNAP-010")
+		}
+		if drive, ok := strings.CutPrefix(path, "cdroms."); ok {
+			d := drives[drive]
+			d.Volume = is[path].Volume
+			drives[drive] = d
+			continue
+		}
+		d := disks[name]
+		d.Volume = is[path].Volume
+		disks[name] = d
+	}
+	started.Disks, started.CDROMs = disks, drives
+	return started, nil
 }
