@@ -2,6 +2,7 @@ package helper
 
 import (
 	"errors"
+	"io"
 	"os"
 	"strings"
 
@@ -13,7 +14,8 @@ import (
 
 // poolFolder makes an empty folder that is hvd's. Every folder on the way is opened from the one above it, without
 // following a link, and has to be root's with nobody else writing to it: nobody can put something else in its place
-// meanwhile. What is there already is not touched: it is hvd's from before, or refused.
+// meanwhile. What is there already is not touched: it is hvd's from before, or refused; but for an empty one of root's
+// alone, as a helper leaves it that ends between making and giving it.
 func (h *Helper) poolFolder(at string, p *privilege.PoolFolder) error {
 	path := "/" + p.Tree + "/" + strings.Join(p.Names, "/")
 	dir, err := openBelow(unix.AT_FDCWD, at)
@@ -62,14 +64,25 @@ func (h *Helper) giveFolder(in *os.File, name, path string) error {
 		if int(st.Uid) == h.owners.HVD {
 			return nil
 		}
-		return fault.New(fault.Denied, "%s is there already and belongs to uid %d", path, st.Uid).WithCode("HV-POOL-007").
-			Try("name another folder, or, where nobody needs what is in it: chown %d %s && chmod 700 %s", h.owners.HVD, path, path)
+		if !begun(f, &st, h.owners.Root) {
+			return fault.New(fault.Denied, "%s is there already and belongs to uid %d", path, st.Uid).WithCode("HV-POOL-007").
+				Try("name another folder, or, where nobody needs what is in it: chown %d %s && chmod 700 %s", h.owners.HVD, path, path)
+		}
 	}
 	if err := unix.Fchown(int(f.Fd()), h.owners.HVD, h.owners.HVDGroup); err != nil {
 		return errors.Join(fault.New(fault.Unavailable, "cannot give %s to the daemon", path).Because(err), unix.Unlinkat(int(in.Fd()), name, unix.AT_REMOVEDIR))
 	}
 	h.say("made %s, a folder of hvd's, for a pool", path)
 	return nil
+}
+
+// begun reports whether a folder is one that was made and not given away yet.
+func begun(f *os.File, st *unix.Stat_t, root int) bool {
+	if int(st.Uid) != root || st.Mode&0o7777 != 0o700 {
+		return false
+	}
+	_, err := f.Readdirnames(1)
+	return errors.Is(err, io.EOF)
 }
 
 func openBelow(at int, name string) (*os.File, error) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -57,11 +58,26 @@ func TestAFolderForAPoolIsMadeInRootsFoldersOnly(t *testing.T) {
 		t.Errorf("made where others write: %v", err)
 	}
 	if os.Geteuid() == 0 { // root's own folder, with something in it, is not given away
-		if err := os.Mkdir(at("precious"), 0o700); err != nil {
+		if err := errors.Join(os.Mkdir(at("precious"), 0o700), os.WriteFile(filepath.Join(at("precious"), "key"), nil, 0o600), os.Mkdir(at("shown"), 0o755)); err != nil { // #nosec G301 -- on purpose
 			t.Fatal(err)
 		}
-		if err := h.poolFolder(tree, &privilege.PoolFolder{Tree: "srv", Names: []string{"precious"}}); !errors.Is(err, fault.Denied) {
-			t.Errorf("it was given away: %v", err)
+		if err := os.Chmod(at("shown"), 0o755); err != nil { // #nosec G302 -- on purpose
+			t.Fatal(err)
+		}
+		for _, name := range []string{"precious", "shown"} {
+			if err := h.poolFolder(tree, &privilege.PoolFolder{Tree: "srv", Names: []string{name}}); !errors.Is(err, fault.Denied) {
+				t.Errorf("%s was given away: %v", name, err)
+			}
+		}
+		// The helper before ended between making one and giving it away: whoever asks again gets it.
+		if err := os.Mkdir(at("begun"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.poolFolder(tree, &privilege.PoolFolder{Tree: "srv", Names: []string{"begun"}}); err != nil {
+			t.Error(err)
+		}
+		if info, err := os.Stat(at("begun")); err != nil || int(info.Sys().(*syscall.Stat_t).Uid) != hvd {
+			t.Errorf("it is not hvd's: %v", err)
 		}
 	}
 }

@@ -56,8 +56,8 @@ func (h *Helper) wireTPM(s *start, l *privilege.Launch, first uint32) error {
 	return nil
 }
 
-// giveState makes a folder of hvd's, and what is in it, the swtpm's. hvd's group may go on using it: hvd copies the
-// state for a snapshot, and puts it back. Another VM's uid may stand there where a state has come with a restore.
+// giveState makes a folder of hvd's, and what is in it, the swtpm's. hvd's group may go on using it: hvd
+// takes it away with the VM. Another VM's uid may stand there where a state has come with a restore.
 func giveState(dir *os.File, o run.Owners, id uint32) (dev, inode uint64, err error) {
 	st, err := give(int(dir.Fd()), unix.S_IFDIR, o, id)
 	if err != nil {
