@@ -52,7 +52,7 @@ func TestDeclaredPoolsAreMadeChangedKeptAndLetGoOf(t *testing.T) {
 	_, err = d.pooled(root, `"fast":{"path":"`+filepath.Join(base, "elsewhere")+`"}`)
 	told(t, err, fault.Invalid, "stays there")
 
-	_, err = d.Pools.Reach(t.Context(), "fast", p.Spec) // as reconcile does
+	_, err = d.Pools.Make(t.Context(), "fast", p.Spec) // as reconcile does
 	d.must(err)
 	d.must(d.volumeIn("fast", "data", model.MiB))
 	_, err = d.pooled(root, ``)

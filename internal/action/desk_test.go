@@ -76,11 +76,11 @@ func newDesk(t testing.TB) *desk {
 	d.must(err)
 	d.log, err = audit.Open(filepath.Join(d.dir, "audit"), audit.Options{})
 	d.must(err)
-	d.pool = pools.New(func(ctx context.Context, name string, spec storage.PoolSpec) (backend.Backend, error) {
+	d.pool = pools.New(func(ctx context.Context, name string, spec storage.PoolSpec, fresh bool) (backend.Backend, error) {
 		if name == storage.DefaultPool {
 			return dir.Open(name, filepath.Join(d.dir, "pool"))
 		}
-		return dir.OpenAt(ctx, name, spec.Path, nil)
+		return dir.OpenAt(ctx, name, spec.Path, fresh, nil)
 	})
 	_, err = d.pool.Reach(context.Background(), storage.DefaultPool, storage.PoolSpec{})
 	d.must(err)

@@ -18,8 +18,9 @@ import (
 
 // Pools is the hand that knows what is below the pools.
 type Pools interface {
-	// Reach opens a pool, and Leave closes it.
+	// Reach opens a pool, and Leave closes it. Make opens one in which nothing was ever: a folder that is missing is made.
 	Reach(ctx context.Context, name string, spec storage.PoolSpec) (storage.Capabilities, error)
+	Make(ctx context.Context, name string, spec storage.PoolSpec) (storage.Capabilities, error)
 	Leave(name string) error
 	Can(name string) (storage.Capabilities, error)
 	Room(ctx context.Context, name string) (storage.Room, error)
@@ -102,7 +103,7 @@ func (a *Actions) CreatePool(ctx context.Context, call Call, body wire.CreatePoo
 		c.step("keep volumes in %s, as a pool of kind %s", p.Spec.Where(), p.Spec.Effective().Kind)
 		c.wish.TargetUID, c.wish.Generation = p.UID, 1
 		c.act = func(ctx context.Context) error {
-			_, err := a.Pools.Reach(ctx, p.Name, p.Spec)
+			_, err := a.Pools.Make(ctx, p.Name, p.Spec)
 			opened = err == nil
 			if err != nil {
 				return errors.Join(fault.Wrap(err, "cannot make pool %q", p.Name), a.Pools.Leave(p.Name))

@@ -3,6 +3,7 @@ package action
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
 // recoverTarget is what an operation that rebuilds the store is about.
@@ -27,7 +29,8 @@ const atOnceRecovered = 100
 // is in the store is left as it is, whatever a note says.
 func (a *Actions) RecoverStorage(ctx context.Context, call Call) (Result, error) {
 	return a.do(ctx, call, StorageRecover, recoverTarget, func(c *change) error {
-		r := rebuilding{a: a, c: c, known: map[string]bool{}, named: map[string]bool{}, there: map[string]bool{}, notes: map[string]map[string][]byte{}}
+		r := rebuilding{a: a, c: c, known: map[string]bool{}, named: map[string]bool{}, there: map[string]bool{}, notes: map[string]map[string][]byte{},
+			held: map[string]bool{}, written: map[string]bool{}}
 		if err := r.read(ctx); err != nil {
 			return err
 		}
@@ -66,16 +69,18 @@ func (a *Actions) RecoverStorage(ctx context.Context, call Call) (Result, error)
 
 // rebuilding is one look at all pools.
 type rebuilding struct {
-	a      *Actions
-	c      *change
-	places map[string]storage.PoolSpec  // the pools there are, with those that are rebuilt
-	opened []string                     // for this look
-	known  map[string]bool              // UIDs that the store has
-	named  map[string]bool              // POOL/FILE that it names, or a note
-	there  map[string]bool              // POOL/FILE that are there
-	notes  map[string]map[string][]byte // of each pool that can be read
-	made   int
-	left   int
+	a       *Actions
+	c       *change
+	places  map[string]storage.PoolSpec  // the pools there are, with those that are rebuilt
+	opened  []string                     // for this look
+	known   map[string]bool              // UIDs that the store has
+	named   map[string]bool              // POOL/FILE that it names, or a note
+	there   map[string]bool              // POOL/FILE that are there
+	notes   map[string]map[string][]byte // of each pool that can be read
+	held    map[string]bool              // POOL/FILE that an object consists of: of the store, or rebuilt
+	written map[string]bool              // of them those that one writes to, which nobody else may have
+	made    int
+	left    int
 }
 
 func (r *rebuilding) say(code string, severity finding.Severity, subject, what, remedy string) {
@@ -107,13 +112,43 @@ func (r *rebuilding) read(ctx context.Context) error {
 	for _, t := range trash {
 		r.knows(t.Value.Volume)
 	}
+	if err != nil {
+		return err
+	}
+	sets, _, err := store.ListAll[vm.Snapshot](ctx, r.a.Store, store.SpecPrefix("snapshot"))
+	for _, s := range sets {
+		for _, d := range s.Value.Disks {
+			for _, l := range d.Layers {
+				r.named[l.Pool+"/"+l.File()], r.held[l.Pool+"/"+l.File()] = true, true
+			}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	images, _, err := store.ListAll[storage.Image](ctx, r.a.Store, store.SpecPrefix("image"))
+	for _, i := range images { // the library's are in the default pool
+		for _, f := range []storage.Format{storage.Raw, storage.QCOW2} {
+			file := storage.DefaultPool + "/" + storage.VolumeFile(i.Value.UID, f)
+			r.named[file], r.held[file] = true, true
+		}
+	}
 	return err
 }
 
 func (r *rebuilding) knows(v storage.Volume) {
 	r.known[v.UID] = true
-	for _, l := range v.Chain() {
-		r.named[l.Pool+"/"+l.File()] = true
+	r.holds(v)
+}
+
+// holds writes down what a volume consists of.
+func (r *rebuilding) holds(v storage.Volume) {
+	files := filesOf(v)
+	for _, f := range files {
+		r.named[f], r.held[f] = true, true
+	}
+	if !v.Frozen {
+		r.written[files[len(files)-1]] = true
 	}
 }
 
@@ -129,11 +164,17 @@ func (r *rebuilding) pools(ctx context.Context) error {
 			continue
 		}
 		var p storage.Pool
-		if err := json.Unmarshal(n.Object, &p); err != nil || len(storage.CheckPool(p.Name, p.Spec)) > 0 || p.Deleted != nil {
+		if err := json.Unmarshal(n.Object, &p); err != nil || len(storage.CheckPool(p.Name, p.Spec)) > 0 || p.Deleted != nil || m.Project != store.HostWide {
 			continue
 		}
 		if _, taken := r.places[m.Name]; taken && m.Name != storage.DefaultPool {
 			continue // it was declared anew
+		}
+		beside := maps.Clone(r.places)
+		beside[m.Name] = p.Spec
+		if errs := storage.CheckPools(beside); len(errs) > 0 {
+			r.say("HV-POOL-004", finding.Limited, "pool/"+m.Name, fmt.Sprintf("pool %s is not rebuilt: %v", m.Name, errors.Join(errs...)), "delete the other one if it is not meant, then hv storage recover again")
+			continue
 		}
 		if err := r.put(ctx, n, m, fmt.Sprintf("pool %s in %s", m.Name, p.Spec.Where())); err != nil {
 			return err
@@ -174,9 +215,6 @@ func (r *rebuilding) pool(ctx context.Context, pool string) error {
 			r.say("HV-POOL-017", finding.Limited, "pool/"+pool, fmt.Sprintf("in pool %s %v", pool, err), "it is left as it is")
 			continue
 		}
-		for _, f := range n.Files {
-			r.named[f] = true
-		}
 		if n.Kind == "pool" || r.known[uid] {
 			continue
 		}
@@ -195,30 +233,6 @@ func (r *rebuilding) nobodys() {
 			r.say("HV-POOL-018", finding.Advice, "pool/"+pool, fmt.Sprintf("%s in pool %s has no note, and no volume names it", file, pool), "it is left as it is")
 		}
 	}
-}
-
-// object rebuilds one, where its content is there and its name is free.
-func (r *rebuilding) object(ctx context.Context, pool string, n storage.Note, m model.Metadata) error {
-	subject := n.Kind + "/" + m.Name
-	var gone []string
-	for _, f := range n.Files {
-		if !r.there[f] {
-			gone = append(gone, f)
-		}
-	}
-	switch {
-	case m.Deleted != nil:
-		r.say("HV-POOL-017", finding.Advice, subject, fmt.Sprintf("%s %s was being deleted, and is not rebuilt", n.Kind, m.Name), "")
-		return nil
-	case len(gone) > 0:
-		r.say("HV-POOL-017", finding.Limited, subject, fmt.Sprintf("%s %s is not rebuilt: %s is gone", n.Kind, m.Name, strings.Join(gone, ", ")), "put it back, then hv storage recover again")
-		return nil
-	}
-	words := fmt.Sprintf("%s %s in pool %s", n.Kind, model.Ref{Project: m.Project, Name: m.Name}, pool)
-	if n.Owner != "" {
-		words += ", which " + n.Owner + " used"
-	}
-	return r.put(ctx, n, m, words)
 }
 
 // put writes an object that the store does not have, and says so.
@@ -240,8 +254,13 @@ func (r *rebuilding) put(ctx context.Context, n storage.Note, m model.Metadata, 
 	r.made++
 	r.c.step("rebuild %s", words)
 	r.c.require(store.Absent(key))
-	if n.Kind == "volume" { // its file was made: one that is gone later is told, and not made anew
-		if err := r.c.put(store.StatusKey(ref, "reconcile"), storage.VolumeStatus{Made: true}); err != nil {
+	// It was made: what is gone later is told, and not made anew.
+	var status any = storage.VolumeStatus{Made: true}
+	if n.Kind == "pool" {
+		status = storage.PoolStatus{Made: true}
+	}
+	if key != poolKey(storage.DefaultPool) { // which is open
+		if err := r.c.put(store.StatusKey(ref, "reconcile"), status); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,7 @@ const poolFolder = "pool"
 
 // openPools returns pools of every kind that this build knows, none of which is open.
 func openPools(opt Options, helper *privilege.Client) *pools.Pools {
-	return pools.New(func(ctx context.Context, name string, spec storage.PoolSpec) (backend.Backend, error) {
+	return pools.New(func(ctx context.Context, name string, spec storage.PoolSpec, fresh bool) (backend.Backend, error) {
 		switch {
 		case name == storage.DefaultPool:
 			return dir.Open(name, filepath.Join(opt.State, poolFolder))
@@ -29,7 +29,7 @@ func openPools(opt Options, helper *privilege.Client) *pools.Pools {
 			return nil, fault.New(fault.Invalid, "pool %q and the daemon's own folder %s are in one place", name, opt.State).
 				WithCode("HV-POOL-004").Try("give the pool a place of its own")
 		case spec.Kind == storage.Dir:
-			return dir.OpenAt(ctx, name, spec.Path, helper.PoolFolder)
+			return dir.OpenAt(ctx, name, spec.Path, fresh, helper.PoolFolder)
 		}
 		return nil, fault.New(fault.Precondition, "pools of kind %s are not in this build", spec.Kind).
 			WithCode("HV-POOL-020").Try("keep them in a folder: --path")

@@ -72,3 +72,63 @@ func TestACloneAndItsSourceAreWrittenToSideBySideAndTheLastTakesWhatTheyShare(t 
 	d.EmptyTrash()
 	d.Until("all of it to go", func() bool { return len(kept(t, h.Volumes)) == 0 })
 }
+
+func deleteNow(t *testing.T, d *fakehost.Daemon, name string) {
+	t.Helper()
+	res, err := d.Actions.DeleteVolume(t.Context(), fakehost.Member, fakehost.Ref(name), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Done(*res.Operation)
+}
+
+// The source's head stays, for the clone stands on it; its note goes, or the source would come back with it.
+func TestAVolumeWhoseFileStaysLeavesNoNote(t *testing.T) {
+	h := fakehost.New(t)
+	d := h.Start()
+	d.Done(d.Volume("data"))
+	source := stored(t, h, "data")
+	res, err := d.Actions.CloneVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: "copy", Linked: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Done(*res.Operation)
+	deleteNow(t, d, "data")
+	if there, err := h.Volumes.Exists(t.Context(), storage.DefaultPool, source.File); !there || err != nil {
+		t.Errorf("what the clone stands on is gone: %v", err)
+	}
+	if notes := notesOf(t, h); notes[source.UID] != nil {
+		t.Errorf("its note is left: %s", notes[source.UID])
+	}
+}
+
+// The store has lost the clone, whose note stands on the pool: what it stands on stays until it is rebuilt.
+func TestWhatANoteOfALostVolumeNamesIsNotRemoved(t *testing.T) {
+	h := fakehost.New(t)
+	d := h.Start()
+	d.Done(d.Volume("data"))
+	source := stored(t, h, "data")
+	res, err := d.Actions.CloneVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: "copy", Linked: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Done(*res.Operation)
+	clone := stored(t, h, "copy")
+	awaitNote(t, h, clone.UID)
+	ref := store.Ref{Kind: "volume", Project: store.DefaultProject, Name: "copy"}
+	if _, err := h.Store.Commit(t.Context(), store.Txn{Then: []store.Op{store.DeleteOp(store.SpecKey(ref)), store.DeletePrefixOp(store.StatusPrefix(ref))}}); err != nil {
+		t.Fatal(err)
+	}
+	deleteNow(t, d, "data")
+	if there, err := h.Volumes.Exists(t.Context(), storage.DefaultPool, source.File); !there || err != nil {
+		t.Errorf("what the lost clone stands on is gone: %v", err)
+	}
+	res, err = d.Actions.RecoverStorage(t.Context(), fakehost.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Done(*res.Operation)
+	if is := stored(t, h, "copy"); is.UID != clone.UID || len(is.Chain()) != len(clone.Chain()) {
+		t.Errorf("it was %+v and is %+v", clone, is)
+	}
+}

@@ -85,7 +85,7 @@ func layerOnly(l storage.Layer) storage.Volume {
 	return storage.Volume{Metadata: model.Metadata{Name: l.ID}, Spec: storage.VolumeSpec{Pool: l.Pool, Format: l.Format}, File: l.File()}
 }
 
-// deleteVolume removes the files of a volume that nobody else stands on, the head first.
+// deleteVolume removes the files of a volume that nobody else stands on, the head first, and its note whatever stays.
 func (e *Engine) deleteVolume(ctx context.Context, v storage.Volume) error {
 	chain := v.Chain()
 	if len(chain) == 1 && !v.Frozen {
@@ -93,7 +93,7 @@ func (e *Engine) deleteVolume(ctx context.Context, v storage.Volume) error {
 	}
 	e.layers.Lock()
 	defer e.layers.Unlock()
-	shared, err := e.shared(ctx, v.UID)
+	shared, err := e.shared(ctx, v)
 	if err != nil {
 		return err
 	}
@@ -101,15 +101,11 @@ func (e *Engine) deleteVolume(ctx context.Context, v storage.Volume) error {
 		if shared[chain[i].ID] {
 			continue
 		}
-		gone := layerOnly(chain[i])
-		if i == len(chain)-1 {
-			gone.UID = v.UID // its note goes with it
-		}
-		if err := e.Volumes.Delete(ctx, gone); err != nil {
+		if err := e.Volumes.Delete(ctx, layerOnly(chain[i])); err != nil {
 			return err
 		}
 	}
-	return nil
+	return e.dropNote(ctx, v)
 }
 
 // sweep removes what was dropped as far as it can: what is left over takes room, and keeps nobody from his VMs.
@@ -147,10 +143,12 @@ func (e *Engine) SweepSets(ctx context.Context) error {
 	return nil
 }
 
-// shared are the layers that volumes but this one, also those in the trash, snapshots and images consist of. Volumes that are deleted and that nobody uses
-// do not count: of two that share a layer and go at the same time, one takes it along. All of it is of one revision: what is
-// taken out of the trash meanwhile is in neither list otherwise.
-func (e *Engine) shared(ctx context.Context, but string) (map[string]bool, error) {
+// shared are the layers that volumes but this one, also those in the trash, snapshots and images consist of. Volumes
+// that are deleted and that nobody uses do not count: of two that share a layer and go at the same time, one takes it
+// along. All of it is of one revision: what is taken out of the trash meanwhile is in neither list otherwise. What the
+// store has lost counts by its note: it may be rebuilt yet.
+func (e *Engine) shared(ctx context.Context, of storage.Volume) (map[string]bool, error) {
+	but, known := of.UID, map[string]bool{of.UID: true}
 	volumes, at, err := store.ListAll[storage.Volume](ctx, e.Store, store.SpecPrefix(KindVolume))
 	if err != nil {
 		return nil, err
@@ -158,6 +156,7 @@ func (e *Engine) shared(ctx context.Context, but string) (map[string]bool, error
 	in := map[string]bool{}
 	for _, o := range volumes {
 		v := o.Value
+		known[v.UID] = true
 		if v.UID == but {
 			continue
 		}
@@ -179,6 +178,7 @@ func (e *Engine) shared(ctx context.Context, but string) (map[string]bool, error
 		return nil, err
 	}
 	for _, o := range trash {
+		known[o.Value.UID] = true
 		if o.Value.UID == but || o.Value.Gone {
 			continue
 		}
@@ -204,7 +204,40 @@ func (e *Engine) shared(ctx context.Context, but string) (map[string]bool, error
 			}
 		}
 	}
-	return in, nil
+	return in, e.noted(ctx, of, known, in)
+}
+
+// noted adds the layers that the notes of volumes name which are not known, in the pools of one that goes.
+func (e *Engine) noted(ctx context.Context, of storage.Volume, known, in map[string]bool) error {
+	if e.Pools == nil {
+		return nil
+	}
+	looked := map[string]bool{}
+	for _, l := range of.Chain() {
+		if looked[l.Pool] {
+			continue
+		}
+		looked[l.Pool] = true
+		_, notes, err := e.Pools.Held(ctx, l.Pool)
+		if err != nil {
+			return err
+		}
+		for uid, text := range notes {
+			if known[uid] {
+				continue
+			}
+			n, _, err := storage.ReadNote(uid, text)
+			if err != nil {
+				continue // it is told by who rebuilds
+			}
+			for _, f := range n.Files {
+				_, file, _ := strings.Cut(f, "/")
+				id, _, _ := strings.Cut(file, ".")
+				in[id] = true
+			}
+		}
+	}
+	return nil
 }
 
 // snapshotKey is the key of a set: its name is below the VM's UUID, which no rename changes.

@@ -15,12 +15,15 @@ import (
 
 // Pools is the hand that knows what is below the pools.
 type Pools interface {
-	// Reach opens a pool; one that is open stays so. Leave closes one.
+	// Reach opens a pool; one that is open stays so. Make opens one in which nothing was ever. Leave closes one.
 	Reach(ctx context.Context, name string, spec storage.PoolSpec) (storage.Capabilities, error)
+	Make(ctx context.Context, name string, spec storage.PoolSpec) (storage.Capabilities, error)
 	Leave(name string) error
 	// PutNote writes the note of an object beside its content, where it differs from what stands there.
 	PutNote(ctx context.Context, pool, uid string, note storage.Note) error
 	DropNote(ctx context.Context, pool, uid string) error
+	// Held is everything that is in a pool: the names of its content, and the notes by UID.
+	Held(ctx context.Context, pool string) (files []string, notes map[string][]byte, err error)
 }
 
 func poolTarget(name string) operation.Target {
@@ -75,19 +78,24 @@ func (e *Engine) reconcilePool(ctx context.Context, t operation.Target) error {
 	return noted
 }
 
-// reach opens a pool and writes down how that went.
+// reach opens a pool and writes down how that went. Its place is made only where it was declared and was never open:
+// later one that is missing is on a disk that is not mounted.
 func (e *Engine) reach(ctx context.Context, t operation.Target, p storage.Pool) error {
-	can, err := e.Pools.Reach(ctx, p.Name, p.Spec)
-	if err == nil {
-		e.sweep(ctx) // what could not go while it was closed
-	}
-	st := storage.PoolStatus{Open: err == nil, Can: can}
-	if err != nil {
-		st.Can, st.Problem = p.Spec.Effective().Kind.Can(), err.Error()
-	}
 	was, _, old := store.Get[storage.PoolStatus](ctx, e.Store, poolStatusKey(t))
 	if old != nil && !missing(old) {
 		return old
+	}
+	open := e.Pools.Reach
+	if p.Origin == model.Declared && !was.Made && !was.Open {
+		open = e.Pools.Make
+	}
+	can, err := open(ctx, p.Name, p.Spec)
+	if err == nil {
+		e.sweep(ctx) // what could not go while it was closed
+	}
+	st := storage.PoolStatus{Open: err == nil, Can: can, Made: err == nil || was.Made || was.Open}
+	if err != nil {
+		st.Can, st.Problem = p.Spec.Effective().Kind.Can(), err.Error()
 	}
 	if old == nil && reflect.DeepEqual(was, st) {
 		return err
@@ -173,4 +181,12 @@ func (e *Engine) noteOnPool(ctx context.Context, v storage.Volume, object json.R
 		note.Files = append(note.Files, l.Pool+"/"+l.File())
 	}
 	return fault.Wrap(e.Pools.PutNote(ctx, v.Spec.Pool, v.UID, note), "cannot note volume %q on its pool", v.Name)
+}
+
+// dropNote takes a volume's note away.
+func (e *Engine) dropNote(ctx context.Context, v storage.Volume) error {
+	if e.Pools == nil {
+		return nil
+	}
+	return fault.Wrap(e.Pools.DropNote(ctx, v.Spec.Pool, v.UID), "cannot delete the note of volume %q", v.Name)
 }

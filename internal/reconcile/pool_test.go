@@ -153,6 +153,65 @@ func TestAPoolThatIsNotThereIsToldAndComesBack(t *testing.T) {
 	})
 }
 
+// Its mount point is there and its disk is not: what would be made there is an empty pool beside the one that is meant.
+func TestAPoolWhoseDiskIsNotMountedIsNotMadeAnew(t *testing.T) {
+	for _, how := range []string{"by hand", "declared"} {
+		t.Run(how, func(t *testing.T) {
+			h := fakehost.New(t)
+			d := h.Start()
+			base := elsewhere(t)
+			path := filepath.Join(base, "fast")
+			if how == "by hand" {
+				makePool(t, d, "fast", path)
+			} else {
+				declarePool(t, h, "fast", path) // its folder is made by the daemon
+			}
+			d.Until("it to be open", func() bool {
+				p, err := d.View.Pool(t.Context(), "fast")
+				return err == nil && p.Open
+			})
+			volumeIn(t, d, "fast", "data")
+			d.Stop()
+			if err := errors.Join(h.Volumes.Leave("fast"), os.Rename(path, path+".away")); err != nil {
+				t.Fatal(err)
+			}
+			d = h.Start()
+			d.Until("it to be told", func() bool {
+				p, err := d.View.Pool(t.Context(), "fast")
+				return err == nil && !p.Open && strings.Contains(p.Problem, "no such file")
+			})
+			if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("an empty folder was made in its place: %v", err)
+			}
+			if err := os.Rename(path+".away", path); err != nil { // it is mounted
+				t.Fatal(err)
+			}
+			d.Until("it to be open again", func() bool {
+				p, err := d.View.Pool(t.Context(), "fast")
+				return err == nil && p.Open && p.Problem == ""
+			})
+			if there, err := h.Volumes.Exists(t.Context(), "fast", theVolume(t, h, "data").File); !there || err != nil {
+				t.Errorf("its volume is not in it: %v", err)
+			}
+		})
+	}
+}
+
+// declarePool writes a pool as hv config apply does.
+func declarePool(t *testing.T, h *fakehost.Host, name, path string) {
+	t.Helper()
+	op, err := store.PutJSON(store.SpecKey(store.Ref{Kind: "pool", Project: store.HostWide, Name: name}), storage.Pool{
+		Metadata: model.Metadata{Name: name, Project: store.HostWide, UID: "6d3ce1b6-2a1e-4ad9-a13e-2a9f3f6d7a10", Origin: model.Declared, Generation: 1},
+		Spec:     storage.PoolSpec{Path: path},
+	}, 0)
+	if err == nil {
+		_, err = h.Store.Commit(t.Context(), store.Txn{Then: []store.Op{op}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestAPoolIsLetGoOfWhenNothingIsInIt(t *testing.T) {
 	d := fakehost.New(t).Start()
 	makePool(t, d, "fast", filepath.Join(elsewhere(t), "fast"))

@@ -146,7 +146,11 @@ func (e *Engine) sweepDropped(ctx context.Context) error {
 	if err != nil || len(dropped) == 0 {
 		return err
 	}
-	shared, err := e.shared(ctx, "")
+	var of storage.Volume
+	for _, d := range dropped {
+		of.Layers = append(of.Layers, d.Value)
+	}
+	shared, err := e.shared(ctx, of)
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,13 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 	case p.Becomes != nil, p.Removed && v.Source != nil:
 		return e.settleCopy(ctx, t, in, p, kv.ModRevision, due)
 	case p.Removed:
-		return e.removeVolume(ctx, t, kv.ModRevision, due, e.trashed(p, v))
+		trashed := e.trashed(p, v)
+		if trashed != nil { // what was deleted is not rebuilt from a note; one that is restored gets its own again
+			if err := e.dropNote(ctx, v); err != nil {
+				return err
+			}
+		}
+		return e.removeVolume(ctx, t, kv.ModRevision, due, trashed)
 	case p.Reached:
 		if !in.Made || in.Trouble {
 			e.noteVolume(t, was, storage.VolumeStatus{Made: true})

@@ -10,6 +10,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/fakehost"
 	"github.com/hyper-nixos/hyper-nixos/wire"
@@ -136,8 +137,11 @@ func TestWhatIsDeletedLiesInTheTrashUntilItsTimeIsOver(t *testing.T) {
 	}
 	d.Done(d.Delete("web", wire.VerbOptions{Volumes: true}))
 	d.Until("its volume to lie in the trash", func() bool { return len(d.Trash()) == 1 })
-	d.Done(d.Volume("data")) // another one of that name
 	old := d.Trash()[0]
+	if notes := notesOf(t, h); len(notes) != 0 {
+		t.Errorf("a lost store would get back what was deleted: %s", notes)
+	}
+	d.Done(d.Volume("data")) // another one of that name
 	if _, err := d.Actions.RestoreVolume(t.Context(), fakehost.Member, fakehost.Ref(old.UID), ""); fault.CodeOf(err) != "HV-VOL-002" || !strings.Contains(fault.HintOf(err), "--name") {
 		t.Errorf("under a name that is taken: %v (%s)", err, fault.HintOf(err))
 	}
@@ -149,6 +153,7 @@ func TestWhatIsDeletedLiesInTheTrashUntilItsTimeIsOver(t *testing.T) {
 	if v, err := d.View.Volume(t.Context(), fakehost.Ref("before")); err != nil || v.Metadata.UID != old.UID || !v.Ready || len(d.Trash()) != 0 {
 		t.Errorf("%+v, %v, %d in the trash", v, err, len(d.Trash()))
 	}
+	awaitNote(t, h, old.UID)
 	d.Discard("before")
 	d.Stop()
 	h.Advance(6 * 24 * time.Hour)
@@ -164,5 +169,21 @@ func TestWhatIsDeletedLiesInTheTrashUntilItsTimeIsOver(t *testing.T) {
 	h.Tidy()
 	if _, err := d.Actions.RestoreVolume(t.Context(), fakehost.Member, fakehost.Ref(old.UID), ""); fault.CodeOf(err) != "HV-VOL-008" {
 		t.Errorf("one that is gone: %v", err)
+	}
+}
+
+func notesOf(t *testing.T, h *fakehost.Host) map[string][]byte {
+	t.Helper()
+	_, notes, err := h.Volumes.Held(t.Context(), storage.DefaultPool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return notes
+}
+
+func awaitNote(t *testing.T, h *fakehost.Host, uid string) {
+	t.Helper()
+	for notesOf(t, h)[uid] == nil && t.Context().Err() == nil { // no event tells of a note
+		time.Sleep(time.Millisecond)
 	}
 }

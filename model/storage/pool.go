@@ -113,6 +113,7 @@ type PoolStatus struct {
 	Open    bool         `json:"open"`              // its volumes can be reached
 	Can     Capabilities `json:"can"`               // as probed when it was opened
 	Problem string       `json:"problem,omitempty"` // what keeps it from being open
+	Made    bool         `json:"made,omitempty"`    // it was open once: its place is never made again
 }
 
 // Room is how much there is below a pool, and how much of it nobody has.

@@ -416,7 +416,7 @@ func (d *Daemon) EmptyTrash() {
 func (h *Host) SecondPool() {
 	h.t.Helper()
 	ctx, spec := context.Background(), storage.PoolSpec{Path: filepath.Join(h.dir, "second")}
-	_, err := h.Volumes.Reach(ctx, "second", spec)
+	_, err := h.Volumes.Make(ctx, "second", spec)
 	must(h.t, err)
 	key := store.SpecKey(store.Ref{Kind: "pool", Project: store.HostWide, Name: "second"})
 	if _, err := h.Store.Get(ctx, key); err == nil {

@@ -82,11 +82,11 @@ func New(t testing.TB) *Host {
 	must(t, err)
 	h.Audit, err = audit.Open(in("audit"), audit.Options{})
 	must(t, err)
-	h.Volumes = pools.New(func(ctx context.Context, name string, spec storage.PoolSpec) (backend.Backend, error) {
+	h.Volumes = pools.New(func(ctx context.Context, name string, spec storage.PoolSpec, fresh bool) (backend.Backend, error) {
 		if name == storage.DefaultPool {
 			return dir.Open(name, in("pool"))
 		}
-		return dir.OpenAt(ctx, name, spec.Path, nil)
+		return dir.OpenAt(ctx, name, spec.Path, fresh, nil)
 	})
 	_, err = h.Volumes.Reach(t.Context(), storage.DefaultPool, storage.PoolSpec{})
 	must(t, err)

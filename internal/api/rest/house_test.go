@@ -79,11 +79,11 @@ func build(t testing.TB, uid uint32, edit func(*server)) *house {
 	h.must(err)
 	h.audit, err = audit.Open(filepath.Join(h.dir, "audit"), audit.Options{})
 	h.must(err)
-	pool := pools.New(func(ctx context.Context, name string, spec storage.PoolSpec) (backend.Backend, error) {
+	pool := pools.New(func(ctx context.Context, name string, spec storage.PoolSpec, fresh bool) (backend.Backend, error) {
 		if name == storage.DefaultPool {
 			return dir.Open(name, filepath.Join(h.dir, "pool"))
 		}
-		return dir.OpenAt(ctx, name, spec.Path, nil)
+		return dir.OpenAt(ctx, name, spec.Path, fresh, nil)
 	})
 	_, err = pool.Reach(context.Background(), storage.DefaultPool, storage.PoolSpec{})
 	h.must(err)

@@ -111,11 +111,11 @@ func refused(path string, info fs.FileInfo) error {
 }
 
 // OpenAt opens the pool in a folder that somebody named: one of the daemon's own, reached without any link, in
-// which nobody else may write. One that is missing is made; where that needs more rights than the daemon has,
-// by ask, which may be nil. What stands at the path is looked at and opened as one thing.
-func OpenAt(ctx context.Context, name, path string, ask func(ctx context.Context, path string) error) (*Pool, error) {
+// which nobody else may write. One that is missing is made only where the pool is fresh; where that needs more rights
+// than the daemon has, by ask, which may be nil. What stands at the path is looked at and opened as one thing.
+func OpenAt(ctx context.Context, name, path string, fresh bool, ask func(ctx context.Context, path string) error) (*Pool, error) {
 	dir, err := open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if fresh && errors.Is(err, fs.ErrNotExist) {
 		if err = os.Mkdir(path, 0o700); errors.Is(err, fs.ErrPermission) && ask != nil {
 			err = ask(ctx, path)
 		}

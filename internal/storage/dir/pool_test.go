@@ -5,6 +5,7 @@ package dir
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,7 +64,7 @@ func TestOnlyAFolderOfTheDaemonsOwnIsAPool(t *testing.T) {
 	for name, want := range map[string]string{
 		"own": "", "new": "", "open": "others may write", "file": "not a directory", "link": "through a link", "link/below": "through a link", "none/below": "no such file",
 	} {
-		p, err := OpenAt(t.Context(), "test", at(name), nil)
+		p, err := OpenAt(t.Context(), "test", at(name), true, nil)
 		if want == "" && err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -74,11 +75,17 @@ func TestOnlyAFolderOfTheDaemonsOwnIsAPool(t *testing.T) {
 			_ = p.Close()
 		}
 	}
+	if _, err := OpenAt(t.Context(), "test", at("away"), false, nil); err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("one that is not there: %v", err)
+	}
+	if _, err := os.Lstat(at("away")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it was made: %v", err)
+	}
 	if os.Geteuid() == 0 {
 		if err := errors.Join(os.Mkdir(at("theirs"), 0o700), os.Chown(at("theirs"), 12345, 12345)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := OpenAt(t.Context(), "test", at("theirs"), nil); fault.CodeOf(err) != "HV-POOL-007" {
+		if _, err := OpenAt(t.Context(), "test", at("theirs"), true, nil); fault.CodeOf(err) != "HV-POOL-007" {
 			t.Errorf("somebody else's: %v", err)
 		}
 	}
@@ -93,7 +100,7 @@ func TestWhatCannotBeMadeIsAskedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Chmod(base, 0o700) }) // #nosec G302 -- a folder of the test
-	p, err := OpenAt(t.Context(), "test", filepath.Join(base, "pool"), func(_ context.Context, path string) error {
+	p, err := OpenAt(t.Context(), "test", filepath.Join(base, "pool"), true, func(_ context.Context, path string) error {
 		return errors.Join(os.Chmod(base, 0o700), os.Mkdir(path, 0o700)) // #nosec G302 -- a folder of the test
 	})
 	if err != nil {

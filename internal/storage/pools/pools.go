@@ -17,8 +17,9 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 )
 
-// Open opens a pool of the kind and at the place that spec names.
-type Open func(ctx context.Context, name string, spec storage.PoolSpec) (backend.Backend, error)
+// Open opens a pool of the kind and at the place that spec names. Where fresh, nothing was ever in it, and a place that
+// is missing is made.
+type Open func(ctx context.Context, name string, spec storage.PoolSpec, fresh bool) (backend.Backend, error)
 
 // Pools are the pools of this host.
 type Pools struct {
@@ -40,8 +41,18 @@ type pool struct {
 func New(open Open) *Pools { return &Pools{open: open, known: map[string]*pool{}} }
 
 // Reach opens a pool that is wished, and returns what it can do. One that is open at that place already stays
-// so. One that cannot be opened is known all the same: whoever asks for it hears why.
+// so. One that cannot be opened is known all the same: whoever asks for it hears why. One whose place is missing is
+// not there: an empty one in that place would hide what is on a disk that is not mounted yet.
 func (p *Pools) Reach(ctx context.Context, name string, spec storage.PoolSpec) (storage.Capabilities, error) {
+	return p.reach(ctx, name, spec, false)
+}
+
+// Make is Reach of a pool in which nothing was ever: its place is made where it is missing.
+func (p *Pools) Make(ctx context.Context, name string, spec storage.PoolSpec) (storage.Capabilities, error) {
+	return p.reach(ctx, name, spec, true)
+}
+
+func (p *Pools) reach(ctx context.Context, name string, spec storage.PoolSpec, fresh bool) (storage.Capabilities, error) {
 	p.opening.Lock()
 	defer p.opening.Unlock()
 	spec = spec.Effective()
@@ -51,7 +62,7 @@ func (p *Pools) Reach(ctx context.Context, name string, spec storage.PoolSpec) (
 		}
 		return at.backend.Can(), nil
 	}
-	b, err := p.open(ctx, name, spec)
+	b, err := p.open(ctx, name, spec, fresh)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {

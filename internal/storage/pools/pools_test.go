@@ -33,11 +33,11 @@ func desk(t *testing.T) (*Pools, string) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(base, "pool")
-	p := New(func(ctx context.Context, name string, spec storage.PoolSpec) (backend.Backend, error) {
+	p := New(func(ctx context.Context, name string, spec storage.PoolSpec, fresh bool) (backend.Backend, error) {
 		if name == storage.DefaultPool {
 			return dir.Open(name, path)
 		}
-		return dir.OpenAt(ctx, name, spec.Path, nil)
+		return dir.OpenAt(ctx, name, spec.Path, fresh, nil)
 	})
 	t.Cleanup(func() { _ = p.Close() })
 	if _, err := p.Reach(t.Context(), storage.DefaultPool, storage.PoolSpec{}); err != nil {
@@ -56,7 +56,7 @@ func volume(pool string, f storage.Format, size model.Bytes) storage.Volume {
 func TestAPoolIsFoundByItsName(t *testing.T) {
 	p, path := desk(t)
 	fast := storage.PoolSpec{Path: filepath.Join(filepath.Dir(path), "fast")}
-	if _, err := p.Reach(t.Context(), "fast", fast); err != nil {
+	if _, err := p.Make(t.Context(), "fast", fast); err != nil {
 		t.Fatal(err)
 	}
 	for _, v := range []storage.Volume{volume("", storage.Raw, model.GiB), volume("fast", storage.QCOW2, model.GiB)} {
@@ -89,8 +89,10 @@ func TestAPoolIsFoundByItsName(t *testing.T) {
 func TestAPoolThatCannotBeOpenedIsKnownAndSaysWhy(t *testing.T) {
 	p, path := desk(t)
 	where := storage.PoolSpec{Path: filepath.Join(filepath.Dir(path), "mount", "fast")}
-	if _, err := p.Reach(t.Context(), "fast", where); err == nil {
-		t.Fatal("it was opened")
+	for _, open := range []func(context.Context, string, storage.PoolSpec) (storage.Capabilities, error){p.Reach, p.Make} {
+		if _, err := open(t.Context(), "fast", where); err == nil {
+			t.Fatal("it was opened")
+		}
 	}
 	err := p.Create(t.Context(), volume("fast", storage.Raw, model.GiB))
 	if fault.CodeOf(err) != "HV-POOL-002" || !strings.Contains(err.Error(), where.Path) {
@@ -105,7 +107,10 @@ func TestAPoolThatCannotBeOpenedIsKnownAndSaysWhy(t *testing.T) {
 	if err := os.Mkdir(filepath.Dir(where.Path), 0o700); err != nil { // it is mounted at last
 		t.Fatal(err)
 	}
-	if _, err := p.Reach(t.Context(), "fast", where); err != nil {
+	if _, err := p.Reach(t.Context(), "fast", where); err == nil {
+		t.Error("an empty folder stands for what is not there")
+	}
+	if _, err := p.Make(t.Context(), "fast", where); err != nil {
 		t.Error(err)
 	}
 }
