@@ -40,7 +40,7 @@ func droppedIn(t *testing.T, h *fakehost.Host, id, pool string) storage.Layer {
 func TestADaemonServesWhileAPoolIsMissingAndWhatWasDroppedThereGoesWhenItIsBack(t *testing.T) {
 	h := fakehost.New(t)
 	spec := storage.PoolSpec{Path: filepath.Join(h.Folder(), "second")}
-	if _, err := h.Volumes.Reach(t.Context(), "second", spec); err != nil {
+	if _, err := h.Volumes.Make(t.Context(), "second", spec); err != nil {
 		t.Fatal(err)
 	}
 	far := droppedIn(t, h, "5d7c0000-0000-4000-8000-000000000001", "second")
