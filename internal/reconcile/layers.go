@@ -219,6 +219,9 @@ func (e *Engine) noted(ctx context.Context, of storage.Volume, known, in map[str
 		}
 		looked[l.Pool] = true
 		_, notes, err := e.Pools.Held(ctx, l.Pool)
+		if fault.KindOf(err) == fault.NotFound { // the pool is away, and so is what could be removed there
+			continue
+		}
 		if err != nil {
 			return err
 		}
