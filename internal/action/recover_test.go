@@ -15,12 +15,12 @@ import (
 
 func testUID(n int) string { return fmt.Sprintf("6d3ce1b6-2a1e-4ad9-a13e-%012d", n) }
 
-// noted puts a note of any object onto a pool.
-func (d *desk) noted(pool, kind, uid string, object any, files ...string) {
+// noted puts a note of any object onto the default pool.
+func (d *desk) noted(kind, uid string, object any, files ...string) {
 	d.t.Helper()
 	text, err := json.Marshal(object)
 	d.must(err)
-	d.must(d.pool.PutNote(d.t.Context(), pool, uid, storage.Note{Kind: kind, Files: files, Object: text}))
+	d.must(d.pool.PutNote(d.t.Context(), storage.DefaultPool, uid, storage.Note{Kind: kind, Files: files, Object: text}))
 }
 
 // lost is a volume whose content lies on the default pool.
@@ -69,7 +69,7 @@ func TestWhatANoteSaysOfAVolumeIsNotTrusted(t *testing.T) {
 	} {
 		v := d.lost(i+1, c.name)
 		c.change(&v)
-		d.noted("default", c.kind, v.UID, v) // it names no files: they are those that it consists of
+		d.noted(c.kind, v.UID, v) // it names no files: they are those that it consists of
 		if said := d.recovered(); !strings.Contains(said, c.name+" is not rebuilt") || !strings.Contains(said, c.want) {
 			t.Errorf("%s: it is said %q", c.name, said)
 		}
@@ -85,8 +85,8 @@ func TestOfTwoNotesThatNameOneFileOneIsRebuilt(t *testing.T) {
 	one := d.lost(1, "one")
 	two := one
 	two.Name, two.UID = "two", testUID(2)
-	d.noted("default", "volume", one.UID, one)
-	d.noted("default", "volume", two.UID, two)
+	d.noted("volume", one.UID, one)
+	d.noted("volume", two.UID, two)
 	if said := d.recovered(); !strings.Contains(said, "volume two is not rebuilt") || !d.has(volumeKey("default", "one")) || d.has(volumeKey("default", "two")) {
 		t.Errorf("it is said %q", said)
 	}
@@ -100,8 +100,8 @@ func TestWhatWentOnDoesNotGoOnInWhatIsRebuiltAndClonesShareTheirBase(t *testing.
 	base.KeepUntil, base.Source = &until, &storage.Source{}
 	clone := d.lost(2, "clone")
 	clone = clone.On([]storage.Layer{base.Head(), clone.Head()})
-	d.noted("default", "volume", base.UID, base)
-	d.noted("default", "volume", clone.UID, clone)
+	d.noted("volume", base.UID, base)
+	d.noted("volume", clone.UID, clone)
 	said := d.recovered()
 	v, _, err := d.Actions.volume(t.Context(), "default", "base")
 	if err != nil || v.Copiers != nil || v.Moving != nil || v.Leaving != nil || v.KeepUntil != nil || v.Source != nil || !v.Frozen {
@@ -117,7 +117,7 @@ func TestAPoolInThePlaceOfAnotherIsToldAndNotRebuilt(t *testing.T) {
 	path := d.makePool("fast")
 	for i, at := range []string{path, filepath.Join(path, "below")} {
 		p := storage.Pool{Metadata: model.Metadata{Name: fmt.Sprintf("old%d", i), Project: store.HostWide, UID: testUID(i + 1)}, Spec: storage.PoolSpec{Path: at}}
-		d.noted(storage.DefaultPool, "pool", p.UID, p)
+		d.noted("pool", p.UID, p)
 	}
 	said := d.recovered()
 	for _, name := range []string{"old0", "old1"} {

@@ -76,8 +76,9 @@ func TestAFolderForAPoolIsMadeInRootsFoldersOnly(t *testing.T) {
 		if err := h.poolFolder(tree, &privilege.PoolFolder{Tree: "srv", Names: []string{"begun"}}); err != nil {
 			t.Error(err)
 		}
-		if info, err := os.Stat(at("begun")); err != nil || int(info.Sys().(*syscall.Stat_t).Uid) != hvd {
-			t.Errorf("it is not hvd's: %v", err)
+		var st syscall.Stat_t
+		if err := syscall.Stat(at("begun"), &st); err != nil || int(st.Uid) != hvd {
+			t.Errorf("it is of uid %d, and not hvd's: %v", st.Uid, err)
 		}
 	}
 }

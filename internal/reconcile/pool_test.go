@@ -31,9 +31,9 @@ func elsewhere(t *testing.T) string {
 	return base
 }
 
-func makePool(t *testing.T, d *fakehost.Daemon, name, path string) {
+func makeFast(t *testing.T, d *fakehost.Daemon, path string) {
 	t.Helper()
-	res, err := d.Actions.CreatePool(t.Context(), fakehost.Root, wire.CreatePool{Name: name, PoolSpec: storage.PoolSpec{Path: path}})
+	res, err := d.Actions.CreatePool(t.Context(), fakehost.Root, wire.CreatePool{Name: "fast", PoolSpec: storage.PoolSpec{Path: path}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func theVolume(t *testing.T, h *fakehost.Host, name string) storage.Volume {
 func TestALostStoreIsRebuiltFromThePools(t *testing.T) {
 	h := fakehost.New(t)
 	d := h.Start()
-	makePool(t, d, "fast", filepath.Join(elsewhere(t), "fast"))
+	makeFast(t, d, filepath.Join(elsewhere(t), "fast"))
 	volumeIn(t, d, "fast", "data")
 	volumeIn(t, d, "", "spare")
 	d.Done(d.Create(fakehost.Tiny("web", withData)))
@@ -132,7 +132,7 @@ func TestAPoolThatIsNotThereIsToldAndComesBack(t *testing.T) {
 	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	makePool(t, d, "fast", path)
+	makeFast(t, d, path)
 	volumeIn(t, d, "fast", "data")
 	d.Stop()
 	away := filepath.Join(base, "away")
@@ -162,7 +162,7 @@ func TestAPoolWhoseDiskIsNotMountedIsNotMadeAnew(t *testing.T) {
 			base := elsewhere(t)
 			path := filepath.Join(base, "fast")
 			if how == "by hand" {
-				makePool(t, d, "fast", path)
+				makeFast(t, d, path)
 			} else {
 				declarePool(t, h, "fast", path) // its folder is made by the daemon
 			}
@@ -214,7 +214,7 @@ func declarePool(t *testing.T, h *fakehost.Host, name, path string) {
 
 func TestAPoolIsLetGoOfWhenNothingIsInIt(t *testing.T) {
 	d := fakehost.New(t).Start()
-	makePool(t, d, "fast", filepath.Join(elsewhere(t), "fast"))
+	makeFast(t, d, filepath.Join(elsewhere(t), "fast"))
 	volumeIn(t, d, "fast", "data")
 	if _, err := d.Actions.DeletePool(t.Context(), fakehost.Root, "fast"); fault.CodeOf(err) != "HV-POOL-008" {
 		t.Errorf("with a volume in it: %v", err)

@@ -253,7 +253,7 @@ func (k *killing) nothingLeft() {
 			must(k.T, k.h, "vm", "delete", "--yes", "--force", name)
 			must(k.T, k.h, "vm", "wait", name, "--for", "deleted", "--timeout", "2m")
 		}
-		must(k.T, k.h, "volume", "delete", "--yes", name)
+		must(k.T, k.h, "volume", "delete", "--now", "--yes", name)
 		if pids := qemusOf(k.T, name); len(pids) != 0 {
 			k.Errorf("processes %v are left of vm %s", pids, name)
 		}
