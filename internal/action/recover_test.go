@@ -16,11 +16,11 @@ import (
 func testUID(n int) string { return fmt.Sprintf("6d3ce1b6-2a1e-4ad9-a13e-%012d", n) }
 
 // noted puts a note of any object onto the default pool.
-func (d *desk) noted(kind, uid string, object any, files ...string) {
+func (d *desk) noted(kind, uid string, object any) {
 	d.t.Helper()
 	text, err := json.Marshal(object)
 	d.must(err)
-	d.must(d.pool.PutNote(d.t.Context(), storage.DefaultPool, uid, storage.Note{Kind: kind, Files: files, Object: text}))
+	d.must(d.pool.PutNote(d.t.Context(), storage.DefaultPool, uid, storage.Note{Kind: kind, Object: text}))
 }
 
 // lost is a volume whose content lies on the default pool.
