@@ -195,18 +195,12 @@ func remove(s *session.Session) *cobra.Command {
 		Args:              s.Some("image"),
 		ValidArgsFunction: s.Live(0, s.Images),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if s.Selector != "" {
-				c, err := s.Client()
-				if err != nil {
-					return err
-				}
-				all, err := listing(s, c).Collect(cmd.Context(), s.Select())
-				if err != nil {
-					return err
-				}
-				for _, i := range all.Items {
-					args = append(args, i.Metadata.Name)
-				}
+			c, err := s.Client()
+			if err != nil {
+				return err
+			}
+			if args, err = listing(s, c).Chosen(cmd.Context(), s, args); err != nil {
+				return err
 			}
 			var all []change.Change
 			for _, name := range args {

@@ -50,23 +50,13 @@ func listing(s *session.Session, c *client.Client) session.Listing[wire.VMSummar
 
 // chosen are the VMs that the arguments name or -l chooses.
 func chosen(ctx context.Context, s *session.Session, args []string) ([]string, error) {
-	if s.Selector == "" && !s.All {
-		return args, nil
-	}
 	c, err := s.Client()
 	if err != nil {
 		return nil, err
 	}
-	all, err := listing(s, c).Collect(ctx, s.Select())
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, v := range all.Items {
-		names = append(names, v.Name)
-	}
-	if len(names) == 0 && s.Selector != "" {
+	names, err := listing(s, c).Chosen(ctx, s, args)
+	if err == nil && len(names) == 0 && s.Selector != "" {
 		s.Notice("no vm has labels that match %s", s.Selector)
 	}
-	return names, nil
+	return names, err
 }

@@ -48,6 +48,21 @@ func (l Listing[T]) Collect(ctx context.Context, opt client.ListOptions) (client
 	}
 }
 
+// Chosen are the names that the arguments say, and of everything that -l and --all choose, if they do.
+func (l Listing[T]) Chosen(ctx context.Context, s *Session, args []string) ([]string, error) {
+	if s.Selector == "" && !s.All {
+		return args, nil
+	}
+	all, err := l.Collect(ctx, s.Select())
+	if err != nil {
+		return nil, err
+	}
+	for _, item := range all.Items {
+		args = append(args, l.Name(item))
+	}
+	return args, nil
+}
+
 // Print lists and prints as -o says: a table, one name a line, or for programs the list.
 func (l Listing[T]) Print(ctx context.Context, s *Session, opt client.ListOptions) (client.Page[T], error) {
 	all, err := l.Collect(ctx, opt)

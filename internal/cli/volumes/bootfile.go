@@ -132,18 +132,12 @@ func removeBootFiles(s *session.Session) *cobra.Command {
 		Args:              s.Some("boot file"),
 		ValidArgsFunction: s.Live(0, s.BootFiles),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if s.Selector != "" {
-				c, err := s.Client()
-				if err != nil {
-					return err
-				}
-				all, err := bootListing(s, c).Collect(cmd.Context(), s.Select())
-				if err != nil {
-					return err
-				}
-				for _, b := range all.Items {
-					args = append(args, b.Metadata.Name)
-				}
+			c, err := s.Client()
+			if err != nil {
+				return err
+			}
+			if args, err = bootListing(s, c).Chosen(cmd.Context(), s, args); err != nil {
+				return err
 			}
 			var all []change.Change
 			for _, name := range args {

@@ -203,14 +203,8 @@ refused. What lies in the trash takes the room that it took.`,
 			if err != nil {
 				return err
 			}
-			if s.Selector != "" {
-				all, err := listing(s, c).Collect(ctx, s.Select())
-				if err != nil {
-					return err
-				}
-				for _, v := range all.Items {
-					args = append(args, v.Metadata.Name)
-				}
+			if args, err = listing(s, c).Chosen(ctx, s, args); err != nil {
+				return err
 			}
 			var all []change.Change
 			for _, name := range args {
