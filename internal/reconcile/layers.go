@@ -218,7 +218,7 @@ func (e *Engine) noted(ctx context.Context, of storage.Volume, known, in map[str
 			continue
 		}
 		looked[l.Pool] = true
-		_, notes, err := e.Pools.Held(ctx, l.Pool)
+		notes, err := e.Pools.Unknown(ctx, l.Pool, known)
 		if fault.KindOf(err) == fault.NotFound { // the pool is away, and so is what could be removed there
 			continue
 		}
@@ -226,9 +226,6 @@ func (e *Engine) noted(ctx context.Context, of storage.Volume, known, in map[str
 			return err
 		}
 		for uid, text := range notes {
-			if known[uid] {
-				continue
-			}
 			n, _, err := storage.ReadNote(uid, text)
 			if err != nil {
 				continue // it is told by who rebuilds

@@ -22,8 +22,8 @@ type Pools interface {
 	// PutNote writes the note of an object beside its content, where it differs from what stands there.
 	PutNote(ctx context.Context, pool, uid string, note storage.Note) error
 	DropNote(ctx context.Context, pool, uid string) error
-	// Held is everything that is in a pool: the names of its content, and the notes by UID.
-	Held(ctx context.Context, pool string) (files []string, notes map[string][]byte, err error)
+	// Unknown are the notes in a pool of all objects but those that are known, by UID.
+	Unknown(ctx context.Context, pool string, known map[string]bool) (map[string][]byte, error)
 }
 
 func poolTarget(name string) operation.Target {

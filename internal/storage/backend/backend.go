@@ -75,8 +75,8 @@ type Notes interface {
 	DropNote(ctx context.Context, uid string) error
 	// Note is the note of an object; nil where there is none.
 	Note(ctx context.Context, uid string) ([]byte, error)
-	// Notes are all notes, by UID.
-	Notes(ctx context.Context) (map[string][]byte, error)
+	// Notes are the notes, by UID, of all objects but those that are known; nil knows none. Those are not read.
+	Notes(ctx context.Context, known map[string]bool) (map[string][]byte, error)
 }
 
 // MaxNote bounds a note.

@@ -239,8 +239,9 @@ func (p *Pool) Note(_ context.Context, uid string) ([]byte, error) {
 	return content, err
 }
 
-// Notes are all notes. One that is longer than a note is left out: it is none of ours.
-func (p *Pool) Notes(context.Context) (map[string][]byte, error) {
+// Notes are the notes of all objects but those that are known. One that is longer than a note is left out: it is none of
+// ours.
+func (p *Pool) Notes(_ context.Context, known map[string]bool) (map[string][]byte, error) {
 	entries, err := fs.ReadDir(p.folder.FS(), ".")
 	if err != nil {
 		return nil, osfault.File(err, "cannot read the folder of pool %q", p.name)
@@ -248,7 +249,7 @@ func (p *Pool) Notes(context.Context) (map[string][]byte, error) {
 	out := map[string][]byte{}
 	for _, e := range entries {
 		uid, ok := cutNote(e.Name())
-		if !ok || !e.Type().IsRegular() {
+		if !ok || known[uid] || !e.Type().IsRegular() {
 			continue
 		}
 		content, err := p.readNote(e.Name())

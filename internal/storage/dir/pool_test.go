@@ -125,7 +125,7 @@ func TestALinkInAPoolIsNotFollowed(t *testing.T) {
 	if files, err := b.List(t.Context()); err != nil || len(files) != 0 {
 		t.Errorf("%v, %v", files, err)
 	}
-	if notes, err := b.Notes(t.Context()); err != nil || len(notes) != 0 {
+	if notes, err := b.Notes(t.Context(), nil); err != nil || len(notes) != 0 {
 		t.Errorf("%s, %v", notes, err)
 	}
 }

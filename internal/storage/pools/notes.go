@@ -41,6 +41,15 @@ func (p *Pools) Held(ctx context.Context, pool string) (files []string, notes ma
 	if files, err = b.List(ctx); err != nil {
 		return nil, nil, err
 	}
-	notes, err = b.Notes(ctx)
+	notes, err = b.Notes(ctx, nil)
 	return files, notes, err
+}
+
+// Unknown are the notes in a pool of all objects but those that are known, by UID.
+func (p *Pools) Unknown(ctx context.Context, pool string, known map[string]bool) (map[string][]byte, error) {
+	b, err := p.Of(pool)
+	if err != nil {
+		return nil, err
+	}
+	return b.Notes(ctx, known)
 }

@@ -348,7 +348,7 @@ func noting(t *testing.T, at Place) {
 	must(t, b.PutNote(t.Context(), two, long))
 	must(t, b.PutNote(t.Context(), one, []byte(`{"a":2}`)))
 	next := at.Open(t)
-	notes, err := next.Notes(t.Context())
+	notes, err := next.Notes(t.Context(), nil)
 	must(t, err)
 	if len(notes) != 2 || string(notes[one]) != `{"a":2}` || !bytes.Equal(notes[two], long) {
 		t.Errorf("%d notes, %s", len(notes), notes[one])
@@ -362,7 +362,7 @@ func noting(t *testing.T, at Place) {
 	if got, err := next.Note(t.Context(), one); err != nil || got != nil {
 		t.Errorf("%s, %v", got, err)
 	}
-	if notes, err := next.Notes(t.Context()); err != nil || len(notes) != 1 {
+	if notes, err := next.Notes(t.Context(), nil); err != nil || len(notes) != 1 {
 		t.Errorf("%d notes, %v", len(notes), err)
 	}
 	if err := b.PutNote(t.Context(), one, make([]byte, backend.MaxNote+1)); err == nil {
