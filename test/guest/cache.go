@@ -5,8 +5,9 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"syscall"
+
+	"github.com/hyper-nixos/hyper-nixos/test/built"
 )
 
 // CacheDir is the folder for what is slow to build: ~/.cache/hyper-nixos of the account that runs, or what
@@ -41,13 +42,8 @@ func ownedByRoot(dir string) bool {
 
 // anyCached returns the guest last built by the given recipe, for when apt cannot say what is newest.
 func anyCached(cache, recipe string) (Guest, bool) {
-	manifests, err := filepath.Glob(filepath.Join(cache, "guest", "*", manifestName))
-	if err != nil {
-		return Guest{}, false // the pattern is malformed only if the cache's name is
-	}
-	slices.SortFunc(manifests, func(a, b string) int { return modified(b).Compare(modified(a)) })
-	for _, m := range manifests {
-		if g, err := load(filepath.Dir(m)); err == nil && g.Recipe == recipe {
+	for _, dir := range built.Folders(cache, "guest") {
+		if g, err := load(dir); err == nil && g.Recipe == recipe {
 			return g, true
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 )
 
 // The kernel's package depends on the image package that carries the release in its name. Neither is
@@ -150,13 +149,4 @@ func run(ctx context.Context, dir, name string, args ...string) ([]byte, error) 
 		return nil, fmt.Errorf("%s: %w: %s", name, err, said[max(0, len(said)-400):])
 	}
 	return out.Bytes(), nil
-}
-
-// modified is the time a file was last written, the zero time where it cannot be asked.
-func modified(name string) time.Time {
-	info, err := os.Stat(name)
-	if err != nil {
-		return time.Time{}
-	}
-	return info.ModTime()
 }

@@ -11,13 +11,13 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/hyper-nixos/hyper-nixos/test/built"
 )
 
 // Guest is a built guest: a folder of the cache with the files vmlinuz, initrd and manifest.json.
@@ -35,8 +35,6 @@ type Guest struct {
 	InitBytes int               `json:"initrdBytes"`
 }
 
-const manifestName = "manifest.json"
-
 //go:embed files
 var files embed.FS
 
@@ -53,11 +51,11 @@ func Build(ctx context.Context, cache string, progress io.Writer) (Guest, error)
 }
 
 func (p port) build(ctx context.Context, cache string, progress io.Writer) (Guest, error) {
-	mixed, err := recipeHash()
+	mixed, err := built.Recipe(recipe)
 	if err != nil {
 		return Guest{}, err
 	}
-	mixed = hashOf(mixed, p.arch)
+	mixed = built.Hash(mixed, p.arch)
 	want, err := p.candidates(ctx)
 	if err != nil {
 		if g, cached := anyCached(cache, mixed); cached {
@@ -66,7 +64,7 @@ func (p port) build(ctx context.Context, cache string, progress io.Writer) (Gues
 		}
 		return Guest{}, err
 	}
-	key := hashOf(mixed, want.kernel.String(), want.busybox.String())[:16]
+	key := built.Hash(mixed, want.kernel.String(), want.busybox.String())[:16]
 	dir := filepath.Join(cache, "guest", key)
 	if g, err := load(dir); err == nil {
 		return g, nil
@@ -80,47 +78,27 @@ func (p port) build(ctx context.Context, cache string, progress io.Writer) (Gues
 	return g, nil
 }
 
-// make works in a folder beside dir and renames it at the end: a reader sees all of a guest or nothing,
-// and of two builders at once the second finds the work done.
-func (p port) make(ctx context.Context, dir string, want wanted, g Guest) (_ Guest, err error) {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return Guest{}, err
-	}
-	work, err := os.MkdirTemp(filepath.Dir(dir), ".work-")
-	if err != nil {
-		return Guest{}, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-
-	roots, err := p.unpack(ctx, want, filepath.Join(work, "packages"))
-	if err != nil {
-		return Guest{}, err
-	}
-	kernel, err := os.ReadFile(filepath.Join(roots.kernel, "boot", "vmlinuz-"+want.release))
-	if err != nil {
-		return Guest{}, err
-	}
-	initrd, modules, err := p.initramfs(ctx, roots, want.release)
-	if err != nil {
-		return Guest{}, err
-	}
-	g.Release, g.Modules, g.InitBytes = want.release, modules, len(initrd)
-	g.Packages = map[string]string{want.kernel.name: want.kernel.version, want.busybox.name: want.busybox.version}
-	g.SHA256 = map[string]string{"vmlinuz": hashOf(string(kernel)), "initrd": hashOf(string(initrd))}
-	manifest, err := json.MarshalIndent(g, "", "  ")
-	if err != nil {
-		return Guest{}, err
-	}
-	out := filepath.Join(work, "out")
-	if err := os.Mkdir(out, 0o755); err != nil {
-		return Guest{}, err
-	}
-	for name, content := range map[string][]byte{"vmlinuz": kernel, "initrd": initrd, manifestName: append(manifest, '\n')} {
-		if err := os.WriteFile(filepath.Join(out, name), content, 0o644); err != nil {
-			return Guest{}, err
+// make makes a guest in dir: a reader sees all of it or nothing.
+func (p port) make(ctx context.Context, dir string, want wanted, g Guest) (Guest, error) {
+	err := built.Place(ctx, dir, &g, func(work, out string) error {
+		roots, err := p.unpack(ctx, want, filepath.Join(work, "packages"))
+		if err != nil {
+			return err
 		}
-	}
-	if err := os.Rename(out, dir); err != nil && !errors.Is(err, fs.ErrExist) {
+		kernel, err := os.ReadFile(filepath.Join(roots.kernel, "boot", "vmlinuz-"+want.release))
+		if err != nil {
+			return err
+		}
+		initrd, modules, err := p.initramfs(ctx, roots, want.release)
+		if err != nil {
+			return err
+		}
+		g.Release, g.Modules, g.InitBytes = want.release, modules, len(initrd)
+		g.Packages = map[string]string{want.kernel.name: want.kernel.version, want.busybox.name: want.busybox.version}
+		g.SHA256 = map[string]string{"vmlinuz": sum(kernel), "initrd": sum(initrd)}
+		return errors.Join(os.WriteFile(filepath.Join(out, "vmlinuz"), kernel, 0o644), os.WriteFile(filepath.Join(out, "initrd"), initrd, 0o644))
+	})
+	if err != nil {
 		return Guest{}, err
 	}
 	return load(dir)
@@ -128,45 +106,16 @@ func (p port) make(ctx context.Context, dir string, want wanted, g Guest) (_ Gue
 
 // load reads a built guest; a folder without a manifest that can be read is none.
 func load(dir string) (Guest, error) {
-	text, err := os.ReadFile(filepath.Join(dir, manifestName))
-	if err != nil {
+	var g Guest
+	if err := built.Read(dir, &g, "vmlinuz", "initrd"); err != nil {
 		return Guest{}, err
 	}
-	var g Guest
-	if err := json.Unmarshal(text, &g); err != nil {
-		return Guest{}, fmt.Errorf("cannot read %s: %w (remove the folder and build again)", filepath.Join(dir, manifestName), err)
-	}
 	g.Dir, g.Kernel, g.Initrd = dir, filepath.Join(dir, "vmlinuz"), filepath.Join(dir, "initrd")
-	for _, f := range []string{g.Kernel, g.Initrd} {
-		if _, err := os.Stat(f); err != nil {
-			return Guest{}, err
-		}
-	}
 	return g, nil
 }
 
-// recipeHash is the hash of the builder's sources and of the files that go into the initramfs.
-func recipeHash() (string, error) {
-	var parts []string
-	err := fs.WalkDir(recipe, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		text, err := recipe.ReadFile(name)
-		parts = append(parts, name, string(text))
-		return err
-	})
-	return hashOf(parts...), err
-}
-
-// hashOf is the SHA-256 in hex; the length of each part goes in, so that parts cannot run together.
-func hashOf(parts ...string) string {
-	h := sha256.New()
-	for _, p := range parts {
-		if len(parts) > 1 {
-			fmt.Fprintf(h, "%d:", len(p))
-		}
-		io.WriteString(h, p) //nolint:errcheck // a hash takes everything
-	}
-	return hex.EncodeToString(h.Sum(nil))
+// sum is the SHA-256 of a file's content, in hex.
+func sum(content []byte) string {
+	h := sha256.Sum256(content)
+	return hex.EncodeToString(h[:])
 }

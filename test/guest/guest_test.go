@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/hyper-nixos/hyper-nixos/test/built"
 )
 
 func TestTheCommandLineTellsTheClockOfThisHost(t *testing.T) {
@@ -40,7 +42,7 @@ func TestOnlyAGuestOfTheSameRecipeIsTakenWithoutApt(t *testing.T) {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		content := map[string]string{manifestName: `{"recipe": "` + recipe + `", "release": "6.x"}`, "vmlinuz": ""}
+		content := map[string]string{built.Manifest: `{"recipe": "` + recipe + `", "release": "6.x"}`, "vmlinuz": ""}
 		if whole {
 			content["initrd"] = ""
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/hyper-nixos/hyper-nixos/test/built"
 )
 
 func TestOnlyDebiansOwnSourcesOfTheSuiteAreTaken(t *testing.T) {
@@ -136,13 +138,13 @@ func TestTheCacheGivesAnImageBackAndForgetsTheOldest(t *testing.T) {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		for name, text := range map[string]string{"disk.raw": "", "vmlinuz": "", manifestName: `{"key":"` + key + `","recipe":"recipe of ` + key + `"}`} {
+		for name, text := range map[string]string{"disk.raw": "", "vmlinuz": "", built.Manifest: `{"key":"` + key + `","recipe":"recipe of ` + key + `"}`} {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
 		at := time.Date(2026, 1, 10-age, 0, 0, 0, 0, time.UTC)
-		if err := os.Chtimes(filepath.Join(dir, manifestName), at, at); err != nil {
+		if err := os.Chtimes(filepath.Join(dir, built.Manifest), at, at); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -152,7 +154,7 @@ func TestTheCacheGivesAnImageBackAndForgetsTheOldest(t *testing.T) {
 	if i, ok := anyCached(cache, "another recipe"); ok {
 		t.Errorf("an image of another recipe was taken: %+v", i)
 	}
-	forget(cache)
+	built.Forget(cache, kind, kept)
 	for key, stays := range map[string]bool{"newest": true, "newer": true, "new": true, "old": false} {
 		if _, err := Load(filepath.Join(cache, "lab", key)); (err == nil) != stays {
 			t.Errorf("the image %s: %v", key, err)

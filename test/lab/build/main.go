@@ -4,38 +4,16 @@ package main
 
 import (
 	"context"
-	"flag"
-	"fmt"
-	"os"
-	"os/signal"
+	"io"
 
+	"github.com/hyper-nixos/hyper-nixos/test/built"
 	"github.com/hyper-nixos/hyper-nixos/test/guest"
 	"github.com/hyper-nixos/hyper-nixos/test/lab"
 )
 
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintf(os.Stderr, "lab: %v\n", err)
-		os.Exit(1)
-	}
-}
-
-func run() error {
-	cache := flag.String("cache", "", "`folder` of the cache (default ~/.cache/hyper-nixos, or HYPER_NIXOS_CACHE)")
-	flag.Parse()
-	if *cache == "" {
-		dir, err := guest.CacheDir()
-		if err != nil {
-			return err
-		}
-		*cache = dir
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	image, err := lab.Build(ctx, *cache, os.Stderr)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Println(image.Dir)
-	return err
+	built.Command("lab", guest.CacheDir, func(ctx context.Context, cache string, progress io.Writer) (string, error) {
+		image, err := lab.Build(ctx, cache, progress)
+		return image.Dir, err
+	})
 }
