@@ -35,24 +35,9 @@ catalogue of well-known distributions, is checked and converted once, and is nev
 }
 
 func list(s *session.Session) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:     "list",
-		Aliases: []string{"ls"},
-		Short:   "List images",
-		Long:    "Lists the images of the library, and which volumes stand on them.",
-		Example: "  hv image list\n  hv image list -o wide",
-		Args:    session.Exactly(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := s.Client()
-			if err != nil {
-				return err
-			}
-			_, err = listing(s, c).Print(cmd.Context(), s, s.Select())
-			return err
-		},
-	}
-	s.Selects(cmd)
-	return cmd
+	return session.ListCommand(s, "List images",
+		"Lists the images of the library, and which volumes stand on them.",
+		"  hv image list\n  hv image list -o wide", listing)
 }
 
 func listing(s *session.Session, c *client.Client) session.Listing[wire.Image] {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"github.com/hyper-nixos/hyper-nixos/client"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
 )
@@ -89,4 +91,26 @@ type list[T any] struct {
 	Items    []T   `json:"items"`
 	Revision int64 `json:"revision"`
 	Total    int   `json:"total"`
+}
+
+// ListCommand is a command that lists what -l chooses, and nothing else; short, long and example are its help.
+func ListCommand[T any](s *Session, short, long, example string, of func(*Session, *client.Client) Listing[T]) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   short,
+		Long:    long,
+		Example: example,
+		Args:    Exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := s.Client()
+			if err != nil {
+				return err
+			}
+			_, err = of(s, c).Print(cmd.Context(), s, s.Select())
+			return err
+		},
+	}
+	s.Selects(cmd)
+	return cmd
 }

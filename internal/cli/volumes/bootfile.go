@@ -73,24 +73,9 @@ gets the new content; a VM that runs keeps what it was started with. The same co
 }
 
 func listBootFiles(s *session.Session) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:     "list",
-		Aliases: []string{"ls"},
-		Short:   "List kernels and initrds",
-		Long:    "Lists kernels and initrds, and which VMs boot from them.",
-		Example: "  hv boot-file list",
-		Args:    session.Exactly(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := s.Client()
-			if err != nil {
-				return err
-			}
-			_, err = bootListing(s, c).Print(cmd.Context(), s, s.Select())
-			return err
-		},
-	}
-	s.Selects(cmd)
-	return cmd
+	return session.ListCommand(s, "List kernels and initrds",
+		"Lists kernels and initrds, and which VMs boot from them.",
+		"  hv boot-file list", bootListing)
 }
 
 func bootListing(s *session.Session, c *client.Client) session.Listing[wire.BootFile] {

@@ -58,24 +58,9 @@ func left(now time.Time, t wire.TrashedVolume) string {
 }
 
 func listTrash(s *session.Session) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:     "list",
-		Aliases: []string{"ls"},
-		Short:   "List the volumes in the trash",
-		Long:    "Lists the volumes in the trash: their size, the room that they take, and when they are gone for ever.",
-		Example: "  hv volume trash list",
-		Args:    session.Exactly(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := s.Client()
-			if err != nil {
-				return err
-			}
-			_, err = trashListing(s, c).Print(cmd.Context(), s, s.Select())
-			return err
-		},
-	}
-	s.Selects(cmd)
-	return cmd
+	return session.ListCommand(s, "List the volumes in the trash",
+		"Lists the volumes in the trash: their size, the room that they take, and when they are gone for ever.",
+		"  hv volume trash list", trashListing)
 }
 
 func restore(s *session.Session) *cobra.Command {

@@ -97,24 +97,9 @@ func volume(name, format, pool string, labels []string) (wire.CreateVolume, erro
 }
 
 func list(s *session.Session) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:     "list",
-		Aliases: []string{"ls"},
-		Short:   "List volumes",
-		Long:    "Lists volumes: their size, the room that they take, and which VM uses them.",
-		Example: "  hv volume list\n  hv volume list -o name",
-		Args:    session.Exactly(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := s.Client()
-			if err != nil {
-				return err
-			}
-			_, err = listing(s, c).Print(cmd.Context(), s, s.Select())
-			return err
-		},
-	}
-	s.Selects(cmd)
-	return cmd
+	return session.ListCommand(s, "List volumes",
+		"Lists volumes: their size, the room that they take, and which VM uses them.",
+		"  hv volume list\n  hv volume list -o name", listing)
 }
 
 func listing(s *session.Session, c *client.Client) session.Listing[wire.Volume] {
