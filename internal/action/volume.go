@@ -37,6 +37,18 @@ func (a *Actions) volume(ctx context.Context, project, name string) (storage.Vol
 	return v, kv, err
 }
 
+// freeVolume reads the volume that a call means, which nothing else is being done to.
+func (a *Actions) freeVolume(ctx context.Context, call Call, target operation.Target) (storage.Volume, store.KV, error) {
+	v, kv, err := a.volume(ctx, target.Project, target.Name)
+	if err == nil {
+		err = match(call, kv, target)
+	}
+	if err == nil {
+		err = free(v)
+	}
+	return v, kv, err
+}
+
 // CreateVolume wishes for an empty volume.
 func (a *Actions) CreateVolume(ctx context.Context, call Call, project string, body wire.CreateVolume) (Result, error) {
 	target := volumeTarget(model.Ref{Project: project, Name: body.Name})
@@ -179,14 +191,8 @@ func (a *Actions) awaited(ctx context.Context, call Call, target operation.Targe
 func (a *Actions) DeleteVolume(ctx context.Context, call Call, ref model.Ref, now bool) (Result, error) {
 	target := volumeTarget(ref)
 	return a.do(ctx, call, VolumeDelete, target, func(c *change) error {
-		v, kv, err := a.volume(ctx, target.Project, target.Name)
+		v, kv, err := a.freeVolume(ctx, call, target)
 		if err != nil {
-			return err
-		}
-		if err := match(call, kv, target); err != nil {
-			return err
-		}
-		if err := free(v); err != nil {
 			return err
 		}
 		claimKey := store.ClaimKey("disk", target.Project, target.Name)

@@ -75,11 +75,8 @@ func (a *Actions) copyVolume(ctx context.Context, call Call, ref model.Ref, body
 func (a *Actions) MoveVolume(ctx context.Context, call Call, ref model.Ref, pool string) (Result, error) {
 	target := volumeTarget(ref)
 	return a.do(ctx, call, VolumeMove, target, func(c *change) error {
-		v, kv, err := a.volume(ctx, target.Project, target.Name)
+		v, kv, err := a.freeVolume(ctx, call, target)
 		if err != nil {
-			return err
-		}
-		if err := match(call, kv, target); err != nil {
 			return err
 		}
 		if err := a.mayMove(ctx, c, v, pool); err != nil {
@@ -103,9 +100,6 @@ func (a *Actions) MoveVolume(ctx context.Context, call Call, ref model.Ref, pool
 }
 
 func (a *Actions) mayMove(ctx context.Context, c *change, v storage.Volume, pool string) error {
-	if err := free(v); err != nil {
-		return err
-	}
 	if err := a.inSnapshot(ctx, v); err != nil { // its layers stay where they are
 		return err
 	}

@@ -22,14 +22,8 @@ func holderVM(holder string) (string, bool) { return strings.CutPrefix(holder, "
 func (a *Actions) RenameVolume(ctx context.Context, call Call, ref model.Ref, name string) (Result, error) {
 	target := volumeTarget(ref)
 	return a.do(ctx, call, VolumeRename, target, func(c *change) error {
-		v, kv, err := a.volume(ctx, target.Project, target.Name)
+		v, kv, err := a.freeVolume(ctx, call, target)
 		if err != nil {
-			return err
-		}
-		if err := match(call, kv, target); err != nil {
-			return err
-		}
-		if err := free(v); err != nil {
 			return err
 		}
 		key := volumeKey(target.Project, name)

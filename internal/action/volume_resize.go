@@ -16,14 +16,8 @@ import (
 func (a *Actions) ResizeVolume(ctx context.Context, call Call, ref model.Ref, size model.Bytes) (Result, error) {
 	target := volumeTarget(ref)
 	return a.do(ctx, call, VolumeResize, target, func(c *change) error {
-		v, kv, err := a.volume(ctx, target.Project, target.Name)
+		v, kv, err := a.freeVolume(ctx, call, target)
 		if err != nil {
-			return err
-		}
-		if err := match(call, kv, target); err != nil {
-			return err
-		}
-		if err := free(v); err != nil {
 			return err
 		}
 		if err := a.mayResize(ctx, v, size); err != nil {
