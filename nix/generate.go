@@ -168,7 +168,7 @@ func unitsNix(root string) ([]byte, error) {
 	}
 	all := map[string]any{}
 	for _, n := range names {
-		if name := n.Name(); strings.HasSuffix(name, ".service") || strings.HasSuffix(name, ".slice") {
+		if name := n.Name(); strings.HasSuffix(name, ".service") || strings.HasSuffix(name, ".socket") || strings.HasSuffix(name, ".slice") {
 			if all[name], err = readUnit(filepath.Join(folder, name)); err != nil {
 				return nil, err
 			}

@@ -61,7 +61,7 @@ func TestModuleKnowsEveryFileOfThePackage(t *testing.T) {
 	for _, n := range names {
 		got = append(got, n.Name())
 	}
-	want := []string{"hv-guests.service", "hv-helper.service", "hvd.service", "hyper-nixos.slice", "sysusers.conf", "tmpfiles.conf"}
+	want := []string{"hv-fetch.socket", "hv-fetch@.service", "hv-guests.service", "hv-helper.service", "hvd.service", "hyper-nixos.slice", "sysusers.conf", "tmpfiles.conf"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("module.nix is not written for these: %s", diff)
 	}

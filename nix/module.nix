@@ -44,7 +44,7 @@ let
     let u = units."${name}.service"; in
     unit "${name}.service" // {
       serviceConfig = builtins.mapAttrs (key: v: if lib.hasPrefix "Exec" key then command v else v) u.Service;
-      wantedBy = [ u.Install.WantedBy ];
+      wantedBy = lib.optional (u ? Install) u.Install.WantedBy;
     };
 
   # Both daemons look for QEMU, its firmware and passt below /usr, which NixOS hardly has: they get one
@@ -151,6 +151,12 @@ in
       hv-helper = withPrograms (service "hv-helper");
       # To stop it stops every VM: a new configuration must not.
       hv-guests = service "hv-guests" // { restartIfChanged = false; stopIfChanged = false; };
+      # One for each download; it starts none of the programs.
+      "hv-fetch@" = service "hv-fetch@";
+    };
+    systemd.sockets.hv-fetch = unit "hv-fetch.socket" // {
+      socketConfig = units."hv-fetch.socket".Socket;
+      wantedBy = [ units."hv-fetch.socket".Install.WantedBy ];
     };
     systemd.slices.hyper-nixos = unit "hyper-nixos.slice";
     systemd.tmpfiles.rules = units."tmpfiles.conf";

@@ -180,14 +180,18 @@ func TestTheServicesAreThoseOfThePackage(t *testing.T) {
 	}
 	var got struct {
 		Services map[string]service `json:"services"`
-		Slices   map[string]service `json:"slices"`
-		Rules    []string           `json:"rules"`
-		Text     string             `json:"text"`
+		Sockets  map[string]struct {
+			SocketConfig map[string]any `json:"socketConfig"`
+			WantedBy     []string       `json:"wantedBy"`
+		} `json:"sockets"`
+		Slices map[string]service `json:"slices"`
+		Rules  []string           `json:"rules"`
+		Text   string             `json:"text"`
 	}
-	const expression = system + `let c = config [ on ]; in { inherit (c.systemd) services slices; inherit (c.systemd.tmpfiles) rules; inherit (told c) text; }`
+	const expression = system + `let c = config [ on ]; in { inherit (c.systemd) services sockets slices; inherit (c.systemd.tmpfiles) rules; inherit (told c) text; }`
 	both(t, func(t *testing.T, ask func(*testing.T, string, any)) {
 		ask(t, expression, &got)
-		for _, name := range []string{"hvd", "hv-helper", "hv-guests"} {
+		for _, name := range []string{"hvd", "hv-helper", "hv-guests", "hv-fetch@"} {
 			s, u := got.Services[name], packaged(t, name+".service")
 			for key, v := range s.ServiceConfig {
 				if text, ok := v.(string); ok && strings.HasPrefix(key, "Exec") {
@@ -203,7 +207,7 @@ func TestTheServicesAreThoseOfThePackage(t *testing.T) {
 					t.Errorf("hvd is not told where firmware is: %s", text)
 				}
 			}
-			if name != "hv-guests" && fmt.Sprint(s.ServiceConfig["BindReadOnlyPaths"]) != "[/store/hyper-nixos-programs:/usr]" {
+			if (name == "hvd" || name == "hv-helper") && fmt.Sprint(s.ServiceConfig["BindReadOnlyPaths"]) != "[/store/hyper-nixos-programs:/usr]" {
 				t.Errorf("%s has no programs of its own: %v", name, s.ServiceConfig["BindReadOnlyPaths"])
 			}
 			delete(s.ServiceConfig, "BindReadOnlyPaths")
@@ -215,9 +219,12 @@ func TestTheServicesAreThoseOfThePackage(t *testing.T) {
 			if diff := cmp.Diff(plain(u["Unit"]), plain(s.UnitConfig)); diff != "" {
 				t.Errorf("%s differs from the package's (-):\n%s", name, diff)
 			}
-			if !slices.Equal(s.WantedBy, []string{"multi-user.target"}) {
+			if name != "hv-fetch@" && !slices.Equal(s.WantedBy, []string{"multi-user.target"}) || name == "hv-fetch@" && len(s.WantedBy) > 0 {
 				t.Errorf("%s is wanted by %v", name, s.WantedBy)
 			}
+		}
+		if s := got.Sockets["hv-fetch"]; cmp.Diff(plain(packaged(t, "hv-fetch.socket")["Socket"]), plain(s.SocketConfig)) != "" || !slices.Equal(s.WantedBy, []string{"sockets.target"}) {
+			t.Errorf("what fetches for hvd is not as the package's: %v", s)
 		}
 		if g := got.Services["hv-guests"]; g.StopIfChanged == nil || *g.StopIfChanged || g.RestartIfNewer == nil || *g.RestartIfNewer {
 			t.Error("a new configuration of the system would stop every VM")
@@ -344,7 +351,7 @@ func TestTheOwnerOfANixOSHostSaysWhereFirmwareIs(t *testing.T) {
 		ask(t, system+`map (m: (config [ on m ]).systemd.services.hvd.serviceConfig.ExecStart) [
 			{ services.hyper-nixos.firmware = [ "/run/libvirt/nix-ovmf" ]; }
 			{ services.hyper-nixos.firmware = [ ]; } ]`, &got)
-		if len(got) != 2 || !strings.HasSuffix(got[0], "/hvd --firmware /run/libvirt/nix-ovmf") || !strings.HasSuffix(got[1], "/hvd") {
+		if len(got) != 2 || !strings.HasSuffix(got[0], "/hvd --fetcher /run/hv/fetch.sock --firmware /run/libvirt/nix-ovmf") || !strings.HasSuffix(got[1], "/hvd --fetcher /run/hv/fetch.sock") {
 			t.Errorf("%q", got)
 		}
 	})

@@ -1,5 +1,74 @@
 # Made from packaging/systemd: go test ./nix -update
 {
+  "hv-fetch.socket" = {
+    Install = {
+      WantedBy = "sockets.target";
+    };
+    Socket = {
+      Accept = "yes";
+      DirectoryMode = "0755";
+      ListenStream = "/run/hv/fetch.sock";
+      MaxConnections = "16";
+      RemoveOnStop = "yes";
+      SocketGroup = "hvd";
+      SocketMode = "0600";
+      SocketUser = "hvd";
+    };
+    Unit = {
+      Description = "Hyper-NixOS fetcher: where hvd, which has no network, has images fetched";
+      Documentation = "man:hv(1) file:///usr/share/doc/hyper-nixos/images.md.gz";
+    };
+  };
+  "hv-fetch@.service" = {
+    Service = {
+      AmbientCapabilities = "";
+      CapabilityBoundingSet = "";
+      DynamicUser = "yes";
+      ExecStart = "/usr/libexec/hyper-nixos/hvd fetch";
+      InaccessiblePaths = "-/var/lib/hyper-nixos -/etc/hyper-nixos";
+      KeyringMode = "private";
+      LimitNOFILE = "64";
+      LockPersonality = "yes";
+      MemoryDenyWriteExecute = "yes";
+      MemoryMax = "256M";
+      NoNewPrivileges = "yes";
+      PrivateDevices = "yes";
+      PrivateTmp = "yes";
+      PrivateUsers = "yes";
+      ProcSubset = "pid";
+      ProtectClock = "yes";
+      ProtectControlGroups = "yes";
+      ProtectHome = "yes";
+      ProtectHostname = "yes";
+      ProtectKernelLogs = "yes";
+      ProtectKernelModules = "yes";
+      ProtectKernelTunables = "yes";
+      ProtectProc = "invisible";
+      ProtectSystem = "strict";
+      RemoveIPC = "yes";
+      RestrictAddressFamilies = "AF_UNIX AF_INET AF_INET6";
+      RestrictNamespaces = "yes";
+      RestrictRealtime = "yes";
+      RestrictSUIDSGID = "yes";
+      RuntimeMaxSec = "3d";
+      StandardError = "journal";
+      StandardInput = "socket";
+      StandardOutput = "journal";
+      SystemCallArchitectures = "native";
+      SystemCallErrorNumber = "EPERM";
+      SystemCallFilter = [
+        "@system-service"
+        "~@privileged @resources"
+      ];
+      TasksMax = "32";
+      UMask = "0077";
+    };
+    Unit = {
+      CollectMode = "inactive-or-failed";
+      Description = "Hyper-NixOS fetcher: one download for hvd";
+      Documentation = "man:hv(1) file:///usr/share/doc/hyper-nixos/images.md.gz";
+    };
+  };
   "hv-guests.service" = {
     Install = {
       WantedBy = "multi-user.target";
@@ -68,7 +137,7 @@
     Service = {
       AmbientCapabilities = "";
       CapabilityBoundingSet = "";
-      ExecStart = "/usr/libexec/hyper-nixos/hvd";
+      ExecStart = "/usr/libexec/hyper-nixos/hvd --fetcher /run/hv/fetch.sock";
       Group = "hvd";
       IPAddressDeny = "any";
       KeyringMode = "private";
@@ -107,7 +176,7 @@
       User = "hvd";
     };
     Unit = {
-      After = "hv-helper.service";
+      After = "hv-helper.service hv-fetch.socket";
       Description = "Hyper-NixOS daemon: the API, and what VMs there should be";
       Documentation = "man:hv(1) file:///usr/share/doc/hyper-nixos/README.md.gz";
       RequiresMountsFor = "/var/lib/hyper-nixos";

@@ -52,7 +52,7 @@ packed() { # NAME: compresses stdin into the package's documentation
 file 755 "$programs/hv" usr/bin/hv
 file 755 "$programs/hvd" usr/libexec/hyper-nixos/hvd
 file 755 "$programs/hv-helper" usr/libexec/hyper-nixos/hv-helper
-for unit in packaging/systemd/*.service packaging/systemd/*.slice; do
+for unit in packaging/systemd/*.service packaging/systemd/*.socket packaging/systemd/*.slice; do
 	file 644 "$unit" "usr/lib/systemd/system/$(basename "$unit")"
 done
 file 644 packaging/systemd/sysusers.conf usr/lib/sysusers.d/hyper-nixos.conf

@@ -108,7 +108,7 @@ func TestTheUnitsAreWhatSystemdUnderstands(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, unit := range []string{"hv-helper.service", "hvd.service", "hv-guests.service", "hyper-nixos.slice"} {
+	for _, unit := range []string{"hv-helper.service", "hvd.service", "hv-guests.service", "hv-fetch.socket", "hv-fetch@x.service", "hyper-nixos.slice"} {
 		out, err := exec.Command("systemd-analyze", "verify", "--man=no", "--root="+dir, unit).CombinedOutput()
 		for line := range strings.Lines(string(out)) {
 			if strings.Contains(line, unit) { // others' units are not all there
@@ -122,7 +122,7 @@ func TestTheUnitsAreWhatSystemdUnderstands(t *testing.T) {
 // namespaces and changes uids: that is what it is for.
 func TestTheDaemonsAreHardened(t *testing.T) {
 	dir := root(t)
-	for unit, most := range map[string]string{"hvd.service": "10", "hv-helper.service": "56"} {
+	for unit, most := range map[string]string{"hvd.service": "10", "hv-fetch@.service": "20", "hv-helper.service": "56"} {
 		out, err := exec.Command("systemd-analyze", "security", "--offline=true", "--root="+dir, "--threshold="+most, unit).CombinedOutput()
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 		t.Log(lines[len(lines)-1])

@@ -34,6 +34,9 @@ func Command(args []string) int {
 	if len(args) > 0 && args[0] == "store" {
 		return upkeep(context.Background(), args[1:], os.Stdout)
 	}
+	if len(args) == 1 && args[0] == "fetch" {
+		return fetch(context.Background(), os.Stdin)
+	}
 	f := flag.NewFlagSet("hvd", flag.ContinueOnError)
 	opt := Options{Version: version.String()}
 	f.StringVar(&opt.State, "state", Installed, "folder that holds everything that stays")
@@ -45,6 +48,7 @@ func Command(args []string) int {
 		opt.Firmware = append(opt.Firmware, filepath.Clean(dir))
 		return nil
 	})
+	f.StringVar(&opt.Fetcher, "fetcher", "", "socket behind which fetchers of images are started, where hvd itself has no network; none: hvd starts them")
 	ready := f.Int("ready-fd", -1, "write \"ready\" to this file descriptor when the API is served")
 	show := f.Bool("version", false, "print the version and exit")
 	switch err := f.Parse(args); {

@@ -53,6 +53,7 @@ type Options struct {
 	State       string   // the folder that holds everything that stays
 	Declaration string   // the file that is the host's declaration, if it is there; empty for none
 	Firmware    []string // the folders in which packages install UEFI firmware; /usr/share where there is none
+	Fetcher     string   // the socket behind which fetchers are started; empty where hvd starts them
 	Version     string
 	Ready       func() // called when the API is served
 	Log         *slog.Logger

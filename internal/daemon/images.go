@@ -18,7 +18,7 @@ const MirrorEnv = "HV_IMAGE_MIRROR"
 
 // openImages opens the library, whose images lie in the default pool.
 func openImages(opt Options, all *pools.Pools) (*image.Library, func(string) string, error) {
-	from, err := importer.New(os.Getenv(MirrorEnv))
+	from, err := importer.New(fetchers(opt.Fetcher), os.Getenv(MirrorEnv))
 	if err != nil {
 		return nil, nil, err
 	}

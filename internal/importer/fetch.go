@@ -2,18 +2,11 @@ package importer
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"net"
-	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -23,29 +16,28 @@ import (
 
 // How long is waited for what, and how often a download that broke off is taken up again.
 const (
-	dialTimeout   = 30 * time.Second
-	headerTimeout = 60 * time.Second
-	stall         = 90 * time.Second // without a byte
-	maxRedirects  = 8
-	maxTries      = 6 // in a row without a byte more
+	stall    = 90 * time.Second // without a byte
+	maxTries = 6                // in a row without a byte more
+	// Of what comes more slowly nobody waits for the end: there are few places for downloads, and a server that sends a byte
+	// a minute would hold one for ever.
+	slowFor = 5 * time.Minute
+	slowest = 5 * model.MiB // in that time
 )
 
-// Importer fetches.
+// Importer fetches: it asks a fetcher for what is missing, keeps it, and holds it against sums and signatures.
 type Importer struct {
-	proxy   func(*http.Request) (*url.URL, error)
-	proxies map[netip.AddrPort]bool
-	mirror  *url.URL
-	wait    func(context.Context, int) error // before the n-th try
-	roots   *tls.Config                      // nil: the host's
+	door   Door
+	mirror *url.URL
+	wait   func(context.Context, int) error // before the n-th try
+	slow   time.Duration
 	// Keyrings are files and folders with OpenPGP keys by which files of sums may be signed.
 	Keyrings []string
 }
 
-// New returns an importer. mirror, unless empty, stands before every host of the catalogue: a URL https://HOST/PATH
-// becomes MIRROR/HOST/PATH. Proxies are those of the environment (HTTPS_PROXY, NO_PROXY).
-func New(mirror string) (*Importer, error) {
-	i := &Importer{proxy: http.ProxyFromEnvironment, wait: backoff, Keyrings: []string{"/etc/hyper-nixos/image-keys", "/usr/share/keyrings"}}
-	i.proxies = proxiesOf(i.proxy)
+// New returns an importer whose fetchers are behind a door. mirror, unless empty, stands before every host of the
+// catalogue: a URL https://HOST/PATH becomes MIRROR/HOST/PATH.
+func New(door Door, mirror string) (*Importer, error) {
+	i := &Importer{door: door, wait: backoff, slow: slowFor, Keyrings: []string{"/etc/hyper-nixos/image-keys", "/usr/share/keyrings"}}
 	if mirror != "" {
 		u, err := url.Parse(mirror)
 		if err != nil || u.Host == "" {
@@ -63,25 +55,6 @@ func (i *Importer) Mirrored(text string) string {
 		return text
 	}
 	return i.mirror.JoinPath(u.Host, u.Path).String()
-}
-
-func (i *Importer) client(d storage.Download) *http.Client {
-	dialer := &net.Dialer{Timeout: dialTimeout, Control: guard(d.Local, i.proxies)}
-	return &http.Client{
-		Transport: &http.Transport{
-			Proxy: i.proxy, DialContext: dialer.DialContext, TLSHandshakeTimeout: dialTimeout, ResponseHeaderTimeout: headerTimeout,
-			TLSClientConfig: i.roots, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
-		},
-		CheckRedirect: func(r *http.Request, via []*http.Request) error {
-			if len(via) >= maxRedirects {
-				return fault.New(fault.Unavailable, "it is redirected again and again")
-			}
-			if r.URL.Scheme != "https" && via[0].URL.Scheme == "https" && !d.Insecure {
-				return fault.New(fault.Denied, "it leads on to %s, which is not encrypted", r.URL.Redacted()).WithCode("HV-IMG-012")
-			}
-			return nil
-		},
-	}
 }
 
 func backoff(ctx context.Context, n int) error {
@@ -103,13 +76,12 @@ type mark struct {
 // Fetch downloads into a file, and goes on where it stopped when it is called again with the same file and note. The
 // note is a file of its own, in which stands what was begun. tell hears how much is there of how much; 0 of unknown.
 func (i *Importer) Fetch(ctx context.Context, d storage.Download, into, note *os.File, tell func(done, total model.Bytes)) error {
-	c := i.client(d)
 	for try := 0; ; {
 		before, err := into.Seek(0, io.SeekEnd)
 		if err != nil {
 			return err
 		}
-		err = i.once(ctx, c, d, into, note, tell)
+		err = i.once(ctx, d, into, note, tell)
 		if err == nil {
 			return nil
 		}
@@ -132,7 +104,7 @@ func (i *Importer) Fetch(ctx context.Context, d storage.Download, into, note *os
 }
 
 // once asks for what is missing, and writes it behind what is there.
-func (i *Importer) once(ctx context.Context, c *http.Client, d storage.Download, into, note *os.File, tell func(done, total model.Bytes)) error {
+func (i *Importer) once(ctx context.Context, d storage.Download, into, note *os.File, tell func(done, total model.Bytes)) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	have, err := into.Seek(0, io.SeekEnd)
@@ -147,16 +119,16 @@ func (i *Importer) once(ctx context.Context, c *http.Client, d storage.Download,
 		tell(model.Bytes(have), model.Bytes(have))
 		return nil
 	}
-	res, err := i.ask(ctx, c, d, have, m)
+	res, body, err := i.call(ctx, request{URL: d.URL, Insecure: d.Insecure, Local: d.Local, From: have, Mark: m.Mark})
 	if err != nil {
 		return err
 	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode == http.StatusOK { // from the beginning: it is new to us, or not what it was
+	defer func() { _ = body.Close() }()
+	if res.From != have { // from the beginning: it is new to us, or not what it was
 		have = 0
 	}
-	total := have + res.ContentLength
-	if res.ContentLength < 0 {
+	total := have + res.Length
+	if res.Length < 0 {
 		total = 0
 	}
 	if model.Bytes(total) > d.Most {
@@ -165,7 +137,7 @@ func (i *Importer) once(ctx context.Context, c *http.Client, d storage.Download,
 	if err := into.Truncate(have); err != nil {
 		return err
 	}
-	if err := writeMark(note, mark{d.URL, strong(res.Header), total}); err != nil {
+	if err := writeMark(note, mark{d.URL, res.Mark, total}); err != nil {
 		return err
 	}
 	if _, err := into.Seek(have, io.SeekStart); err != nil {
@@ -173,14 +145,19 @@ func (i *Importer) once(ctx context.Context, c *http.Client, d storage.Download,
 	}
 	idle := time.AfterFunc(stall, func() { stop(fault.New(fault.Unavailable, "nothing came for %s", stall)) })
 	defer idle.Stop()
+	pace := i.pace(have, stop)
+	defer pace.end()
 	w := &counting{w: into, done: have, tell: func(n int64) {
 		idle.Reset(stall)
+		pace.done.Store(n)
 		tell(model.Bytes(n), model.Bytes(total))
 	}}
-	_, err = io.Copy(w, io.LimitReader(res.Body, int64(d.Most)-have+1))
+	_, err = io.Copy(w, io.LimitReader(body, int64(d.Most)-have+1))
 	switch {
 	case w.failed != nil:
 		return w.failed
+	case errors.Is(context.Cause(ctx), tooSlow):
+		return tooSlow
 	case err != nil:
 		return fault.New(fault.Unavailable, "the download broke off after %d bytes", w.done).Because(errors.Join(err, context.Cause(ctx)))
 	case w.done > int64(d.Most):
@@ -189,61 +166,6 @@ func (i *Importer) once(ctx context.Context, c *http.Client, d storage.Download,
 		return fault.New(fault.Unavailable, "the download broke off after %d of %d bytes", w.done, total)
 	}
 	return nil
-}
-
-// ask sends a request for what is missing.
-func (i *Importer) ask(ctx context.Context, c *http.Client, d storage.Download, have int64, m mark) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.URL, http.NoBody)
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "%.200q is no URL", d.URL).Because(err)
-	}
-	req.Header.Set("User-Agent", "hyper-nixos")
-	if have > 0 {
-		req.Header.Set("Range", "bytes="+strconv.FormatInt(have, 10)+"-")
-		req.Header.Set("If-Range", m.Mark)
-	}
-	res, err := c.Do(req)
-	if err != nil {
-		return nil, unreached(err, req.URL)
-	}
-	switch {
-	case res.StatusCode == http.StatusOK:
-		return res, nil
-	case res.StatusCode == http.StatusPartialContent && have > 0 && strings.HasPrefix(res.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", have)):
-		return res, nil
-	}
-	_ = res.Body.Close()
-	kind := fault.Unavailable
-	if s := res.StatusCode; s >= 400 && s < 500 && s != http.StatusRequestTimeout && s != http.StatusTooManyRequests && s != http.StatusRequestedRangeNotSatisfiable {
-		kind = fault.NotFound
-	}
-	return nil, fault.New(kind, "%s answers %s", req.URL.Host, res.Status).WithCode("HV-IMG-015").Try("look at %s", req.URL.Redacted())
-}
-
-// unreached is why no answer came.
-func unreached(err error, u *url.URL) error {
-	if f, ok := errors.AsType[*fault.Error](err); ok {
-		return fault.Wrap(f, "cannot fetch from %s", u.Host)
-	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return fault.New(fault.Denied, "%s has no certificate that this host trusts", u.Host).Because(err).WithCode("HV-IMG-012")
-	}
-	if here.shut(err) {
-		return noNetwork(err, u)
-	}
-	return fault.New(fault.Unavailable, "cannot fetch from %s", u.Host).Because(err).WithCode("HV-IMG-015").
-		Try("look at the host's network, and at HTTPS_PROXY of hvd")
-}
-
-// strong is a mark that two different contents cannot share; empty where the server gives none.
-func strong(h http.Header) string {
-	if e := h.Get("ETag"); e != "" && !strings.HasPrefix(e, "W/") && len(e) < 200 {
-		return e
-	}
-	if l := h.Get("Last-Modified"); len(l) < 60 {
-		return l
-	}
-	return ""
 }
 
 func readMark(f *os.File) mark {
@@ -294,12 +216,12 @@ func (c *counting) Write(p []byte) (int, error) {
 func (i *Importer) Text(ctx context.Context, d storage.Download) ([]byte, error) {
 	ctx, stop := context.WithTimeout(ctx, 2*time.Minute)
 	defer stop()
-	res, err := i.ask(ctx, i.client(d), d, 0, mark{})
+	_, body, err := i.call(ctx, request{URL: d.URL, Insecure: d.Insecure, Local: d.Local})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = res.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(res.Body, int64(d.Most)+1))
+	defer func() { _ = body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(body, int64(d.Most)+1))
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "the download of %s broke off", d.URL).Because(err)
 	}

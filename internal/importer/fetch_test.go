@@ -22,7 +22,12 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asFetcher) != "" {
+		os.Exit(fetchAsChild())
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var image = bytes.Repeat([]byte("hyper-nixos image "), 20000)
 
@@ -30,6 +35,7 @@ var image = bytes.Repeat([]byte("hyper-nixos image "), 20000)
 type rig struct {
 	*testing.T
 	*Importer
+	fetcher    *Fetcher
 	server     *httptest.Server
 	file, note *os.File
 	ranges     []string
@@ -42,10 +48,11 @@ func newRig(t *testing.T) *rig {
 	r.server = httptest.NewTLSServer(http.HandlerFunc(r.serve))
 	t.Cleanup(r.server.Close)
 	var err error
-	if r.Importer, err = New(""); err != nil {
+	r.fetcher = NewFetcher()
+	if r.Importer, err = New(Within(r.fetcher), ""); err != nil {
 		t.Fatal(err)
 	}
-	r.roots = &tls.Config{RootCAs: r.server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs} //nolint:errcheck // httptest's
+	r.fetcher.roots = &tls.Config{RootCAs: r.server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs} //nolint:errcheck // httptest's
 	r.wait = func(context.Context, int) error { return nil }
 	for name, f := range map[string]**os.File{"file": &r.file, "note": &r.note} {
 		if *f, err = os.OpenFile(filepath.Join(t.TempDir(), name), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
@@ -135,7 +142,7 @@ func TestADownloadIsRefusedWhereItMayNotGo(t *testing.T) {
 			t.Errorf("%s: %v (%v)", name, err, fault.KindOf(err))
 		}
 	}
-	r.roots = nil
+	r.fetcher.roots = nil
 	if err := r.fetch("/image", true); fault.KindOf(err) != fault.Denied || fault.CodeOf(err) != "HV-IMG-012" {
 		t.Errorf("a certificate that nobody trusts: %v", err)
 	}
@@ -197,14 +204,14 @@ func TestTheGuardLooksAtTheAddress(t *testing.T) {
 }
 
 func TestAMirrorStandsBeforeEveryHost(t *testing.T) {
-	i, err := New("http://127.0.0.1:8000/mirror/")
+	i, err := New(nil, "http://127.0.0.1:8000/mirror/")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := i.Mirrored("https://cloud.debian.org/images/a.qcow2"); got != "http://127.0.0.1:8000/mirror/cloud.debian.org/images/a.qcow2" {
 		t.Error(got)
 	}
-	if _, err := New("mirror"); fault.KindOf(err) != fault.Invalid {
+	if _, err := New(nil, "mirror"); fault.KindOf(err) != fault.Invalid {
 		t.Error(err)
 	}
 }

@@ -25,7 +25,7 @@ func trySocket(family int) error {
 	return syscall.Close(fd)
 }
 
-// shut reports whether err came of this process having no network at all, as the packaged service has none, and not of
+// shut reports whether err came of this process having no network at all, as the packaged hvd has none, and not of
 // the network or of who should answer. Trying again does not change that. A failed look-up of a name does not say which
 // call failed, so the kernel is asked again.
 func (h host) shut(err error) bool {
@@ -51,6 +51,6 @@ func (h host) shut(err error) bool {
 
 // noNetwork is what is told then.
 func noNetwork(err error, u *url.URL) error {
-	return fault.New(fault.Precondition, "this hvd has no network, and cannot fetch from %s", u.Host).Because(err).WithCode("HV-IMG-019").
-		Try("fetch it yourself, and then: hv image import NAME FILE")
+	return fault.New(fault.Precondition, "what fetches for hvd has no network, and cannot fetch from %s", u.Host).Because(err).WithCode("HV-IMG-019").
+		Try("systemctl status hv-fetch.socket; or fetch it yourself, and then: hv image import NAME FILE")
 }

@@ -17,12 +17,12 @@ import (
 func TestAnHvdWithoutNetworkSaysSoAtOnce(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EAFNOSUPPORT, syscall.EPERM} {
 		r := newRig(t)
-		r.proxy = func(*http.Request) (*url.URL, error) {
+		r.fetcher.proxy = func(*http.Request) (*url.URL, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", errno)}
 		}
 		r.wait = func(context.Context, int) error { t.Error("it is tried again"); return nil }
 		err := r.fetch("/image", true)
-		if fault.Retryable(err) || fault.CodeOf(err) != "HV-IMG-019" || !strings.Contains(err.Error(), "this hvd has no network") ||
+		if fault.Retryable(err) || fault.CodeOf(err) != "HV-IMG-019" || !strings.Contains(err.Error(), "has no network") ||
 			!strings.Contains(fault.HintOf(err), "hv image import NAME FILE") {
 			t.Errorf("%v: %v", errno, err)
 		}

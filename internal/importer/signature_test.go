@@ -73,7 +73,7 @@ func TestASignatureIsCheckedWhereTheHostHasItsKey(t *testing.T) {
 			}
 			http.NotFound(w, r)
 		}))
-		i, err := New("")
+		i, err := New(Within(NewFetcher()), "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -94,7 +94,7 @@ func New(t testing.TB) *Host {
 	must(t, err)
 	place, err := h.Volumes.Of(storage.DefaultPool)
 	must(t, err)
-	from, err := importer.New("")
+	from, err := importer.New(importer.Within(importer.NewFetcher()), "")
 	must(t, err)
 	h.Images, err = image.Open(in("images"), place, from)
 	must(t, err)

@@ -17,6 +17,7 @@ in
     };
     systemd.services = free;
     systemd.slices = free;
+    systemd.sockets = free;
     systemd.tmpfiles.rules = mkOption { type = types.listOf types.str; default = [ ]; };
     users.users = free;
     users.groups = free;

@@ -16,11 +16,12 @@ var images = Family{"IMG", "Images, and what qemu-img said of one.", []Code{
 	{"HV-IMG-016", "no sum can be told from a file of sums, or two that differ", "`--sha256 HEX`"},
 	{"HV-IMG-017", "what was sent to make an image of is gone", "import it again"},
 	{"HV-IMG-018", "the content or the sums are not what they must be: the sum or the signature is wrong", "fetch it again; if it stays so, do not use it"},
-	{"HV-IMG-019", "hvd has no network, as the packaged service has none, and fetches nothing", "fetch it yourself, and `hv image import NAME FILE`"},
+	{"HV-IMG-019", "what fetches for hvd does not answer, or has no network", "`systemctl status hv-fetch.socket`; or fetch it yourself, and `hv image import NAME FILE`"},
 	{"HV-IMG-020", "the catalogue has no such image, or none for that machine", "`hv image search`"},
 	{"HV-IMG-021", "there is no such image", "`hv image list`"},
 	{"HV-IMG-022", "the image is not there yet", "`hv operation list` says how far it is"},
 	{"HV-IMG-023", "an image of that name exists", "choose another name"},
 	{"HV-IMG-024", "volumes stand on the image", "delete those first"},
 	{"HV-IMG-025", "there is no such instance type", "`hv instance-type list`"},
+	{"HV-IMG-026", "less than 5MiB came in five minutes: the download is given up", "a mirror (`HV_IMAGE_MIRROR`), or fetch it yourself, and `hv image import NAME FILE`"},
 }}

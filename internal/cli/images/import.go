@@ -39,7 +39,7 @@ func importImage(s *session.Session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import NAME [FILE|URL|CATALOGUE-NAME]",
 		Short: "Put an image into the library",
-		Long: `Puts an image into the library: from a file, which is read here, with your rights; from a URL, which hvd fetches where it has a network; or
+		Long: `Puts an image into the library: from a file, which is read here, with your rights; from a URL, which is fetched for hvd; or
 from the catalogue (hv image search), when the last argument is an entry of it, or is left out.
 
 What it is, its content says: qcow2, raw, vmdk, vhd, vhdx, vdi, ova or ISO, or one of them in .gz, .xz or .zst. An image that

@@ -43,7 +43,7 @@ func Run(s *session.Session) *cobra.Command {
 		Use:   "run IMAGE",
 		Short: "Make a VM of an image, start it and say how to get in",
 		Long: `Makes a VM of an image: fetches the image where the library lacks it and the catalogue has it, makes a volume that begins as
-it (the packaged hvd has no network and fetches nothing: hv image import NAME FILE first), makes a VM with that disk and a network, starts it, and waits until the guest answers: its agent, or a login prompt on its
+it, makes a VM with that disk and a network, starts it, and waits until the guest answers: its agent, or a login prompt on its
 serial line.
 
 Where cloud-init is in the image, the guest gets the VM's name as its host name and your public SSH keys (~/.ssh/*.pub, or
