@@ -311,6 +311,88 @@ The features to turn on, instead of the profile's. An empty list is core only.
               default = null;
               description = "The serial number the guest sees: up to 20 of A-Z a-z 0-9 _ . -";
             };
+            iothread = mkOption {
+              type = types.nullOr (types.strMatching "[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?");
+              default = null;
+              description = "The thread that serves it, by a name of your choice; disks that name one share it. QEMU's main thread when absent.";
+            };
+            limits = mkOption {
+              type = types.submodule { options = {
+                iops = mkOption {
+                  type = types.nullOr (types.ints.between 1 1000000000);
+                  default = null;
+                  description = "Requests, read and written.";
+                };
+                readIops = mkOption {
+                  type = types.nullOr (types.ints.between 1 1000000000);
+                  default = null;
+                  description = "Requests that read.";
+                };
+                writeIops = mkOption {
+                  type = types.nullOr (types.ints.between 1 1000000000);
+                  default = null;
+                  description = "Requests that write.";
+                };
+                bandwidth = mkOption {
+                  type = types.nullOr (size);
+                  default = null;
+                  description = "Bytes, read and written.";
+                };
+                readBandwidth = mkOption {
+                  type = types.nullOr (size);
+                  default = null;
+                  description = "Bytes that are read.";
+                };
+                writeBandwidth = mkOption {
+                  type = types.nullOr (size);
+                  default = null;
+                  description = "Bytes that are written.";
+                };
+                burst = mkOption {
+                  type = types.submodule { options = {
+                    iops = mkOption {
+                      type = types.nullOr (types.ints.between 1 1000000000);
+                      default = null;
+                      description = "Requests, read and written.";
+                    };
+                    readIops = mkOption {
+                      type = types.nullOr (types.ints.between 1 1000000000);
+                      default = null;
+                      description = "Requests that read.";
+                    };
+                    writeIops = mkOption {
+                      type = types.nullOr (types.ints.between 1 1000000000);
+                      default = null;
+                      description = "Requests that write.";
+                    };
+                    bandwidth = mkOption {
+                      type = types.nullOr (size);
+                      default = null;
+                      description = "Bytes, read and written.";
+                    };
+                    readBandwidth = mkOption {
+                      type = types.nullOr (size);
+                      default = null;
+                      description = "Bytes that are read.";
+                    };
+                    writeBandwidth = mkOption {
+                      type = types.nullOr (size);
+                      default = null;
+                      description = "Bytes that are written.";
+                    };
+                  }; };
+                  default = { };
+                  description = "What it may do for burstSeconds, after it has done less for as long.";
+                };
+                burstSeconds = mkOption {
+                  type = types.nullOr (types.ints.between 1 3600);
+                  default = null;
+                  description = "How long a burst may last; 1 when absent.";
+                };
+              }; };
+              default = { };
+              description = "What it may do in a second; what it can when absent. A VM that runs takes them at once.";
+            };
           }; });
           default = { };
           description = "The VM's disks, by a device name of your choice, such as root.";

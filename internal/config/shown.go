@@ -35,8 +35,13 @@ func (d Declaration) secrets(becomes func(string) string) (_ Declaration, change
 			continue
 		}
 		c := *def.CloudInit
-		c.PasswordHash, c.UserData, c.VendorData = becomes(c.PasswordHash), becomes(c.UserData), becomes(c.VendorData)
-		if was := def.CloudInit; c.PasswordHash != was.PasswordHash || c.UserData != was.UserData || c.VendorData != was.VendorData {
+		hid := false
+		for _, secret := range []*string{&c.PasswordHash, &c.UserData, &c.VendorData, &c.NetworkConfig} {
+			was := *secret
+			*secret = becomes(was)
+			hid = hid || *secret != was
+		}
+		if hid {
 			def.CloudInit, changed = &c, true
 			vms[name] = def
 		}

@@ -20,10 +20,11 @@ type Edit struct {
 	File   *File       `json:"file,omitempty"`  // of a medium, or of a disk that is plugged in: what is written to
 	Below  []File      `json:"below,omitempty"` // the layers below that, base first
 	Slot   int         `json:"slot,omitempty"`
-	Down   bool        `json:"down,omitempty"`  // of a link
-	Force  bool        `json:"force,omitempty"` // of a medium: also where the guest holds it
-	Room   *qmp.Room   `json:"room,omitempty"`  // of memory
-	CPUs   int         `json:"cpus,omitempty"`  // of vCPUs: how many there are to be
+	Down   bool        `json:"down,omitempty"`   // of a link
+	Force  bool        `json:"force,omitempty"`  // of a medium: also where the guest holds it
+	Room   *qmp.Room   `json:"room,omitempty"`   // of memory
+	CPUs   int         `json:"cpus,omitempty"`   // of vCPUs: how many there are to be
+	Limits *qmp.Limits `json:"limits,omitempty"` // of a disk: what it may do in a second
 }
 
 // Live is what makes a VM that has a process what its spec has become since: the steps for what QEMU can do
@@ -98,22 +99,28 @@ func (l *liveEdit) disk(path, name string) {
 	_, begun := l.process.Change(path)
 	switch {
 	case same && !begun:
+		if has.Limits != want.Limits {
+			l.Steps = append(l.Steps, throttleStep(path, name, want.Limits))
+		}
 	case !l.due(path):
 	case wished && (!had || same):
 		l.plugDisk(path, name, want)
 	case had && wished && !begun:
 		l.Waits[path] = "a disk that the guest has is not changed under it; detach it, then attach it anew, or restart the VM"
 	default: // wished away, or one that was begun and is another now
-		l.unplug(path, "detach disk "+name, machine.DiskUnplug(name, l.slot("disks", name)))
+		h := machine.DiskUnplug(name, l.slot("disks", name))
+		h.Thread = l.idleWithout(name)
+		l.unplug(path, "detach disk "+name, h)
 	}
 }
 
-// sameDisk compares a disk that a guest has with the wished one. A turn in the order of booting that
+// sameDisk compares a disk that a guest has with the wished one, but for its limits, which change under it. A turn in the order of booting that
 // nobody has given is no difference: it moves with the other disks' names.
 func sameDisk(has, want, written vm.Disk) bool {
 	if written.BootIndex == 0 {
 		has.BootIndex, want.BootIndex = 0, 0
 	}
+	has.Limits, want.Limits = vm.DiskLimits{}, vm.DiskLimits{}
 	return has == want
 }
 
@@ -139,6 +146,9 @@ func (l *liveEdit) plugDisk(path, name string, d vm.Disk) {
 		Kind: Plug, Name: fmt.Sprintf("attach disk %s (volume %s)", name, d.Volume),
 		Edit: &Edit{Path: path, Device: h, Slot: slot, File: &files[head], Below: files[:head]},
 	})
+	if d.Limits != (vm.DiskLimits{}) {
+		l.Steps = append(l.Steps, throttleStep(path, name, d.Limits))
+	}
 }
 
 func (l *liveEdit) nic(path, name string) {
@@ -196,9 +206,9 @@ func links(s vm.Spec) []Step {
 	return steps
 }
 
-// cablesIn is what QEMU starts with: it has every cable in until it is told to pull it.
-func cablesIn(s vm.Spec) vm.Spec {
-	s = s.Clone()
+// atFirst is what QEMU starts with: it has every cable in until it is told to pull it, and its disks do what they can.
+func atFirst(s vm.Spec) vm.Spec {
+	s = s.Unlimited()
 	for name, n := range s.NICs {
 		n.Link = ""
 		s.NICs[name] = n

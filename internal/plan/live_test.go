@@ -40,12 +40,7 @@ func TestWhatAVMThatRunsIsGivenAndWhatWaitsForItsNextStart(t *testing.T) {
 	data, yes := vm.Disk{Volume: "web-data"}, true
 	attach := func(in *VMInput, _ *vm.Process) { in.Wish.Spec.Disks["data"] = data }
 	detach := func(in *VMInput, _ *vm.Process) { delete(in.Wish.Spec.Disks, "root") }
-	for name, c := range map[string]struct {
-		state string
-		edit  func(*VMInput, *vm.Process)
-		steps string
-		waits string // path: words of why
-	}{
+	edited(t, map[string]liveCase{
 		"nothing has changed":       {"running", func(*VMInput, *vm.Process) {}, "", ""},
 		"what needs no QEMU at all": {"running", func(in *VMInput, _ *vm.Process) { in.Wish.Spec.StopTimeout, in.Wish.Spec.Description = 5, "x" }, "", ""},
 		"a disk comes":              {"running", attach, "plug disk-data", ""},
@@ -119,7 +114,20 @@ func TestWhatAVMThatRunsIsGivenAndWhatWaitsForItsNextStart(t *testing.T) {
 			p.Changes = []vm.Change{{Path: "disks.root", Why: "it is held", Again: noon.Add(time.Hour)}}
 		}, "unplug disk-root", ""},
 		"what is to stop gets nothing": {"running", func(in *VMInput, p *vm.Process) { attach(in, p); in.Wish.Spec.Power = vm.Off }, "", "disks.data: about to"},
-	} {
+	})
+}
+
+// liveCase is a VM that runs, and what an edit of it comes to.
+type liveCase struct {
+	state string
+	edit  func(*VMInput, *vm.Process)
+	steps string
+	waits string // path: words of why
+}
+
+func edited(t *testing.T, cases map[string]liveCase) {
+	t.Helper()
+	for name, c := range cases {
 		in := started(c.state, c.edit)
 		p, err := VM(in)
 		if err != nil {
@@ -161,6 +169,11 @@ func lives(steps []Step) string {
 			what = fmt.Sprintf("%s +%s of %s", s.Kind, model.Bytes(r.More), model.Bytes(r.Balloon))
 		} else if s.Edit.CPUs > 0 {
 			what = fmt.Sprintf("%s %d", s.Kind, s.Edit.CPUs)
+		} else if q := s.Edit.Limits; q != nil {
+			what = fmt.Sprintf("%s %s iops=%d/%ds%d bps=%d/%ds%d", s.Kind, q.ID, q.IOPS, q.IOPSMax, q.IOPSMaxLength, q.BPS, q.BPSMax, q.BPSMaxLength)
+		}
+		if s.Edit.Device.Thread != "" {
+			what += " " + s.Edit.Device.Thread
 		}
 		if s.Edit.Down {
 			what += " down"

@@ -49,10 +49,10 @@ func startVM(in VMInput) (*Start, finding.List, error) {
 			Sockets: m.Sockets, KVM: m.KVM, TPM: m.TPM,
 			Limits: privilege.Limits{MemoryBytes: m.Limits.MemoryBytes, CPUs: m.Limits.CPUs, Pids: m.Limits.Pids},
 		},
-		Accelerator: accel, Pinned: m.Pinned, Spec: cablesIn(in.Effective), Ports: m.Ports, Memory: in.Effective.Memory,
+		Accelerator: accel, Pinned: m.Pinned, Spec: atFirst(in.Effective), Ports: m.Ports, Memory: in.Effective.Memory,
 	}
 	if in.From != nil { // the cards bring along whether their cables are in
-		start.Spec = in.Effective.Clone()
+		start.Spec = in.Effective.Unlimited()
 		start.Memory = in.From.Process.Memory
 	}
 	for _, u := range m.Uplinks {

@@ -35,6 +35,8 @@ const (
 	Unplug Kind = "unplug" // take one away, when its guest has let go of it
 	Link   Kind = "link"   // pull a network card's cable, or plug it in
 
+	Throttle Kind = "throttle" // say what a disk may do in a second
+
 	Memory Kind = "memory" // give it memory, or take memory from it
 	CPUs   Kind = "cpus"   // give it vCPUs, or take them from it
 
@@ -66,7 +68,7 @@ type Step struct {
 	Image  *storage.Image  `json:"image,omitempty"`  // of MakeImage and DeleteImage
 	Volume *storage.Volume `json:"volume,omitempty"` // of CreateVolume, DeleteVolume, GrowVolume and ResizeDisk
 	Disk   *VolumeDisk     `json:"disk,omitempty"`   // of ResizeDisk
-	Edit   *Edit           `json:"edit,omitempty"`   // of Plug, Unplug, Link, Medium, Memory and CPUs
+	Edit   *Edit           `json:"edit,omitempty"`   // of Plug, Unplug, Link, Throttle, Medium, Memory and CPUs
 	Layers []storage.Layer `json:"layers,omitempty"` // of DiscardFiles
 }
 

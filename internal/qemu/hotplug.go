@@ -31,7 +31,10 @@ func (h *Host) Plug(ctx context.Context, uuid string, d qmp.Hotplug, files ...*o
 	if d.Netdev != "" {
 		return p.plugNIC(ctx, m, d)
 	}
-	if err = stand(ctx, m, d, files); err == nil {
+	if err = thread(ctx, m, d); err == nil {
+		err = stand(ctx, m, d, files)
+	}
+	if err == nil {
 		err = qmp.DeviceAdd(ctx, m, d.Add)
 	}
 	if err != nil && !saidOf(err, "Duplicate device ID") {
@@ -138,6 +141,11 @@ func nodeNames(ctx context.Context, m qmp.Executor) (map[string]bool, error) {
 
 // unstand takes away what a device stood on, as far as it is there.
 func (p *process) unstand(ctx context.Context, m qmp.Executor, d qmp.Hotplug) error {
+	if d.Layers != "" { // a snapshot that was taken meanwhile has them stand on the node that it began with
+		if err := dropNodes(ctx, m, func(name string) bool { return strings.HasPrefix(name, d.Layers) }); err != nil {
+			return err
+		}
+	}
 	for _, n := range slices.Backward(d.Nodes) {
 		if err := gone(qmp.BlockdevDel(ctx, m, n.Name)); err != nil {
 			return err
@@ -148,8 +156,8 @@ func (p *process) unstand(ctx context.Context, m qmp.Executor, d qmp.Hotplug) er
 			return err
 		}
 	}
-	if d.Layers != "" {
-		if err := dropNodes(ctx, m, func(name string) bool { return strings.HasPrefix(name, d.Layers) }); err != nil {
+	if d.Thread != "" && d.Add == nil { // of one that goes, and it serves no other
+		if err := gone(qmp.ObjectDel(ctx, m, d.Thread)); err != nil && !saidOf(err, "not found") {
 			return err
 		}
 	}

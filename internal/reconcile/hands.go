@@ -50,6 +50,8 @@ type Hypervisor interface {
 	DiskSize(ctx context.Context, uuid, device string) (model.Bytes, error)
 	ResizeDisk(ctx context.Context, uuid, device string, size model.Bytes) error
 	SetLink(ctx context.Context, uuid, device string, up bool) error
+	// Throttle says what a disk may do in a second.
+	Throttle(ctx context.Context, uuid string, l qmp.Limits) error
 	// SetMemory says how much memory the guest is to have; it takes or gives it as fast as it can. SetCPUs returns when
 	// the guest has them.
 	SetMemory(ctx context.Context, uuid string, r qmp.Room) error

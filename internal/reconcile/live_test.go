@@ -35,6 +35,29 @@ func steps(op operation.Operation) string {
 	return strings.Join(out, ", ")
 }
 
+func TestADiskIsLimitedBeforeItsGuestRunsAndWhileItDoes(t *testing.T) {
+	d := fakehost.New(t).Start()
+	d.Done(d.Volume("data"))
+	limited := func(def *vm.Definition) {
+		def.Disks = map[string]vm.Disk{"root": {Volume: "data", IOThread: "io", Limits: vm.DiskLimits{DiskRates: vm.DiskRates{IOPS: 500}}}}
+	}
+	op := d.Done(d.Create(fakehost.Tiny("web", on, limited)))
+	if got := steps(op); !strings.HasSuffix(got, "limit what disk root may do in a second, let it run") || d.Power("web").Process.Started.Disks["root"].Limits.IOPS != 500 {
+		t.Errorf("%q, %+v", got, d.Power("web").Process.Started.Disks)
+	}
+	op = d.Done(edit(t, d, `{"disks":{"root":{"limits":null}}}`))
+	if got := steps(op); got != "let disk root do what it can" || len(op.Findings) > 0 || d.Power("web").Process.Started.Disks["root"].Limits.IOPS != 0 {
+		t.Errorf("%q, %v, %+v", got, op.Findings, d.Power("web").Process.Started.Disks)
+	}
+	d.Done(edit(t, d, `{"disks":{"root":{"limits":{"iops":7}}}}`))
+	d.Done(d.Verb("suspend", "web"))
+	d.Done(d.Verb("start", "web")) // QEMU is another one, and knows of no limits
+	d.Until("its limits to hold again", func() bool {
+		p := d.Power("web")
+		return p.State == vm.StateRunning && p.Process.Started.Disks["root"].Limits.IOPS == 7 && len(p.Pending) == 0
+	})
+}
+
 func TestADiskComesAndGoesWhileItsVMRuns(t *testing.T) {
 	d := fakehost.New(t).Start()
 	d.Done(d.Volume("data"))

@@ -116,6 +116,16 @@ func TestASnapshotOfAVMThatRunsIsTakenGoneBackToAndDeleted(t *testing.T) {
 }
 
 // What it is given back is as large as it was, also where it had grown above a layer that others stand on.
+func TestADiskThatWasInASnapshotWhileItsVMRanIsDetachedWithAllItStandsOn(t *testing.T) {
+	d := snapshotsOn(t, fakehost.New(t))
+	d.Done(d.Volume("data"))
+	d.Done(d.Create(fakehost.Tiny("web", on, withData)))
+	done(t, take(t, d, "one", false))
+	if op := d.Done(edit(t, d, `{"disks":null}`)); len(op.Findings) > 0 || len(d.Power("web").Process.Started.Disks) > 0 {
+		t.Errorf("it is told %v", op.Findings)
+	}
+}
+
 func TestAVolumeThatHadGrownIsAsLargeAfterGoingBack(t *testing.T) {
 	h := fakehost.New(t)
 	d := snapshotsOn(t, h)

@@ -33,13 +33,16 @@ func (r *vmRun) change(ctx context.Context, s plan.Step) error {
 		}
 		return r.stays(ctx, s, err)
 	}
+	if s.Kind == plan.Throttle {
+		return r.throttle(ctx, s)
+	}
 	if s.Kind == plan.Memory || s.Kind == plan.CPUs {
 		return r.resize(ctx, s)
 	}
 	r.edit(func(p *vm.Process, pinned *vm.Pinned) {
 		setChange(p, vm.Change{Path: s.Edit.Path})
 		if s.Kind == plan.Plug {
-			copyDevice(p.Started, r.in.Effective, s.Edit.Path)
+			copyDevice(p.Started, r.in.Effective.Unlimited(), s.Edit.Path)
 			pinned.Slots[slotAt(s.Edit.Path)] = s.Edit.Slot
 		}
 	})

@@ -179,15 +179,31 @@ func (v *View) VM(ctx context.Context, ref model.Ref) (wire.VM, error) {
 	return out, nil
 }
 
-// withoutSecrets is what is shown of what was seen: what a process was started with may hold secrets.
+// withoutSecrets is what is shown of what was seen: what a process was started with, and what was saved of
+// one, may hold secrets.
 func withoutSecrets(p *vm.PowerStatus) *vm.PowerStatus {
-	if p == nil || p.Process == nil || p.Process.Started == nil || p.Process.Started.CloudInit == nil {
-		return p
+	if p == nil {
+		return nil
 	}
-	out, process, started := *p, *p.Process, p.Process.Started.Shown()
-	process.Started = &started
-	out.Process = &process
+	out := *p
+	if p.Process != nil {
+		process := startedShown(*p.Process)
+		out.Process = &process
+	}
+	if p.Saved != nil {
+		saved := *p.Saved
+		saved.Process = startedShown(saved.Process)
+		out.Saved = &saved
+	}
 	return &out
+}
+
+func startedShown(p vm.Process) vm.Process {
+	if p.Started != nil && p.Started.CloudInit != nil {
+		started := p.Started.Shown()
+		p.Started = &started
+	}
+	return p
 }
 
 // CloudInit is what a VM's guest is told at its first boot; secrets only where asked for.

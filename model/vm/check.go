@@ -45,6 +45,7 @@ func Check(d Definition) []Problem {
 	c.startup(d)
 	c.cloudInit(d.CloudInit)
 	c.disks(d.Disks)
+	c.ioThreads(d.Disks)
 	c.nics(d.NICs)
 	slices.SortStableFunc(c.found, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
 	return c.found
@@ -170,6 +171,7 @@ func (c *check) disks(disks map[string]Disk) {
 		if !serialShape.MatchString(d.Serial) {
 			c.say(path+".serial", "", "%.40q is not up to 20 of A-Z a-z 0-9 _ . -", d.Serial)
 		}
+		c.diskLimits(path+".limits", d.Limits)
 	}
 }
 

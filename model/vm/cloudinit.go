@@ -18,7 +18,7 @@ type CloudInit struct {
 
 	UserData      string `json:"userData,omitempty"`      // all of it by hand: #cloud-config, a script, or MIME; counts as a secret
 	VendorData    string `json:"vendorData,omitempty"`    // the same, which user data overrides; counts as a secret
-	NetworkConfig string `json:"networkConfig,omitempty"` // YAML or JSON, version 2; DHCP on all cards when absent
+	NetworkConfig string `json:"networkConfig,omitempty"` // YAML or JSON, version 2; DHCP on all cards when absent; counts as a secret: 802.1X and Wi-Fi have passwords
 
 	// Instance is counted up to have the guest configure itself anew at its next boot.
 	Instance int `json:"instance,omitempty"`
@@ -60,7 +60,7 @@ func (s Spec) Shown() Spec {
 		return s
 	}
 	c := s.CloudInit.clone()
-	for _, secret := range []*string{&c.PasswordHash, &c.UserData, &c.VendorData} {
+	for _, secret := range []*string{&c.PasswordHash, &c.UserData, &c.VendorData, &c.NetworkConfig} {
 		if *secret != "" {
 			*secret = Hidden
 		}
@@ -115,7 +115,7 @@ func (c *check) cloudInit(in *CloudInit) {
 }
 
 func (c *check) cloudInitSecrets(in *CloudInit, shape func(path, value string, want *regexp.Regexp, hint string)) {
-	for path, value := range map[string]string{"passwordHash": in.PasswordHash, "userData": in.UserData, "vendorData": in.VendorData} {
+	for path, value := range map[string]string{"passwordHash": in.PasswordHash, "userData": in.UserData, "vendorData": in.VendorData, "networkConfig": in.NetworkConfig} {
 		if value == Hidden {
 			c.say("cloudInit."+path, "give it as it is to be, or leave it out of an edit", "%s stands for a secret that was not shown", Hidden)
 		}

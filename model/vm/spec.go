@@ -142,6 +142,9 @@ type Disk struct {
 	ReadOnly  bool   `json:"readOnly,omitempty"`
 	BootIndex int    `json:"bootIndex,omitempty"` // 1 is tried first; 0 is not booted from, unless no disk says more
 	Serial    string `json:"serial,omitempty"`    // shown to the guest; up to 20 of A-Z a-z 0-9 _ . -
+
+	IOThread string     `json:"iothread,omitempty"` // a thread that serves it, and other disks that name it; QEMU's main one when absent
+	Limits   DiskLimits `json:"limits,omitzero"`    // what it may do in a second; what it can when absent
 }
 
 // NIC is one network card.

@@ -205,6 +205,10 @@ func (h *cutHypervisor) SetLink(ctx context.Context, uuid, device string, up boo
 	return h.points.step(plan.Link, func() error { return h.Host.SetLink(ctx, uuid, device, up) })
 }
 
+func (h *cutHypervisor) Throttle(ctx context.Context, uuid string, l qmp.Limits) error {
+	return h.points.step(plan.Throttle, func() error { return h.Host.Throttle(ctx, uuid, l) })
+}
+
 func (h *cutHypervisor) SetMemory(ctx context.Context, uuid string, r qmp.Room) error {
 	return h.points.step(plan.Memory, func() error { return h.Host.SetMemory(ctx, uuid, r) })
 }

@@ -24,12 +24,12 @@ var flags = []string{"-S", "-nodefaults", "-no-user-config", "-version", "-no-re
 
 // ignored are options with a value that changes nothing here.
 var ignored = []string{
-	"-rtc", "-display", "-vnc", "-cpu", "-object", "-boot", "-sandbox", "-append", "-bios", "-global", "-overcommit", "-msg",
+	"-rtc", "-display", "-vnc", "-cpu", "-boot", "-sandbox", "-append", "-bios", "-global", "-overcommit", "-msg",
 	"-run-with", "-k", "-D", "-vga", "-usb", "-fw_cfg", "-smbios", "-numa", "-audio",
 }
 
 // order is the order in which QEMU takes options, whatever theirs on the command line.
-var order = []string{"-add-fd", "-chardev", "-mon", "-qmp", "-serial", "-blockdev", "-netdev", "-device"}
+var order = []string{"-add-fd", "-chardev", "-mon", "-qmp", "-serial", "-object", "-blockdev", "-netdev", "-device"}
 
 // arguments splits a command line.
 func arguments(args []string) ([]argument, error) {
@@ -188,6 +188,7 @@ func init() { // not a literal: the functions refer to the table by way of the f
 		"-mon":      (*QEMU).argMon,
 		"-qmp":      (*QEMU).argQMP,
 		"-serial":   (*QEMU).argSerial,
+		"-object":   (*QEMU).argObject,
 		"-blockdev": func(q *QEMU, _ *board, v string) error { return q.argJSON("blockdev-add", v, q.blockdevAdd) },
 		"-netdev":   func(q *QEMU, _ *board, v string) error { return q.argJSON("netdev_add", v, q.argNetdev) },
 		"-device":   func(q *QEMU, _ *board, v string) error { return q.argJSON("device_add", v, q.deviceAdd) },

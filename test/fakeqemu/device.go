@@ -24,6 +24,9 @@ func (q *QEMU) deviceAdd(args json.RawMessage) error {
 	if d.Drive != "" && q.node(d.Drive) == nil {
 		return refuse("Property 'virtio-blk-device.drive' can't find value '%s'", d.Drive)
 	}
+	if d.Thread != "" && !q.objects[d.Thread] {
+		return refuse("Device '%s' not found", d.Thread)
+	}
 	if d.Netdev != "" && !q.netdevs[d.Netdev] {
 		return refuse("Property '%s.netdev' can't find value '%s'", d.Driver, d.Netdev)
 	}

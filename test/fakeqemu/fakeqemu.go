@@ -67,6 +67,7 @@ type QEMU struct {
 	chardevs []chardev
 	nodes    []*node // newest first
 	devices  map[string]device
+	objects  map[string]bool
 	looks    int             // how often its disks' figures were asked for
 	trays    map[string]bool // of drives: open
 	netdevs  map[string]bool
@@ -94,6 +95,7 @@ type device struct {
 	Netdev string `json:"netdev"`
 	Core   int    `json:"core-id"`    // of a vCPU
 	Block  int64  `json:"block-size"` // of virtio-mem
+	Thread string `json:"iothread"`
 }
 
 // New returns a fake that nobody talks to yet.

@@ -23,10 +23,10 @@ func edits(patch string) func(context.Context, *fakehost.Daemon) (action.Result,
 // Devices come while a VM runs.
 var attaches = scenario{
 	before: func(d *fakehost.Daemon) { d.Done(d.Volume("data")); runs(d) },
-	ask:    edits(`{"disks":{"data":{"volume":"data"}},"nics":{"lan":{"link":"down"}}}`),
+	ask:    edits(`{"disks":{"data":{"volume":"data","iothread":"io","limits":{"iops":500}}},"nics":{"lan":{"link":"down"}}}`),
 	after: func(t *testing.T, d *fakehost.Daemon) {
 		p := allLive(d)
-		if p.Started.Disks["data"].Volume != "data" || p.Started.NICs["lan"].Link != vm.LinkDown {
+		if d := p.Started.Disks["data"]; d.Volume != "data" || d.Limits.IOPS != 500 || p.Started.NICs["lan"].Link != vm.LinkDown {
 			t.Errorf("the process has %+v", p.Started)
 		}
 		again(t, d, `{"disks":null,"nics":null}`)

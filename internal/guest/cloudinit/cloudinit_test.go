@@ -103,6 +103,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 		{UserData: hash, Unchecked: true},
 		{VendorData: "#cloud-config\nssh_keys: {rsa_private: " + hash + "}\n"},
 		{VendorData: "#cloud-config\nbootcmd: [ 'join " + hash + "' ]\n"},
+		{NetworkConfig: "version: 2\nethernets: {lan: {match: {name: e*}, auth: {key-management: 802.1x, password: \"" + hash + "\"}}}\n", Unchecked: true},
 	} {
 		files, err := Files("web", uuid, c)
 		if err != nil {
@@ -114,7 +115,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 			}
 		}
 		spec := vm.Spec{CloudInit: &c}.Shown()
-		if s := spec.CloudInit; s.PasswordHash+s.UserData+s.VendorData != vm.Hidden {
+		if s := spec.CloudInit; s.PasswordHash+s.UserData+s.VendorData+s.NetworkConfig != vm.Hidden {
 			t.Errorf("the spec shows %+v", s)
 		}
 	}

@@ -64,6 +64,7 @@ type virtioBlk struct {
 	Drive     string `json:"drive"`
 	BootIndex int    `json:"bootindex,omitempty"`
 	Serial    string `json:"serial,omitempty"`
+	IOThread  string `json:"iothread,omitempty"`
 }
 
 // layerSets is where the fdsets of disks with more than one layer begin, with room for setsPerDisk each.
@@ -162,7 +163,10 @@ func disk(name string, d vm.Disk, v Volume, slot int, at place) part {
 }
 
 func diskDevice(name string, d vm.Disk, v Volume, slot int, at place) virtioBlk {
-	return virtioBlk{Driver: "virtio-blk-pci", ID: DiskDevice(name), place: at, Drive: headNode(name, v, slot), BootIndex: d.BootIndex, Serial: d.Serial}
+	return virtioBlk{
+		Driver: "virtio-blk-pci", ID: DiskDevice(name), place: at, Drive: headNode(name, v, slot), BootIndex: d.BootIndex, Serial: d.Serial,
+		IOThread: IOThread(d.IOThread),
+	}
 }
 
 // headNode is the node that the guest's disk is.

@@ -84,6 +84,10 @@ func machines() map[string]Input {
 
 	grows := input(vm.Spec{CPUs: 1, CPUsMax: 4, Memory: 256 * model.MiB, MemoryMax: model.GiB})
 
+	threads := input(vm.Spec{Disks: map[string]vm.Disk{
+		"root": {Volume: "web-root", IOThread: "fast"}, "data": {Volume: "web-data", IOThread: "fast"}, "log": {Volume: "web-log", IOThread: "slow"},
+	}})
+
 	media := input(vm.Spec{Disks: map[string]vm.Disk{"root": {Volume: "web-root"}}, CDROMs: map[string]vm.CDROM{"install": {Volume: "debian"}, "tools": {}}})
 	media.Spec.Graphics = &vm.Graphics{Device: vm.DisplayVGA}
 	media.Media = map[string]Volume{"install": {Format: storage.Raw}}
@@ -95,5 +99,5 @@ func machines() map[string]Input {
 	for i := range vm.MaxNICs {
 		full.NICs[fmt.Sprintf("n%d", i)] = vm.NIC{}
 	}
-	return map[string]Input{"bare": bare, "bios": bios, "uefi": uefi, "secure": secure, "grows": grows, "media": media, "layered": layered, "home": home, "kvm": kvm, "pc": pc, "virt": virt, "full": input(full)}
+	return map[string]Input{"bare": bare, "bios": bios, "uefi": uefi, "secure": secure, "grows": grows, "threads": threads, "media": media, "layered": layered, "home": home, "kvm": kvm, "pc": pc, "virt": virt, "full": input(full)}
 }

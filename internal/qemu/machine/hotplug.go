@@ -14,6 +14,9 @@ func HotplugDisk(machineType, name string, d vm.Disk, v Volume, slot int) (qmp.H
 	d.BootIndex = 0
 	h := DiskUnplug(name, slot)
 	h.Nodes = nil
+	if d.IOThread != "" {
+		h.Thread = IOThread(d.IOThread)
+	}
 	var access []Access
 	for _, l := range layers(name, d.ReadOnly || v.ReadOnly, v, slot) {
 		h.Nodes = append(h.Nodes, qmp.BlockPlug{Name: l.file.NodeName, Add: json.RawMessage(object(l.file)), FDSet: l.set},

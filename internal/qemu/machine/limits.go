@@ -49,5 +49,5 @@ func limits(in Input) Limits {
 	if in.Accel == vm.TCG {
 		total += translationCache
 	}
-	return Limits{MemoryBytes: int64(total), CPUs: cpus + emulatorCPU, Pids: cpus + workerPids}
+	return Limits{MemoryBytes: int64(total), CPUs: cpus + emulatorCPU, Pids: cpus + len(s.IOThreads()) + workerPids}
 }

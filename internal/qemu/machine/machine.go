@@ -138,6 +138,7 @@ func Build(in Input) (Machine, error) {
 	} else {
 		parts = append(parts, part{args: []string{"-boot", "strict=on"}}) // only from disks with a boot index
 	}
+	parts = append(parts, ioThreads(in.Spec))
 	for _, name := range disksInOrder(in.Spec.Disks) {
 		slot := slots[diskSlot(name)]
 		parts = append(parts, disk(name, in.Spec.Disks[name], in.Volumes[name], slot, b.place(slot)))

@@ -14,6 +14,10 @@ type Hotplug struct {
 	// Layers begins the names of all nodes that a disk of several layers has; they go with it.
 	Layers string `json:"layers,omitempty"`
 
+	// Thread is the id of the iothread that serves it: made before it where there is none, and taken away after it where that
+	// is said, as the last that it serves.
+	Thread string `json:"thread,omitempty"`
+
 	// A network card: the id of its back end, which is also the name of its listening socket. The arguments of
 	// netdev_add have a stand-in for the number that the socket gets in QEMU.
 	Netdev    string          `json:"netdev,omitempty"`
