@@ -245,6 +245,53 @@ The features to turn on, instead of the profile's. An empty list is core only.
           default = null;
           description = "A balloon (virtio-balloon): an edit of memory below what it was started with takes memory back while it runs, and what the guest does not use goes back to the host. There with memoryMax when absent.";
         };
+        memoryBacking = mkOption {
+          type = types.nullOr (types.submodule { options = {
+            hugePages = mkOption {
+              type = types.nullOr (size);
+              default = null;
+              description = "Pages that were set aside on the host, 2MiB or 1GiB each: memory is a multiple of it, and cannot change while the VM runs.";
+            };
+            locked = mkOption {
+              type = types.nullOr (types.bool);
+              default = null;
+              description = "All of the memory is there from the start and never swapped.";
+            };
+            hostNodes = mkOption {
+              type = types.nullOr (types.strMatching "[0-9]{1,4}(-[0-9]{1,4})?(,[0-9]{1,4}(-[0-9]{1,4})?)*");
+              default = null;
+              description = "The host's NUMA nodes that memory comes from, such as 0-1; any when absent.";
+            };
+            policy = mkOption {
+              type = types.nullOr (types.enum [ "bind" "preferred" "interleave" ]);
+              default = null;
+              description = "How it comes from them: bind (when absent) from nowhere else, preferred from elsewhere too where the node is full, interleave from each in turn.";
+            };
+          }; });
+          default = null;
+          description = "What of the host the memory is; the kernel's own choice when absent.";
+        };
+        numa = mkOption {
+          type = named "[0-7]" 8 (types.submodule { options = {
+            cpus = mkOption {
+              type = types.nullOr (types.strMatching "[0-9]{1,4}(-[0-9]{1,4})?(,[0-9]{1,4}(-[0-9]{1,4})?)*");
+              default = null;
+              description = "Its vCPUs, such as 0-3; an equal part when no node has any.";
+            };
+            memory = mkOption {
+              type = types.nullOr (size);
+              default = null;
+              description = "Its memory; an equal part when no node has any.";
+            };
+            hostNodes = mkOption {
+              type = types.nullOr (types.strMatching "[0-9]{1,4}(-[0-9]{1,4})?(,[0-9]{1,4}(-[0-9]{1,4})?)*");
+              default = null;
+              description = "The host's nodes that its memory comes from; those of memoryBacking when absent.";
+            };
+          }; });
+          default = { };
+          description = "The NUMA nodes that the guest sees, by number from 0; one when absent.";
+        };
         arch = mkOption {
           type = types.nullOr (types.enum [ "x86_64" "aarch64" ]);
           default = null;

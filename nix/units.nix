@@ -90,7 +90,7 @@
       WantedBy = "multi-user.target";
     };
     Service = {
-      CapabilityBoundingSet = "CAP_SYS_ADMIN CAP_MKNOD CAP_SETUID CAP_SETGID CAP_SETPCAP CAP_KILL CAP_SYS_PTRACE CAP_SYS_RESOURCE CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH";
+      CapabilityBoundingSet = "CAP_SYS_ADMIN CAP_MKNOD CAP_SETUID CAP_SETGID CAP_SETPCAP CAP_KILL CAP_SYS_PTRACE CAP_SYS_RESOURCE CAP_SYS_NICE CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH";
       ExecStart = "/usr/libexec/hyper-nixos/hv-helper --state /var/lib/hyper-nixos";
       KeyringMode = "private";
       KillMode = "process";

@@ -95,6 +95,7 @@ func (c *vmCheck) one(d vm.Definition) {
 	c.machine(d.Name, spec)
 	c.cpu(d.Name, spec)
 	c.firmware(d.Name, spec)
+	c.backing(d.Name, spec)
 	c.withheld(d.Name, d.Spec)
 }
 

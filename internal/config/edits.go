@@ -25,5 +25,10 @@ func Edits() map[string]feature.Edits {
 		CodeVMUEFI:          feature.ByHost,
 		CodeVMCPU:           feature.ByEdit,
 		CodeVMNested:        feature.ByEdit,
+		CodeVMNUMAGrows:     feature.ByEdit,
+		CodeVMHugeGrows:     feature.ByEdit,
+		CodeVMLockGrows:     feature.ByEdit,
+		CodeVMHostNodes:     feature.ByEdit,
+		CodeVMHugePages:     feature.ByEdit,
 	}
 }

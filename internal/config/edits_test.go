@@ -42,6 +42,7 @@ func faulty() map[string]struct {
 	noUEFI.UEFI = []host.UEFI{{Arch: "x86_64", Why: "ovmf is not installed"}}
 	disk := func(volume string) vm.Spec { return vm.Spec{Disks: map[string]vm.Disk{"root": {Volume: volume}}} }
 	after := func(name string) vm.Spec { return vm.Spec{Startup: &vm.Startup{After: []string{name}}} }
+	yes := true
 	mac := vm.Spec{NICs: map[string]vm.NIC{"lan": {Network: "user", MAC: "52:54:00:00:00:01"}}}
 	return map[string]one{
 		CodeHostName:        {Declaration{Host: HostSection{Name: "a host"}}, aHost()},
@@ -61,6 +62,11 @@ func faulty() map[string]struct {
 		CodeVMQEMU:          web(noQEMU, vm.Spec{}),
 		CodeVMUEFI:          web(noUEFI, vm.Spec{Firmware: vm.UEFI}),
 		CodeVMCPU:           web(cpuHost(), vm.Spec{CPU: &vm.CPU{Features: map[string]bool{"warp9.9": true}}}),
+		CodeVMNUMAGrows:     web(aHost(), vm.Spec{NUMA: map[string]vm.NUMANode{"0": {}}, MemoryMax: model.GiB}),
+		CodeVMHugeGrows:     web(aHost(), vm.Spec{Balloon: &yes, MemoryBacking: &vm.MemoryBacking{HugePages: vm.HugePage2M}}),
+		CodeVMLockGrows:     web(aHost(), vm.Spec{MemoryMax: model.GiB, MemoryBacking: &vm.MemoryBacking{Locked: true}}),
+		CodeVMHostNodes:     web(twoNodes(), vm.Spec{NUMA: map[string]vm.NUMANode{"0": {HostNodes: "1-2"}}}),
+		CodeVMHugePages:     web(twoNodes(), vm.Spec{Memory: model.GiB, MemoryBacking: &vm.MemoryBacking{HugePages: vm.HugePage1G}}),
 		CodeVMNested:        web(cpuHost(), vm.Spec{NestedVirtualization: true}),
 	}
 }

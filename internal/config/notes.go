@@ -24,6 +24,9 @@ type note struct {
 	most     int    // keys or items; 0: maxKeys or maxItems
 }
 
+// listPattern is that of a list of CPUs, or of nodes.
+const listPattern = `^[0-9]{1,4}(-[0-9]{1,4})?(,[0-9]{1,4}(-[0-9]{1,4})?)*$`
+
 const dnsLabel = `^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`
 
 // words turns any named strings into plain ones.
@@ -111,6 +114,16 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.vms.*.cpu.cores":                           {doc: "Cores of each socket; as many as cpus asks for when absent.", low: 1, high: vm.MaxCPUs},
 		"hypervisor.vms.*.cpu.threads":                         {doc: "Threads of each core; 1 when absent.", low: 1, high: vm.MaxCPUs},
 		"hypervisor.vms.*.nestedVirtualization":                {doc: "The guest may run VMs itself. Only where the host's feature nestedVirtualization is on."},
+		"hypervisor.vms.*.memoryBacking":                       {doc: "What of the host the memory is; the kernel's own choice when absent."},
+		"hypervisor.vms.*.memoryBacking.hugePages":             {doc: "Pages that were set aside on the host, 2MiB or 1GiB each: memory is a multiple of it, and cannot change while the VM runs."},
+		"hypervisor.vms.*.memoryBacking.locked":                {doc: "All of the memory is there from the start and never swapped."},
+		"hypervisor.vms.*.memoryBacking.hostNodes":             {doc: "The host's NUMA nodes that memory comes from, such as 0-1; any when absent.", pattern: listPattern},
+		"hypervisor.vms.*.memoryBacking.policy":                {doc: "How it comes from them: bind (when absent) from nowhere else, preferred from elsewhere too where the node is full, interleave from each in turn.", enum: words(vm.Bind, vm.Preferred, vm.Interleave)},
+		"hypervisor.vms.*.numa":                                {doc: "The NUMA nodes that the guest sees, by number from 0; one when absent.", most: vm.MaxNUMANodes, pattern: `^[0-7]$`},
+		"hypervisor.vms.*.numa.*":                              {doc: "One node."},
+		"hypervisor.vms.*.numa.*.cpus":                         {doc: "Its vCPUs, such as 0-3; an equal part when no node has any.", pattern: listPattern},
+		"hypervisor.vms.*.numa.*.memory":                       {doc: "Its memory; an equal part when no node has any."},
+		"hypervisor.vms.*.numa.*.hostNodes":                    {doc: "The host's nodes that its memory comes from; those of memoryBacking when absent.", pattern: listPattern},
 		"hypervisor.vms.*.watchdog":                            {doc: "A timer (i6300esb) that the guest pets once it has armed it; none when absent."},
 		"hypervisor.vms.*.watchdog.onExpiry":                   {doc: "What happens to a guest that does not: reset (when absent), poweroff, pause, or none: an event is all.", enum: words(vm.ExpiryReset, vm.ExpiryPowerOff, vm.ExpiryPause, vm.ExpiryNone)},
 		"hypervisor.vms.*.graphics":                            {doc: "A screen with keyboard and tablet, for hv vm vnc; none when absent."},

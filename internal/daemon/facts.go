@@ -87,10 +87,16 @@ func (f *facts) known() host.Facts {
 	return f.last
 }
 
-// now returns the facts with QEMU's asked again if its file was replaced since.
+// now returns the facts with QEMU's asked again if its file was replaced since, and with the huge pages that are free now.
 func (f *facts) now(ctx context.Context) func() host.Facts {
 	return func() host.Facts {
 		f.askQEMU(ctx)
-		return f.known()
+		now := f.known()
+		if now.Layout != nil && len(now.Layout.HugePages) > 0 {
+			l := *now.Layout
+			l.HugePages = probe.HugePages(os.DirFS("/"))
+			now.Layout = &l
+		}
+		return now
 	}
 }

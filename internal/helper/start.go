@@ -65,7 +65,7 @@ func (h *Helper) launch(l *privilege.Launch, files []*os.File) (_ *privilege.Lau
 	}
 	lap(&reply.Micros.Clone)
 	g.record.PID, g.record.Start = g.qemu.PID, g.qemu.StartTime
-	if err := h.enroll(g, cgroup.Limits(l.Limits)); err != nil {
+	if err := h.enroll(g, held(l.Limits)); err != nil {
 		shim.Abandon()
 		return nil, nil, err
 	}
@@ -152,7 +152,7 @@ func (h *Helper) prepare(g *guest, l *privilege.Launch, files []*os.File) (*star
 		return s, err
 	}
 	if g.record.Scope == "" {
-		if s.birth.Cgroup, err = h.tree.Make(l.VM, cgroup.Limits(l.Limits)); err != nil {
+		if s.birth.Cgroup, err = h.tree.Make(l.VM, held(l.Limits)); err != nil {
 			return s, err
 		}
 	}
@@ -171,7 +171,15 @@ func (h *Helper) prepare(g *guest, l *privilege.Launch, files []*os.File) (*star
 		Jail:    &launch.Jail{Mount: h.folder.JailMount(), KVM: l.KVM},
 		Limits:  launch.Limits{Files: qemuFiles, Processes: uint64(l.Limits.Pids)},
 	}
+	if l.Limits.LockMemory {
+		s.order.Limits.Locked = unix.RLIM_INFINITY
+	}
 	return s, h.folder.Write(g.record)
+}
+
+// held are the limits that a cgroup holds.
+func held(l privilege.Limits) cgroup.Limits {
+	return cgroup.Limits{MemoryBytes: l.MemoryBytes, CPUs: l.CPUs, Pids: l.Pids}
 }
 
 // undo takes back a launch that failed, and the guest's lock is held. The shim is dead or will be.

@@ -33,6 +33,9 @@ func startVM(in VMInput) (*Start, finding.List, error) {
 	if err := withheld(in); err != nil {
 		return nil, findings, err
 	}
+	if err := hugePages(in); err != nil {
+		return nil, findings, err
+	}
 	nested, err := nestedFlag(in, accel)
 	if err != nil {
 		return nil, findings, err
@@ -47,7 +50,7 @@ func startVM(in VMInput) (*Start, finding.List, error) {
 		Order: privilege.Launch{
 			VM: in.Wish.Spec.UUID, Name: in.Wish.Name, Arch: in.Effective.Arch, Args: m.Args,
 			Sockets: m.Sockets, KVM: m.KVM, TPM: m.TPM,
-			Limits: privilege.Limits{MemoryBytes: m.Limits.MemoryBytes, CPUs: m.Limits.CPUs, Pids: m.Limits.Pids},
+			Limits: privilege.Limits{MemoryBytes: m.Limits.MemoryBytes, CPUs: m.Limits.CPUs, Pids: m.Limits.Pids, LockMemory: locked(in.Effective)},
 		},
 		Accelerator: accel, Pinned: m.Pinned, Spec: atFirst(in.Effective), Ports: m.Ports, Memory: in.Effective.Memory,
 	}

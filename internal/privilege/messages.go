@@ -132,6 +132,7 @@ type Limits struct {
 	MemoryBytes int64 `json:"memoryBytes,omitempty"` // of QEMU as a whole: guest memory and overhead
 	CPUs        int   `json:"cpus,omitempty"`        // cpu.max, in whole CPUs
 	Pids        int   `json:"pids,omitempty"`
+	LockMemory  bool  `json:"lockMemory,omitempty"` // it may lock all of its memory
 }
 
 // LaunchReply says what was started. Its pidfd travels beside it.

@@ -41,6 +41,7 @@ func Check(d Definition) []Problem {
 	c.tpm(d.Spec)
 	c.secureBoot(d.Spec)
 	c.room(d.Spec)
+	c.backing(d.Spec)
 	c.boot(d.Spec)
 	c.startup(d)
 	c.cloudInit(d.CloudInit)

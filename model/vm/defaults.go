@@ -20,6 +20,7 @@ func Effective(s Spec, arch string) (Spec, []string) {
 	set("power", out.Power == "", func() { out.Power = Off })
 	processor(&out, set)
 	set("memory", out.Memory == 0, func() { out.Memory = DefaultMemory })
+	numa(&out, set)
 	set("balloon", out.Balloon == nil && out.MemoryMax > 0, func() { out.Balloon = yes() })
 	set("arch", out.Arch == "", func() { out.Arch = arch })
 	set("machine", out.Machine == "", func() { out.Machine = defaultMachine(out.Arch) })

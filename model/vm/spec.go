@@ -68,20 +68,24 @@ type Definition struct {
 // used, not when it is stored; see Effective.
 type Spec struct {
 	Description string      `json:"description,omitempty"`
-	UUID        string      `json:"uuid,omitempty"`        // of the guest's SMBIOS; made when absent, never changed after
-	Power       Power       `json:"power,omitempty"`       // on | off | paused
-	CPUs        int         `json:"cpus,omitempty"`        // vCPUs
-	CPUsMax     int         `json:"cpusMax,omitempty"`     // vCPUs that it may be given while it runs
-	CPU         *CPU        `json:"cpu,omitempty"`         // model, flags, topology
-	Memory      model.Bytes `json:"memory,omitempty"`      // a multiple of 1 MiB
-	MemoryMax   model.Bytes `json:"memoryMax,omitempty"`   // memory that it may be given while it runs
-	Balloon     *bool       `json:"balloon,omitempty"`     // takes memory back while it runs; there with memoryMax when absent
-	Arch        string      `json:"arch,omitempty"`        // x86_64 | aarch64; the host's when absent
-	Machine     string      `json:"machine,omitempty"`     // q35 | pc | virt: the family; its version is pinned at first start
-	Accelerator Accelerator `json:"accelerator,omitempty"` // auto | kvm | tcg
-	Firmware    Firmware    `json:"firmware,omitempty"`    // bios | uefi | kernel
-	SecureBoot  bool        `json:"secureBoot,omitempty"`  // only what is signed starts; firmware uefi on a q35
-	Boot        *Boot       `json:"boot,omitempty"`        // with firmware "kernel" or "uefi"
+	UUID        string      `json:"uuid,omitempty"`      // of the guest's SMBIOS; made when absent, never changed after
+	Power       Power       `json:"power,omitempty"`     // on | off | paused
+	CPUs        int         `json:"cpus,omitempty"`      // vCPUs
+	CPUsMax     int         `json:"cpusMax,omitempty"`   // vCPUs that it may be given while it runs
+	CPU         *CPU        `json:"cpu,omitempty"`       // model, flags, topology
+	Memory      model.Bytes `json:"memory,omitempty"`    // a multiple of 1 MiB
+	MemoryMax   model.Bytes `json:"memoryMax,omitempty"` // memory that it may be given while it runs
+	Balloon     *bool       `json:"balloon,omitempty"`   // takes memory back while it runs; there with memoryMax when absent
+	// MemoryBacking is what of the host the memory is: huge pages, locked, of which NUMA nodes. NUMA are the nodes that the
+	// guest sees, by number from 0; one when absent.
+	MemoryBacking *MemoryBacking      `json:"memoryBacking,omitempty"`
+	NUMA          map[string]NUMANode `json:"numa,omitempty"`
+	Arch          string              `json:"arch,omitempty"`        // x86_64 | aarch64; the host's when absent
+	Machine       string              `json:"machine,omitempty"`     // q35 | pc | virt: the family; its version is pinned at first start
+	Accelerator   Accelerator         `json:"accelerator,omitempty"` // auto | kvm | tcg
+	Firmware      Firmware            `json:"firmware,omitempty"`    // bios | uefi | kernel
+	SecureBoot    bool                `json:"secureBoot,omitempty"`  // only what is signed starts; firmware uefi on a q35
+	Boot          *Boot               `json:"boot,omitempty"`        // with firmware "kernel" or "uefi"
 
 	Disks map[string]Disk `json:"disks,omitempty"` // by device name, such as "root"
 	NICs  map[string]NIC  `json:"nics,omitempty"`  // by device name, such as "lan"
@@ -191,6 +195,7 @@ func (s Spec) Clone() Spec {
 	s.CDROMs = maps.Clone(s.CDROMs)
 	s.CPU, s.Watchdog, s.Graphics = s.CPU.clone(), clone(s.Watchdog), clone(s.Graphics)
 	s.TPM, s.Balloon = clone(s.TPM), clone(s.Balloon)
+	s.MemoryBacking, s.NUMA = clone(s.MemoryBacking), maps.Clone(s.NUMA)
 	s.CloudInit = s.CloudInit.clone()
 	return s
 }

@@ -31,6 +31,7 @@ type Jail struct {
 type Limits struct {
 	Files     uint64 `json:"files,omitempty"`     // RLIMIT_NOFILE
 	Processes uint64 `json:"processes,omitempty"` // RLIMIT_NPROC: threads of this uid
+	Locked    uint64 `json:"locked,omitempty"`    // RLIMIT_MEMLOCK
 	FileBytes uint64 `json:"fileBytes,omitempty"` // RLIMIT_FSIZE; beyond it writing fails, without a signal
 }
 

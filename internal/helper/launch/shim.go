@@ -138,6 +138,7 @@ func (l Limits) set() error {
 	for _, more := range []limit{
 		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, l.Files},
 		{"RLIMIT_NPROC", unix.RLIMIT_NPROC, l.Processes},
+		{"RLIMIT_MEMLOCK", unix.RLIMIT_MEMLOCK, l.Locked},
 		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, l.FileBytes},
 	} {
 		if more.value > 0 {
@@ -153,6 +154,9 @@ func (l Limits) set() error {
 			return &StepError{next.name, err}
 		}
 		v := min(next.value, now.Max) // raising it may not be ours to do
+		if next.resource == unix.RLIMIT_MEMLOCK {
+			v = next.value // the helper's own is that of any service; it may raise this one
+		}
 		// syscall's, not unix': it keeps exec from restoring the soft limit of files that the runtime raised.
 		if err := syscall.Setrlimit(next.resource, &syscall.Rlimit{Cur: v, Max: v}); err != nil {
 			return &StepError{next.name, err}

@@ -16,7 +16,7 @@ import (
 // Source: the Linux kernel's Documentation/admin-guide/mm/{hugetlbpage,numaperf,transhuge}.rst, proc_swaps(5).
 func layout(root fs.FS, f *host.Facts) {
 	l := &host.Layout{
-		NUMA: numa(root), HugePages: hugePages(root), Swap: parseSwaps(read(root, "proc/swaps")),
+		NUMA: numa(root), HugePages: HugePages(root), Swap: parseSwaps(read(root, "proc/swaps")),
 		Transparent: chosen(word(root, "sys/kernel/mm/transparent_hugepage/enabled")),
 	}
 	if len(l.NUMA)+len(l.HugePages)+len(l.Swap) > 0 || l.Transparent != "" {
@@ -59,7 +59,8 @@ func nodeMemory(text string) model.Bytes {
 	return 0
 }
 
-func hugePages(root fs.FS) []host.HugePages {
+// HugePages are those of each size, and how many of them nobody has or was promised.
+func HugePages(root fs.FS) []host.HugePages {
 	const folder = "sys/kernel/mm/hugepages"
 	var out []host.HugePages
 	for _, name := range names(root, folder) {
@@ -69,7 +70,8 @@ func hugePages(root fs.FS) []host.HugePages {
 		}
 		total, _ := strconv.Atoi(word(root, folder+"/"+name+"/nr_hugepages"))
 		free, _ := strconv.Atoi(word(root, folder+"/"+name+"/free_hugepages"))
-		out = append(out, host.HugePages{Size: model.Bytes(kib) * model.KiB, Total: max(total, 0), Free: max(free, 0)})
+		promised, _ := strconv.Atoi(word(root, folder+"/"+name+"/resv_hugepages")) // to who has not touched them yet
+		out = append(out, host.HugePages{Size: model.Bytes(kib) * model.KiB, Total: max(total, 0), Free: max(free-max(promised, 0), 0)})
 	}
 	slices.SortFunc(out, func(a, b host.HugePages) int { return cmp.Compare(a.Size, b.Size) })
 	return out

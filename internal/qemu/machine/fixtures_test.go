@@ -88,6 +88,10 @@ func machines() map[string]Input {
 		"root": {Volume: "web-root", IOThread: "fast"}, "data": {Volume: "web-data", IOThread: "fast"}, "log": {Volume: "web-log", IOThread: "slow"},
 	}})
 
+	nodes := input(vm.Spec{CPUs: 4, Memory: 64 * model.MiB, NUMA: map[string]vm.NUMANode{"0": {CPUs: "0,2", HostNodes: "0"}, "1": {CPUs: "1,3"}},
+		MemoryBacking: &vm.MemoryBacking{Locked: true}})
+	near := input(vm.Spec{MemoryBacking: &vm.MemoryBacking{HostNodes: "0", Policy: vm.Preferred}})
+
 	media := input(vm.Spec{Disks: map[string]vm.Disk{"root": {Volume: "web-root"}}, CDROMs: map[string]vm.CDROM{"install": {Volume: "debian"}, "tools": {}}})
 	media.Spec.Graphics = &vm.Graphics{Device: vm.DisplayVGA}
 	media.Media = map[string]Volume{"install": {Format: storage.Raw}}
@@ -99,5 +103,5 @@ func machines() map[string]Input {
 	for i := range vm.MaxNICs {
 		full.NICs[fmt.Sprintf("n%d", i)] = vm.NIC{}
 	}
-	return map[string]Input{"bare": bare, "bios": bios, "uefi": uefi, "secure": secure, "grows": grows, "threads": threads, "media": media, "layered": layered, "home": home, "kvm": kvm, "pc": pc, "virt": virt, "full": input(full)}
+	return map[string]Input{"bare": bare, "bios": bios, "uefi": uefi, "secure": secure, "grows": grows, "threads": threads, "nodes": nodes, "near": near, "media": media, "layered": layered, "home": home, "kvm": kvm, "pc": pc, "virt": virt, "full": input(full)}
 }

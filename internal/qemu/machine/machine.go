@@ -125,7 +125,7 @@ func Build(in Input) (Machine, error) {
 	if len(found) > 0 {
 		return Machine{}, refusal(in.Name, found)
 	}
-	parts := []part{identity(in.Name, in.Spec), b.part(), accelerator(in.Accel), cpu(in, b.family), memory(in), topology(in.Spec),
+	parts := []part{identity(in.Name, in.Spec), b.part(), accelerator(in.Accel), cpu(in, b.family), memory(in), topology(in.Spec), backing(in),
 		stderr(), monitor(), b.rootPorts(slots)}
 	if on(in.Spec.Serial) {
 		parts = append(parts, serial())
