@@ -5,6 +5,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
@@ -40,6 +41,37 @@ func (c *Client) UploadImage(ctx context.Context, ref model.Ref, spec storage.Im
 		req.query.text("cloudInit", "true")
 	}
 	return c.mutate(ctx, req.content(size, r, progress), ch)
+}
+
+// UpdateImage wishes for the newest version of an image.
+func (c *Client) UpdateImage(ctx context.Context, ref model.Ref, ch Change) (Result, error) {
+	return c.mutate(ctx, imageRequest(http.MethodPost, ref, "actions", "update"), ch)
+}
+
+// AddImageSource notes a place that lists images.
+func (c *Client) AddImageSource(ctx context.Context, body wire.AddImageIndex, ch Change) (Result, error) {
+	r, err := newRequest(http.MethodPost, "v1", "image-sources").json(body)
+	if err != nil {
+		return Result{}, err
+	}
+	return c.mutate(ctx, r, ch)
+}
+
+// RemoveImageSource forgets a place that lists images.
+func (c *Client) RemoveImageSource(ctx context.Context, name string, ch Change) (Result, error) {
+	return c.mutate(ctx, newRequest(http.MethodDelete, "v1", "image-sources", name), ch)
+}
+
+// ImageSourcePage returns one page of the places that list images.
+func (c *Client) ImageSourcePage(ctx context.Context, opt ListOptions) (Page[wire.ImageIndex], error) {
+	return page[wire.ImageIndex](ctx, c, newRequest(http.MethodGet, "v1", "image-sources"), opt)
+}
+
+// ImageOffers asks a source which images it lists: those that have every word.
+func (c *Client) ImageOffers(ctx context.Context, source string, words ...string) (wire.ImageOffers, error) {
+	r := newRequest(http.MethodGet, "v1", "image-sources", source, "offers")
+	r.query.text("words", strings.Join(words, " "))
+	return call[wire.ImageOffers](ctx, c, r)
 }
 
 // DeleteImage wishes an image away that no volume stands on.

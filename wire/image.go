@@ -22,3 +22,24 @@ type ImportImage struct {
 	Catalogue string `json:"catalogue,omitempty"`
 	storage.ImageSpec
 }
+
+// ImageIndex is a place that lists images.
+type ImageIndex struct {
+	Kind     string            `json:"kind"` // image-source
+	Metadata model.Metadata    `json:"metadata"`
+	Spec     storage.IndexSpec `json:"spec"`
+}
+
+// AddImageIndex is the body of POST /v1/image-sources.
+type AddImageIndex struct {
+	Name   string            `json:"name"`
+	Labels map[string]string `json:"labels,omitempty"`
+	storage.IndexSpec
+}
+
+// ImageOffers is what a source lists.
+type ImageOffers struct {
+	Signed string          `json:"signed"` // "not checked: …", or by whom the list is signed
+	Offers []storage.Offer `json:"offers"`
+	Left   int             `json:"left,omitempty"` // how many more there are: ask for more words
+}

@@ -40,6 +40,10 @@ func (a *Actions) image(ctx context.Context, project, name string) (storage.Imag
 	if fault.KindOf(err) == fault.NotFound {
 		return i, kv, fault.New(fault.NotFound, "there is no image %q", name).Try("hv image list; hv image import %s", name).WithCode("HV-IMG-021")
 	}
+	if err == nil && i.Replaced != "" {
+		return i, kv, fault.New(fault.Conflict, "a newer image has taken the place of %q, which goes when nothing stands on it any more", name).WithCode("HV-IMG-021").
+			Try("hv image list")
+	}
 	if err == nil && i.Deleted != nil {
 		return i, kv, fault.New(fault.Conflict, "image %q is being deleted", name)
 	}
@@ -71,13 +75,20 @@ func (a *Actions) ImportImage(ctx context.Context, call Call, project string, bo
 			return err
 		}
 		spec.Source.Upload, spec.Source.VM = "", ""
+		if spec.Source, err = a.listed(ctx, spec.Source); err != nil {
+			return err
+		}
 		spec.Source.Local = call.Root // whoever is root can read what this host alone serves anyway
 		i, err := a.newImage(ctx, c, body, spec, 0)
 		if err != nil {
 			return err
 		}
+		if spec.Source.Listed != "" {
+			c.step("fetch what %s lists", spec.Source.Listed)
+			return c.putImage(i)
+		}
 		if spec.Source.URL == "" {
-			return fault.New(fault.Invalid, "an image comes from a URL or from the catalogue, and neither is said").Try("hv image search")
+			return fault.New(fault.Invalid, "an image comes from a URL, from a source or from the catalogue, and none is said").Try("hv image search")
 		}
 		c.step("fetch %s", spec.Source.URL)
 		if spec.Source.SHA256+spec.Source.SHA512+spec.Source.Checksums == "" {
@@ -150,7 +161,7 @@ func (a *Actions) newImage(ctx context.Context, c *change, body wire.ImportImage
 // UploadImage makes an image of size bytes of r. They are durable before the image is wished; a dry run reads none.
 func (a *Actions) UploadImage(ctx context.Context, call Call, body wire.ImportImage, project string, size model.Bytes, r io.Reader) (Result, error) {
 	target := imageTarget(model.Ref{Project: project, Name: body.Name})
-	body.Source.URL, body.Source.VM, body.Source.Checksums = "", "", ""
+	body.Source.URL, body.Source.VM, body.Source.Checksums, body.Source.Listed, body.Source.Index = "", "", "", "", nil
 	body.Source.Upload = cmp.Or(body.Source.Upload, "a file")
 	refuse := func(err error) (Result, error) {
 		a.refused(ctx, call, ImageUpload, target, err)

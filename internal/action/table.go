@@ -148,10 +148,16 @@ var (
 
 	ImageImport = row("image.import", Member, core, phase.Configure, true, Level, "POST", project+"/images", "fetch an image into the library")
 	ImageUpload = row("image.upload", Member, core, phase.Configure, true, Level, "PUT", project+"/images/{name}/content", "put an image into the library")
+	ImageUpdate = row("image.update", Member, core, phase.Configure, true, Level, "POST", project+"/images/{name}/actions/update", "fetch the newest version of an image")
 	ImageDelete = row("image.delete", Member, core, phase.Configure, true, Level, "DELETE", project+"/images/{name}", "delete an image")
 	ImageList   = row("image.list", Member, core, phase.Look, false, Read, "GET", project+"/images", "list images")
 	ImageShow   = row("image.show", Member, core, phase.Look, false, Read, "GET", project+"/images/{name}", "show an image")
 	ImageExport = row("image.export", Member, core, phase.Look, false, Read, "GET", project+"/images/{name}/content", "read an image's content")
+
+	ImageSourceAdd    = row("image-source.add", Root, core, phase.Configure, true, Level, "POST", "/v1/image-sources", "add a place that lists images")
+	ImageSourceRemove = row("image-source.remove", Root, core, phase.Configure, true, Level, "DELETE", "/v1/image-sources/{name}", "forget a place that lists images")
+	ImageSourceList   = row("image-source.list", Member, core, phase.Look, false, Read, "GET", "/v1/image-sources", "list the places that list images")
+	ImageSourceOffers = row("image-source.offers", Member, core, phase.Look, false, Read, "GET", "/v1/image-sources/{name}/offers", "ask a place which images it lists")
 
 	OperationList   = row("operation.list", Member, core, phase.Look, false, Read, "GET", "/v1/operations", "list operations")
 	OperationShow   = row("operation.show", Member, core, phase.Look, false, Read, "GET", "/v1/operations/{id}", "show an operation")

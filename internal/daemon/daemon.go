@@ -28,6 +28,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/guest/agent"
 	"github.com/hyper-nixos/hyper-nixos/internal/guest/seed"
 	"github.com/hyper-nixos/hyper-nixos/internal/host/probe"
+	"github.com/hyper-nixos/hyper-nixos/internal/importer"
 	"github.com/hyper-nixos/hyper-nixos/internal/monitoring"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu"
@@ -92,7 +93,7 @@ type kept struct {
 	volumes *pools.Pools
 	boots   *boot.Files
 	images  *image.Library
-	mirror  func(string) string
+	fetch   *importer.Importer
 	nvram   *firmware.Files
 	saved   *saved.Files
 	seeds   *seed.Seeds
@@ -121,7 +122,7 @@ func keep(opt Options, helper *privilege.Client) (k *kept, err error) {
 	if k.boots, err = boot.Open(in("boot")); err != nil {
 		return k, err
 	}
-	if k.images, k.mirror, err = openImages(opt, k.volumes); err != nil {
+	if k.images, k.fetch, err = openImages(opt, k.volumes); err != nil {
 		return k, err
 	}
 	if k.nvram, err = firmware.Open(in("nvram"), opt.Firmware...); err != nil {
@@ -210,7 +211,7 @@ func (d *daemon) wire(ctx context.Context) {
 	d.reserve = reserve.New(filepath.Join(d.State, "reserve"), reserve.Size)
 	d.keeping = &keeping{state: d.State, store: d.store}
 	d.actions = action.New(action.Config{
-		Store: d.store, Audit: d.audit, Volumes: d.volumes, Pools: d.volumes, BootFiles: d.boots, Images: d.images, Mirror: d.mirror, MakeRoom: d.reserve.Give,
+		Store: d.store, Audit: d.audit, Volumes: d.volumes, Pools: d.volumes, BootFiles: d.boots, Images: d.images, Mirror: d.fetch.Mirrored, MakeRoom: d.reserve.Give,
 		Facts: d.facts.known, Now: now, Random: random, Steady: d.steady.now, DeclaredBy: declared, Log: d.Log,
 		Seal: d.helper, Members: members, AuditWhole: d.auditWhole, Declared: d.declaredNow,
 		SealedCopy: sealedFile(filepath.Join(d.State, "sealed.json")),
@@ -296,7 +297,7 @@ func (d *daemon) serve(ctx context.Context) error {
 		return nil
 	})
 	handler := rest.New(rest.Config{
-		Actions: d.actions, View: d.view, Console: d.lines, Screens: d.screens, Images: d.images, Guests: d.guests, Logs: d.lines, Version: d.Version, Log: d.Log,
+		Actions: d.actions, View: d.view, Console: d.lines, Screens: d.screens, Images: d.images, Sources: d.fetch, Guests: d.guests, Logs: d.lines, Version: d.Version, Log: d.Log,
 	})
 	g.Go(func() error { return rest.Serve(ctx, listener, handler) })
 	return g.Wait()

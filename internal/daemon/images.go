@@ -17,7 +17,7 @@ import (
 const MirrorEnv = "HV_IMAGE_MIRROR"
 
 // openImages opens the library, whose images lie in the default pool.
-func openImages(opt Options, all *pools.Pools) (*image.Library, func(string) string, error) {
+func openImages(opt Options, all *pools.Pools) (*image.Library, *importer.Importer, error) {
 	from, err := importer.New(fetchers(opt.Fetcher), os.Getenv(MirrorEnv))
 	if err != nil {
 		return nil, nil, err
@@ -33,5 +33,5 @@ func openImages(opt Options, all *pools.Pools) (*image.Library, func(string) str
 		opt.Log.Warn("this kernel has no landlock: qemu-img and xz are held by a filter of system calls alone")
 	}
 	l, err := image.Open(filepath.Join(opt.State, "images"), place, from)
-	return l, from.Mirrored, err
+	return l, from, err
 }

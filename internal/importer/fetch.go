@@ -30,6 +30,7 @@ type Importer struct {
 	mirror *url.URL
 	wait   func(context.Context, int) error // before the n-th try
 	slow   time.Duration
+	lists  lists
 	// Keyrings are files and folders with OpenPGP keys by which files of sums may be signed.
 	Keyrings []string
 }

@@ -31,22 +31,18 @@ func SumOf(sums []byte, file string) (string, error) {
 			continue
 		}
 		lines++
-		var name, sum string
-		if m := gnu.FindStringSubmatch(line); m != nil {
-			name, sum = m[2], m[1]
-		} else if m := bsd.FindStringSubmatch(line); m != nil {
-			name, sum = m[2], m[3]
-		} else if m := bare.FindStringSubmatch(line); m != nil {
+		if m := bare.FindStringSubmatch(line); m != nil {
 			alone = m[1]
 			continue
-		} else {
+		}
+		name, sum, ok := sumLine(line)
+		if !ok {
 			continue
 		}
-		name = strings.TrimPrefix(strings.TrimSpace(name), "./")
 		if name != file && !strings.HasSuffix(name, "/"+file) {
 			continue
 		}
-		if sum = strings.ToLower(sum); found == "" || len(sum) > len(found) {
+		if found == "" || len(sum) > len(found) {
 			found = sum
 		} else if len(sum) == len(found) && sum != found {
 			return "", fault.New(fault.Invalid, "the file of sums has two sums for %s", file).WithCode("HV-IMG-016")
@@ -60,4 +56,16 @@ func SumOf(sums []byte, file string) (string, error) {
 			Try("give the sum itself: --sha256 HEX")
 	}
 	return found, nil
+}
+
+// sumLine reads a line that has the sum of a file by its name, in lower case.
+func sumLine(line string) (name, sum string, ok bool) {
+	if m := gnu.FindStringSubmatch(line); m != nil {
+		name, sum = m[2], m[1]
+	} else if m := bsd.FindStringSubmatch(line); m != nil {
+		name, sum = m[2], m[3]
+	} else {
+		return "", "", false
+	}
+	return strings.TrimPrefix(strings.TrimSpace(name), "./"), strings.ToLower(sum), true
 }

@@ -153,6 +153,10 @@ func (e *Engine) reconcileImage(ctx context.Context, t operation.Target) error {
 		e.ops.end(ctx, due, operation.Failed, problem(impossible))
 		return impossible
 	}
+	if i.Replaced != "" && len(in.UsedBy) > 0 {
+		e.queue.after(t, lookAgain)
+		return nil
+	}
 	if i.Deleted != nil && len(in.UsedBy) > 0 { // it was asked for in the moment before
 		return fault.New(fault.Unavailable, "image %q is still what %s stands on", i.Name, in.UsedBy[0])
 	}
@@ -182,6 +186,9 @@ func (e *Engine) reconcileImage(ctx context.Context, t operation.Target) error {
 			if err := e.writer.flush(ctx); err != nil {
 				return err
 			}
+		}
+		if i.Replaces != nil {
+			return e.takeName(ctx, t, kv, i, due)
 		}
 		e.ops.end(ctx, due, operation.Done, nil)
 	}
@@ -245,12 +252,16 @@ func (e *Engine) makeImage(ctx context.Context, t operation.Target, i storage.Im
 // giveUpImage takes away an image that could not be made: its name is free again, and what was fetched of it is kept
 // for whoever asks again.
 func (e *Engine) giveUpImage(ctx context.Context, t operation.Target, revision int64, i storage.Image, due []*operation.Operation, why error) error {
-	e.Log.Warn("an image is not made", "image", i.Name, "err", why)
+	e.Log.Info("an image is not made", "image", i.Name, "err", why)
 	if err := e.Images.Remove(ctx, i.UID); err != nil {
 		return err
 	}
 	if err := e.removeImage(ctx, t, revision, nil); err != nil {
 		return err
+	}
+	if i.Replaces != nil && fault.CodeOf(why) == storage.CodeNewest {
+		e.ops.end(ctx, due, operation.Done, nil) // there is nothing newer
+		return nil
 	}
 	e.ops.end(ctx, due, operation.Failed, problem(fault.Wrap(why, "cannot make image %q", i.Name)))
 	return nil

@@ -72,6 +72,7 @@ type View struct {
 	boots    map[model.Ref]storage.BootFile
 	pools    map[string]*poolEntry
 	images   map[model.Ref]*imageEntry
+	sources  map[string]storage.Index
 	ops      map[string]*operation.Operation
 	claims   map[model.Ref]storage.Claim
 	sets     map[string]map[string]vm.Snapshot // by the VM's UUID and their own names
@@ -80,9 +81,10 @@ type View struct {
 	bootRows *table
 	trashed  *table
 
-	imageRows *table
-	opRows    *table
-	running   int
+	imageRows  *table
+	sourceRows *table
+	opRows     *table
+	running    int
 }
 
 type vmEntry struct {
@@ -100,7 +102,7 @@ type volumeEntry struct {
 func New(c Config) *View {
 	return &View{
 		Config: c, reached: make(chan struct{}),
-		vms: map[model.Ref]*vmEntry{}, volumes: map[model.Ref]*volumeEntry{}, boots: map[model.Ref]storage.BootFile{}, pools: map[string]*poolEntry{}, images: map[model.Ref]*imageEntry{},
+		vms: map[model.Ref]*vmEntry{}, volumes: map[model.Ref]*volumeEntry{}, boots: map[model.Ref]storage.BootFile{}, pools: map[string]*poolEntry{}, images: map[model.Ref]*imageEntry{}, sources: map[string]storage.Index{}, sourceRows: newTable(),
 		ops: map[string]*operation.Operation{}, claims: map[model.Ref]storage.Claim{}, sets: map[string]map[string]vm.Snapshot{},
 		vmRows: newTable(), volRows: newTable(), bootRows: newTable(), trashed: newTable(), imageRows: newTable(), opRows: newTable(),
 	}
@@ -229,6 +231,8 @@ func (v *View) applySpec(r store.Ref, ev store.Event, gone bool) error {
 		return v.applyPool(ref.Name, ev, gone)
 	case "snapshot":
 		return v.applySnapshot(r, ev, gone)
+	case "image-source":
+		return v.applyImageSource(ref.Name, ev, gone)
 	case "image":
 		return v.applyImage(ref, ev, gone)
 	case "operation":

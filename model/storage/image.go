@@ -24,12 +24,16 @@ const (
 // MaxImage is the most that a download or an upload may have, and what is unpacked of it.
 const MaxImage = 1 * model.TiB
 
-// ImageSource is where the content of an image comes from; exactly one of URL, Upload and VM.
+// ImageSource is where the content of an image comes from; exactly one of URL, Listed, Upload and VM.
 type ImageSource struct {
 	URL       string `json:"url,omitempty"`
 	Upload    string `json:"upload,omitempty"`    // the name of the file that was sent, for people
 	VM        string `json:"vm,omitempty"`        // the VM that it is a template of
 	Catalogue string `json:"catalogue,omitempty"` // the entry of the catalogue that named the URL
+	// Listed is SOURCE:ITEM, what a source lists, and Index that source as it was: the URL and the sum are what it says
+	// when the image is made.
+	Listed string     `json:"listed,omitempty"`
+	Index  *IndexSpec `json:"index,omitempty"`
 	// Format raw keeps the bytes as they are; absent, the content says what it is.
 	Format Format `json:"format,omitempty"`
 	// What the content must be: SHA-256 or SHA-512 in hex, or a file of sums that has a line for it.
@@ -64,6 +68,19 @@ type ImageSpec struct {
 type Image struct {
 	model.Metadata
 	Spec ImageSpec `json:"spec"`
+	// Replaces is the image whose name this one takes when it is made. Replaced is the UID of the one that took this one's
+	// name: it stays as long as something stands on it.
+	Replaces *Replaced `json:"replaces,omitempty"`
+	Replaced string    `json:"replaced,omitempty"`
+}
+
+// Replaced is an image that a newer version is to replace.
+type Replaced struct {
+	Name    string `json:"name"`
+	UID     string `json:"uid"`
+	SHA256  string `json:"sha256,omitempty"`  // of what came
+	Sum     string `json:"sum,omitempty"`     // against which that was held
+	Version string `json:"version,omitempty"` // by its source's count
 }
 
 // ImageStatus is what became of an image, written by reconcile.
@@ -75,8 +92,11 @@ type ImageStatus struct {
 	Stored  model.Bytes `json:"stored,omitempty"` // what it takes
 	SHA256  string      `json:"sha256,omitempty"` // of what came, before it was unpacked and converted
 	Checked string      `json:"checked,omitempty"`
-	Signed  string      `json:"signed,omitempty"` // "not checked", or by whom
-	OVF     *Needs      `json:"ovf,omitempty"`    // what an OVF descriptor asked for
+	Signed  string      `json:"signed,omitempty"`  // "not checked", or by whom
+	OVF     *Needs      `json:"ovf,omitempty"`     // what an OVF descriptor asked for
+	URL     string      `json:"url,omitempty"`     // of what a source listed
+	Version string      `json:"version,omitempty"` // of the content, by its source's count
+	Sum     string      `json:"sum,omitempty"`     // the sum of a file of sums or a list that the content had to have
 }
 
 var (

@@ -310,3 +310,12 @@ func (h *Host) SecondPool() {
 	_, err = h.Store.Commit(ctx, store.Txn{If: []store.Cmp{store.Absent(key)}, Then: []store.Op{made}})
 	must(h.t, err)
 }
+
+// Did waits for what was asked for, which must not have been refused.
+func (d *Daemon) Did(res action.Result, err error) {
+	d.t.Helper()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.Done(*res.Operation)
+}

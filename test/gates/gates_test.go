@@ -64,7 +64,9 @@ var calls = []line{
 	{"snapshot create web before --dry-run", "snapshot.create"}, {"snapshot list web", "snapshot.list"}, {"snapshot show web before", "snapshot.list"},
 	{"snapshot restore web before --yes --dry-run", "snapshot.restore"}, {"snapshot delete web before --yes --dry-run", "snapshot.delete"},
 	{"image list", "image.list"}, {"image show base", "image.show"}, {"image import base https://images.example/base.qcow2 --dry-run", "image.import"},
-	{"image import base $F/image --dry-run", "image.upload"}, {"image export base $F/out.qcow2", "image.export"}, {"image delete base --dry-run", "image.delete"},
+	{"image import base $F/image --dry-run", "image.upload"}, {"image export base $F/out.qcow2", "image.export"}, {"image delete base --dry-run", "image.delete"}, {"image update base --dry-run", "image.update"},
+	{"image source list", "image-source.list"}, {"image source add more https://images.example/ --dry-run", "image-source.add"}, {"image source remove more --dry-run", "image-source.remove"},
+	{"image search --source more debian", "image-source.offers"},
 	{"run base --no-wait", "image.show"},
 	{"pool list", "pool.list"}, {"pool show default", "pool.show"}, {"pool create fast --path $F/pool --dry-run", "pool.create"}, {"pool edit default --warn 70 --dry-run", "pool.edit"},
 	{"pool delete default --dry-run", "pool.delete"}, {"storage recover --dry-run", "storage.recover"},
@@ -82,7 +84,7 @@ var forPrograms = []string{"api.show", "boot-file.show", "vm.usage"}
 // here are commands that answer without a daemon, or are the way to one.
 var here = []string{
 	"completion", "config check", "config convert", "config eval", "config new", "audit verify", "audit head", "audit key", "audit proof", "audit export",
-	"image search", "instance-type list", "store check", "store list", "store restore", "store snapshot", "proxy",
+	"instance-type list", "store check", "store list", "store restore", "store snapshot", "proxy",
 	"feature show", "feature explain", "feature why-not", "feature what-if", "feature matrix", "feature graph", "feature report", "feature diff",
 }
 

@@ -24,4 +24,10 @@ var images = Family{"IMG", "Images, and what qemu-img said of one.", []Code{
 	{"HV-IMG-024", "volumes stand on the image", "delete those first"},
 	{"HV-IMG-025", "there is no such instance type", "`hv instance-type list`"},
 	{"HV-IMG-026", "less than 5MiB came in five minutes: the download is given up", "a mirror (`HV_IMAGE_MIRROR`), or fetch it yourself, and `hv image import NAME FILE`"},
+	{"HV-IMG-027", "there is no newer version of the image", "nothing is to be done"},
+	{"HV-IMG-028", "what a source answers lists no images, or lists one that lies elsewhere", "the URL of a simplestreams tree, of a folder with a file of sums, or of a JSON file: docs/images.md"},
+	{"HV-IMG-029", "the source lists no such image, or none for that machine", "`hv image search --source NAME`"},
+	{"HV-IMG-030", "there is no such image source", "`hv image source list`"},
+	{"HV-IMG-031", "an image source of that name exists", "choose another name"},
+	{"HV-IMG-032", "nobody lists a newer version of the image: it came from a file, or its one sum was given", "import the newer one under another name"},
 }}

@@ -105,7 +105,7 @@ func build(t testing.TB, uid uint32, edit func(*server)) *house {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = h.view.Run(ctx) })
-	h.server = newServer(Config{Actions: h.actions, View: h.view, Console: h.lines, Screens: pictures{h.lines}, Images: h.images, Guests: inside{}, Logs: h.lines, Version: "test", Log: log})
+	h.server = newServer(Config{Actions: h.actions, View: h.view, Console: h.lines, Screens: pictures{h.lines}, Images: h.images, Sources: listing{}, Guests: inside{}, Logs: h.lines, Version: "test", Log: log})
 	if edit != nil {
 		edit(h.server)
 	}

@@ -42,6 +42,11 @@ type uploadImage struct {
 	Content   upload
 }
 
+type updateImage struct {
+	Named
+	Changing
+}
+
 type oneImage struct {
 	ETag string `header:"ETag"`
 	Body wire.Image
@@ -68,6 +73,13 @@ func (s *server) routeImages() {
 		}}
 		return s.Actions.UploadImage(ctx, in.call(ctx), body, in.Project, in.Content.size, in.Content.reader)
 	}, bytesBody)
+	change(s, action.ImageUpdate, func(ctx context.Context, in *updateImage) (action.Result, error) {
+		call, err := in.call(ctx)
+		if err != nil {
+			return action.Result{}, err
+		}
+		return s.Actions.UpdateImage(ctx, call, in.ref())
+	})
 	change(s, action.ImageDelete, func(ctx context.Context, in *deletion) (action.Result, error) {
 		call, err := in.call(ctx)
 		if err != nil {

@@ -65,6 +65,9 @@ type StorageActions interface {
 	DeleteBootFile(ctx context.Context, call action.Call, ref model.Ref) (action.Result, error)
 	ImportImage(ctx context.Context, call action.Call, project string, body wire.ImportImage) (action.Result, error)
 	UploadImage(ctx context.Context, call action.Call, body wire.ImportImage, project string, size model.Bytes, r io.Reader) (action.Result, error)
+	UpdateImage(ctx context.Context, call action.Call, ref model.Ref) (action.Result, error)
+	AddImageSource(ctx context.Context, call action.Call, body wire.AddImageIndex) (action.Result, error)
+	RemoveImageSource(ctx context.Context, call action.Call, name string) (action.Result, error)
 	DeleteImage(ctx context.Context, call action.Call, ref model.Ref) (action.Result, error)
 	OpenImage(ctx context.Context, call action.Call, ref model.Ref) (file string, err error)
 }
@@ -118,6 +121,8 @@ type StorageView interface {
 	BootFile(ctx context.Context, ref model.Ref) (wire.BootFile, error)
 	Images(ctx context.Context, project string, opt view.ListOptions) (wire.Page, error)
 	Image(ctx context.Context, ref model.Ref) (wire.Image, error)
+	ImageSources(ctx context.Context, opt view.ListOptions) (wire.Page, error)
+	ImageSource(ctx context.Context, name string) (wire.ImageIndex, error)
 }
 
 // HostView shows what is one a host.

@@ -3,6 +3,7 @@
 package rest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -123,34 +124,38 @@ func byHand(h *house) map[string][]asks {
 		"vm.cloud-init":         get(vmsPath + "/web/cloud-init"),
 		"vm.cloud-init-secrets": get(vmsPath + "/web/cloud-init/secrets"),
 
-		"snapshot.create":  {{method: "POST", path: vmsPath + "/disked/snapshots", body: `{"name":"more"}`}},
-		"snapshot.restore": {{method: "POST", path: vmsPath + "/disked/snapshots/whole/actions/restore", body: ``}},
-		"snapshot.delete":  {{method: "DELETE", path: vmsPath + "/disked/snapshots/whole"}},
-		"volume.create":    {{method: "POST", path: "/v1/projects/default/volumes", body: `{"name":"more","size":"1MiB"}`}},
-		"volume.import":    {{method: "PUT", path: "/v1/projects/default/volumes/brought/content?format=raw", body: strings.Repeat("x", imported), contentType: "application/octet-stream"}},
-		"volume.clone":     {{method: "POST", path: "/v1/projects/default/volumes/medium/actions/clone", body: `{"name":"copy","linked":true}`}, {method: "POST", path: "/v1/projects/default/volumes/medium/actions/clone", body: `{"name":"copy","linked":false}`}},
-		"volume.move":      {{method: "POST", path: "/v1/projects/default/volumes/data/actions/move", body: `{"pool":"spare"}`}},
-		"volume.delete":    {{method: "DELETE", path: "/v1/projects/default/volumes/data"}},
-		"volume.resize":    {{method: "POST", path: "/v1/projects/default/volumes/data/actions/resize", body: `{"size":"2MiB"}`}},
-		"volume.rename":    {{method: "POST", path: "/v1/projects/default/volumes/data/actions/rename", body: `{"name":"other"}`}},
-		"volume.restore":   {{method: "POST", path: trashPath + "/actions/restore", body: `{"name":"back"}`, before: discarded}},
-		"volume.purge":     {{method: "DELETE", path: trashPath, before: discarded}},
-		"volume.show":      get("/v1/projects/default/volumes/data"),
-		"pool.create":      {{method: "POST", path: "/v1/pools", body: `{"name":"fast","kind":"dir","path":"` + filepath.Join(h.dir, "fast") + `"}`}},
-		"pool.edit":        {{method: "PATCH", path: "/v1/pools/default", body: `{"warnPercent":70}`, contentType: aPatch}},
-		"pool.delete":      {{method: "DELETE", path: "/v1/pools/spare"}},
-		"pool.show":        get("/v1/pools/default"),
-		"storage.recover":  {{method: "POST", path: "/v1/storage/actions/recover"}},
-		"image.import":     {{method: "POST", path: "/v1/projects/default/images", body: `{"name":"new","source":{"url":"https://example.org/new.qcow2"}}`}},
-		"image.upload":     {{method: "PUT", path: "/v1/projects/default/images/sent/content", body: strings.Repeat("x", imported), contentType: "application/octet-stream"}},
-		"image.delete":     {{method: "DELETE", path: "/v1/projects/default/images/base"}},
-		"image.show":       get("/v1/projects/default/images/base"),
-		"image.export":     get("/v1/projects/default/images/base/content"),
-		"boot-file.import": {{method: "PUT", path: "/v1/projects/default/boot-files/new/content?kind=kernel", body: "k", contentType: "application/octet-stream"}},
-		"boot-file.delete": {{method: "DELETE", path: "/v1/projects/default/boot-files/k"}},
-		"boot-file.show":   get("/v1/projects/default/boot-files/k"),
-		"operation.show":   get("/v1/operations/" + op),
-		"operation.cancel": {{method: "POST", path: "/v1/operations/OP/actions/cancel"}},
+		"snapshot.create":     {{method: "POST", path: vmsPath + "/disked/snapshots", body: `{"name":"more"}`}},
+		"snapshot.restore":    {{method: "POST", path: vmsPath + "/disked/snapshots/whole/actions/restore", body: ``}},
+		"snapshot.delete":     {{method: "DELETE", path: vmsPath + "/disked/snapshots/whole"}},
+		"volume.create":       {{method: "POST", path: "/v1/projects/default/volumes", body: `{"name":"more","size":"1MiB"}`}},
+		"volume.import":       {{method: "PUT", path: "/v1/projects/default/volumes/brought/content?format=raw", body: strings.Repeat("x", imported), contentType: "application/octet-stream"}},
+		"volume.clone":        {{method: "POST", path: "/v1/projects/default/volumes/medium/actions/clone", body: `{"name":"copy","linked":true}`}, {method: "POST", path: "/v1/projects/default/volumes/medium/actions/clone", body: `{"name":"copy","linked":false}`}},
+		"volume.move":         {{method: "POST", path: "/v1/projects/default/volumes/data/actions/move", body: `{"pool":"spare"}`}},
+		"volume.delete":       {{method: "DELETE", path: "/v1/projects/default/volumes/data"}},
+		"volume.resize":       {{method: "POST", path: "/v1/projects/default/volumes/data/actions/resize", body: `{"size":"2MiB"}`}},
+		"volume.rename":       {{method: "POST", path: "/v1/projects/default/volumes/data/actions/rename", body: `{"name":"other"}`}},
+		"volume.restore":      {{method: "POST", path: trashPath + "/actions/restore", body: `{"name":"back"}`, before: discarded}},
+		"volume.purge":        {{method: "DELETE", path: trashPath, before: discarded}},
+		"volume.show":         get("/v1/projects/default/volumes/data"),
+		"pool.create":         {{method: "POST", path: "/v1/pools", body: `{"name":"fast","kind":"dir","path":"` + filepath.Join(h.dir, "fast") + `"}`}},
+		"pool.edit":           {{method: "PATCH", path: "/v1/pools/default", body: `{"warnPercent":70}`, contentType: aPatch}},
+		"pool.delete":         {{method: "DELETE", path: "/v1/pools/spare"}},
+		"pool.show":           get("/v1/pools/default"),
+		"storage.recover":     {{method: "POST", path: "/v1/storage/actions/recover"}},
+		"image.import":        {{method: "POST", path: "/v1/projects/default/images", body: `{"name":"new","source":{"url":"https://example.org/new.qcow2"}}`}},
+		"image.upload":        {{method: "PUT", path: "/v1/projects/default/images/sent/content", body: strings.Repeat("x", imported), contentType: "application/octet-stream"}},
+		"image.update":        {{method: "POST", path: "/v1/projects/default/images/fetched/actions/update"}},
+		"image-source.add":    {{method: "POST", path: "/v1/image-sources", body: `{"name":"more","kind":"index","url":"https://example.org/"}`}},
+		"image-source.remove": {{method: "DELETE", path: "/v1/image-sources/listed"}},
+		"image-source.offers": get("/v1/image-sources/listed/offers"),
+		"image.delete":        {{method: "DELETE", path: "/v1/projects/default/images/base"}},
+		"image.show":          get("/v1/projects/default/images/base"),
+		"image.export":        get("/v1/projects/default/images/base/content"),
+		"boot-file.import":    {{method: "PUT", path: "/v1/projects/default/boot-files/new/content?kind=kernel", body: "k", contentType: "application/octet-stream"}},
+		"boot-file.delete":    {{method: "DELETE", path: "/v1/projects/default/boot-files/k"}},
+		"boot-file.show":      get("/v1/projects/default/boot-files/k"),
+		"operation.show":      get("/v1/operations/" + op),
+		"operation.cancel":    {{method: "POST", path: "/v1/operations/OP/actions/cancel"}},
 		// Applied again at boot stands in TestASealedDeclarationIsAppliedAgainAtBootAndNoOther: it comes by no route.
 		"config.apply": {{method: "PUT", path: "/v1/config", body: `{"version":1,"value":{}}`}},
 		"config.rollback": {{method: "POST", path: "/v1/config/actions/rollback", body: `{"generation":1}`, before: func(h *house) {
@@ -162,6 +167,13 @@ func byHand(h *house) map[string][]asks {
 		"phase.unlock":  {{method: "POST", path: "/v1/phase/actions/unlock", body: fmt.Sprintf(`{"key":%q}`, theKey.Text())}},
 		"phase.relock":  {{method: "POST", path: "/v1/phase/actions/relock"}},
 	}
+}
+
+// listing is a source that lists one image.
+type listing struct{}
+
+func (listing) Offers(context.Context, storage.IndexSpec, bool) ([]storage.Offer, string, error) {
+	return []storage.Offer{{Name: "web", URL: "https://example.org/web.qcow2"}, {Name: "other", URL: "https://example.org/other.qcow2"}}, "not checked", nil
 }
 
 // discarded lets a volume lie in the trash.
@@ -200,9 +212,16 @@ func furnished(t *testing.T) *house {
 	res, err := h.actions.UploadImage(t.Context(), action.Call{Root: true}, wire.ImportImage{Name: "base"}, "default", 1, strings.NewReader("x"))
 	h.must(err)
 	h.must(h.pool.Make(t.Context(), storage.ImageFile(res.Operation.TargetUID, storage.QCOW2), imported, nil))
+	_, err = h.actions.AddImageSource(t.Context(), action.Call{Root: true}, wire.AddImageIndex{Name: "listed", IndexSpec: storage.IndexSpec{Kind: storage.PlainIndex, URL: "https://example.org/"}})
+	h.must(err)
+	res, err = h.actions.ImportImage(t.Context(), action.Call{Root: true}, "default", wire.ImportImage{Name: "fetched", ImageSpec: storage.ImageSpec{Source: storage.ImageSource{Listed: "listed:web"}}})
+	h.must(err)
+	h.must(h.pool.Make(t.Context(), storage.ImageFile(res.Operation.TargetUID, storage.QCOW2), imported, nil))
+	fetched, err := store.PutJSON(store.StatusKey(store.Ref{Kind: "image", Project: "default", Name: "fetched"}, "reconcile"), storage.ImageStatus{Ready: true, Format: storage.QCOW2}, 0)
+	h.must(err)
 	made, err := store.PutJSON(store.StatusKey(store.Ref{Kind: "image", Project: "default", Name: "base"}, "reconcile"), storage.ImageStatus{Ready: true, Format: storage.QCOW2}, 0)
 	h.must(err)
-	_, err = h.store.Commit(t.Context(), store.Txn{Then: []store.Op{made}})
+	_, err = h.store.Commit(t.Context(), store.Txn{Then: []store.Op{made, fetched}})
 	h.must(err)
 	h.ends()
 	return h

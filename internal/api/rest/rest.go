@@ -42,6 +42,7 @@ type Config struct {
 	Screens Screens
 	Guests  Guests
 	Images  Images
+	Sources Sources
 	Logs    Logs
 	Version string // of the daemon
 	Log     *slog.Logger
@@ -92,6 +93,7 @@ func newServer(c Config) *server {
 	s.routeBootFiles()
 	s.routePools()
 	s.routeImages()
+	s.routeImageSources()
 	s.routeOperations()
 	s.routeHost()
 	s.routePhase()

@@ -30,7 +30,7 @@ catalogue of well-known distributions, is checked and converted once, and is nev
 (hv volume create NAME --image IMAGE).`,
 		Example: "  hv image search debian\n  hv image import debian-12\n  hv volume create web-root --image debian-12 --size 20GiB",
 	}
-	cmd.AddCommand(importImage(s), search(s), list(s), show(s), export(s), remove(s))
+	cmd.AddCommand(importImage(s), update(s), search(s), source(s), list(s), show(s), export(s), remove(s))
 	return cmd
 }
 
@@ -46,14 +46,14 @@ func listing(s *session.Session, c *client.Client) session.Listing[wire.Image] {
 			return c.ImagePage(ctx, s.Project, opt)
 		},
 		Table: output.Table{Columns: []output.Column{
-			{Title: "NAME", Cut: true}, {Title: "KIND"}, {Title: "SIZE", Right: true}, {Title: "TAKES", Right: true}, {Title: "CHECKED", Cut: true},
+			{Title: "NAME", Cut: true}, {Title: "KIND"}, {Title: "VERSION", Cut: true}, {Title: "SIZE", Right: true}, {Title: "TAKES", Right: true}, {Title: "CHECKED", Cut: true},
 			{Title: "STATE"}, {Title: "AGE", Right: true},
 			{Title: "OS", Wide: true}, {Title: "USED BY", Wide: true}, {Title: "FROM", Wide: true}, {Title: "SHA256", Wide: true},
 		}},
 		Name: func(i wire.Image) string { return i.Metadata.Name },
 		Row: func(i wire.Image) []string {
 			return []string{
-				i.Metadata.Name, string(i.Spec.Kind), size(i.Status.Size), size(i.Status.Stored), checked(i), state(i), output.Age(s.Now(), i.Metadata.Created),
+				i.Metadata.Name, string(i.Spec.Kind), version(i), size(i.Status.Size), size(i.Status.Stored), checked(i), state(i), output.Age(s.Now(), i.Metadata.Created),
 				strings.TrimSpace(i.Spec.OS + " " + i.Spec.Version), strings.Join(i.UsedBy, ", "), from(i.Spec.Source), i.Status.SHA256,
 			}
 		},
@@ -75,6 +75,8 @@ func size(b model.Bytes) string {
 
 func state(i wire.Image) string {
 	switch {
+	case i.Metadata.Deleted != nil && len(i.UsedBy) > 0:
+		return "old, in use"
 	case i.Metadata.Deleted != nil:
 		return "going"
 	case i.Status.Ready:
@@ -100,6 +102,8 @@ func from(s storage.ImageSource) string {
 	switch {
 	case s.VM != "":
 		return "vm/" + s.VM
+	case s.Listed != "":
+		return s.Listed
 	case s.URL != "":
 		return s.URL
 	}
@@ -145,6 +149,8 @@ func fields(i wire.Image) *output.Fields {
 	f.Add("takes", size(i.Status.Stored))
 	f.Add("came as", i.Status.Was)
 	f.Add("from", from(i.Spec.Source))
+	f.Add("version", i.Status.Version)
+	f.Add("fetched from", i.Status.URL)
 	f.Add("catalogue", i.Spec.Source.Catalogue)
 	f.Add("os", strings.TrimSpace(i.Spec.OS+" "+i.Spec.Version+" "+i.Spec.Arch))
 	f.Add("user", i.Spec.User)

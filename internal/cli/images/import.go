@@ -37,10 +37,11 @@ type importing struct {
 func importImage(s *session.Session) *cobra.Command {
 	var in importing
 	cmd := &cobra.Command{
-		Use:   "import NAME [FILE|URL|CATALOGUE-NAME]",
+		Use:   "import NAME [FILE|URL|SOURCE:ITEM|CATALOGUE-NAME]",
 		Short: "Put an image into the library",
 		Long: `Puts an image into the library: from a file, which is read here, with your rights; from a URL, which is fetched for hvd; or
-from the catalogue (hv image search), when the last argument is an entry of it, or is left out.
+from the catalogue (hv image search), when the last argument is an entry of it, or is left out; or from a source, as SOURCE:ITEM
+(hv image search --source NAME).
 
 What it is, its content says: qcow2, raw, vmdk, vhd, vhdx, vdi, ova or ISO, or one of them in .gz, .xz or .zst. An image that
 names another file, such as a backing file, is refused. It is converted once.
@@ -51,12 +52,13 @@ https is fetched, unless --insecure-http says otherwise.`,
 		Example: `  hv image import debian-12
   hv image import web ./web.ova
   hv image import web https://images.example.org/web.qcow2 --checksums https://images.example.org/SHA256SUMS
+  hv image import web ours:web
   hv image import installer ./debian-12-netinst.iso --kind iso`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				return nil
 			}
-			return session.Exactly("NAME", "FILE|URL|CATALOGUE-NAME")(cmd, args)
+			return session.Exactly("NAME", "FILE|URL|SOURCE:ITEM|CATALOGUE-NAME")(cmd, args)
 		},
 		ValidArgsFunction: complete,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -105,9 +107,12 @@ func (in importing) run(ctx context.Context, s *session.Session, name, from stri
 	}
 	entry, unknown := find(from)
 	_, absent := os.Stat(from)
+	_, _, listed := storage.ParseListed(from)
 	switch {
 	case strings.HasPrefix(from, "https://") || strings.HasPrefix(from, "http://"):
 		body.Source.URL = from
+	case listed && absent != nil:
+		body.Source.Listed = from
 	case unknown == nil && (absent != nil || !strings.ContainsRune(from, filepath.Separator)):
 		body.Name, body.Catalogue = Named(name), entry.Name
 	case name == from || strings.Contains(from, "://"):

@@ -18,13 +18,19 @@ import (
 )
 
 func search(s *session.Session) *cobra.Command {
-	return &cobra.Command{
+	var source string
+	cmd := &cobra.Command{
 		Use:   "search [WORD…]",
-		Short: "Search the catalogue of distributions",
+		Short: "Search the catalogue of distributions, or what a source lists",
 		Long: `Searches the catalogue of the images that well-known distributions publish: those that have every word in their name or
-title. It needs no daemon and no network.`,
-		Example: "  hv image search\n  hv image search debian\n  hv image search -o json ubuntu lts",
-		RunE: func(_ *cobra.Command, args []string) error {
+title. It needs no daemon and no network.
+
+With --source NAME hvd asks that source (hv image source list) what it lists.`,
+		Example: "  hv image search\n  hv image search debian\n  hv image search --source ours debian\n  hv image search -o json ubuntu lts",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if source != "" {
+				return searchSource(cmd.Context(), s, source, args)
+			}
 			found := cloud.Search(args...)
 			switch {
 			case s.Output.ForPrograms():
@@ -49,6 +55,9 @@ title. It needs no daemon and no network.`,
 			return t.Write(s.Out, s.Output == output.Wide)
 		},
 	}
+	cmd.Flags().StringVar(&source, "source", "", "ask this source what it lists")
+	s.LiveFlag(cmd, "source", s.ImageSources)
+	return cmd
 }
 
 func export(s *session.Session) *cobra.Command {

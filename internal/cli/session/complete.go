@@ -89,6 +89,16 @@ func (s *Session) Images(ctx context.Context, c *client.Client) ([]string, error
 	return names, nil
 }
 
+// ImageSources lists the names of the places that list images, with where they are.
+func (*Session) ImageSources(ctx context.Context, c *client.Client) ([]string, error) {
+	p, err := c.ImageSourcePage(ctx, client.ListOptions{})
+	var names []string
+	for _, i := range p.Items {
+		names = append(names, i.Metadata.Name+"\t"+i.Spec.URL)
+	}
+	return names, err
+}
+
 // BootFiles lists the names of kernels and initrds.
 func (s *Session) BootFiles(ctx context.Context, c *client.Client) ([]string, error) {
 	var names []string

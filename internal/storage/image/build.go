@@ -24,6 +24,7 @@ import (
 
 // The steps, as a person reads them.
 const (
+	stepLook    = "look it up"
 	stepFetch   = "fetch"
 	stepCheck   = "check"
 	stepUnpack  = "unpack"
@@ -34,12 +35,17 @@ const (
 type build struct {
 	*Library
 	image storage.Image
+	from  storage.ImageSource // as it is now: what its source lists of it
+	sums  string              // by whom the list that has its sum is signed
 	tell  Tell
 	st    storage.ImageStatus
 }
 
 // run makes the image of what comes under a name.
 func (b *build) run(ctx context.Context, name string) (st storage.ImageStatus, err error) {
+	if err := b.lookUp(ctx); err != nil {
+		return st, err
+	}
 	src, err := b.arrive(ctx, name)
 	if err != nil {
 		return st, err
@@ -73,7 +79,7 @@ func (b *build) run(ctx context.Context, name string) (st storage.ImageStatus, e
 
 // arrive has the content come, or finds what was sent.
 func (b *build) arrive(ctx context.Context, name string) (*os.File, error) {
-	s := b.image.Spec.Source
+	s := b.from
 	if s.URL == "" {
 		f, err := b.incoming.Open(name)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -100,11 +106,11 @@ func (b *build) arrive(ctx context.Context, name string) (*os.File, error) {
 
 // check holds the content against the sums that it must have.
 func (b *build) check(ctx context.Context, src *os.File) error {
-	s := b.image.Spec.Source
+	s := b.from
 	want := map[int]string{}
 	b.st.Checked, b.st.Signed = "", "not checked"
 	if s.Checksums != "" {
-		sum, signed, err := b.fetch.Sum(ctx, storage.Download{URL: s.Checksums, Insecure: s.Insecure, Local: s.Local}, storage.FileOf(s.URL))
+		sum, signed, err := b.sum(ctx)
 		if err != nil {
 			return err
 		}
@@ -118,6 +124,9 @@ func (b *build) check(ctx context.Context, src *os.File) error {
 			return fault.New(fault.Invalid, "the sum that was given is not the one in %s", s.Checksums).WithCode("HV-IMG-016")
 		}
 		want[len(given)], b.st.Checked = given, "as was given"
+		if s.Index != nil {
+			b.st.Checked, b.st.Signed = "as "+s.Listed+" says", b.sums
+		}
 	}
 	info, err := src.Stat()
 	if err != nil {
@@ -146,6 +155,9 @@ func (b *build) check(ctx context.Context, src *os.File) error {
 			return fault.New(fault.Denied, "the content is not what it must be: its sum is %s, and not %s", got[n], w).
 				Try("fetch it again, and the sum too: one of both was changed").WithCode("HV-IMG-018")
 		}
+	}
+	if r := b.image.Replaces; r != nil && r.SHA256 == b.st.SHA256 {
+		return b.newest()
 	}
 	return nil
 }

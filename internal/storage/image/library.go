@@ -38,6 +38,8 @@ type Fetcher interface {
 	Fetch(ctx context.Context, d storage.Download, into, note *os.File, tell func(done, total model.Bytes)) error
 	// Sum returns the SHA-256 or SHA-512 that a file of sums has for a file, and by whom that is signed.
 	Sum(ctx context.Context, sums storage.Download, file string) (sum, signed string, err error)
+	// Offers returns what a source lists, asked anew, and by whom that list is signed.
+	Offers(ctx context.Context, s storage.IndexSpec, fresh bool) ([]storage.Offer, string, error)
 }
 
 // Place is the pool in which images lie, beside volumes: a layer of a volume may be an image.
@@ -159,10 +161,14 @@ func (l *Library) Made(ctx context.Context, uid string) (st storage.ImageStatus,
 // unencrypted is not taken for what came encrypted.
 func arriving(i storage.Image) string {
 	s := i.Spec.Source
-	if s.URL == "" {
+	from := s.URL
+	switch {
+	case s.Index != nil: // what it lists may be another file the next time, whose note says so
+		from = s.Index.URL + " " + s.Listed
+	case from == "":
 		return i.UID + upload
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "local=%t insecure=%t %s", s.Local, s.Insecure, s.URL))
+	sum := sha256.Sum256(fmt.Appendf(nil, "local=%t insecure=%t %s", s.Local, s.Insecure, from))
 	return hex.EncodeToString(sum[:]) + download
 }
 
@@ -194,7 +200,7 @@ func (l *Library) Make(ctx context.Context, i storage.Image, tell Tell) (storage
 		return st, err
 	}
 	name := arriving(i)
-	b := &build{Library: l, image: i, tell: sparing(tell)}
+	b := &build{Library: l, image: i, from: i.Spec.Source, tell: sparing(tell)}
 	st, err := b.run(ctx, name)
 	if err != nil {
 		return st, err

@@ -53,6 +53,19 @@ func (w web) Sum(_ context.Context, d storage.Download, file string) (sum, signe
 	return sum, "by a test", nil
 }
 
+// offers is what the source of a test lists.
+const offers = "https://images.example.org/list"
+
+func (w web) Offers(_ context.Context, s storage.IndexSpec, fresh bool) ([]storage.Offer, string, error) {
+	b, ok := w[s.URL]
+	if !ok || !fresh {
+		return nil, "", fault.New(fault.NotFound, "404")
+	}
+	url, version, _ := strings.Cut(string(b), " ")
+	sum := sha256.Sum256(w[url])
+	return []storage.Offer{{Name: "web/1", Arch: "x86_64", Kind: storage.DiskImage, URL: url, SHA256: hex.EncodeToString(sum[:]), Version: version}}, "by a source", nil
+}
+
 type rig struct {
 	*testing.T
 	*Library
@@ -357,5 +370,32 @@ func TestNoNameReachesOutOfTheLibrary(t *testing.T) {
 		if err := r.Remove(t.Context(), name); err == nil {
 			t.Errorf("%q was removed", name)
 		}
+	}
+}
+
+// What a source lists is looked up when the image is made, and where it is what is there, nothing is made.
+func TestAnImageOfASourceIsWhatTheSourceListsNow(t *testing.T) {
+	r := newRig(t)
+	r.web["https://images.example.org/web.raw"] = disk()
+	r.web[offers] = []byte("https://images.example.org/web.raw 7")
+	spec := storage.ImageSpec{Kind: storage.DiskImage, Arch: "x86_64", Source: storage.ImageSource{Listed: "ours:web/1", Index: &storage.IndexSpec{URL: offers}}}
+	made := func(i storage.Image) (storage.ImageStatus, error) {
+		return r.Make(r.Context(), i, func(string, model.Bytes, model.Bytes) {})
+	}
+	st, err := made(storage.Image{Metadata: model.Metadata{UID: uid}, Spec: spec})
+	if err != nil || st.Version != "7" || st.URL != "https://images.example.org/web.raw" || st.Checked != "as ours:web/1 says" || st.Signed != "by a source" {
+		t.Fatalf("%+v %v", st, err)
+	}
+	newer := storage.Image{Metadata: model.Metadata{UID: "7" + uid[1:]}, Spec: spec, Replaces: &storage.Replaced{Name: "web", UID: uid, SHA256: st.SHA256, Sum: st.Sum}}
+	if _, err := made(newer); fault.CodeOf(err) != storage.CodeNewest {
+		t.Errorf("nothing is newer: %v", err)
+	}
+	spec.Arch, spec.Source.Listed = "aarch64", "ours:web/1"
+	if _, err := made(storage.Image{Metadata: model.Metadata{UID: "8" + uid[1:]}, Spec: spec}); fault.CodeOf(err) != "HV-IMG-029" {
+		t.Errorf("for another machine: %v", err)
+	}
+	spec.Arch, spec.Kind = "x86_64", storage.ISOImage
+	if _, err := made(storage.Image{Metadata: model.Metadata{UID: "9" + uid[1:]}, Spec: spec}); fault.CodeOf(err) != "HV-IMG-010" {
+		t.Errorf("a disk for an ISO: %v", err)
 	}
 }
