@@ -173,7 +173,7 @@ func Trim(s *session.Session) *cobra.Command {
 		Use:   "trim NAME",
 		Short: "Have a VM's guest give back what its files do not use",
 		Long: `Has a VM's guest tell its disks which blocks no file uses any more (fstrim), by its qemu-guest-agent; the pool gets
-that room back. It may take minutes.`,
+that room back. A guest that has not done it within ten seconds goes on by itself, and hv says so.`,
 		Example:           "  hv vm trim first",
 		Args:              session.Exactly("NAME"),
 		ValidArgsFunction: s.Live(1, s.VMs),

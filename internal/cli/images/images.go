@@ -6,6 +6,7 @@ package images
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -14,7 +15,9 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/client"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/change"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/screen"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/wire"
@@ -178,11 +181,12 @@ func fields(i wire.Image) *output.Fields {
 
 func remove(s *session.Session) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:               "delete NAME…",
-		Aliases:           []string{"rm"},
-		Short:             "Delete images",
-		Long:              "Deletes images. One that a volume stands on is refused; what is being fetched of one is given up.",
-		Example:           "  hv image delete debian-12",
+		Use:     "delete NAME…",
+		Aliases: []string{"rm"},
+		Short:   "Delete images",
+		Long: `Deletes images, for ever: there is no trash for them. hv asks first. One that a volume stands on is refused; what is
+being fetched of one is given up.`,
+		Example:           "  hv image delete debian-12\n  hv image delete debian-12 --yes",
 		Args:              s.Some("image"),
 		ValidArgsFunction: s.Live(0, s.Images),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -200,10 +204,48 @@ func remove(s *session.Session) *cobra.Command {
 						return c.DeleteImage(ctx, s.Ref(name), how)
 					}})
 			}
+			if len(all) == 1 && !s.DryRun && !s.Yes { // what is refused is not asked about
+				if err := all[0].May(cmd.Context(), c); err != nil {
+					return err
+				}
+			}
+			if !s.DryRun && len(args) > 0 {
+				if err := confirmLoss(cmd.Context(), s, c, args); err != nil {
+					return err
+				}
+			}
 			return change.Run(cmd.Context(), s, all...)
 		},
 	}
 	s.Mutates(cmd)
 	s.Selects(cmd)
+	s.Asks(cmd)
 	return cmd
+}
+
+// confirmLoss says what the images are, as far as it can be told, and asks.
+func confirmLoss(ctx context.Context, s *session.Session, c *client.Client, names []string) error {
+	if s.Yes {
+		return nil
+	}
+	var lost []string
+	for _, name := range names {
+		i, err := c.Image(ctx, s.Ref(name))
+		if errors.Is(err, fault.NotFound) {
+			continue // for the daemon to refuse
+		}
+		if err != nil {
+			return err
+		}
+		line := fmt.Sprintf("image %s: %s, takes %s", name, state(i), size(i.Status.Stored))
+		if came := from(i.Spec.Source); came != "" {
+			line += ", came from " + screen.Safe(came)
+		}
+		lost = append(lost, line)
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	fmt.Fprintf(s.Err, "this deletes, for ever:\n  %s\n", strings.Join(lost, "\n  "))
+	return s.Confirm(ctx, "delete?")
 }

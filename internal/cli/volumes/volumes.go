@@ -191,9 +191,13 @@ refused. What lies in the trash takes the room that it took.`,
 			if args, err = listing(s, c).Chosen(ctx, s, args); err != nil {
 				return err
 			}
+			past := "put into the trash; hv volume trash restore brings it back"
+			if now {
+				past = "deleted for ever"
+			}
 			var all []change.Change
 			for _, name := range args {
-				all = append(all, change.Change{Noun: "volume", Name: name, Verb: "delete", Past: "deleted",
+				all = append(all, change.Change{Noun: "volume", Name: name, Verb: "delete", Past: past,
 					Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
 						return c.DeleteVolume(ctx, s.Ref(name), now, how)
 					}})

@@ -52,10 +52,9 @@ func (a *Agents) Resumed(uuid string) {
 	})
 }
 
-// trimWithin is how long a guest gets to tell its disks what it does not use.
-const trimWithin = 10 * time.Minute
-
-// Trim has a VM's guest give back the blocks that none of its files uses, and returns how many bytes those are.
+// Trim has a VM's guest give back the blocks that none of its files uses, and returns how many bytes those are. A guest
+// gets no longer for it than for anything else: its agent does one thing at a time, and who waits for one that is silent
+// keeps everybody else from it. One that is at it goes on by itself.
 func (a *Agents) Trim(ctx context.Context, ref model.Ref) (trimmed int64, err error) {
 	var said struct {
 		Paths []struct {
@@ -64,7 +63,18 @@ func (a *Agents) Trim(ctx context.Context, ref model.Ref) (trimmed int64, err er
 		} `json:"paths"`
 	}
 	err = a.of(ctx, ref, func(s *session) error {
-		return s.askWithin(ctx, trimWithin, maxReply, "guest-fstrim", nil, &said)
+		done, err := s.take(ctx, a.Within)
+		if err != nil {
+			return err
+		}
+		defer done()
+		begun := time.Now()
+		err = s.converse(ctx, a.Within, maxReply, "guest-fstrim", nil, &said)
+		if err != nil && ctx.Err() == nil && s.ctx.Err() == nil && time.Since(begun) >= a.Within {
+			return fault.New(fault.Unavailable, "its guest has not said within %s that it is done; where it has begun it goes on by itself", a.Within).
+				Try("hv vm show %s says whether its agent answers; hv pool show, in some minutes, what came back", ref.Name).WithCode("HV-GUEST-001")
+		}
+		return err
 	})
 	for _, p := range said.Paths {
 		trimmed += max(p.Trimmed, 0)
