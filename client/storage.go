@@ -93,8 +93,8 @@ func (c *Client) ResizeVolume(ctx context.Context, ref model.Ref, size model.Byt
 }
 
 // MoveVolume wishes a volume into another pool.
-func (c *Client) MoveVolume(ctx context.Context, ref model.Ref, pool string, ch Change) (Result, error) {
-	r, err := volumeRequest(http.MethodPost, ref, "actions", "move").json(wire.MoveVolume{Pool: pool})
+func (c *Client) MoveVolume(ctx context.Context, ref model.Ref, body wire.MoveVolume, ch Change) (Result, error) {
+	r, err := volumeRequest(http.MethodPost, ref, "actions", "move").json(body)
 	if err != nil {
 		return Result{}, err
 	}

@@ -247,7 +247,8 @@ type ResizeVolume struct {
 
 // MoveVolume is the body of POST …/volumes/{name}/actions/move.
 type MoveVolume struct {
-	Pool string `json:"pool"`
+	Pool  string      `json:"pool"`
+	Limit model.Bytes `json:"limit,omitempty"` // bytes a second that the copy may take; as many as there are when absent
 }
 
 // VerbOptions is the body of POST …/vms/{name}/actions/{verb}.

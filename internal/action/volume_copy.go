@@ -2,12 +2,14 @@ package action
 
 import (
 	"context"
+	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
@@ -43,7 +45,8 @@ func (a *Actions) copyVolume(ctx context.Context, call Call, ref model.Ref, body
 		if src.Source != nil || src.Moving != nil {
 			return free(src)
 		}
-		if err := a.unwritten(ctx, c, src); err != nil {
+		runs, err := a.writtenBy(ctx, c, src)
+		if err != nil {
 			return err
 		}
 		spec := src.Spec
@@ -58,9 +61,14 @@ func (a *Actions) copyVolume(ctx context.Context, call Call, ref model.Ref, body
 		if err != nil {
 			return err
 		}
-		made.Source = &storage.Source{Volume: src.Name, UID: src.UID}
+		made.Source = &storage.Source{Volume: src.Name, UID: src.UID, Live: runs != ""}
 		src.Copiers = append(src.Copiers, made.Name)
-		c.step("copy volume %s (%s) to %s, and compare the two", src.Name, src.Spec.Size, made.Name)
+		if runs == "" {
+			c.step("copy volume %s (%s) to %s, and compare the two", src.Name, src.Spec.Size, made.Name)
+		} else {
+			c.step("have the QEMU of vm %s, which runs, copy volume %s (%s) to %s", runs, src.Name, src.Spec.Size, made.Name)
+			c.step("part the two at one moment, with the guest's file systems frozen where its agent answers")
+		}
 		c.wish.TargetUID, c.wish.Generation = made.UID, 1
 		c.require(store.ModRevision(kv.Key, kv.ModRevision), store.Absent(volumeKey(target.Project, made.Name)))
 		if err := c.put(kv.Key, src); err != nil {
@@ -70,16 +78,23 @@ func (a *Actions) copyVolume(ctx context.Context, call Call, ref model.Ref, body
 	})
 }
 
-// MoveVolume wishes a volume into another pool. Nobody may write to it meanwhile: a VM that uses it is started when it
-// has been moved.
-func (a *Actions) MoveVolume(ctx context.Context, call Call, ref model.Ref, pool string) (Result, error) {
-	target := volumeTarget(ref)
+// MoveVolume wishes a volume into another pool. Where a VM that runs writes to it, its QEMU makes the copy and changes over to
+// it, and the guest notices nothing; else nobody may write to it meanwhile: a VM that uses it is started when it has been moved.
+func (a *Actions) MoveVolume(ctx context.Context, call Call, ref model.Ref, body wire.MoveVolume) (Result, error) {
+	target, pool := volumeTarget(ref), body.Pool
 	return a.do(ctx, call, VolumeMove, target, func(c *change) error {
+		if body.Limit < 0 {
+			return fault.New(fault.Invalid, "a limit of %d bytes a second is less than nothing", int64(body.Limit)).Try("--limit 100MiB, or leave it out")
+		}
 		v, kv, err := a.freeVolume(ctx, call, target)
 		if err != nil {
 			return err
 		}
-		if err := a.mayMove(ctx, c, v, pool); err != nil {
+		if err := a.mayMove(ctx, v, pool); err != nil {
+			return err
+		}
+		runs, err := a.writtenBy(ctx, c, v)
+		if err != nil {
 			return err
 		}
 		takes, err := a.takenBy(ctx, v)
@@ -89,17 +104,34 @@ func (a *Actions) MoveVolume(ctx context.Context, call Call, ref model.Ref, pool
 		if err := a.allocate(ctx, c, allocation{pool: pool, virtual: v.Spec.Size, takes: takes}); err != nil {
 			return err
 		}
-		v.Moving = &storage.Moving{To: storage.Layer{ID: uuid(a.Random(16)), Pool: pool, Format: v.Spec.Format, Size: v.Spec.Size}, Operation: c.wish.ID}
+		v.Moving = &storage.Moving{
+			To:        storage.Layer{ID: uuid(a.Random(16)), Pool: pool, Format: v.Spec.Format, Size: v.Spec.Size},
+			Operation: c.wish.ID, Live: runs != "", Limit: body.Limit,
+		}
 		v.Generation++
-		c.step("copy volume %s (%s) into pool %s, and compare the two", v.Name, v.Spec.Size, pool)
-		c.step("let it be the one in pool %s, and take away that in pool %s", pool, v.Spec.Pool)
+		moveSteps(c, v, runs)
 		c.wish.TargetUID, c.wish.Generation, c.wish.Params = v.UID, v.Generation, map[string]string{"pool": pool}
 		c.require(store.ModRevision(kv.Key, kv.ModRevision))
 		return c.put(kv.Key, v)
 	})
 }
 
-func (a *Actions) mayMove(ctx context.Context, c *change, v storage.Volume, pool string) error {
+// moveSteps says what is about to be done.
+func moveSteps(c *change, v storage.Volume, runs string) {
+	pool := v.Moving.To.Pool
+	if n := len(v.Chain()); n > 1 || v.Frozen {
+		c.step("make one file of its layers (%d): what others share of them stays in pool %s", n, v.Spec.Pool)
+	}
+	if runs == "" {
+		c.step("copy volume %s (%s) into pool %s, and compare the two", v.Name, v.Spec.Size, pool)
+		c.step("let it be the one in pool %s, and take away that in pool %s", pool, v.Spec.Pool)
+		return
+	}
+	c.step("have the QEMU of vm %s, which runs, copy volume %s (%s) into pool %s", runs, v.Name, v.Spec.Size, pool)
+	c.step("have its guest write to the one in pool %s, and take away that in pool %s", pool, v.Spec.Pool)
+}
+
+func (a *Actions) mayMove(ctx context.Context, v storage.Volume, pool string) error {
 	if err := a.inSnapshot(ctx, v); err != nil { // its layers stay where they are
 		return err
 	}
@@ -111,13 +143,61 @@ func (a *Actions) mayMove(ctx context.Context, c *change, v storage.Volume, pool
 		return fault.New(fault.Invalid, "volume %q is in pool %q already", v.Name, pool)
 	case !can.Holds(v.Spec.Format):
 		return fault.New(fault.Precondition, "pool %q keeps no %s volumes", pool, v.Spec.Format).WithCode("HV-VOL-031").Try("hv pool show %s", pool)
-	case len(v.Chain()) > 1 || v.Frozen:
-		return fault.New(fault.Precondition, "volume %q shares layers with others, which stay in pool %q", v.Name, v.Spec.Pool).
-			Try("make a full clone of it there: hv volume clone %s NEW --pool %s", v.Name, pool).WithCode("HV-VOL-011")
 	case len(v.Leaving) > 0:
 		return a.idle(ctx, volumeTarget(model.Ref{Project: v.Project, Name: v.Name}), "move it")
 	}
-	return a.unwritten(ctx, c, v)
+	return nil
+}
+
+// writtenBy is the VM that runs and writes to a volume; empty where nobody writes to it, now and when the change is
+// committed.
+func (a *Actions) writtenBy(ctx context.Context, c *change, v storage.Volume) (string, error) {
+	claim, _, err := store.Find[storage.Claim](ctx, a.Store, store.ClaimKey("disk", v.Project, v.Name))
+	if err != nil {
+		return "", err
+	}
+	name, isVM := holderVM(claim.Writer)
+	if !isVM {
+		return "", a.unwritten(ctx, c, v)
+	}
+	o, kv, err := a.vm(ctx, model.Ref{Project: v.Project, Name: name})
+	if err != nil {
+		return "", err
+	}
+	st, err := a.power(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	if (st.State != vm.StateRunning && st.State != vm.StatePaused) || o.Deleted != nil || o.Spec.Power != vm.On && o.Spec.Power != vm.Paused {
+		return "", a.unwritten(ctx, c, v)
+	}
+	if why := hasOpen(st, v.Name); why != "" {
+		return "", fault.New(fault.Conflict, "volume %q is being written to by vm/%s, and %s", v.Name, name, why).
+			Try("hv vm show %s says what is pending; stop that VM, or wait", name).WithCode("HV-VOL-032")
+	}
+	c.require(store.ModRevision(kv.Key, kv.ModRevision))
+	return name, nil
+}
+
+// hasOpen says why the QEMU of a VM that runs cannot copy a volume; empty where it can.
+func hasOpen(st vm.PowerStatus, volume string) string {
+	p := st.Process
+	if p == nil || p.Started == nil {
+		return "nobody has written down what it was started with"
+	}
+	for path, d := range p.Started.Volumes() {
+		if d.Volume != volume {
+			continue
+		}
+		if _, changes := p.Change(path); changes {
+			return path + " is being changed"
+		}
+		if d.ReadOnly || !strings.HasPrefix(path, "disks.") {
+			return path + " is read only"
+		}
+		return ""
+	}
+	return "its QEMU does not have it yet"
 }
 
 // stoppable reports whether an operation can be given up though it has changed no power.

@@ -58,6 +58,12 @@ const (
 	CopyVolume   Kind = "copy volume"   // begin to copy its content; the copy goes on between the looks
 	DiscardFiles Kind = "discard files" // of a copy that is given up, or that it consisted of before it was moved
 	ResizeDisk   Kind = "resize disk"   // have the QEMU that has it open make it larger
+
+	MirrorDisk Kind = "mirror disk" // have the QEMU that has it open begin to copy it; that goes on between the looks
+	HoldDisk   Kind = "hold disk"   // have the guest's writes wait once the copy is alike and durable
+	SwitchDisk Kind = "switch disk" // have the guest write to the copy from then on
+	SplitDisk  Kind = "split disk"  // let the copy be what the original was at one moment, and part the two
+	EndMirror  Kind = "end mirror"  // give up the copy
 )
 
 // Step is one step, for people by its Name and for hands by its data.
@@ -67,7 +73,7 @@ type Step struct {
 	Start  *Start          `json:"start,omitempty"`  // of Launch
 	Image  *storage.Image  `json:"image,omitempty"`  // of MakeImage and DeleteImage
 	Volume *storage.Volume `json:"volume,omitempty"` // of CreateVolume, DeleteVolume, GrowVolume and ResizeDisk
-	Disk   *VolumeDisk     `json:"disk,omitempty"`   // of ResizeDisk
+	Disk   *VolumeDisk     `json:"disk,omitempty"`   // of ResizeDisk, and of what copies a disk
 	Edit   *Edit           `json:"edit,omitempty"`   // of Plug, Unplug, Link, Throttle, Medium, Memory and CPUs
 	Layers []storage.Layer `json:"layers,omitempty"` // of DiscardFiles
 }

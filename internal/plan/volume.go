@@ -38,6 +38,8 @@ func Volume(in VolumeInput) (Plan, error) {
 		return Plan{Steps: []Step{{Kind: DeleteVolume, Name: "delete its file", Volume: &v}}, Reached: true, Removed: true}, nil
 	case v.Deleted != nil:
 		return Plan{Reached: true, Removed: true}, nil
+	case v.Source != nil && v.Source.Live, v.Moving != nil && v.Moving.Live && in.Exists:
+		return mirroring(in), nil
 	case v.Source != nil, v.Moving != nil && in.Exists:
 		return copying(in)
 	case len(v.Leaving) > 0:

@@ -15,6 +15,12 @@ type VolumeDisk struct {
 	ReadOnly bool        `json:"readOnly,omitempty"`
 	Size     model.Bytes `json:"size"`            // as the guest sees it
 	Saved    bool        `json:"saved,omitempty"` // there is no process: its guest is in a file, and knows the volume as it was
+
+	// Of one that is copied under its guest: where it sits, which layer its guest writes to (the beginning of its ID without
+	// dashes), and whether QEMU is at the copy.
+	Slot   int    `json:"slot,omitempty"`
+	On     string `json:"on,omitempty"`
+	Copies bool   `json:"copies,omitempty"`
 }
 
 // grow makes a volume as large as it is wished. Whoever has the file open for writing grows it: a QEMU that runs, or

@@ -36,6 +36,7 @@ type process struct {
 	left      map[string]string // devices that the guest has let go of (""), or has said why it does not
 	unplugged map[string]bool   // sockets of network cards that were taken away
 	moved     chan struct{}     // closed, and made anew, when left changes
+	jobs      chan struct{}     // the same when QEMU has said something of a job
 }
 
 // watch follows the pidfd, which belongs to p from now on: readable means gone.
@@ -250,6 +251,7 @@ func (p *process) monitor(ctx context.Context) (Monitor, error) {
 // follow turns QEMU's events into looks at it, until the conversation ends.
 func (p *process) follow(m Monitor) {
 	defer p.host.Poke(p.run.VM)
+	defer p.jobMoved()
 	for {
 		ev, err := m.Next(p.host.ctx)
 		if err != nil {
@@ -269,6 +271,8 @@ func (p *process) heard(ev qmp.Event) {
 		p.unlinked(ev)
 	case qmp.EventSerialPort:
 		p.turned(ev)
+	case qmp.EventJobStatus:
+		p.jobMoved()
 	case qmp.EventDeviceDeleted, qmp.EventUnplugError:
 		p.letGoOf(ev)
 		p.host.Poke(p.run.VM)

@@ -51,6 +51,10 @@ func (c *copies) begin(file string, do func(ctx context.Context, tell func(perce
 			err = do(ctx, func(percent float64) { c.tell(one, percent, moved) })
 			<-c.slots
 		}
+		if err != nil && c.ctx.Err() != nil {
+			close(one.over) // the daemon ends, and the next one goes on
+			return
+		}
 		c.mu.Lock()
 		one.State = plan.CopyDone
 		if err != nil {

@@ -38,6 +38,15 @@ type Hypervisor interface {
 	// Heads are the layers that its disks are written to, by device: the beginning of their IDs without dashes, empty for
 	// a disk of one layer.
 	Heads(ctx context.Context, uuid string) (map[string]string, error)
+	// Mirror has QEMU copy a disk to a layer, the file of which open opens, and returns when the two are alike; QEMU keeps
+	// them so. HoldMirror has the guest's writes wait then, with the copy flushed; SettleMirror lets them go on, to the
+	// copy where that takes its place. EndMirror gives up. Mirrored says to which layer the guest writes, by the
+	// beginning of its ID without dashes, and whether QEMU is at the copy.
+	Mirror(ctx context.Context, uuid string, disk qmp.Mirror, open func() (*os.File, error), tell func(percent float64)) error
+	HoldMirror(ctx context.Context, uuid string, disk qmp.Mirror, takesPlace bool) error
+	SettleMirror(ctx context.Context, uuid string, disk qmp.Mirror) error
+	EndMirror(ctx context.Context, uuid string, disk qmp.Mirror) error
+	Mirrored(ctx context.Context, uuid string, disk qmp.Mirror) (on string, goesOn bool, err error)
 	// Plug gives QEMU a device, on the files that it stands on, the lowest first, if it needs any.
 	Plug(ctx context.Context, uuid string, device qmp.Hotplug, files ...*os.File) error
 	// Unplug takes one away. It returns when the guest has let go of it; an error of kind Unavailable

@@ -55,11 +55,17 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 		e.ops.progress(due, p.Moving.Name, operation.Progress{Done: p.Moving.Done, Total: p.Moving.Total, Unit: "percent"})
 		return nil
 	}
-	e.ops.begin(due, p)
+	if len(p.Steps) > 0 { // else what was found out on the way here stays said
+		e.ops.begin(due, p)
+	}
 	for i, s := range p.Steps {
 		left := len(p.Steps) - i
 		e.ops.step(due, left, operation.Running)
-		if err := e.doVolume(ctx, s); err != nil {
+		do := e.doVolume
+		if s.Kind == plan.SplitDisk {
+			do = func(ctx context.Context, s plan.Step) error { return e.split(ctx, s, due) }
+		}
+		if err := do(ctx, s); err != nil {
 			err = fault.Wrap(err, "cannot %s of volume %q", s.Name, v.Name)
 			e.ops.step(due, left, operation.Failed)
 			e.ops.end(ctx, due, operation.Failed, problem(err))
@@ -108,9 +114,16 @@ func (e *Engine) seeVolume(ctx context.Context, t operation.Target, v storage.Vo
 		return in, st, done, err
 	}
 	in.UsedBy = strings.Join(claim.Holders(), ", ")
+	if v.Source != nil && v.Source.Live {
+		in.Disks, done, err = e.seeSource(ctx, t, v)
+		return in, st, done, fault.Wrap(err, "cannot see volume %q", v.Source.Volume)
+	}
 	if in.Exists, err = e.Volumes.Exists(ctx, v.Spec.Pool, v.File); err == nil && in.Exists && v.Deleted == nil {
 		if in.Disks, done, err = e.seeDisks(ctx, t, claim.Holders()); err == nil {
 			in.Size, err = e.Volumes.Size(ctx, v)
+		}
+		if err == nil && v.Moving != nil && v.Moving.Live {
+			err = e.seeMirror(ctx, v, in.Disks)
 		}
 	}
 	return in, st, done, fault.Wrap(err, "cannot see volume %q", v.Name)
@@ -133,6 +146,10 @@ func (e *Engine) doVolume(ctx context.Context, s plan.Step) error {
 			return err
 		}
 		return e.Volumes.Grow(ctx, *s.Volume)
+	case plan.MirrorDisk:
+		return e.beginMirror(ctx, *s.Volume, *s.Disk)
+	case plan.HoldDisk, plan.SwitchDisk, plan.EndMirror:
+		return e.doMirror(ctx, s)
 	case plan.ResizeDisk:
 		return e.Hypervisor.ResizeDisk(ctx, s.Disk.UUID, s.Disk.Device, s.Volume.Spec.Size)
 	default:

@@ -136,6 +136,17 @@ func (e *Engine) freed(ctx context.Context, project, volume string) error {
 // discardFiles takes away files of a volume, and where it has left a pool its note there: whoever rebuilds a store from
 // notes would find the volume twice.
 func (e *Engine) discardFiles(ctx context.Context, v storage.Volume, layers []storage.Layer) error {
+	if len(v.Leaving) > 0 { // others may stand on what it was
+		e.layers.Lock()
+		defer e.layers.Unlock()
+		was := v
+		was.Layers = v.Leaving
+		shared, err := e.shared(ctx, was)
+		if err != nil {
+			return err
+		}
+		layers = slices.DeleteFunc(slices.Clone(layers), func(l storage.Layer) bool { return shared[l.ID] })
+	}
 	if err := e.Volumes.Discard(ctx, layers); err != nil {
 		return err
 	}

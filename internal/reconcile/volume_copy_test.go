@@ -8,8 +8,13 @@ import (
 	"testing"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/internal/plan"
+	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/fakehost"
+	"github.com/hyper-nixos/hyper-nixos/test/fakeqemu"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
@@ -57,9 +62,18 @@ func TestAFullCloneHoldsTheSameAndStandsAlone(t *testing.T) {
 		t.Errorf("the source is %+v, the copy %+v", src, v)
 	}
 	d.Done(d.Verb("start", "web"))
-	if _, err := d.Actions.CloneVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: "more"}); fault.CodeOf(err) != "HV-VOL-032" {
-		t.Errorf("while a VM writes to it: %v", err)
+	res, err = d.Actions.CloneVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: "more"})
+	if err != nil {
+		t.Fatal(err)
 	}
+	if end := d.Done(*res.Operation); len(end.Findings) != 1 || end.Findings[0].Code != "HV-VOL-035" || end.Findings[0].Severity != finding.Limited {
+		t.Errorf("it is not said what a copy of a guest without an agent is: %+v", end.Findings)
+	}
+	holds(t, d, "more", content)
+	if src := stored(t, h, "data"); len(src.Copiers) > 0 || stored(t, h, "more").Source != nil {
+		t.Errorf("it is said to be copied still: %+v", src)
+	}
+	d.Done(d.Verb("stop", "web")) // its QEMU has let go of the copy
 }
 
 func TestAVolumeIsMovedWithWhatIsOnItAndItsVMStartsFromThere(t *testing.T) {
@@ -68,7 +82,7 @@ func TestAVolumeIsMovedWithWhatIsOnItAndItsVMStartsFromThere(t *testing.T) {
 	h.SecondPool()
 	content := written(t, d)
 	d.Done(d.Create(fakehost.Tiny("web", withData)))
-	res, err := d.Actions.MoveVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), "second")
+	res, err := d.Actions.MoveVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.MoveVolume{Pool: "second"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,11 +93,111 @@ func TestAVolumeIsMovedWithWhatIsOnItAndItsVMStartsFromThere(t *testing.T) {
 	}
 	d.Done(d.Verb("start", "web"))
 	d.State("web", vm.StateRunning)
-	for pool, code := range map[string]string{"default": "HV-VOL-032", "none": "HV-POOL-001"} {
-		if _, err := d.Actions.MoveVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), pool); fault.CodeOf(err) != code {
-			t.Errorf("into pool %s while a VM writes to it: %v", pool, err)
-		}
+	if _, err := d.Actions.MoveVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.MoveVolume{Pool: "none"}); fault.CodeOf(err) != "HV-POOL-001" {
+		t.Errorf("into a pool that there is not: %v", err)
 	}
+}
+
+func TestAVolumeIsMovedUnderItsGuestWhichRunsOn(t *testing.T) {
+	h := fakehost.New(t)
+	d := h.Start()
+	h.SecondPool()
+	content := written(t, d)
+	d.Done(d.Create(fakehost.Tiny("web", withData, func(def *vm.Definition) { def.Power = vm.On })))
+	was := d.State("web", vm.StateRunning).Process.PID
+	d.Done(move(t, d, "second"))
+	holds(t, d, "data", content)
+	if old, now := h.PoolFiles("pool"), h.PoolFiles("second"); len(old) != 0 || len(now) != 1 {
+		t.Errorf("left is %v, there is %v", old, now)
+	}
+	v := stored(t, h, "data")
+	heads, err := d.VMs.Heads(t.Context(), d.VM("web").Spec.UUID)
+	if err != nil || !plan.IsLayer(v.Head(), heads["disk-root"]) || v.Spec.Pool != "second" || v.Moving != nil || len(v.Leaving) != 0 {
+		t.Errorf("its guest writes to %v, %v; the volume is %+v", heads, err, v)
+	}
+	d.Done(move(t, d, "default")) // and back, of a disk that is a layer by now
+	res, err := d.Actions.ResizeVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), 3*model.MiB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Done(*res.Operation)
+	if now := d.Power("web").Process.PID; now != was {
+		t.Errorf("it is process %d and was %d", now, was)
+	}
+	d.Done(d.Verb("stop", "web"))
+	d.Done(d.Verb("start", "web"))
+	if len(h.PoolFiles("second")) != 0 || len(h.PoolFiles("pool")) != 1 {
+		t.Errorf("left are %v and %v", h.PoolFiles("pool"), h.PoolFiles("second"))
+	}
+}
+
+func move(t *testing.T, d *fakehost.Daemon, pool string) operation.Operation {
+	t.Helper()
+	res, err := d.Actions.MoveVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.MoveVolume{Pool: pool, Limit: 100 * model.MiB})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *res.Operation
+}
+
+// beingMoved is a volume under a guest that is being copied, and never has been.
+func beingMoved(t *testing.T, h *fakehost.Host) (*fakehost.Daemon, operation.Operation) {
+	t.Helper()
+	d := h.Start()
+	h.SecondPool()
+	d.Guest("web", fakeqemu.Options{Copies: true})
+	d.Done(d.Volume("data"))
+	d.Done(d.Create(fakehost.Tiny("web", withData, func(def *vm.Definition) { def.Power = vm.On })))
+	op := move(t, d, "second")
+	d.Until("it to be copied", func() bool { return len(h.PoolFiles("second")) == 1 })
+	return d, op
+}
+
+func stayed(t *testing.T, h *fakehost.Host) {
+	t.Helper()
+	v := stored(t, h, "data")
+	if v.Spec.Pool != "default" || v.Moving != nil || len(h.PoolFiles("second")) != 0 || len(h.PoolFiles("pool")) != 1 {
+		t.Errorf("it has not stayed where it was: %+v, files %v and %v", v, h.PoolFiles("pool"), h.PoolFiles("second"))
+	}
+}
+
+func TestAMoveUnderAGuestThatIsCancelledLeavesTheOldAndTheGuestRuns(t *testing.T) {
+	h := fakehost.New(t)
+	d, op := beingMoved(t, h)
+	if _, err := d.Actions.CancelOperation(t.Context(), fakehost.Member, op.ID); err != nil {
+		t.Fatal(err)
+	}
+	if end := d.Ended(op); end.State != operation.Cancelled {
+		t.Errorf("it is %s: %+v", end.State, end.Error)
+	}
+	stayed(t, h)
+	d.State("web", vm.StateRunning)
+}
+
+func TestAVMThatDiesWhileItsDiskIsMovedLeavesTheOldAndStartsAgain(t *testing.T) {
+	h := fakehost.New(t)
+	d, op := beingMoved(t, h)
+	d.Murder("web")
+	if end := d.Ended(op); end.State != operation.Failed || end.Error == nil {
+		t.Errorf("it is %s: %+v", end.State, end.Error)
+	}
+	stayed(t, h)
+	d.State("web", vm.StateCrashed)
+	d.Done(d.Verb("start", "web"))
+}
+
+// Where the daemon ends QEMU copies on; the next one takes it up, and gives it up where it is asked to.
+func TestAMoveUnderAGuestGoesOnWithoutADaemonAndIsTakenUpByTheNext(t *testing.T) {
+	h := fakehost.New(t)
+	d, op := beingMoved(t, h)
+	d.Stop()
+	d = h.Start()
+	h.SecondPool()
+	if _, err := d.Actions.CancelOperation(t.Context(), fakehost.Member, op.ID); err != nil {
+		t.Fatal(err)
+	}
+	d.Ended(op)
+	stayed(t, h)
 }
 
 // A snapshot would put back layers that are in the old pool; a full clone of what stands on one needs none of them.
@@ -93,7 +207,7 @@ func TestAVolumeOfASnapshotStaysWhereItIsAndCanBeClonedInFull(t *testing.T) {
 	d.Done(d.Volume("data"))
 	d.Done(d.Create(fakehost.Tiny("web", withData)))
 	done(t, take(t, d, "one", false))
-	if _, err := d.Actions.MoveVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), "second"); fault.CodeOf(err) != "HV-SNAP-005" {
+	if _, err := d.Actions.MoveVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.MoveVolume{Pool: "second"}); fault.CodeOf(err) != "HV-SNAP-005" {
 		t.Errorf("a volume that a snapshot is of is moved: %v", err)
 	}
 	res, err := d.Actions.CloneVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: "copy"})

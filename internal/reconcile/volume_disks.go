@@ -81,6 +81,9 @@ func (e *Engine) seeDisk(ctx context.Context, obj vm.Object, volume string) (d p
 		spec = *last.Saved.Process.Started
 	}
 	d, has := diskDevice(spec, volume)
+	if last.Pinned != nil {
+		d.Slot = last.Pinned.Slots[machine.SlotOf("disks", strings.TrimPrefix(d.Device, machine.DiskDevice("")))]
+	}
 	d.VM, d.UUID = obj.Name, obj.Spec.UUID
 	seen, err := e.Hypervisor.Observe(ctx, d.UUID)
 	switch {

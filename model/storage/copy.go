@@ -3,19 +3,29 @@ package storage
 import (
 	"fmt"
 	"strings"
+
+	"github.com/hyper-nixos/hyper-nixos/model"
 )
 
 // Source is the volume that another one is made a copy of.
 type Source struct {
 	Volume string `json:"volume"`
 	UID    string `json:"uid"`
+	Live   bool   `json:"live,omitempty"` // a VM that runs writes to it: its QEMU makes the copy
 }
 
 // Moving is where a volume is on its way to.
 type Moving struct {
 	To        Layer  `json:"to"`        // the one file that it is going to consist of
 	Operation string `json:"operation"` // that moves it
+	// Live: a VM that runs writes to it, and its QEMU makes the copy and changes over to it. It is said of the volume that
+	// it moves until QEMU has done so, also when it consists of the new file already.
+	Live  bool        `json:"live,omitempty"`
+	Limit model.Bytes `json:"limit,omitempty"` // bytes a second that it may take; as many as there are when 0
 }
+
+// Arrived reports whether the volume consists of what it was to be moved to.
+func (v Volume) Arrived() bool { return v.Moving != nil && v.Head().ID == v.Moving.To.ID }
 
 // Busy says what is done with the volume's content just now; empty for nothing. Meanwhile its content is nobody's to
 // begin to write to, and it is not taken away.
@@ -35,6 +45,6 @@ func (v Volume) Busy() string {
 func (v Volume) Arriving() Volume {
 	v.Spec.Pool = v.Moving.To.Pool
 	v = v.On([]Layer{v.Moving.To})
-	v.Moving = nil
+	v.Moving, v.Frozen = nil, false // others may stand on what it was, and nobody on what it is
 	return v
 }

@@ -185,6 +185,26 @@ func (h *cutHypervisor) Overlay(ctx context.Context, uuid string, disks []qmp.Ov
 	return pause, err
 }
 
+func (h *cutHypervisor) Mirror(ctx context.Context, uuid string, d qmp.Mirror, open func() (*os.File, error), tell func(float64)) error {
+	return h.points.step(plan.MirrorDisk, func() error { return h.Host.Mirror(ctx, uuid, d, open, tell) })
+}
+
+func (h *cutHypervisor) HoldMirror(ctx context.Context, uuid string, d qmp.Mirror, takesPlace bool) error {
+	kind := plan.SplitDisk
+	if takesPlace {
+		kind = plan.HoldDisk
+	}
+	return h.points.step(kind, func() error { return h.Host.HoldMirror(ctx, uuid, d, takesPlace) })
+}
+
+func (h *cutHypervisor) SettleMirror(ctx context.Context, uuid string, d qmp.Mirror) error {
+	return h.points.step(plan.SwitchDisk, func() error { return h.Host.SettleMirror(ctx, uuid, d) })
+}
+
+func (h *cutHypervisor) EndMirror(ctx context.Context, uuid string, d qmp.Mirror) error {
+	return h.points.step(plan.EndMirror, func() error { return h.Host.EndMirror(ctx, uuid, d) })
+}
+
 func (h *cutHypervisor) Plug(ctx context.Context, uuid string, d qmp.Hotplug, files ...*os.File) error {
 	return h.points.step(plan.Plug, func() error { return h.Host.Plug(ctx, uuid, d, files...) })
 }

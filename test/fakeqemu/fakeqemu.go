@@ -36,6 +36,7 @@ type Options struct {
 	Incoming bool     // with -incoming defer: its guest is to come in
 	Blocked  []string // why its guest cannot be moved
 	Crawls   bool     // moving its guest comes to no end
+	Copies   bool     // copying a disk comes to no end
 	Faults   []Fault
 	Jobs     []Job // that are there from the start, as an adopter finds them
 }
@@ -48,6 +49,8 @@ type Job struct {
 	Progress int64  `json:"current-progress"`
 	Total    int64  `json:"total-progress"`
 	Error    string `json:"error,omitempty"`
+
+	mirror *mirror
 }
 
 // QEMU is one fake. Close it, or have it quit.

@@ -4,12 +4,16 @@ package faults_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/action"
+	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/fakehost"
+	"github.com/hyper-nixos/hyper-nixos/test/fakeqemu"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
@@ -81,13 +85,66 @@ func init() {
 		before: func(d *fakehost.Daemon) { d.SecondPool(); d.Done(d.Volume("data")) },
 		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {
 			d.SecondPool()
-			return d.Actions.MoveVolume(ctx, fakehost.Member, fakehost.Ref("data"), "second")
+			return d.Actions.MoveVolume(ctx, fakehost.Member, fakehost.Ref("data"), wire.MoveVolume{Pool: "second"})
 		},
 		after: func(_ *testing.T, d *fakehost.Daemon) {
 			d.SecondPool()
 			d.Until("it to be in the other pool", func() bool {
 				v, err := d.View.Volume(context.Background(), fakehost.Ref("data"))
 				return err == nil && v.Spec.Pool == "second" && v.Ready && len(d.PoolFiles("pool")) == 0 && len(d.PoolFiles("second")) == 1
+			})
+		},
+	}
+	scenarios["move a volume under its guest"] = scenario{
+		before: func(d *fakehost.Daemon) { d.SecondPool(); runsWithData(d) },
+		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {
+			d.SecondPool()
+			return d.Actions.MoveVolume(ctx, fakehost.Member, fakehost.Ref("data"), wire.MoveVolume{Pool: "second"})
+		},
+		after: func(t *testing.T, d *fakehost.Daemon) {
+			d.SecondPool()
+			d.Until("it to be in the other pool", func() bool {
+				v, err := d.View.Volume(context.Background(), fakehost.Ref("data"))
+				return err == nil && v.Spec.Pool == "second" && v.Ready && len(d.PoolFiles("pool")) == 0 && len(d.PoolFiles("second")) == 1
+			})
+			head, err := d.VMs.Heads(context.Background(), d.VM("web").Spec.UUID)
+			if file := d.PoolFiles("second")[0]; err != nil || !strings.HasPrefix(strings.ReplaceAll(file, "-", ""), head["disk-root"]) || head["disk-root"] == "" {
+				t.Errorf("its guest writes to %v, its file is %s, %v", head, file, err)
+			}
+		},
+	}
+	scenarios["give up to move a volume under its guest"] = scenario{
+		before: func(d *fakehost.Daemon) {
+			d.SecondPool()
+			d.Guest("web", fakeqemu.Options{Copies: true})
+			runsWithData(d)
+			_, err := d.Actions.MoveVolume(context.Background(), fakehost.Member, fakehost.Ref("data"), wire.MoveVolume{Pool: "second"})
+			d.Until("it to be copied", func() bool { return err == nil && len(d.PoolFiles("second")) == 1 })
+		},
+		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {
+			d.SecondPool()
+			if m := moves(d); m != nil {
+				if _, err := d.Actions.CancelOperation(ctx, fakehost.Member, m.Operation); err != nil {
+					return action.Result{}, err
+				}
+			}
+			return d.Actions.CreateVolume(ctx, fakehost.Member, "default", wire.CreateVolume{Name: "other", VolumeSpec: storage.VolumeSpec{Size: model.MiB}})
+		},
+		also: func(d *fakehost.Daemon) { d.UntilOrCut("it to be where it was", stays(d)) },
+		after: func(_ *testing.T, d *fakehost.Daemon) {
+			d.SecondPool()
+			d.Until("it to be where it was", stays(d))
+		},
+	}
+	scenarios["copy a volume under its guest"] = scenario{
+		before: runsWithData,
+		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {
+			return d.Actions.CloneVolume(ctx, fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: "copy"})
+		},
+		after: func(_ *testing.T, d *fakehost.Daemon) {
+			d.Until("the copy to be ready", func() bool {
+				v, err := d.View.Volume(context.Background(), fakehost.Ref("copy"))
+				return err == nil && v.Ready
 			})
 		},
 	}
@@ -106,6 +163,22 @@ func init() {
 				t.Errorf("%+v, %v", v, err)
 			}
 		},
+	}
+}
+
+// moves is where the volume is on its way to; nil where it stays.
+func moves(d *fakehost.Daemon) *storage.Moving {
+	v, _, err := store.Get[storage.Volume](context.Background(), d.Store, store.SpecKey(store.Ref{Kind: "volume", Project: model.DefaultProject, Name: "data"}))
+	if err != nil {
+		return nil
+	}
+	return v.Moving
+}
+
+func stays(d *fakehost.Daemon) func() bool {
+	return func() bool {
+		v, err := d.View.Volume(context.Background(), fakehost.Ref("data"))
+		return err == nil && v.Spec.Pool == "default" && moves(d) == nil && len(d.PoolFiles("second")) == 0
 	}
 }
 

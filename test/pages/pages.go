@@ -105,12 +105,14 @@ var volumes = Family{"VOL", "Volumes.", []Code{
 	{"HV-VOL-008", "there is no such volume in the trash, or its time is over", "`hv volume trash list`"},
 	{"HV-VOL-009", "a volume is being copied or moved", "wait for that operation, or `hv operation cancel` it"},
 	{"HV-VOL-010", "a copy is not what it was made of", "`dmesg` says whether a disk fails; then try again"},
-	{"HV-VOL-011", "a volume that shares layers with others is not moved", "a full clone of it in the other pool: `hv volume clone NAME NEW --pool POOL`"},
 	{"HV-VOL-021", "a storage backend that cannot do what it is asked for: a VM's disks on S3", "the finding names the backends that can"},
 	{"HV-VOL-022", "a storage backend that does it with a limit", "the finding says what is lost, and how to live with it"},
 	{"HV-VOL-030", "a volume has as many layers as it may have", "delete a snapshot"},
 	{"HV-VOL-031", "a pool that cannot keep layers which stand on others", "keep the volume in a pool of kind dir"},
-	{"HV-VOL-032", "a volume is to be cloned while it is written to", "stop the VM first"},
+	{"HV-VOL-032", "a linked clone of a volume that is written to, or a copy of one that a VM begins or ends to use", "the message names the VM: stop it, or wait"},
+	{"HV-VOL-033", "the VM has ended while its QEMU copied its disk: the volume is where it was, and a clone is not made", "ask again: of a VM that is off hvd makes the copy"},
+	{"HV-VOL-034", "QEMU copied a disk and did not change over to the copy: the volume is where it was", "`hv vm logs NAME --log qemu`; then ask again"},
+	{"HV-VOL-035", "of what moment a clone is that was made while a VM ran: with its file systems frozen, or as after a power cut", "run qemu-guest-agent in the guest"},
 }}
 
 var machine = Family{"MACH", "What keeps a VM's machine from being built. From 101 on the host is to be changed, before that the VM.", []Code{

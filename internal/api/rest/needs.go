@@ -53,7 +53,7 @@ type StorageActions interface {
 	DeleteVolume(ctx context.Context, call action.Call, ref model.Ref, now bool) (action.Result, error)
 	RestoreVolume(ctx context.Context, call action.Call, ref model.Ref, name string) (action.Result, error)
 	PurgeVolume(ctx context.Context, call action.Call, ref model.Ref) (action.Result, error)
-	MoveVolume(ctx context.Context, call action.Call, ref model.Ref, pool string) (action.Result, error)
+	MoveVolume(ctx context.Context, call action.Call, ref model.Ref, body wire.MoveVolume) (action.Result, error)
 	ResizeVolume(ctx context.Context, call action.Call, ref model.Ref, size model.Bytes) (action.Result, error)
 	RenameVolume(ctx context.Context, call action.Call, ref model.Ref, name string) (action.Result, error)
 	CloneVolume(ctx context.Context, call action.Call, ref model.Ref, body wire.CloneVolume) (action.Result, error)

@@ -134,7 +134,7 @@ func (s *server) routeVolumeChanges() {
 		if err != nil {
 			return action.Result{}, err
 		}
-		return s.Actions.MoveVolume(ctx, call, in.ref(), in.Body.Pool)
+		return s.Actions.MoveVolume(ctx, call, in.ref(), in.Body)
 	})
 	change(s, action.VolumeResize, func(ctx context.Context, in *resizeVolume) (action.Result, error) {
 		call, err := in.call(ctx)

@@ -21,10 +21,11 @@ func clone(s *session.Session) *cobra.Command {
 		Use:   "clone SOURCE NEW",
 		Short: "Make volumes that begin as a copy of another",
 		Long: `Makes volumes that begin as a copy of another. A full one is copied and compared, or shares blocks where the pool can; it
-may be in another pool. A VM that uses the source is started once the copy is made. A linked one shares what it begins
+may be in another pool. A VM that uses the source is started once the copy is made. One that runs with it runs on: its QEMU
+makes the copy, which is of one moment, with the guest's file systems frozen where its agent answers. A linked one shares what it begins
 with, and takes room only for what is written to it; it is there in milliseconds, whatever the size. The source stays as
-it is and can be written to again at once: from then on it has a layer of its own too. It must not be written to by a VM
-that runs.
+it is and can be written to again at once: from then on it has a layer of its own too. For a linked one it must not be written to
+by a VM that runs.
 
 With --count many are made by one call, or none: NEW-1, NEW-2 and so on.`,
 		Example:           "  hv volume clone web-root web-copy --pool slow\n  hv volume clone debian web-root --linked\n  hv volume clone debian worker --linked --count 100",

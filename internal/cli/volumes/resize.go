@@ -10,6 +10,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
 func resize(s *session.Session) *cobra.Command {
@@ -58,26 +59,40 @@ called by its UID and stays. A volume that a VM of the host's declaration uses i
 }
 
 func move(s *session.Session) *cobra.Command {
-	var pool string
+	var pool, limit string
 	cmd := &cobra.Command{
 		Use:   "move NAME --pool POOL",
 		Short: "Move a volume into another pool",
-		Long: `Moves a volume into another pool: it is copied there and compared, from then on it is the one there, and the old one is
-taken away. A crash at any point leaves one of both. A VM that runs with it is stopped first; one that is started
-meanwhile waits. hv operation cancel leaves it where it was.`,
-		Example: "  hv volume move web-root --pool fast",
+		Long: `Moves a volume into another pool: it is copied there, from then on it is the one there, and the old one is taken away. A
+crash at any point leaves one of both. hv operation cancel leaves it where it was.
+
+A VM that runs with it runs on: its QEMU makes the copy, writes what its guest writes to both, and changes over when the
+two are alike. If that VM ends meanwhile, the volume stays where it was. Of a VM that is off, what was copied is also compared;
+it is started once the volume has been moved. A volume of several layers (a linked clone, one that began as an image) becomes one
+file; one that is in a snapshot is refused.`,
+		Example: "  hv volume move web-root --pool fast\n  hv volume move web-root --pool slow --limit 50MiB",
 		Args:    session.Exactly("NAME"), ValidArgsFunction: s.Live(1, s.Volumes),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if pool == "" {
 				return report.Usage("hv pool list", "--pool is missing: say where to")
 			}
+			body := wire.MoveVolume{Pool: pool}
+			if limit != "" {
+				n, err := model.ParseBytes(limit)
+				if err != nil || n <= 0 {
+					return report.Usage("--limit 50MiB", "--limit %q is no number of bytes a second", limit)
+				}
+				body.Limit = n
+			}
 			return change.Run(cmd.Context(), s, change.Change{Noun: "volume", Name: args[0], Verb: "move", Past: "is in pool " + pool + " now",
 				Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-					return c.MoveVolume(ctx, s.Ref(args[0]), pool, how)
+					return c.MoveVolume(ctx, s.Ref(args[0]), body, how)
 				}})
 		},
 	}
 	cmd.Flags().StringVar(&pool, "pool", "", "into which pool")
+	cmd.Flags().StringVar(&limit, "limit", "", "how many bytes a second it may take")
+	session.Values(cmd, "limit", "50MiB", "200MiB")
 	s.LiveFlag(cmd, "pool", s.Pools)
 	s.Mutates(cmd)
 	return cmd

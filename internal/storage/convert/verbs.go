@@ -21,6 +21,8 @@ type Options struct {
 	SubFormat   string // vmdk and vhd: streamOptimized, fixed, …
 	ClusterSize model.Bytes
 	Preallocate string // off, metadata, falloc, full
+	// Limit is how many bytes a second convert may write; 0 for as many as there are.
+	Limit model.Bytes
 	// Most is how large the new file may get, for convert only; 0 leaves it at the largest volume.
 	Most model.Bytes
 	// Name and Format of what is below a new qcow2 file. They stand in its header for people and other programs;
@@ -84,6 +86,9 @@ func Convert(ctx context.Context, src Image, dst *os.File, f Format, opt Options
 	}
 	if opt.Compress && (f == QCOW2 || f == VMDK) {
 		args = append(args, "-c", "-W")
+	}
+	if opt.Limit > 0 {
+		args = append(args, "-r", strconv.FormatInt(int64(opt.Limit), 10))
 	}
 	if list := opt.list(f); len(list) > 0 {
 		args = append(args, "-o", strings.Join(list, ","))

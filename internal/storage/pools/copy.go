@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/osfault"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/backend"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/convert"
+	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 )
 
@@ -36,18 +38,21 @@ func (p *Pools) Copy(ctx context.Context, from, to storage.Volume, tell func(per
 	if err != nil {
 		return err
 	}
-	size := to.Spec.Size
+	size, limit := to.Spec.Size, model.Bytes(0)
+	if from.Moving != nil {
+		limit = from.Moving.Limit
+	}
 	if to.Spec.Format == storage.QCOW2 {
 		size = 0 // as large as its file gets
 	}
 	err = b.Make(ctx, to.File, size, func(ctx context.Context, f *os.File) error {
 		if source.Backing == nil && string(source.Format) == string(to.Spec.Format) && !b.Can().Block && regular(source.File) {
-			return sparse(ctx, source.File, f, tell)
+			return sparse(ctx, source.File, f, limit, tell)
 		}
 		if b.Can().Block {
 			return convert.Fill(ctx, *source, convert.Image{File: f, Format: convert.Format(to.Spec.Format)}, true, tell)
 		}
-		return convert.Convert(ctx, *source, f, convert.Format(to.Spec.Format), convert.Options{}, tell)
+		return convert.Convert(ctx, *source, f, convert.Format(to.Spec.Format), convert.Options{Limit: limit}, tell)
 	})
 	if err == nil {
 		err = p.same(ctx, *source, b, to)
@@ -105,8 +110,8 @@ func regular(f *os.File) bool {
 // piece is how much is copied or compared between two looks at whether to go on.
 const piece = 8 << 20
 
-// sparse copies what is in a file and leaves its holes.
-func sparse(ctx context.Context, from, to *os.File, tell func(percent float64)) error {
+// sparse copies what is in a file, at most limit bytes a second unless that is 0, and leaves its holes.
+func sparse(ctx context.Context, from, to *os.File, limit model.Bytes, tell func(percent float64)) error {
 	info, err := from.Stat()
 	if err != nil {
 		return err
@@ -114,7 +119,13 @@ func sparse(ctx context.Context, from, to *os.File, tell func(percent float64)) 
 	if err := to.Truncate(info.Size()); err != nil {
 		return err
 	}
+	begun, copied := time.Now(), int64(0)
 	return extents(ctx, from, info.Size(), func(at, n int64) error {
+		if copied += n; limit > 0 {
+			if err := notBefore(ctx, begun.Add(time.Duration(float64(copied)/float64(limit)*float64(time.Second)))); err != nil {
+				return err
+			}
+		}
 		if _, err := from.Seek(at, io.SeekStart); err != nil {
 			return err
 		}
@@ -129,6 +140,17 @@ func sparse(ctx context.Context, from, to *os.File, tell func(percent float64)) 
 		}
 		return nil
 	})
+}
+
+func notBefore(ctx context.Context, due time.Time) error {
+	wait := time.NewTimer(time.Until(due))
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return nil
+	case <-ctx.Done():
+		return fault.New(fault.Unavailable, "the copy was given up").Because(context.Cause(ctx))
+	}
 }
 
 // alike compares a file with a copy of it, in which all else is holes.
