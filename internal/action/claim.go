@@ -94,6 +94,11 @@ func (a *Actions) claimVolumes(ctx context.Context, c *change, before, next vm.O
 	used := before.Spec.Volumes()
 	for _, device := range slices.Sorted(maps.Keys(used)) {
 		disk := used[device]
+		if _, has := diskOf(next.Spec, disk.Volume); !has {
+			if err := a.uncopied(ctx, next.Project, disk.Volume); err != nil {
+				return err
+			}
+		}
 		if _, has := diskOf(next.Spec, disk.Volume); !has && !slices.Contains(next.Letting, disk.Volume) {
 			if err := a.unclaimVolume(ctx, c, next.Project, disk.Volume, holder); err != nil {
 				return err

@@ -58,6 +58,11 @@ func (a *Actions) PowerVM(ctx context.Context, call Call, row Row, ref model.Ref
 				return err
 			}
 		}
+		if v.verb == vm.VerbSuspend {
+			if err := a.uncopiedAll(ctx, o); err != nil {
+				return err
+			}
+		}
 		c.require(store.ModRevision(kv.Key, kv.ModRevision))
 		c.params(v.verb, opt)
 		c.step("%s vm %s", v.verb, o.Name)

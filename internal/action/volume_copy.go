@@ -204,3 +204,25 @@ func hasOpen(st vm.PowerStatus, volume string) string {
 func stoppable(w operation.Wish) bool {
 	return w.Action == VolumeMove.name || w.Action == VolumeClone.name && w.Target.Kind == "volume"
 }
+
+// uncopied refuses to take a volume from the VM whose QEMU is copying it.
+func (a *Actions) uncopied(ctx context.Context, project, volume string) error {
+	v, _, err := a.volume(ctx, project, volume)
+	if err != nil { // it is deleted, or about to be
+		return nil //nolint:nilerr // then nobody copies it
+	}
+	if v.Moving != nil && v.Moving.Live || len(v.Copiers) > 0 {
+		return free(v)
+	}
+	return nil
+}
+
+// uncopiedAll refuses to save a VM whose QEMU is copying one of its volumes: it would end with the copy half made.
+func (a *Actions) uncopiedAll(ctx context.Context, o vm.Object) error {
+	for _, d := range o.Spec.Volumes() {
+		if err := a.uncopied(ctx, o.Project, d.Volume); err != nil {
+			return err
+		}
+	}
+	return nil
+}

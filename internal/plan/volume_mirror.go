@@ -21,16 +21,16 @@ func mirroring(in VolumeInput) Plan {
 	if v.Arrived() {
 		return switching(in, d)
 	}
-	to, name := v.Head(), ""
+	to, name := v.Head(), "copy it into its new pool"
 	if v.Moving != nil {
 		to, name = v.Moving.To, "copy it into pool "+v.Moving.To.Pool+" under its guest"
-	} else {
+	} else if v.Source != nil {
 		name = "copy volume " + v.Source.Volume + " under its guest"
 	}
 	switch {
 	case in.Cancel:
 		return unmirrored(in, d, to, nil)
-	case in.Copy.State == CopyFailed:
+	case d != nil && in.Copy.State == CopyFailed:
 		return unmirrored(in, d, to, in.Copy.Err)
 	case d == nil:
 		return unmirrored(in, d, to, fault.New(fault.Conflict, "the VM that writes to it has ended, and so has the copy that its QEMU made").

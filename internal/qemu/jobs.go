@@ -53,11 +53,11 @@ func (p *process) awaitJob(ctx context.Context, id string, tell func(float64), s
 		news := p.jobNews() // before it is asked: what it says meanwhile is heard
 		m, err := p.monitor(ctx)
 		if err != nil {
-			return qmp.Job{}, p.orGone(err)
+			return qmp.Job{}, p.orGone(ctx, err)
 		}
 		j, err := job(ctx, m, id)
 		if err != nil {
-			return j, p.orGone(err)
+			return j, p.orGone(ctx, err)
 		}
 		if j.Status == "" || j.Status == qmp.JobConcluded || slices.Contains(states, j.Status) {
 			return j, nil
@@ -79,8 +79,8 @@ func (p *process) awaitJob(ctx context.Context, id string, tell func(float64), s
 var errGone = fault.New(fault.Precondition, "its process is gone")
 
 // orGone is the error of a conversation, or that the process has ended, which ends that.
-func (p *process) orGone(err error) error {
-	if p.dead() {
+func (p *process) orGone(ctx context.Context, err error) error {
+	if p.dead() || p.await(ctx, dying) == nil { // its monitor ends before it does
 		return errGone
 	}
 	return err

@@ -29,16 +29,16 @@ func (h *Host) Mirror(ctx context.Context, uuid string, d qmp.Mirror, open func(
 	}
 	m, err := p.monitor(ctx)
 	if err != nil {
-		return p.orGone(err)
+		return p.orGone(ctx, err)
 	}
 	id := mirrorJob(d)
 	have, err := job(ctx, m, id)
 	if err != nil {
-		return p.orGone(err)
+		return p.orGone(ctx, err)
 	}
 	if have.Status == "" {
 		if err := beginMirror(ctx, m, d, open); err != nil {
-			return p.orGone(err)
+			return p.orGone(ctx, err)
 		}
 	}
 	end, err := p.awaitJob(ctx, id, tell, qmp.JobReady, qmp.JobPending)
@@ -197,6 +197,9 @@ func (h *Host) Mirrored(ctx context.Context, uuid string, d qmp.Mirror) (on stri
 	heads, err := headNodes(ctx, m)
 	if err != nil {
 		return "", false, err
+	}
+	if heads[d.Device] == "" {
+		return "", false, fault.New(fault.Conflict, "QEMU has no disk %s", d.Device)
 	}
 	have, err := job(ctx, m, mirrorJob(d))
 	return machine.LayerOf(heads[d.Device]), have.Status != "" && have.Status != qmp.JobConcluded, err

@@ -161,6 +161,19 @@ func stayed(t *testing.T, h *fakehost.Host) {
 	}
 }
 
+// What would end the copy, or take the disk from under it, is refused while that goes on.
+func TestADiskThatIsMovedUnderItsGuestIsNotTakenAwayNorItsVMSaved(t *testing.T) {
+	h := fakehost.New(t)
+	d, _ := beingMoved(t, h)
+	if err := d.Refused("suspend", "web"); fault.CodeOf(err) != "HV-VOL-009" {
+		t.Errorf("a suspend: %v", err)
+	}
+	none := []byte(`{"disks":{"root":null}}`)
+	if _, err := d.Actions.EditVM(t.Context(), fakehost.Member, fakehost.Ref("web"), none); fault.CodeOf(err) != "HV-VOL-009" {
+		t.Errorf("a detach: %v", err)
+	}
+}
+
 func TestAMoveUnderAGuestThatIsCancelledLeavesTheOldAndTheGuestRuns(t *testing.T) {
 	h := fakehost.New(t)
 	d, op := beingMoved(t, h)

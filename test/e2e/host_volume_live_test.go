@@ -60,13 +60,13 @@ func md5In(t *testing.T, folder string) string {
 // reads the file.
 func TestADiskIsMovedAndClonedWhileItsGuestWritesToIt(t *testing.T) {
 	h := bootable(t)
-	other := poolAt(t, h, "other")
+	other := poolAt(t, h, "fast")
 	must(t, h, "volume", "create", "root", "--size", "64MiB")
 	lively(t, h, "web", `disks.root.volume = "root";`, "")
 	before := h.WaitState(t.Context(), "web", "running").Status.Power.Process.PID
 	g := at(t, h, "web")
 	g.says(`begun=1\.`, writes)
-	must(t, h, "volume", "move", "root", "--pool", "other")
+	must(t, h, "volume", "move", "root", "--pool", "fast")
 	want := sumOf(t, g.says(`is=\w+`, comesToRest))
 	if left, _ := filepath.Glob(filepath.Join(h.State, "pool", "*.raw")); len(left) != 0 {
 		t.Errorf("left in its old pool: %v", left)
