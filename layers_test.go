@@ -31,7 +31,7 @@ const hands = "internal/host/uevent internal/qemu internal/qemu/monitor internal
 	"internal/replicate internal/migrate internal/importer internal/monitoring internal/threat internal/cluster"
 
 // backends keep what is in a pool.
-const backends = "internal/storage/dir"
+const backends = "internal/storage/dir internal/storage/lvm"
 
 // rows are folders whose subfolders are rooms of their own: network/bridge and network/dns do not know each
 // other. Elsewhere a folder and its subfolders are one room.

@@ -106,7 +106,7 @@
       ProtectKernelModules = "yes";
       ProtectKernelTunables = "yes";
       ProtectSystem = "strict";
-      ReadWritePaths = "/var/lib/hyper-nixos /sys/fs/cgroup";
+      ReadWritePaths = "/var/lib/hyper-nixos /sys/fs/cgroup -/run/lvm -/run/lock/lvm -/etc/lvm";
       Restart = "always";
       RestartSec = "500ms";
       RestrictAddressFamilies = "AF_UNIX AF_INET AF_INET6 AF_NETLINK";
@@ -137,6 +137,7 @@
     Service = {
       AmbientCapabilities = "";
       CapabilityBoundingSet = "";
+      DeviceAllow = "block-device-mapper rw";
       ExecStart = "/usr/libexec/hyper-nixos/hvd --fetcher /run/hv/fetch.sock";
       Group = "hvd";
       IPAddressDeny = "any";

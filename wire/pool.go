@@ -25,10 +25,12 @@ type PoolUsage struct {
 	Size        model.Bytes `json:"size,omitempty"`      // of what is below it: others may use the same
 	Used        model.Bytes `json:"used,omitempty"`      //
 	Available   model.Bytes `json:"available,omitempty"` //
-	UsedPercent int         `json:"usedPercent"`         //
-	Provisioned model.Bytes `json:"provisioned"`         // what its volumes would take if all were full
-	Volumes     int         `json:"volumes"`             //
-	Shared      model.Bytes `json:"shared,omitempty"`    // taken by layers that several volumes stand on; of one pool, not in lists
+	UsedPercent int         `json:"usedPercent"`         // the fuller of its data and, where it has any, its metadata
+	// MetadataPercent is how full the room is in which a thin pool keeps who has what; absent where there is none.
+	MetadataPercent int         `json:"metadataPercent,omitempty"`
+	Provisioned     model.Bytes `json:"provisioned"`      // what its volumes would take if all were full
+	Volumes         int         `json:"volumes"`          //
+	Shared          model.Bytes `json:"shared,omitempty"` // taken by layers that several volumes stand on; of one pool, not in lists
 }
 
 // PoolUser is one volume of a pool, with what it takes.

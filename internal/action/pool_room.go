@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -89,8 +90,8 @@ func provisioned(all []storage.Volume) model.Bytes {
 
 // tooFull says that a pool has reached its watermark, and who uses what of it.
 func (a *Actions) tooFull(ctx context.Context, p storage.Pool, room storage.Room, want allocation, all []storage.Volume) error {
-	what := fmt.Sprintf("pool %q is %d %% full (%s of %s are free), and nothing new is made from %d %% on",
-		p.Name, room.UsedPercent(), room.Free, room.Size, p.Spec.Effective().StopPercent)
+	what := fmt.Sprintf("%s is %d %% full (%s of %s are free), and nothing new is made from %d %% on",
+		room.Fullest(strconv.Quote(p.Name)), room.UsedPercent(), room.Free, room.Size, p.Spec.Effective().StopPercent)
 	if want.takes > 0 && room.UsedPercent() < p.Spec.Effective().StopPercent {
 		what = fmt.Sprintf("pool %q has %s free of %s, and with %s more would be fuller than the %d %% that it may be",
 			p.Name, room.Free, room.Size, want.takes, p.Spec.Effective().StopPercent)

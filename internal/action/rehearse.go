@@ -73,9 +73,14 @@ func (a *Actions) planInput(ctx context.Context, c *change, o vm.Object, st vm.P
 	if in.Features, _, err = a.Resolution(ctx); err != nil {
 		return in, err
 	}
+	in.Block = map[string]bool{}
 	err = in.Gather(
 		func(name string) (storage.Volume, bool, error) {
-			return store.Find[storage.Volume](ctx, a.Store, volumeKey(o.Project, name))
+			v, found, err := store.Find[storage.Volume](ctx, a.Store, volumeKey(o.Project, name))
+			if can, closed := a.Volumes.Can(v.Head().Pool); found && closed == nil {
+				in.Block[v.Head().Pool] = can.Block
+			}
+			return v, found, err
 		},
 		func(name string) (storage.BootFile, bool, error) {
 			return store.Find[storage.BootFile](ctx, a.Store, store.SpecKey(store.Ref{Kind: "boot-file", Project: o.Project, Name: name}))

@@ -53,6 +53,9 @@ func (a *Actions) copyVolume(ctx context.Context, call Call, ref model.Ref, body
 		if body.Pool != "" {
 			spec.Pool = body.Pool
 		}
+		if spec, err = a.keptIn(src, spec, runs); err != nil {
+			return err
+		}
 		takes, err := a.takenBy(ctx, src)
 		if err != nil {
 			return err
@@ -101,11 +104,16 @@ func (a *Actions) MoveVolume(ctx context.Context, call Call, ref model.Ref, body
 		if err != nil {
 			return err
 		}
-		if err := a.allocate(ctx, c, allocation{pool: pool, virtual: v.Spec.Size, takes: takes}); err != nil {
+		to := v.Spec
+		to.Pool = pool
+		if to, err = a.keptIn(v, to, runs); err != nil {
+			return err
+		}
+		if err := a.allocate(ctx, c, allocation{pool: pool, virtual: to.Size, takes: takes}); err != nil {
 			return err
 		}
 		v.Moving = &storage.Moving{
-			To:        storage.Layer{ID: uuid(a.Random(16)), Pool: pool, Format: v.Spec.Format, Size: v.Spec.Size},
+			To:        storage.Layer{ID: uuid(a.Random(16)), Pool: pool, Format: to.Format, Size: to.Size},
 			Operation: c.wish.ID, Live: runs != "", Limit: body.Limit,
 		}
 		v.Generation++
@@ -123,7 +131,7 @@ func moveSteps(c *change, v storage.Volume, runs string) {
 		c.step("make one file of its layers (%d): what others share of them stays in pool %s", n, v.Spec.Pool)
 	}
 	if runs == "" {
-		c.step("copy volume %s (%s) into pool %s, and compare the two", v.Name, v.Spec.Size, pool)
+		c.step("copy volume %s (%s, %s) into pool %s, and compare the two", v.Name, v.Moving.To.Size, v.Moving.To.Format, pool)
 		c.step("let it be the one in pool %s, and take away that in pool %s", pool, v.Spec.Pool)
 		return
 	}
@@ -131,18 +139,34 @@ func moveSteps(c *change, v storage.Volume, runs string) {
 	c.step("have its guest write to the one in pool %s, and take away that in pool %s", pool, v.Spec.Pool)
 }
 
+// keptIn is what a volume is in a pool that does not keep every format, or keeps sizes in steps of its own: its content
+// is written anew there, in the format that there is. A guest that runs would see another size.
+func (a *Actions) keptIn(v storage.Volume, spec storage.VolumeSpec, runs string) (storage.VolumeSpec, error) {
+	can, err := a.Volumes.Can(spec.Pool)
+	if err != nil {
+		return spec, err
+	}
+	if !can.Holds(spec.Format) {
+		spec.Format = can.Formats[0]
+	}
+	if size := can.Round(spec.Size); size != spec.Size && runs != "" {
+		return spec, fault.New(fault.Precondition, "pool %q keeps sizes in steps of %s, and the guest of vm %q would see %s become %s", spec.Pool, can.Step, runs, spec.Size, size).
+			WithCode("HV-VOL-031").Try("hv volume resize %s %s first", v.Name, size)
+	}
+	spec.Size = can.Round(spec.Size)
+	return spec, nil
+}
+
 func (a *Actions) mayMove(ctx context.Context, v storage.Volume, pool string) error {
 	if err := a.inSnapshot(ctx, v); err != nil { // its layers stay where they are
 		return err
 	}
-	can, err := a.Volumes.Can(pool)
+	_, err := a.Volumes.Can(pool)
 	switch {
 	case err != nil:
 		return err
 	case pool == v.Spec.Pool:
 		return fault.New(fault.Invalid, "volume %q is in pool %q already", v.Name, pool)
-	case !can.Holds(v.Spec.Format):
-		return fault.New(fault.Precondition, "pool %q keeps no %s volumes", pool, v.Spec.Format).WithCode("HV-VOL-031").Try("hv pool show %s", pool)
 	case len(v.Leaving) > 0:
 		return a.idle(ctx, volumeTarget(model.Ref{Project: v.Project, Name: v.Name}), "move it")
 	}

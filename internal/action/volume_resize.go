@@ -23,6 +23,9 @@ func (a *Actions) ResizeVolume(ctx context.Context, call Call, ref model.Ref, si
 		if err := a.mayResize(ctx, v, size); err != nil {
 			return err
 		}
+		wish := v.Spec
+		wish.Size = size
+		size = a.kept(wish)
 		c.wish.TargetUID, c.wish.Params = v.UID, map[string]string{"size": size.String()}
 		c.require(store.ModRevision(kv.Key, kv.ModRevision))
 		if size == v.Spec.Size {

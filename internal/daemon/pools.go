@@ -11,6 +11,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/reconcile"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/backend"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/lvm"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
@@ -30,6 +31,8 @@ func openPools(opt Options, helper *privilege.Client) *pools.Pools {
 				WithCode("HV-POOL-004").Try("give the pool a place of its own")
 		case spec.Kind == storage.Dir:
 			return dir.OpenAt(ctx, name, spec.Path, fresh, helper.PoolFolder)
+		case spec.Kind == storage.LVMThin:
+			return lvm.Open(ctx, name, spec.VolumeGroup, spec.ThinPool, helper)
 		}
 		return nil, fault.New(fault.Precondition, "pools of kind %s are not in this build", spec.Kind).
 			WithCode("HV-POOL-020").Try("keep them in a folder: --path")

@@ -18,6 +18,7 @@ var whileSealed = map[privilege.Verb]bool{
 	privilege.VerbKVM: true, privilege.VerbAttach: true, privilege.VerbLaunch: true, privilege.VerbKill: true, privilege.VerbCleanup: true,
 	privilege.VerbForget: true, privilege.VerbUplink: true, privilege.VerbCut: true,
 	privilege.VerbPhase: true, privilege.VerbHarden: true, privilege.VerbUnlock: true, privilege.VerbRelock: true, privilege.VerbUnseal: true,
+	privilege.VerbThinPool: true, privilege.VerbThinChange: true, privilege.VerbThinOpen: true, // in pools that root has tagged
 	privilege.VerbPoolFolder: false, // one more place to keep volumes in
 	privilege.VerbSocket:     false, // one more network card for a VM
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/run"
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/scope"
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/seal"
+	"github.com/hyper-nixos/hyper-nixos/internal/helper/thin"
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/uid"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 )
@@ -55,6 +56,7 @@ type Helper struct {
 	guests guests
 	ids    ids
 	kvm    kvmVerdict
+	thin   *thin.Volumes
 	seal   *seal.Seal
 	strays []string
 }
@@ -104,6 +106,7 @@ func open(o Options, log io.Writer) (_ *Helper, err error) {
 	h.units = scope.Find()
 	h.tree = cgroup.Find(string(mounts), "hv-"+filepath.Base(path))
 	h.ids = ids{table: table, helper: h}
+	h.thin = thin.New(filepath.Base(path), h.owners.HVD, h.owners.HVDGroup)
 	h.guests.all = map[string]*guest{}
 	if err = h.adopt(); err != nil {
 		return nil, err

@@ -84,6 +84,14 @@ func (h *Helper) doBody(verb privilege.Verb, body any, files []*os.File) (any, [
 		return h.sealed(verb)(h.seal.Unlock(*b))
 	case *privilege.PoolFolder:
 		return nil, nil, h.poolFolder("/"+b.Tree, b)
+	case *privilege.ThinPool:
+		reply, err := h.thin.List(b)
+		return reply, nil, err
+	case *privilege.ThinChange:
+		return nil, nil, h.thin.Change(b)
+	case *privilege.ThinOpen:
+		f, err := h.thin.Open(b)
+		return with(nil, f, err)
 	case *privilege.Relock:
 		return h.sealed(verb)(h.seal.Relock())
 	}

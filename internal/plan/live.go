@@ -134,7 +134,7 @@ func (l *liveEdit) plugDisk(path, name string, d vm.Disk) {
 		l.Waits[path] = "there is no volume " + d.Volume
 		return
 	}
-	h, access := machine.HotplugDisk(l.pinned.MachineType, name, d, consistsOf(v), slot)
+	h, access := machine.HotplugDisk(l.pinned.MachineType, name, d, l.in.consistsOf(v), slot)
 	var files []File
 	for i, layer := range v.Chain() {
 		files = append(files, File{

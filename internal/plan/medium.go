@@ -42,7 +42,7 @@ func (l *liveEdit) cdrom(path, name string) {
 		return
 	default:
 		step.Name = fmt.Sprintf("put volume %s into drive %s", want.Volume, name)
-		edit.Device = machine.InsertMedium(name, v.Head().Format, target)
+		edit.Device = machine.InsertMedium(name, l.in.consistsOf(v), target)
 		edit.File = &File{Name: edit.Device.Device, Source: FromVolume, Volume: v.File, Pool: v.Spec.Pool, ReadOnly: true}
 	}
 	l.Steps = append(l.Steps, step)

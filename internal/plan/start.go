@@ -145,14 +145,14 @@ func machineInput(in VMInput, accel vm.Accelerator) machine.Input {
 	}
 	mi.QEMU = in.Facts.QEMUFor(in.Effective.Arch)
 	for device, v := range in.Volumes {
-		mi.Volumes[device] = consistsOf(v)
+		mi.Volumes[device] = in.consistsOf(v)
 	}
 	if in.Effective.Firmware == vm.UEFI {
 		mi.UEFIBytes = in.Facts.UEFIFor(in.Effective.Arch, in.Effective.SecureBoot).Size
 	}
 	mi.Media = map[string]machine.Volume{}
 	for drive, v := range in.Media {
-		mi.Media[drive] = machine.Volume{Format: v.Head().Format, ReadOnly: true}
+		mi.Media[drive] = machine.Volume{Format: v.Head().Format, ReadOnly: true, Block: in.Block[v.Head().Pool]}
 	}
 	for _, f := range in.BootFiles {
 		mi.BootBytes += f.Size
@@ -161,8 +161,8 @@ func machineInput(in VMInput, accel vm.Accelerator) machine.Input {
 }
 
 // consistsOf is what a machine must know of a volume.
-func consistsOf(v storage.Volume) machine.Volume {
-	return machine.Volume{Format: v.Head().Format, Layers: v.Chain()}
+func (in VMInput) consistsOf(v storage.Volume) machine.Volume {
+	return machine.Volume{Format: v.Head().Format, Layers: v.Chain(), Block: in.Block[v.Head().Pool]}
 }
 
 // source says where one file of the machine comes from.

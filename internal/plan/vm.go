@@ -25,6 +25,7 @@ type VMInput struct {
 	Volumes   map[string]storage.Volume   // by disk device name; a missing one is absent
 	Media     map[string]storage.Volume   // by CD-ROM drive; the same
 	BootFiles map[string]storage.BootFile // by name
+	Block     map[string]bool             // pools whose volumes are block devices
 
 	// Features are those that the host's declaration comes to; none is on in a zero one.
 	Features feature.Resolution

@@ -16,6 +16,7 @@ type VolumeInput struct {
 	Trouble bool // the status tells of a problem
 
 	Size  model.Bytes  // of its content; 0 where there is none
+	Block bool         // it is a block device
 	Disks []VolumeDisk // the VMs that have it open now, or are suspended with it
 
 	Copy   Copy // of its content, where one is being made

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
@@ -46,8 +47,8 @@ func grow(in VolumeInput) (Plan, error) {
 			p.Steps = append(p.Steps, Step{Kind: ResizeDisk, Name: fmt.Sprintf("make it %s in vm %s, which runs", v.Spec.Size, d.VM), Volume: &v, Disk: &d})
 		}
 	}
-	if in.Size < v.Spec.Size && !writer {
-		p.Steps = append(p.Steps, Step{Kind: GrowVolume, Name: fmt.Sprintf("make its file %s", v.Spec.Size), Volume: &v})
+	if in.Size < v.Spec.Size && (!writer || in.Block) { // QEMU can make no device larger: it is told of one that is
+		p.Steps = slices.Insert(p.Steps, 0, Step{Kind: GrowVolume, Name: fmt.Sprintf("make its file %s", v.Spec.Size), Volume: &v})
 	}
 	return p, nil
 }

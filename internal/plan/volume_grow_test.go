@@ -41,3 +41,19 @@ func TestAVolumeGrowsByWhoeverHasItOpen(t *testing.T) {
 		}
 	}
 }
+
+// QEMU opens a device and cannot make it longer: the pool does, and the guest hears of it then.
+func TestADeviceGrowsInItsPoolAndThenInTheGuest(t *testing.T) {
+	in := VolumeInput{
+		Wish: storage.Volume{Spec: storage.VolumeSpec{Size: 2 * model.GiB}}, Exists: true, Made: true, Block: true,
+		Size: model.GiB, Disks: []VolumeDisk{{VM: "web", Device: "disk-root", Size: model.GiB}},
+	}
+	p, err := Volume(in)
+	if err != nil || len(p.Steps) != 2 || p.Steps[0].Kind != GrowVolume || p.Steps[1].Kind != ResizeDisk {
+		t.Errorf("%+v, %v", p.Steps, err)
+	}
+	in.Size = 2 * model.GiB // and a crash
+	if p, err := Volume(in); err != nil || len(p.Steps) != 1 || p.Steps[0].Kind != ResizeDisk {
+		t.Errorf("%+v, %v", p.Steps, err)
+	}
+}

@@ -78,6 +78,7 @@ type Hypervisor interface {
 
 // Volumes is the hand that holds volumes' files.
 type Volumes interface {
+	Can(pool string) (storage.Capabilities, error)
 	Exists(ctx context.Context, pool, file string) (bool, error)
 	Create(ctx context.Context, v storage.Volume) error
 	Delete(ctx context.Context, v storage.Volume) error

@@ -192,9 +192,14 @@ func (e *Engine) gather(ctx context.Context, in *plan.VMInput) error {
 	at := func(kind, name string) string {
 		return store.SpecKey(store.Ref{Kind: kind, Project: in.Wish.Project, Name: name})
 	}
+	in.Block = map[string]bool{}
 	return in.Gather(
 		func(name string) (storage.Volume, bool, error) {
-			return store.Find[storage.Volume](ctx, e.Store, at(KindVolume, name))
+			v, found, err := store.Find[storage.Volume](ctx, e.Store, at(KindVolume, name))
+			if can, closed := e.Volumes.Can(v.Head().Pool); found && closed == nil { // of one that is closed nothing is opened
+				in.Block[v.Head().Pool] = can.Block
+			}
+			return v, found, err
 		},
 		func(name string) (storage.BootFile, bool, error) {
 			return store.Find[storage.BootFile](ctx, e.Store, at("boot-file", name))

@@ -125,6 +125,9 @@ func (e *Engine) seeVolume(ctx context.Context, t operation.Target, v storage.Vo
 		if err == nil && v.Moving != nil && v.Moving.Live {
 			err = e.seeMirror(ctx, v, in.Disks)
 		}
+		if can, closed := e.Volumes.Can(v.Head().Pool); closed == nil {
+			in.Block = can.Block
+		}
 	}
 	return in, st, done, fault.Wrap(err, "cannot see volume %q", v.Name)
 }

@@ -23,9 +23,12 @@ func copied(v storage.Volume) storage.Volume {
 	return v
 }
 
-func mirrorOf(v storage.Volume, d plan.VolumeDisk) qmp.Mirror {
+func (e *Engine) mirrorOf(v storage.Volume, d plan.VolumeDisk) qmp.Mirror {
 	to := copied(v).Head()
 	m := qmp.Mirror{Device: d.Device, Slot: d.Slot, Layer: to.ID, Format: string(to.Format)}
+	if can, closed := e.Volumes.Can(to.Pool); closed == nil {
+		m.Block = can.Block
+	}
 	if v.Moving != nil {
 		m.Limit = int64(v.Moving.Limit)
 	}
@@ -38,7 +41,7 @@ func (e *Engine) seeMirror(ctx context.Context, v storage.Volume, disks []plan.V
 		if d.Saved || d.ReadOnly {
 			continue
 		}
-		disks[i].On, disks[i].Copies, err = e.Hypervisor.Mirrored(ctx, d.UUID, mirrorOf(v, d))
+		disks[i].On, disks[i].Copies, err = e.Hypervisor.Mirrored(ctx, d.UUID, e.mirrorOf(v, d))
 		if err != nil {
 			return err
 		}
@@ -65,14 +68,14 @@ func (e *Engine) beginMirror(ctx context.Context, v storage.Volume, d plan.Volum
 	t := target(KindVolume, v.Metadata)
 	e.copies.begin(to.File, func(ctx context.Context, tell func(float64)) error {
 		open := func() (*os.File, error) { return e.Volumes.Open(ctx, to.Head().Pool, to.File, false) }
-		return e.Hypervisor.Mirror(ctx, d.UUID, mirrorOf(v, d), open, tell)
+		return e.Hypervisor.Mirror(ctx, d.UUID, e.mirrorOf(v, d), open, tell)
 	}, func() { e.queue.add(t) })
 	return nil
 }
 
 // doMirror does one step of a move under a guest. Each goes through again where it was cut off.
 func (e *Engine) doMirror(ctx context.Context, s plan.Step) error {
-	m := mirrorOf(*s.Volume, *s.Disk)
+	m := e.mirrorOf(*s.Volume, *s.Disk)
 	switch s.Kind {
 	case plan.HoldDisk:
 		return e.Hypervisor.HoldMirror(ctx, s.Disk.UUID, m, true)
@@ -87,7 +90,7 @@ func (e *Engine) doMirror(ctx context.Context, s plan.Step) error {
 // split parts a copy from its original. Where the guest's agent answers, the guest has written out before what it holds
 // back, and writes nothing until the two are parted; else the copy is as after a power cut at that moment, and that is said.
 func (e *Engine) split(ctx context.Context, s plan.Step, due []*operation.Operation) (err error) {
-	m, uuid, quiet := mirrorOf(*s.Volume, *s.Disk), s.Disk.UUID, false
+	m, uuid, quiet := e.mirrorOf(*s.Volume, *s.Disk), s.Disk.UUID, false
 	why := error(fault.New(fault.Unavailable, "this guest has no agent"))
 	if e.Guests != nil {
 		if why = e.Guests.Freeze(ctx, uuid); why == nil {

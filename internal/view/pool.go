@@ -215,6 +215,7 @@ func (v *View) wirePool(ctx context.Context, e poolEntry, users []poolUser) wire
 		return out // its problem says why
 	}
 	out.Usage.Size, out.Usage.Available, out.Usage.Used, out.Usage.UsedPercent = room.Size, room.Free, room.Size-room.Free, room.UsedPercent()
+	out.Usage.MetadataPercent = room.MetadataPercent
 	out.Findings = storage.FindPool(e.pool.Name, spec, room, out.Usage.Provisioned)
 	return out
 }

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -43,7 +44,8 @@ func (v Volume) Busy() string {
 
 // Arriving is the volume as it is once it has been moved.
 func (v Volume) Arriving() Volume {
-	v.Spec.Pool = v.Moving.To.Pool
+	to := v.Moving.To
+	v.Spec.Pool, v.Spec.Format, v.Spec.Size = to.Pool, cmp.Or(to.Format, v.Spec.Format), max(to.Size, v.Spec.Size)
 	v = v.On([]Layer{v.Moving.To})
 	v.Moving, v.Frozen = nil, false // others may stand on what it was, and nobody on what it is
 	return v

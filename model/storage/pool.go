@@ -48,7 +48,7 @@ func (c Capabilities) Round(n model.Bytes) model.Bytes {
 // system with reflinks) is left out, and found out when the pool is opened.
 var kinds = map[PoolKind]Capabilities{
 	Dir:     {Formats: []Format{Raw, QCOW2}, Overlays: true, Thin: true, Grow: true, Step: 512},
-	LVMThin: {Formats: []Format{Raw}, Reflink: true, Thin: true, Grow: true, Block: true, Exclusive: true, Step: 4 * model.MiB},
+	LVMThin: {Formats: []Format{Raw}, Reflink: true, Thin: true, Grow: true, Block: true, Step: 4 * model.MiB},
 }
 
 // PoolKinds are the kinds of pools, in order.
@@ -120,15 +120,26 @@ type PoolStatus struct {
 type Room struct {
 	Size model.Bytes `json:"size"`
 	Free model.Bytes `json:"free"`
+	// MetadataPercent is how full the room is in which a thin pool keeps who has what; 0 where there is no such room.
+	MetadataPercent int `json:"metadataPercent,omitempty"`
 }
 
-// UsedPercent is how full it is, from 0 to 100, rounded up.
+// UsedPercent is how full it is, from 0 to 100, rounded up: the fuller of its data and its metadata, for where either ends
+// nothing more is written.
 func (r Room) UsedPercent() int {
 	if r.Size <= 0 {
-		return 0
+		return r.MetadataPercent
 	}
 	used := max(r.Size-r.Free, 0)
-	return int((float64(used)*100 + float64(r.Size) - 1) / float64(r.Size))
+	return max(int((float64(used)*100+float64(r.Size)-1)/float64(r.Size)), r.MetadataPercent)
+}
+
+// Fullest says what of a pool is as full as UsedPercent: it, or what it keeps of who has what.
+func (r Room) Fullest(pool string) string {
+	if (Room{Size: r.Size, Free: r.Free}).UsedPercent() < r.MetadataPercent {
+		return "the metadata of pool " + pool
+	}
+	return "pool " + pool
 }
 
 // Usage is what one file or device of a pool takes.

@@ -17,9 +17,9 @@ func FindPool(name string, spec PoolSpec, room Room, promised model.Bytes) findi
 	const less = "hv pool show %s says who uses what; delete, or make it larger"
 	switch full := room.UsedPercent(); {
 	case full >= spec.StopPercent:
-		say("HV-POOL-005", finding.Limited, fmt.Sprintf("pool %s is %d %% full: nothing new is made in it", name, full), fmt.Sprintf(less, name))
+		say("HV-POOL-005", finding.Limited, fmt.Sprintf("%s is %d %% full: nothing new is made in it", room.Fullest(name), full), fmt.Sprintf(less, name))
 	case full >= spec.WarnPercent:
-		say("HV-POOL-010", finding.Limited, fmt.Sprintf("pool %s is %d %% full: from %d %% on nothing new is made in it", name, full, spec.StopPercent), fmt.Sprintf(less, name))
+		say("HV-POOL-010", finding.Limited, fmt.Sprintf("%s is %d %% full: from %d %% on nothing new is made in it", room.Fullest(name), full, spec.StopPercent), fmt.Sprintf(less, name))
 	}
 	if promised > room.Size {
 		say("HV-POOL-011", finding.Advice, fmt.Sprintf("the volumes of pool %s would take %s if all were full, and it has %s", name, promised, room.Size), "watch how full it gets: hv pool show "+name)

@@ -82,7 +82,7 @@ func TestHowFullAPoolIs(t *testing.T) {
 	for _, c := range []struct {
 		room Room
 		want int
-	}{{Room{}, 0}, {Room{100, 100}, 0}, {Room{100, 5}, 95}, {Room{1000, 51}, 95}, {Room{1000, 49}, 96}, {Room{100, 0}, 100}, {Room{100, 200}, 0}} {
+	}{{Room{}, 0}, {Room{100, 100, 0}, 0}, {Room{100, 5, 0}, 95}, {Room{1000, 51, 0}, 95}, {Room{1000, 49, 0}, 96}, {Room{100, 0, 0}, 100}, {Room{100, 200, 0}, 0}, {Room{100, 50, 97}, 97}, {Room{100, 50, 11}, 50}} {
 		if got := c.room.UsedPercent(); got != c.want {
 			t.Errorf("%+v is %d %% full, not %d", c.room, got, c.want)
 		}

@@ -20,5 +20,9 @@ var pools = Family{"POOL", "Pools, in which volumes are kept.", []Code{
 	{"HV-POOL-017", "a note on a pool was not taken: the message says why (its content is gone, another object has the name)", "what is in the store is left as it is; mend what the message says, then `hv storage recover` again"},
 	{"HV-POOL-018", "a file in a pool of which there is no note, and which no volume names", "`hv storage recover` leaves it as it is"},
 	{"HV-POOL-019", "more was lost than one call rebuilds", "`hv storage recover` again"},
-	{"HV-POOL-020", "pools of that kind can be declared, and are not in this build", "keep the volumes in a folder: kind `dir`"},
+	{"HV-POOL-020", "this build knows no pools of that kind", "keep the volumes in a folder: kind `dir`"},
+	{"HV-POOL-021", "there is no such thin pool, or what has its name is none", "`lvs`; `lvcreate --type thin-pool --size 100G --name NAME GROUP`"},
+	{"HV-POOL-022", "the thin pool's owner has not said that volumes may be kept in it", "`lvchange --addtag hyper-nixos GROUP/POOL`"},
+	{"HV-POOL-023", "the thin pool does not zero what it gives out: one guest would read what another has deleted", "`lvchange --zero y GROUP/POOL`"},
+	{"HV-POOL-024", "LVM is not installed", "`apt-get install lvm2`, then `systemctl restart hv-helper`"},
 }}

@@ -56,7 +56,8 @@ func create(s *session.Session) *cobra.Command {
 		Use:   "create NAME --path FOLDER | --volume-group VG --thin-pool LV",
 		Short: "Make a pool of a folder, or of an LVM thin pool",
 		Long: `Makes a pool. A folder has to be the daemon's own, with nobody else who may write to it; one below /srv, /mnt, /media or
-/data that is missing is made. A thin pool has to exist already. Only root may.`,
+/data that is missing is made. A thin pool has to exist already, and says by a tag that volumes may be kept in it:
+lvchange --addtag hyper-nixos VG/LV. Only root may.`,
 		Example: "  hv pool create fast --path /srv/fast\n  hv pool create thin --volume-group vg0 --thin-pool thin --warn 70",
 		Args:    session.Exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {

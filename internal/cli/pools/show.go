@@ -54,6 +54,9 @@ func tell(s *session.Session, p wire.Pool) error {
 	if p.Usage.Size > 0 {
 		f.Add("used", fmt.Sprintf("%s of %s (%d %%), %s free", p.Usage.Used, p.Usage.Size, p.Usage.UsedPercent, p.Usage.Available))
 	}
+	if p.Usage.MetadataPercent > 0 {
+		f.Add("metadata", fmt.Sprintf("%d %% full", p.Usage.MetadataPercent))
+	}
 	f.Add("promised", fmt.Sprintf("%s to %d volumes", p.Usage.Provisioned, p.Usage.Volumes))
 	if p.Usage.Shared > 0 {
 		f.Add("shared", p.Usage.Shared.String()+" by layers that several volumes stand on")

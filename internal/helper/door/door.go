@@ -46,6 +46,9 @@ var bodies = map[privilege.Verb]func() checkable{
 	privilege.VerbUnseal:  func() checkable { return new(empty) },
 
 	privilege.VerbPoolFolder: func() checkable { return new(poolFolder) },
+	privilege.VerbThinPool:   func() checkable { return new(thinPool) },
+	privilege.VerbThinChange: func() checkable { return new(thinChange) },
+	privilege.VerbThinOpen:   func() checkable { return new(thinOpen) },
 }
 
 // Verbs are all that may be asked for, in order.
@@ -104,6 +107,12 @@ func plain(body checkable) any {
 		return (*privilege.Relock)(b)
 	case *poolFolder:
 		return (*privilege.PoolFolder)(b)
+	case *thinPool:
+		return (*privilege.ThinPool)(b)
+	case *thinChange:
+		return (*privilege.ThinChange)(b)
+	case *thinOpen:
+		return (*privilege.ThinOpen)(b)
 	}
 	return nil
 }

@@ -54,6 +54,8 @@ func regular(t testing.TB, n int) []*os.File {
 // keyHash has the form of a recovery key's hash, and is of no key.
 var keyHash = "$argon2id$v=19$m=19456,t=2,p=1$" + strings.Repeat("A", 22) + "$" + strings.Repeat("A", 43)
 
+var thinPlace = privilege.ThinPlace{Group: "vg0", Pool: "thin"}
+
 // samples are a good request of each verb.
 func samples() map[privilege.Verb]any {
 	launch := good()
@@ -76,6 +78,9 @@ func samples() map[privilege.Verb]any {
 		privilege.VerbRelock: &privilege.Relock{},
 
 		privilege.VerbPoolFolder: &privilege.PoolFolder{Tree: "srv", Names: []string{"disks", "fast.1"}},
+		privilege.VerbThinPool:   &privilege.ThinPool{ThinPlace: thinPlace, Only: privilege.ThinNotes},
+		privilege.VerbThinChange: &privilege.ThinChange{ThinPlace: thinPlace, Do: privilege.ThinMake, Name: vm + ".raw", Bytes: 1 << 30},
+		privilege.VerbThinOpen:   &privilege.ThinOpen{ThinPlace: thinPlace, Name: vm + ".raw", ReadOnly: true},
 	}
 }
 
@@ -142,6 +147,7 @@ func TestFilesBesideAVerbThatTakesNoneAreRefused(t *testing.T) {
 		privilege.VerbSocket: privilege.Uplink{VM: vm, Socket: "net-lan"},
 		privilege.VerbCut:    privilege.Uplink{VM: vm, Socket: "net-lan"},
 		privilege.VerbPhase:  nil, privilege.VerbUnseal: nil, privilege.VerbRelock: privilege.Relock{}, privilege.VerbUnlock: samples()[privilege.VerbUnlock], privilege.VerbPoolFolder: samples()[privilege.VerbPoolFolder],
+		privilege.VerbThinPool: samples()[privilege.VerbThinPool], privilege.VerbThinChange: samples()[privilege.VerbThinChange], privilege.VerbThinOpen: samples()[privilege.VerbThinOpen],
 	} {
 		if _, _, err := Let(message(t, verb, body), regular(t, 1)); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", verb, err)

@@ -62,13 +62,13 @@ func isFile(s string) bool {
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 func lower(c byte) bool { return c >= 'a' && c <= 'z' }
 
-// kinds lets in regular files (memfds too), unix sockets and pipes. A folder would be a way out of the
-// jail, a device a way around its few nodes, and what was opened with O_PATH carries no right to its
+// kinds lets in regular files (memfds too), unix sockets, pipes, and volumes that we have made. A folder would be a way
+// out of the jail, another device a way around its few nodes, and what was opened with O_PATH carries no right to its
 // content that anybody has checked.
 func (w *wrong) kinds(files []*os.File) {
 	for i, f := range files {
 		if why := unfit(int(f.Fd())); why != "" {
-			w.say("file %d: %s; only regular files, memfds, unix sockets and pipes go into a VM", i, why)
+			w.say("file %d: %s; only regular files, memfds, volumes, unix sockets and pipes go into a VM", i, why)
 		}
 	}
 }
@@ -95,7 +95,12 @@ func unfit(fd int) string {
 		return ""
 	case unix.S_IFDIR:
 		return "it is a folder"
-	case unix.S_IFBLK, unix.S_IFCHR:
+	case unix.S_IFBLK:
+		if isVolume(os.DirFS("/sys/dev/block"), st.Rdev) {
+			return ""
+		}
+		return "it is a device, and no volume of a thin pool"
+	case unix.S_IFCHR:
 		return "it is a device"
 	}
 	return "it is of an unknown kind"

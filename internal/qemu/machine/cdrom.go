@@ -48,7 +48,7 @@ func cdrom(name string, d vm.CDROM, medium Volume, target int) part {
 	}
 	device.Drive = CDROMNode(name)
 	args := addFD(device.ID, mediaSets+target)
-	for _, node := range Medium(name, medium.Format, fdset(mediaSets+target)) {
+	for _, node := range Medium(name, medium, fdset(mediaSets+target)) {
 		args = append(args, "-blockdev", object(node))
 	}
 	return part{
@@ -58,14 +58,14 @@ func cdrom(name string, d vm.CDROM, medium Volume, target int) part {
 }
 
 // Medium returns the block nodes of a medium, file first, as QEMU takes them at start and while it runs.
-func Medium(name string, f storage.Format, file string) []any {
+func Medium(name string, v Volume, file string) []any {
 	node := CDROMNode(name)
-	n := formatNode{string(cmp.Or(f, storage.Raw)), node, node + fileSuffix, true, "ignore"}
+	n := formatNode{string(cmp.Or(v.Format, storage.Raw)), node, node + fileSuffix, true, "ignore"}
 	image := any(n)
-	if f == storage.QCOW2 {
+	if v.Format == storage.QCOW2 {
 		image = qcow2Node{formatNode: n}
 	}
-	return []any{fileNode{"file", node + fileSuffix, file, "on", true, "ignore"}, image}
+	return []any{fileNode{"file", node + fileSuffix, file, "on", true, "ignore", nil}.on(v.Block), image}
 }
 
 // assignTargets gives every drive its number on the controller; one that is pinned keeps it.

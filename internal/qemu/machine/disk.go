@@ -41,6 +41,12 @@ type fileNode struct {
 	Locking  string `json:"locking"`
 	ReadOnly bool   `json:"read-only"`
 	Discard  string `json:"discard"`
+	Cache    *cache `json:"cache,omitempty"`
+}
+
+// cache says how the host caches what is read and written; none is QEMU's way, its page cache.
+type cache struct {
+	Direct bool `json:"direct"`
 }
 
 type formatNode struct {
@@ -115,14 +121,14 @@ type layer struct {
 // each stands on the one before by its node's name, and no header is asked what is below it. Only the last is written to.
 func layers(name string, readOnly bool, v Volume, slot int) []layer {
 	if len(v.Layers) < 2 {
-		return []layer{oneLayer(DiskNode(name), fileSuffix, v.Format, "", readOnly, diskSets+slot)}
+		return []layer{oneLayer(DiskNode(name), fileSuffix, v.Format, "", readOnly, diskSets+slot).on(v.Block)}
 	}
 	var out []layer
 	below := ""
 	for i, l := range v.Layers {
 		node := LayerNode(slot, l.ID)
 		head := i == len(v.Layers)-1
-		out = append(out, oneLayer(node, layerFile, l.Format, below, readOnly || !head, layerSets+slot*setsPerDisk+i))
+		out = append(out, oneLayer(node, layerFile, l.Format, below, readOnly || !head, layerSets+slot*setsPerDisk+i).on(v.Block))
 		below = node
 	}
 	return out
@@ -142,7 +148,23 @@ func oneLayer(node, suffix string, f storage.Format, below string, readOnly bool
 		}
 		format = q
 	}
-	return layer{fileNode{"file", node + suffix, fdset(set), "on", readOnly, discard}, format, set, access}
+	return layer{fileNode{"file", node + suffix, fdset(set), "on", readOnly, discard, nil}, format, set, access}
+}
+
+// on is a layer on a block device, or on a file.
+func (l layer) on(block bool) layer {
+	l.file = l.file.on(block)
+	return l
+}
+
+// on is a node on a block device, or on a file: to QEMU two drivers, of which each refuses the other's. A device is written
+// to past the page cache: that says EIO where a thin pool is full, and only of ENOSPC QEMU stops its guest, which then goes
+// on when there is room. Source: fs/buffer.c of Linux, end_buffer_async_write.
+func (n fileNode) on(block bool) fileNode {
+	if block {
+		n.Driver, n.Cache = "host_device", &cache{Direct: true}
+	}
+	return n
 }
 
 // disk is a virtio-blk device on a volume that comes as fds, one for each layer. What the guest discards is given back to

@@ -27,6 +27,9 @@ func TestADiskIsOpenedAsItMayBeUsed(t *testing.T) {
 			writable + `-blockdev {"driver":"raw","node-name":"disk-a","file":"disk-a.file","read-only":false,"discard":"unmap"}` + device + "}", ReadWrite},
 		"qcow2 follows no backing file of its own": {vm.Disk{}, Volume{Format: storage.QCOW2},
 			writable + `-blockdev {"driver":"qcow2","node-name":"disk-a","file":"disk-a.file","read-only":false,"discard":"unmap","backing":null}` + device + "}", ReadWrite},
+		"a device": {vm.Disk{}, Volume{Format: storage.Raw, Block: true},
+			strings.Replace(strings.Replace(writable, `"file"`, `"host_device"`, 1), `"unmap"`, `"unmap","cache":{"direct":true}`, 1) +
+				`-blockdev {"driver":"raw","node-name":"disk-a","file":"disk-a.file","read-only":false,"discard":"unmap"}` + device + "}", ReadWrite},
 		"read-only by wish": {vm.Disk{ReadOnly: true}, Volume{Format: storage.Raw},
 			readOnly + `-blockdev {"driver":"raw","node-name":"disk-a","file":"disk-a.file","read-only":true,"discard":"ignore"}` + device + "}", ReadOnly},
 		"read-only by its volume, with boot index and serial": {vm.Disk{BootIndex: 3, Serial: "S.1"}, Volume{Format: storage.Raw, ReadOnly: true},

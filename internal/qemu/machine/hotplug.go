@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
-	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
@@ -63,9 +62,9 @@ func NICUnplug(name string) qmp.Hotplug {
 }
 
 // InsertMedium returns the medium of a drive as it is put into one that runs.
-func InsertMedium(name string, f storage.Format, target int) qmp.Hotplug {
+func InsertMedium(name string, v Volume, target int) qmp.Hotplug {
 	h := EjectMedium(name, target)
-	for i, node := range Medium(name, f, fdset(h.FDSet)) {
+	for i, node := range Medium(name, v, fdset(h.FDSet)) {
 		h.Nodes[i].Add = json.RawMessage(object(node))
 	}
 	return h

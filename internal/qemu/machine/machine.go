@@ -48,6 +48,8 @@ type Volume struct {
 	ReadOnly bool           // nobody may write to it, whatever the disk wishes
 	// Layers are what it consists of, base first, where that is more than one file; Format is the head's.
 	Layers []storage.Layer
+	// Block says that it is a block device, and no file.
+	Block bool
 }
 
 // Machine is a QEMU that can be started.

@@ -10,12 +10,12 @@ import (
 // OverlayNodes are the nodes of a layer that is put on a disk while the VM runs, the file's first, with the fdset in which
 // it has come. There is nothing below it yet: that is for QEMU to say when it puts it on.
 func OverlayNodes(slot int, id string, set int) []qmp.BlockPlug {
-	return FreshNodes(slot, id, storage.QCOW2, set)
+	return FreshNodes(slot, id, storage.QCOW2, set, false)
 }
 
 // FreshNodes are the nodes of a layer that stands alone, for a disk that is copied to it while the VM runs.
-func FreshNodes(slot int, id string, f storage.Format, set int) []qmp.BlockPlug {
-	l := oneLayer(LayerNode(slot, id), layerFile, f, "", false, set)
+func FreshNodes(slot int, id string, f storage.Format, set int, block bool) []qmp.BlockPlug {
+	l := oneLayer(LayerNode(slot, id), layerFile, f, "", false, set).on(block)
 	return []qmp.BlockPlug{
 		{Name: l.file.NodeName, Add: json.RawMessage(object(l.file)), FDSet: set},
 		{Name: nodeOf(l.format), Add: json.RawMessage(object(l.format))},

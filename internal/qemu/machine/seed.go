@@ -12,7 +12,7 @@ func seed(at place) part {
 	const id = "seed"
 	return part{
 		args: append(addFD(id, seedSet),
-			"-blockdev", object(fileNode{"file", id + fileSuffix, fdset(seedSet), "off", true, "ignore"}),
+			"-blockdev", object(fileNode{"file", id + fileSuffix, fdset(seedSet), "off", true, "ignore", nil}),
 			"-blockdev", object(formatNode{"raw", id, id + fileSuffix, true, "ignore"}),
 			"-device", object(virtioBlk{Driver: "virtio-blk-pci", ID: id, place: at, Drive: id})),
 		files: []File{{Name: id, Kind: SeedFile, Access: ReadOnly}},

@@ -28,7 +28,7 @@ func uefi() part {
 
 func flash(node string, set int, readOnly bool) []string {
 	return []string{
-		"-blockdev", object(fileNode{"file", node + fileSuffix, fdset(set), "on", readOnly, "ignore"}),
+		"-blockdev", object(fileNode{"file", node + fileSuffix, fdset(set), "on", readOnly, "ignore", nil}),
 		"-blockdev", object(formatNode{"raw", node, node + fileSuffix, readOnly, "ignore"}),
 	}
 }

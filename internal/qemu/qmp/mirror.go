@@ -8,6 +8,7 @@ type Mirror struct {
 	Slot   int    // where it sits
 	Layer  string // the new layer's ID
 	Format string // "raw", "qcow2"
+	Block  bool   // on a block device
 	Limit  int64  // bytes a second, 0 for as many as there are
 }
 
