@@ -292,6 +292,37 @@ The features to turn on, instead of the profile's. An empty list is core only.
           default = { };
           description = "The NUMA nodes that the guest sees, by number from 0; one when absent.";
         };
+        pinning = mkOption {
+          type = types.nullOr (types.submodule { options = {
+            cpus = mkOption {
+              type = types.nullOr (types.strMatching "[0-9]{1,4}(-[0-9]{1,4})?(,[0-9]{1,4}(-[0-9]{1,4})?)*");
+              default = null;
+              description = "All threads that no other key names.";
+            };
+            vcpus = mkOption {
+              type = named "[0-9]{1,4}" 1024 (types.strMatching "[0-9]{1,4}(-[0-9]{1,4})?(,[0-9]{1,4}(-[0-9]{1,4})?)*");
+              default = { };
+              description = "vCPUs, by number from 0.";
+            };
+            emulator = mkOption {
+              type = types.nullOr (types.strMatching "[0-9]{1,4}(-[0-9]{1,4})?(,[0-9]{1,4}(-[0-9]{1,4})?)*");
+              default = null;
+              description = "QEMU's own threads beside vCPUs and iothreads.";
+            };
+            iothreads = mkOption {
+              type = named "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?" 16 (types.strMatching "[0-9]{1,4}(-[0-9]{1,4})?(,[0-9]{1,4}(-[0-9]{1,4})?)*");
+              default = { };
+              description = "Iothreads, by the names that disks have for them.";
+            };
+            exclusive = mkOption {
+              type = types.nullOr (types.bool);
+              default = null;
+              description = "No other VM that says where it runs is to run on these CPUs; where one is, that is told.";
+            };
+          }; });
+          default = null;
+          description = "On which of the host's CPUs the VM's threads run, as lists such as 0-3,8; any when absent. A VM that runs takes it at once.";
+        };
         arch = mkOption {
           type = types.nullOr (types.enum [ "x86_64" "aarch64" ]);
           default = null;

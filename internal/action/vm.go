@@ -79,6 +79,11 @@ func (a *Actions) checkVM(ctx context.Context, c *change, def vm.Definition) err
 	found := config.CheckVMs([]vm.Definition{def}, nil, a.Facts(), features)
 	found = append(found, cloudinit.Check(def.Name, def.CloudInit)...)
 	found = append(found, a.lost(ctx, c.wish.Target.Project, def)...)
+	pins, err := a.pins(ctx, c.wish.Target.Project, def)
+	if err != nil {
+		return err
+	}
+	found = append(found, pins...)
 	found.Sort()
 	c.notes = found
 	if !found.Refuses() {

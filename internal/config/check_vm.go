@@ -42,6 +42,7 @@ func CheckVMs(all []vm.Definition, sources SourceMap, f host.Facts, on feature.R
 	}
 	c.shared(all)
 	c.circle(all)
+	c.pins(all)
 	c.total(all)
 	found := sources.place(c.found)
 	found.Sort()
@@ -96,6 +97,7 @@ func (c *vmCheck) one(d vm.Definition) {
 	c.cpu(d.Name, spec)
 	c.firmware(d.Name, spec)
 	c.backing(d.Name, spec)
+	c.pinning(d.Name, spec)
 	c.withheld(d.Name, d.Spec)
 }
 

@@ -30,5 +30,7 @@ func Edits() map[string]feature.Edits {
 		CodeVMLockGrows:     feature.ByEdit,
 		CodeVMHostNodes:     feature.ByEdit,
 		CodeVMHugePages:     feature.ByEdit,
+		CodeVMNoCPU:         feature.ByEdit,
+		CodeVMPins:          feature.ByOwner,
 	}
 }

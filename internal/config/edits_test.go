@@ -67,6 +67,8 @@ func faulty() map[string]struct {
 		CodeVMLockGrows:     web(aHost(), vm.Spec{MemoryMax: model.GiB, MemoryBacking: &vm.MemoryBacking{Locked: true}}),
 		CodeVMHostNodes:     web(twoNodes(), vm.Spec{NUMA: map[string]vm.NUMANode{"0": {HostNodes: "1-2"}}}),
 		CodeVMHugePages:     web(twoNodes(), vm.Spec{Memory: model.GiB, MemoryBacking: &vm.MemoryBacking{HugePages: vm.HugePage1G}}),
+		CodeVMNoCPU:         web(aHost(), vm.Spec{Pinning: &vm.Pinning{VCPUs: map[string]string{"0": "3-4"}}}),
+		CodeVMPins:          two(vm.Spec{Pinning: &vm.Pinning{CPUs: "0-1", Exclusive: true}}, vm.Spec{Pinning: &vm.Pinning{Emulator: "1"}}),
 		CodeVMNested:        web(cpuHost(), vm.Spec{NestedVirtualization: true}),
 	}
 }

@@ -31,6 +31,12 @@ func Keys(path string) []Key {
 	return out
 }
 
+// IsText reports whether a string is what may stand at path, whatever it looks like.
+func IsText(path string) bool {
+	s, ok := theShape().at(path)
+	return ok && s.form == formText
+}
+
 // at returns the shape at a path of a declaration. Keys in quotes stand for one key.
 func (s *shape) at(path string) (*shape, bool) {
 	for path != "" {

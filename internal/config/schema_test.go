@@ -148,6 +148,13 @@ func TestKeysAreOfferedWithTheirValues(t *testing.T) {
 			t.Errorf("%q offers %q, want %q", path, got, want)
 		}
 	}
+	for path, text := range map[string]bool{
+		"hypervisor.vms.web.pinning.vcpus.0": true, "hypervisor.vms.web.uuid": true, "hypervisor.vms.web.cpus": false, "hypervisor.vms.web.memory": false, "no.such": false,
+	} {
+		if IsText(path) != text {
+			t.Errorf("%s takes text alone: %v", path, !text)
+		}
+	}
 	for _, k := range Keys("hypervisor.vms.web") {
 		if k.Name == "power" && strings.Join(k.Values, " ") != "on off paused suspended" {
 			t.Errorf("power takes %v", k.Values)

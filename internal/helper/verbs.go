@@ -70,6 +70,8 @@ func (h *Helper) doBody(verb privilege.Verb, body any, files []*os.File) (any, [
 		return nil, nil, h.kill(b)
 	case *privilege.Uplink:
 		return h.byUplink(verb, b)
+	case *privilege.Pin:
+		return nil, nil, h.pin(b)
 	case *privilege.Usage:
 		return h.usage(b), nil, nil
 	case *privilege.ByVM:

@@ -25,6 +25,7 @@ type Edit struct {
 	Room   *qmp.Room   `json:"room,omitempty"`   // of memory
 	CPUs   int         `json:"cpus,omitempty"`   // of vCPUs: how many there are to be
 	Limits *qmp.Limits `json:"limits,omitempty"` // of a disk: what it may do in a second
+	Pins   *vm.Pinning `json:"pins,omitempty"`   // of a pin: where threads run; nil is anywhere
 }
 
 // Live is what makes a VM that has a process what its spec has become since: the steps for what QEMU can do
@@ -59,10 +60,12 @@ func LiveEdit(in VMInput, process vm.Process, pinned *vm.Pinned) Live {
 			l.memory(path)
 		case "cpus":
 			l.cpus(path)
+		case pinPath: // after all others
 		default:
 			l.Waits[path] = "QEMU cannot change it while the VM runs"
 		}
 	}
+	l.pin()
 	return l.Live
 }
 
@@ -206,9 +209,10 @@ func links(s vm.Spec) []Step {
 	return steps
 }
 
-// atFirst is what QEMU starts with: it has every cable in until it is told to pull it, and its disks do what they can.
+// atFirst is what QEMU starts with: it has every cable in until it is told to pull it, its disks do what they can, and
+// its threads run anywhere.
 func atFirst(s vm.Spec) vm.Spec {
-	s = s.Unlimited()
+	s = s.Unlimited().Unpinned()
 	for name, n := range s.NICs {
 		n.Link = ""
 		s.NICs[name] = n

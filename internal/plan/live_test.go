@@ -172,6 +172,9 @@ func lives(steps []Step) string {
 		} else if q := s.Edit.Limits; q != nil {
 			what = fmt.Sprintf("%s %s iops=%d/%ds%d bps=%d/%ds%d", s.Kind, q.ID, q.IOPS, q.IOPSMax, q.IOPSMaxLength, q.BPS, q.BPSMax, q.BPSMaxLength)
 		}
+		if s.Kind == Pin {
+			what = fmt.Sprintf("pin %v", s.Edit.Pins.Used())
+		}
 		if s.Edit.Device.Thread != "" {
 			what += " " + s.Edit.Device.Thread
 		}

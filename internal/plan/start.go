@@ -55,7 +55,7 @@ func startVM(in VMInput) (*Start, finding.List, error) {
 		Accelerator: accel, Pinned: m.Pinned, Spec: atFirst(in.Effective), Ports: m.Ports, Memory: in.Effective.Memory,
 	}
 	if in.From != nil { // the cards bring along whether their cables are in
-		start.Spec = in.Effective.Unlimited()
+		start.Spec = in.Effective.Unlimited().Unpinned()
 		start.Memory = in.From.Process.Memory
 	}
 	for _, u := range m.Uplinks {

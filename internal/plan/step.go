@@ -38,6 +38,7 @@ const (
 	Throttle Kind = "throttle" // say what a disk may do in a second
 
 	Memory Kind = "memory" // give it memory, or take memory from it
+	Pin    Kind = "pin"    // say on which of the host's CPUs its threads run
 	CPUs   Kind = "cpus"   // give it vCPUs, or take them from it
 
 	Save    Kind = "save"    // stop its vCPUs and begin to write its memory and devices to a file
@@ -74,7 +75,7 @@ type Step struct {
 	Image  *storage.Image  `json:"image,omitempty"`  // of MakeImage and DeleteImage
 	Volume *storage.Volume `json:"volume,omitempty"` // of CreateVolume, DeleteVolume, GrowVolume and ResizeDisk
 	Disk   *VolumeDisk     `json:"disk,omitempty"`   // of ResizeDisk, and of what copies a disk
-	Edit   *Edit           `json:"edit,omitempty"`   // of Plug, Unplug, Link, Throttle, Medium, Memory and CPUs
+	Edit   *Edit           `json:"edit,omitempty"`   // of Plug, Unplug, Link, Throttle, Medium, Memory, CPUs and Pin
 	Layers []storage.Layer `json:"layers,omitempty"` // of DiscardFiles
 }
 

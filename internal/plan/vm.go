@@ -235,7 +235,7 @@ func gone(in VMInput, p Plan, wish vm.Power) (Plan, error) {
 	p.Steps = append(p.Steps,
 		Step{Kind: Launch, Name: fmt.Sprintf("launch QEMU (%s, %s)", start.Pinned.MachineType, start.Accelerator), Start: start},
 		Step{Kind: Attach, Name: "connect to its monitor"})
-	p.Steps = append(append(p.Steps, links(in.Effective)...), throttles(in.Effective)...)
+	p.Steps = slices.Concat(p.Steps, links(in.Effective), throttles(in.Effective), pins(in.Effective))
 	if wish == vm.On {
 		p.Steps = append(p.Steps, Step{Kind: Continue, Name: "let it run"})
 	}

@@ -24,6 +24,7 @@ const (
 	VerbUplink  Verb = "uplink"  // Uplink → nothing: (re)starts passt for one NIC of a running VM
 	VerbSocket  Verb = "socket"  // Uplink → a listening socket for one more NIC of a running VM as fd
 	VerbCut     Verb = "cut"     // Uplink → nothing: passt and socket of a NIC that a running VM has no more
+	VerbPin     Verb = "pin"     // Pin → nothing: on which CPUs the threads of a running VM's QEMU run
 	VerbUsage   Verb = "usage"   // Usage → UsageReply, for up to 256 VMs at once
 	VerbThreads Verb = "threads" // Threads → ThreadsReply: QEMU's thread ids as the host knows them
 	VerbKVM     Verb = "kvm"     // KVM → KVMReply: the verdict of the probe VM, kept for this boot
@@ -121,6 +122,14 @@ type Launch struct {
 type Uplink struct {
 	VM     string `json:"vm,omitempty"` // UUID; not in a launch
 	Socket string `json:"socket"`       // "net-lan"
+}
+
+// Pin says on which CPUs a VM's threads run, as lists such as "0-3,8"; an empty one is any. Threads are by the ids that
+// QEMU tells over QMP.
+type Pin struct {
+	VM      string         `json:"vm"`
+	Rest    string         `json:"rest,omitempty"` // those that are not in Threads
+	Threads map[int]string `json:"threads,omitempty"`
 }
 
 // NICSocket begins the name of each socket that a network card listens on. Others are made with their

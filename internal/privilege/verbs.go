@@ -88,6 +88,12 @@ func (c *Client) Cut(ctx context.Context, u Uplink) error {
 	return err
 }
 
+// Pin says on which CPUs the threads of a running VM's QEMU run, also those that they make from now on.
+func (c *Client) Pin(ctx context.Context, p Pin) error {
+	_, err := c.call(ctx, VerbPin, p, nil, nil, 0)
+	return err
+}
+
 // Usage returns what VMs use, in the order asked; those that are gone are left out.
 func (c *Client) Usage(ctx context.Context, u Usage) ([]VMUsage, error) {
 	var r UsageReply

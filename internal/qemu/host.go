@@ -33,6 +33,7 @@ type Helper interface {
 	Uplink(ctx context.Context, u privilege.Uplink) error
 	Socket(ctx context.Context, u privilege.Uplink) (*os.File, error)
 	Cut(ctx context.Context, u privilege.Uplink) error
+	Pin(ctx context.Context, p privilege.Pin) error
 	Usage(ctx context.Context, u privilege.Usage) ([]privilege.VMUsage, error)
 }
 

@@ -59,6 +59,8 @@ type Hypervisor interface {
 	DiskSize(ctx context.Context, uuid, device string) (model.Bytes, error)
 	ResizeDisk(ctx context.Context, uuid, device string, size model.Bytes) error
 	SetLink(ctx context.Context, uuid, device string, up bool) error
+	// Pin says on which of the host's CPUs its threads run; nil is any.
+	Pin(ctx context.Context, uuid string, p *vm.Pinning) error
 	// Throttle says what a disk may do in a second.
 	Throttle(ctx context.Context, uuid string, l qmp.Limits) error
 	// SetMemory says how much memory the guest is to have; it takes or gives it as fast as it can. SetCPUs returns when

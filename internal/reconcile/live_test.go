@@ -58,6 +58,29 @@ func TestADiskIsLimitedBeforeItsGuestRunsAndWhileItDoes(t *testing.T) {
 	})
 }
 
+func TestThreadsRunWhereTheyArePinned(t *testing.T) {
+	d := fakehost.New(t).Start()
+	d.Done(d.Volume("data"))
+	op := d.Done(d.Create(fakehost.Tiny("web", on, func(def *vm.Definition) {
+		def.Disks = map[string]vm.Disk{"root": {Volume: "data", IOThread: "io"}}
+		def.Pinning = &vm.Pinning{CPUs: "0", VCPUs: map[string]string{"0": "1"}, Emulator: "2", IOThreads: map[string]string{"io": "3"}}
+	})))
+	pid := d.PID("web")
+	v, err := d.View.VM(t.Context(), fakehost.Ref("web"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	uuid := v.Spec.UUID
+	got := d.Pins(uuid)
+	if !strings.HasSuffix(steps(op), "have its threads run on the CPUs that are theirs, let it run") || got.Rest != "2" || got.Threads[pid] != "1,3" {
+		t.Errorf("%q told %+v", steps(op), got)
+	}
+	op = d.Done(edit(t, d, `{"pinning":null}`))
+	if got := d.Pins(uuid); steps(op) != "let its threads run on any CPU" || got.Rest != "" || len(got.Threads) > 0 || d.PID("web") != pid {
+		t.Errorf("%q told %+v", steps(op), got)
+	}
+}
+
 func TestADiskComesAndGoesWhileItsVMRuns(t *testing.T) {
 	d := fakehost.New(t).Start()
 	d.Done(d.Volume("data"))

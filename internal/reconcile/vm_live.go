@@ -36,6 +36,9 @@ func (r *vmRun) change(ctx context.Context, s plan.Step) error {
 	if s.Kind == plan.Throttle {
 		return r.throttle(ctx, s)
 	}
+	if s.Kind == plan.Pin {
+		return r.pin(ctx, s)
+	}
 	if s.Kind == plan.Memory || s.Kind == plan.CPUs {
 		return r.resize(ctx, s)
 	}
@@ -43,6 +46,7 @@ func (r *vmRun) change(ctx context.Context, s plan.Step) error {
 		setChange(p, vm.Change{Path: s.Edit.Path})
 		if s.Kind == plan.Plug {
 			copyDevice(p.Started, r.in.Effective.Unlimited(), s.Edit.Path)
+			unpinned(p, s)
 			pinned.Slots[slotAt(s.Edit.Path)] = s.Edit.Slot
 		}
 	})
@@ -84,6 +88,7 @@ func (r *vmRun) resize(ctx context.Context, s plan.Step) (err error) {
 			p.Started.Memory = r.in.Effective.Memory
 		} else {
 			p.Started.CPUs = s.Edit.CPUs
+			unpinned(p, s)
 		}
 	})
 	return nil

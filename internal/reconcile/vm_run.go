@@ -78,7 +78,7 @@ func (r *vmRun) do(ctx context.Context, s plan.Step) error {
 		err := r.reset(ctx)
 		r.serve(err, "vm.reset")
 		return err
-	case plan.Plug, plan.Unplug, plan.Link, plan.Throttle, plan.Medium, plan.Memory, plan.CPUs:
+	case plan.Plug, plan.Unplug, plan.Link, plan.Throttle, plan.Medium, plan.Memory, plan.CPUs, plan.Pin:
 		return r.change(ctx, s)
 	case plan.Save:
 		return r.save(ctx)

@@ -42,6 +42,7 @@ func Check(d Definition) []Problem {
 	c.secureBoot(d.Spec)
 	c.room(d.Spec)
 	c.backing(d.Spec)
+	c.pinning(d.Spec)
 	c.boot(d.Spec)
 	c.startup(d)
 	c.cloudInit(d.CloudInit)

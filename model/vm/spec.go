@@ -80,6 +80,7 @@ type Spec struct {
 	// guest sees, by number from 0; one when absent.
 	MemoryBacking *MemoryBacking      `json:"memoryBacking,omitempty"`
 	NUMA          map[string]NUMANode `json:"numa,omitempty"`
+	Pinning       *Pinning            `json:"pinning,omitempty"`     // on which of the host's CPUs it runs; any when absent
 	Arch          string              `json:"arch,omitempty"`        // x86_64 | aarch64; the host's when absent
 	Machine       string              `json:"machine,omitempty"`     // q35 | pc | virt: the family; its version is pinned at first start
 	Accelerator   Accelerator         `json:"accelerator,omitempty"` // auto | kvm | tcg
@@ -196,6 +197,7 @@ func (s Spec) Clone() Spec {
 	s.CPU, s.Watchdog, s.Graphics = s.CPU.clone(), clone(s.Watchdog), clone(s.Graphics)
 	s.TPM, s.Balloon = clone(s.TPM), clone(s.Balloon)
 	s.MemoryBacking, s.NUMA = clone(s.MemoryBacking), maps.Clone(s.NUMA)
+	s.Pinning = s.Pinning.clone()
 	s.CloudInit = s.CloudInit.clone()
 	return s
 }

@@ -5,11 +5,13 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/helper/proc"
 	"github.com/hyper-nixos/hyper-nixos/test/onehost"
 )
 
@@ -32,6 +34,59 @@ func threadsOf(t *testing.T, h *onehost.Host, name string) []string {
 
 func has(names []string, part string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, part) })
+}
+
+// runsOn says where each thread of a VM may run, by its name.
+func runsOn(t *testing.T, h *onehost.Host, name string) map[string]string {
+	t.Helper()
+	pid := h.WaitState(t.Context(), name, "running").Status.Power.Process.PID
+	files, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task", "*", "status"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	where := map[string]string{}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			continue // it has ended
+		}
+		name, _ := proc.Field(text, "Name")
+		where[name], _ = proc.Field(text, "Cpus_allowed_list")
+	}
+	return where
+}
+
+func TestThreadsRunOnTheCPUsThatAreTheirs(t *testing.T) {
+	if runtime.NumCPU() < 2 {
+		t.Skip("this host has one CPU: there is no other to run on")
+	}
+	h := bootable(t)
+	must(t, h, "volume", "create", "root", "--size", "16MiB")
+	must(t, h, "volume", "create", "more", "--size", "16MiB")
+	must(t, h, "vm", "create", "-f", file(t, "vm.nix", tiny("live", `cpus = 2; disks.root = { volume = "root"; iothread = "fast"; };
+		pinning = { cpus = "0-1"; vcpus = { "0" = "0"; "1" = "1"; }; emulator = "1"; iothreads.fast = "0"; };`)))
+	must(t, h, "vm", "start", "live")
+	at(t, h, "live")
+	want := func(when string, want map[string]string) {
+		t.Helper()
+		got := runsOn(t, h, "live")
+		for thread, cpus := range want {
+			if got[thread] != cpus {
+				t.Errorf("%s: %s runs on %q, want %q: %v", when, thread, got[thread], cpus, got)
+			}
+		}
+	}
+	want("after a start", map[string]string{"CPU 0/TCG": "0", "CPU 1/TCG": "1", "IO io-fast": "0", "qemu-system-x86": "1"})
+	change(t, h, `{"disks":{"more":{"volume":"more","iothread":"slow"}},"pinning":{"iothreads":{"slow":"0"}}}`)
+	want("after a disk came", map[string]string{"CPU 0/TCG": "0", "IO io-fast": "0", "IO io-slow": "0", "qemu-system-x86": "1"})
+	endBoth(h)
+	startBoth(h)
+	want("with other daemons", map[string]string{"CPU 0/TCG": "0", "qemu-system-x86": "1"})
+	change(t, h, `{"pinning":{"vcpus":{"0":"1"}}}`)
+	want("after an edit", map[string]string{"CPU 0/TCG": "1", "CPU 1/TCG": "1"})
+	change(t, h, `{"pinning":null}`)
+	want("anywhere again", map[string]string{"CPU 0/TCG": "0-1", "IO io-slow": "0-1", "qemu-system-x86": "0-1"})
+	refused(t, h, 1, []string{"HV-VM-116", "the host has no CPU 1000"}, "vm", "edit", "live", "--set", "pinning.emulator=1000")
 }
 
 func TestDisksHaveThreadsOfTheirOwnAndLimitsThatChangeWhileTheGuestRuns(t *testing.T) {

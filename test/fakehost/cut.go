@@ -229,6 +229,10 @@ func (h *cutHypervisor) Throttle(ctx context.Context, uuid string, l qmp.Limits)
 	return h.points.step(plan.Throttle, func() error { return h.Host.Throttle(ctx, uuid, l) })
 }
 
+func (h *cutHypervisor) Pin(ctx context.Context, uuid string, p *vm.Pinning) error {
+	return h.points.step(plan.Pin, func() error { return h.Host.Pin(ctx, uuid, p) })
+}
+
 func (h *cutHypervisor) SetMemory(ctx context.Context, uuid string, r qmp.Room) error {
 	return h.points.step(plan.Memory, func() error { return h.Host.SetMemory(ctx, uuid, r) })
 }
@@ -405,6 +409,10 @@ func (h *cutHelper) Uplink(ctx context.Context, u privilege.Uplink) error {
 func (h *cutHelper) Socket(ctx context.Context, u privilege.Uplink) (f *os.File, err error) {
 	err = h.points.around("helper's socket", func() error { f, err = h.Helper.Socket(ctx, u); return err })
 	return unless(err, f), err
+}
+
+func (h *cutHelper) Pin(ctx context.Context, p privilege.Pin) error {
+	return h.points.around("pin", func() error { return h.Helper.Pin(ctx, p) })
 }
 
 func (h *cutHelper) Cut(ctx context.Context, u privilege.Uplink) error {

@@ -43,8 +43,9 @@ type Helper struct {
 	launches int
 	doubles  int
 	uplinks  []privilege.Uplink
-	used     int64                 // seconds
-	sealed   func(vm string) error // why a hardened host does not launch it
+	pins     map[string]privilege.Pin // by VM
+	used     int64                    // seconds
+	sealed   func(vm string) error    // why a hardened host does not launch it
 }
 
 func newHelper(t testing.TB, dir string) *Helper {
@@ -311,6 +312,27 @@ func (h *Helper) Socket(ctx context.Context, u privilege.Uplink) (*os.File, erro
 // Cut implements qemu.Helper.
 func (h *Helper) Cut(ctx context.Context, u privilege.Uplink) error {
 	return errors.Join(ctx.Err(), h.asked(privilege.VerbCut, u.VM))
+}
+
+// Pin implements qemu.Helper. It notes what it is told.
+func (h *Helper) Pin(ctx context.Context, p privilege.Pin) error {
+	if err := errors.Join(ctx.Err(), h.asked(privilege.VerbPin, p.VM)); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.pins == nil {
+		h.pins = map[string]privilege.Pin{}
+	}
+	h.pins[p.VM] = p
+	return nil
+}
+
+// Pins are where the threads of a VM were told to run last.
+func (h *Helper) Pins(vm string) privilege.Pin {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.pins[vm]
 }
 
 // Usage implements qemu.Helper. Each VM has used a second more whenever it is asked for.

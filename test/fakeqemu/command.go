@@ -50,6 +50,7 @@ func init() { // not a literal: the handlers refer to the table by way of the mo
 		"qom-set":                 setProperty,
 		"object-add":              objectAdd,
 		"object-del":              objectDel,
+		"query-iothreads":         ioThreads,
 		"block_set_io_throttle":   throttle,
 		"balloon":                 doBalloon,
 		"query-hotpluggable-cpus": hotpluggableCPUs,

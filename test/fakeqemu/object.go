@@ -2,6 +2,9 @@ package fakeqemu
 
 import (
 	"encoding/json"
+	"maps"
+	"os"
+	"slices"
 	"strings"
 )
 
@@ -50,4 +53,15 @@ func throttle(q *QEMU, _ *monitor, args json.RawMessage) (any, error) {
 		return nil, noDevice(id)
 	}
 	return nothing, nil
+}
+
+// ioThreads lists the iothreads: like the vCPUs they are all one thread, the process.
+func ioThreads(q *QEMU, _ *monitor, _ json.RawMessage) (any, error) {
+	all := []any{}
+	for _, id := range slices.Sorted(maps.Keys(q.objects)) {
+		if strings.HasPrefix(id, "io-") {
+			all = append(all, map[string]any{"id": id, "thread-id": os.Getpid(), "poll-max-ns": 32768, "poll-grow": 0, "poll-shrink": 0, "aio-max-batch": 0})
+		}
+	}
+	return all, nil
 }

@@ -23,13 +23,13 @@ func edits(patch string) func(context.Context, *fakehost.Daemon) (action.Result,
 // Devices come while a VM runs.
 var attaches = scenario{
 	before: func(d *fakehost.Daemon) { d.Done(d.Volume("data")); runs(d) },
-	ask:    edits(`{"disks":{"data":{"volume":"data","iothread":"io","limits":{"iops":500}}},"nics":{"lan":{"link":"down"}}}`),
+	ask:    edits(`{"pinning":{"cpus":"0"},"disks":{"data":{"volume":"data","iothread":"io","limits":{"iops":500}}},"nics":{"lan":{"link":"down"}}}`),
 	after: func(t *testing.T, d *fakehost.Daemon) {
 		p := allLive(d)
-		if d := p.Started.Disks["data"]; d.Volume != "data" || d.Limits.IOPS != 500 || p.Started.NICs["lan"].Link != vm.LinkDown {
+		if d := p.Started.Disks["data"]; d.Volume != "data" || d.Limits.IOPS != 500 || p.Started.Pinning == nil || p.Started.NICs["lan"].Link != vm.LinkDown {
 			t.Errorf("the process has %+v", p.Started)
 		}
-		again(t, d, `{"disks":null,"nics":null}`)
+		again(t, d, `{"disks":null,"nics":null,"pinning":null}`)
 		if p := allLive(d); len(p.Started.Disks)+len(p.Started.NICs) > 0 { // they were there, since they could be taken away
 			t.Errorf("the process has %+v", p.Started)
 		}

@@ -52,4 +52,6 @@ var vms = Family{"VM", "VMs: what a declaration or a file asks for (001 to 009, 
 	{"HV-VM-113", "it wants memory of a NUMA node that the host has not", "the nodes that there are are named; `hv host show` has them with their CPUs"},
 	{"HV-VM-114", "it wants huge pages of a size that the host's kernel has not, or more than were set aside", "set them aside: the finding has the command"},
 	{"HV-VM-115", "it is not started: fewer huge pages are free than its memory is", "stop a VM that has them, or set more aside: the error has the command"},
+	{"HV-VM-116", "it is to run on a CPU that the host has not", "the CPUs that there are are named"},
+	{"HV-VM-117", "a VM is to have CPUs for itself, and another is to run there too", "give them different CPUs, or never run both"},
 }}

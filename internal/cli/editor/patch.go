@@ -8,6 +8,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
+	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
@@ -83,9 +84,9 @@ func setPatch(set, unset []string) (json.RawMessage, error) {
 }
 
 // literal reads a value: a number, true, false, a list or an object is one, all else is text. So is all that is
-// said of a label.
+// said of a label, and of a key that takes text alone: 4 is a list of CPUs, too.
 func literal(path, value string) any {
-	if strings.HasPrefix(path, "labels.") {
+	if strings.HasPrefix(path, "labels.") || config.IsText(config.VMPath("vm")+"."+path) {
 		return value
 	}
 	var v any

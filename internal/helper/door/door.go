@@ -38,6 +38,7 @@ var bodies = map[privilege.Verb]func() checkable{
 	privilege.VerbUplink:  func() checkable { return new(uplink) },
 	privilege.VerbSocket:  func() checkable { return new(uplink) },
 	privilege.VerbCut:     func() checkable { return new(uplink) },
+	privilege.VerbPin:     func() checkable { return new(pin) },
 	privilege.VerbUsage:   func() checkable { return new(usage) },
 	privilege.VerbPhase:   func() checkable { return new(empty) },
 	privilege.VerbHarden:  func() checkable { return new(harden) },
@@ -97,6 +98,8 @@ func plain(body checkable) any {
 		return (*privilege.Kill)(b)
 	case *uplink:
 		return (*privilege.Uplink)(b)
+	case *pin:
+		return (*privilege.Pin)(b)
 	case *usage:
 		return (*privilege.Usage)(b)
 	case *harden:

@@ -71,6 +71,7 @@ func samples() map[privilege.Verb]any {
 		privilege.VerbUplink:  &privilege.Uplink{VM: vm, Socket: "net-lan"},
 		privilege.VerbSocket:  &privilege.Uplink{VM: vm, Socket: "net-lan"},
 		privilege.VerbCut:     &privilege.Uplink{VM: vm, Socket: "net-lan"},
+		privilege.VerbPin:     &privilege.Pin{VM: vm, Rest: "0-1", Threads: map[int]string{7: "2", 8: ""}},
 		privilege.VerbUsage:   &privilege.Usage{VMs: []string{vm}, PSS: true},
 		privilege.VerbPhase:   nil, privilege.VerbUnseal: nil,
 		privilege.VerbHarden: &privilege.Harden{By: privilege.Person{Name: "root"}, Generation: 3, Digest: privilege.DigestForm + strings.Repeat("0a", 32), KeyHash: keyHash, DelaySeconds: 600},
@@ -146,6 +147,7 @@ func TestFilesBesideAVerbThatTakesNoneAreRefused(t *testing.T) {
 		privilege.VerbUplink: privilege.Uplink{VM: vm, Socket: "net-lan"},
 		privilege.VerbSocket: privilege.Uplink{VM: vm, Socket: "net-lan"},
 		privilege.VerbCut:    privilege.Uplink{VM: vm, Socket: "net-lan"},
+		privilege.VerbPin:    privilege.Pin{VM: vm, Rest: "0-1", Threads: map[int]string{7: "2"}},
 		privilege.VerbPhase:  nil, privilege.VerbUnseal: nil, privilege.VerbRelock: privilege.Relock{}, privilege.VerbUnlock: samples()[privilege.VerbUnlock], privilege.VerbPoolFolder: samples()[privilege.VerbPoolFolder],
 		privilege.VerbThinPool: samples()[privilege.VerbThinPool], privilege.VerbThinChange: samples()[privilege.VerbThinChange], privilege.VerbThinOpen: samples()[privilege.VerbThinOpen],
 	} {

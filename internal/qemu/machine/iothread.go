@@ -7,11 +7,11 @@ func IOThread(name string) string {
 	if name == "" {
 		return ""
 	}
-	return threadPrefix + name
+	return ThreadPrefix + name
 }
 
-// threadPrefix is short: Linux takes 15 letters for the name of a thread, of which QEMU has three, and one with more has none.
-const threadPrefix = "io-"
+// ThreadPrefix begins the ids of threads. It is short: Linux takes 15 letters for the name of a thread, of which QEMU has three, and one with more has none.
+const ThreadPrefix = "io-"
 
 type ioThread struct {
 	QOMType string `json:"qom-type"`

@@ -104,6 +104,8 @@ func TestWhatEachCommandSaysAndHowItsAnswerIsRead(t *testing.T) {
 		{plain(func(ctx context.Context, on Executor) error {
 			return BlockSetIOThrottle(ctx, on, Limits{ID: "d", IOPS: 7, BPSWriteMax: 9, BPSWriteMaxLength: 2})
 		}), `block_set_io_throttle {"id":"d","iops":7,"iops_rd":0,"iops_wr":0,"bps":0,"bps_rd":0,"bps_wr":0,"bps_wr_max":9,"bps_wr_max_length":2}`, ``, nil},
+		{func(ctx context.Context, on Executor) (any, error) { return QueryIOThreads(ctx, on) }, `query-iothreads`,
+			`[{"id":"io-fast","thread-id":7,"poll-max-ns":1}]`, []IOThread{{"io-fast", 7}}},
 		{plain(func(ctx context.Context, on Executor) error { return Balloon(ctx, on, 1<<20) }), `balloon {"value":1048576}`, ``, nil},
 		{func(ctx context.Context, on Executor) (any, error) { return QueryHotpluggableCPUs(ctx, on) }, `query-hotpluggable-cpus`,
 			`[{"type":"max-x86_64-cpu","vcpus-count":1,"props":{"socket-id":0},"qom-path":"/q"}]`, []HotpluggableCPU{{Type: "max-x86_64-cpu", Props: json.RawMessage(`{"socket-id":0}`), Path: "/q"}}},

@@ -31,6 +31,7 @@ var (
 	blockSetIOThrottle = define[Limits, none]("block_set_io_throttle")
 	objectAdd          = define[Object, none]("object-add")
 	objectDel          = define[idArgs, none]("object-del")
+	queryIOThreads     = define[none, []IOThread]("query-iothreads")
 )
 
 // BlockSetIOThrottle says what a disk may do in a second.
@@ -46,4 +47,15 @@ func ObjectAdd(ctx context.Context, on Executor, props Object) error {
 // ObjectDel takes one away.
 func ObjectDel(ctx context.Context, on Executor, id string) error {
 	return objectDel.run(ctx, on, idArgs{id})
+}
+
+// IOThread is a thread that serves disks.
+type IOThread struct {
+	ID       string `json:"id"`
+	ThreadID int    `json:"thread-id"` // in QEMU's own pid namespace
+}
+
+// QueryIOThreads lists them, those of the monitor not.
+func QueryIOThreads(ctx context.Context, on Executor) ([]IOThread, error) {
+	return queryIOThreads.do(ctx, on, none{})
 }
