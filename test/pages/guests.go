@@ -11,4 +11,6 @@ var guests = Family{"GUEST", "What a guest says, or does not.", []Code{
 	{"HV-GUEST-008", "what a guest was asked for is malformed", "the bound is named"},
 	{"HV-GUEST-009", "cloud-init would not take this", "what its schema minds is told, with its place; `cloudInit.unchecked = true` where the guest's is newer"},
 	{"HV-GUEST-010", "a VM has no cloudInit", "add it to its spec: docs/guests.md"},
+	{"HV-GUEST-020", "a VM's guest has no address on a network that leads to it, so ssh has nowhere to go", "`--address` of `hv shell`, or its serial console"},
+	{"HV-GUEST-021", "no server of SSH answers at the guest's addresses", "start one in the guest, or take its serial console: `hv shell NAME --via serial`"},
 }}
