@@ -71,6 +71,21 @@ in
         default = { };
         description = "Pools, by name. default is always there: a folder of the daemon's own, of which only watermarks and retention are declared.";
       };
+      shares = mkOption {
+        type = named "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?" 64 (types.submodule { options = {
+          path = mkOption {
+            type = types.strMatching "/(srv|mnt|media|data)/.+";
+            description = "The folder, below /srv, /mnt, /media or /data, with everything above it root's alone. Its owner is who a guest is there.";
+          };
+          readOnly = mkOption {
+            type = types.nullOr (types.bool);
+            default = null;
+            description = "Whether guests only read it; no when absent.";
+          };
+        }; });
+        default = { };
+        description = "Folders of the host's that VMs may mount by virtiofs, by name.";
+      };
     };
     featureManager = {
       profile = mkOption {
@@ -544,6 +559,32 @@ The features to turn on, instead of the profile's. An empty list is core only.
           }; });
           default = null;
           description = "A TPM 2.0 of the VM's own, which keeps what the guest seals over restarts; none when absent.";
+        };
+        shares = mkOption {
+          type = named "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?" 8 (types.submodule { options = {
+            share = mkOption {
+              type = types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
+              description = "The share, as hypervisor.storage.shares names it.";
+            };
+            readOnly = mkOption {
+              type = types.nullOr (types.bool);
+              default = null;
+              description = "Whether this guest only reads it; as the share is when absent.";
+            };
+          }; });
+          default = { };
+          description = "Folders of the host's that the guest mounts by virtiofs, by mount tag. Such a VM is neither suspended nor saved with its memory.";
+        };
+        vsock = mkOption {
+          type = types.nullOr (types.submodule { options = {
+            cid = mkOption {
+              type = types.nullOr (types.ints.between 3 4294967294);
+              default = null;
+              description = "What the guest is called on the host; made from the VM's UUID when absent.";
+            };
+          }; });
+          default = null;
+          description = "A way from guest to host without a network (AF_VSOCK); none when absent.";
         };
         generationID = mkOption {
           type = types.nullOr (types.str);

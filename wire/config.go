@@ -58,6 +58,7 @@ type ConfigPlan struct {
 	Moved       bool   `json:"moved,omitempty"`    // the same declaration, elsewhere in its owner's files
 
 	Pools     []PlannedPool    `json:"pools,omitempty"`
+	Shares    []PlannedShare   `json:"shares,omitempty"`
 	VMs       []PlannedVM      `json:"vms"`
 	Features  []PlannedFeature `json:"features"`
 	Untouched int              `json:"untouched"` // VMs that are not the declaration's, and are left alone

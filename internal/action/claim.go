@@ -28,6 +28,9 @@ func (a *Actions) claim(ctx context.Context, c *change, before, next vm.Object) 
 			return err
 		}
 	}
+	if err := a.claimCID(ctx, c, before.Spec, next.Spec, alone); err != nil {
+		return err
+	}
 	had, has := macs(before.Spec), macs(next.Spec)
 	for _, mac := range has {
 		if !slices.Contains(had, mac) {

@@ -31,7 +31,8 @@ type planned struct {
 	objects map[string]vm.Object // of the default project, where declared VMs live
 	moves   []move               // what becomes of what VMs hold alone
 
-	pools map[string]storage.Pool // those that become another, as they are then
+	pools  map[string]storage.Pool // those that become another, as they are then
+	shares map[string]storage.Share
 }
 
 // planConfig says what becomes of each thing when cand stands, and in the findings of c what speaks against it.
@@ -77,7 +78,12 @@ func (a *Actions) planConfig(ctx context.Context, c *change, before standing, ca
 	if err != nil {
 		return p, err
 	}
-	p.Nothing = p.same && !p.todo && len(p.pools) == 0
+	foundInShares, err := a.planShares(ctx, &p, cand.decl)
+	if err != nil {
+		return p, err
+	}
+	foundInPools = append(foundInPools, foundInShares...)
+	p.Nothing = p.same && !p.todo && len(p.pools) == 0 && len(p.shares) == 0
 	p.Moved = p.Nothing && !slices.Equal(before.Declaration, cand.encoded)
 	if err := a.against(ctx, c, &p, before, cand, foundInPools); err != nil {
 		return p, err
@@ -256,6 +262,11 @@ func (p planned) tell(c *change, before standing, cand candidate) {
 	for _, pool := range p.Pools {
 		if pool.Becomes != wire.Unchanged {
 			c.step("pool %s: %s", pool.Name, pool.Becomes)
+		}
+	}
+	for _, share := range p.Shares {
+		if share.Becomes != wire.Unchanged {
+			c.step("share %s: %s", share.Name, share.Becomes)
 		}
 	}
 	for _, v := range p.VMs {

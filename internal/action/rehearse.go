@@ -84,6 +84,9 @@ func (a *Actions) planInput(ctx context.Context, c *change, o vm.Object, st vm.P
 		},
 		func(name string) (storage.BootFile, bool, error) {
 			return store.Find[storage.BootFile](ctx, a.Store, store.SpecKey(store.Ref{Kind: "boot-file", Project: o.Project, Name: name}))
+		},
+		func(name string) (storage.Share, bool, error) {
+			return store.Find[storage.Share](ctx, a.Store, shareKey(name))
 		})
 	return in, err
 }

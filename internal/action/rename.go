@@ -90,6 +90,9 @@ func (a *Actions) moveClaims(ctx context.Context, c *change, o, next vm.Object) 
 	for _, mac := range macs(o.Spec) {
 		alone = append(alone, store.ClaimKey("mac", store.HostWide, mac))
 	}
+	if id := o.Spec.ContextID(); id != "" {
+		alone = append(alone, store.ClaimKey("cid", store.HostWide, id))
+	}
 	for _, key := range alone {
 		if err := c.put(key, holder); err != nil {
 			return err

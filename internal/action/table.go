@@ -127,6 +127,10 @@ var (
 	PoolDelete     = row("pool.delete", Root, core, phase.Configure, true, Level, "DELETE", "/v1/pools/{name}", "let go of a pool that keeps no volume")
 	PoolList       = row("pool.list", Member, core, phase.Look, false, Read, "GET", "/v1/pools", "list pools")
 	PoolShow       = row("pool.show", Member, core, phase.Look, false, Read, "GET", "/v1/pools/{name}", "show a pool, and who uses what of it")
+	ShareCreate    = row("share.create", Root, core, phase.Configure, true, Edge, "POST", "/v1/shares", "let VMs mount a folder of the host's")
+	ShareDelete    = row("share.delete", Root, core, phase.Configure, true, Edge, "DELETE", "/v1/shares/{name}", "let go of a share that no VM names")
+	ShareList      = row("share.list", Member, core, phase.Look, false, Read, "GET", "/v1/shares", "list shares")
+	ShareShow      = row("share.show", Member, core, phase.Look, false, Read, "GET", "/v1/shares/{name}", "show a share, and who mounts it")
 	StorageRecover = row("storage.recover", Root, core, phase.Configure, true, Edge, "POST", "/v1/storage/actions/recover", "rebuild what the store has lost from the notes on the pools")
 
 	VolumeResize  = row("volume.resize", Member, core, phase.Configure, true, Level, "POST", project+"/volumes/{name}/actions/resize", "make a volume larger")

@@ -116,6 +116,15 @@ func (a *Actions) lost(ctx context.Context, project string, def vm.Definition) f
 		v := uses[device].Volume
 		look("volume", v, device+".volume", "hv volume create "+v+" --size 10GiB")
 	}
+	for _, tag := range slices.Sorted(maps.Keys(def.Shares)) {
+		name := def.Shares[tag].Share
+		if _, err := a.Store.Get(ctx, shareKey(name)); fault.KindOf(err) == fault.NotFound {
+			found = append(found, finding.Finding{
+				Code: "HV-VM-017", Severity: finding.Refused, Subject: []string{"share/" + name}, Path: config.VMPath(def.Name) + ".shares." + tag + ".share",
+				What: fmt.Sprintf("vm %q: shares.%s: there is no share %q", def.Name, tag, name), Remedy: "hv share create " + name + " --path /srv/" + name,
+			})
+		}
+	}
 	if b := def.Boot; b != nil {
 		look("boot-file", b.Kernel, "boot.kernel", "hv boot-file import "+b.Kernel+" FILE --kind kernel")
 		look("boot-file", b.Initrd, "boot.initrd", "hv boot-file import "+b.Initrd+" FILE --kind initrd")

@@ -107,6 +107,7 @@ func (f *fake) routes() http.Handler {
 	on("GET "+project+"/vms/{name}/usage", f.usage)
 	on("GET "+project+"/vms/{name}/logs/{log}", f.log)
 	f.pools(on)
+	f.shares(on)
 	on("GET "+project+"/volumes", func(w http.ResponseWriter, r *http.Request) { f.list(w, r, items(f, f.volumes)) })
 	on("POST "+project+"/volumes", f.createVolume)
 	on("GET "+project+"/volumes/{name}", func(w http.ResponseWriter, r *http.Request) { show(f, w, r, f.volumes, "volume") })

@@ -61,7 +61,7 @@ func profiles() []string {
 // notes holds one note a key. * stands for a key of the owner's choice, [] for an item of a list.
 // A test proves that every key has its note and every note its key.
 var notes = sync.OnceValue(func() map[string]note {
-	return map[string]note{
+	all := map[string]note{
 		"":           {doc: "A host, as its owner declares it for Hyper-NixOS."},
 		"hypervisor": {doc: "Everything that Hyper-NixOS reads."},
 
@@ -214,4 +214,6 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.vms.*.cloudInit.instance":      {doc: "Counted up, the guest configures itself anew at its next boot."},
 		"hypervisor.vms.*.cloudInit.unchecked":     {doc: "Let through what cloud-init's schema refuses: the image may have a newer one."},
 	}
+	maps.Copy(all, deviceNotes())
+	return all
 })

@@ -15,7 +15,8 @@ const CodePool = "HV-DECL-014"
 
 // StorageSection is what is declared of where volumes are kept.
 type StorageSection struct {
-	Pools map[string]storage.PoolSpec `json:"pools,omitempty"`
+	Pools  map[string]storage.PoolSpec  `json:"pools,omitempty"`
+	Shares map[string]storage.ShareSpec `json:"shares,omitempty"`
 }
 
 // maxPools bounds the pools of a host: all of them are written in one transaction with the declaration.
@@ -28,6 +29,32 @@ func PoolPath(name string) string { return keyPath("hypervisor.storage.pools", n
 
 // PoolNames are the names of the declared pools, in order.
 func (s StorageSection) PoolNames() []string { return slices.Sorted(maps.Keys(s.Pools)) }
+
+// CodeShare is the code of a share that cannot be one.
+const CodeShare = "HV-SHARE-003"
+
+// maxShares bounds the shares of a host, as maxPools does.
+const maxShares = 64
+
+// SharePath is where a share stands in a declaration.
+func SharePath(name string) string { return keyPath("hypervisor.storage.shares", name) }
+
+func checkShares(shares map[string]storage.ShareSpec) finding.List {
+	var found finding.List
+	refuse := func(path, subject string, err error) {
+		found = append(found, finding.Finding{Code: CodeShare, Severity: finding.Refused, Subject: []string{subject}, Path: path, What: err.Error(), Remedy: fault.HintOf(err)})
+	}
+	if len(shares) > maxShares {
+		refuse("hypervisor.storage.shares", "host", fault.New(fault.Invalid, "%d shares are more than %d", len(shares), maxShares))
+		return found
+	}
+	for _, name := range slices.Sorted(maps.Keys(shares)) {
+		for _, err := range storage.CheckShare(name, shares[name]) {
+			refuse(SharePath(name), "share/"+name, err)
+		}
+	}
+	return found
+}
 
 func checkStorage(s StorageSection) finding.List {
 	var found finding.List
@@ -46,5 +73,5 @@ func checkStorage(s StorageSection) finding.List {
 	if err := errors.Join(storage.CheckPools(s.Pools)...); err != nil {
 		refuse("hypervisor.storage.pools", []string{"host"}, err)
 	}
-	return found
+	return append(found, checkShares(s.Shares)...)
 }

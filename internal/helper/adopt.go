@@ -50,6 +50,9 @@ func (h *Helper) adoptVM(g *guest, ours map[int]bool) error {
 		if r.TPM != nil {
 			r.TPM.PID = 0
 		}
+		for _, s := range r.Shares {
+			s.PID = 0
+		}
 	}
 	if r.PID == 0 && r.Exit == "" {
 		r.Exit = "unknown: hv-helper or the host ended meanwhile"
@@ -75,6 +78,13 @@ func (h *Helper) adoptVM(g *guest, ours map[int]bool) error {
 		if g.tpm.process, err = h.hold(r.TPM.PID, r.TPM.Start, ours); err != nil {
 			return err
 		}
+	}
+	for tag, s := range r.Shares {
+		l := &link{why: s.Why}
+		if l.process, err = h.hold(s.PID, s.Start, ours); err != nil {
+			return err
+		}
+		g.share(tag, l)
 	}
 	if g.alive() {
 		h.say("adopted VM %s (%s), process %d", g.record.Name, g.vm, g.record.PID)

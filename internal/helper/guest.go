@@ -24,7 +24,8 @@ type guest struct {
 	record run.Record // VM is empty where there is none
 	qemu   *process
 	links  map[string]*link
-	tpm    *link         // its swtpm; nil where it has none
+	tpm    *link // its swtpm; nil where it has none
+	shares map[string]*link
 	uid    atomic.Uint32 // of the record, to be read without the lock
 }
 
@@ -96,6 +97,12 @@ func (h *Helper) describe(g *guest) privilege.Running {
 	}
 	if !r.Alive && r.Exit == "" && g.qemu != nil {
 		r.Exit = g.qemu.result()
+	}
+	for tag, l := range g.shares {
+		if r.Shares == nil {
+			r.Shares = map[string]bool{}
+		}
+		r.Shares[tag] = l.alive()
 	}
 	for socket, l := range g.links {
 		if r.Uplinks == nil {

@@ -19,6 +19,7 @@ var whileSealed = map[privilege.Verb]bool{
 	privilege.VerbForget: true, privilege.VerbUplink: true, privilege.VerbCut: true, privilege.VerbPin: true,
 	privilege.VerbPhase: true, privilege.VerbHarden: true, privilege.VerbUnlock: true, privilege.VerbRelock: true, privilege.VerbUnseal: true,
 	privilege.VerbThinPool: true, privilege.VerbThinChange: true, privilege.VerbThinOpen: true, // in pools that root has tagged
+	privilege.VerbShares:     true,
 	privilege.VerbPoolFolder: false, // one more place to keep volumes in
 	privilege.VerbSocket:     false, // one more network card for a VM
 }

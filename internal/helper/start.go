@@ -74,17 +74,25 @@ func (h *Helper) launch(l *privilege.Launch, files []*os.File) (_ *privilege.Lau
 		shim.Abandon()
 		return nil, nil, err
 	}
+	shares, err := h.bearShares(g, s.shares)
+	if err != nil {
+		shim.Abandon()
+		tpm.abandon()
+		return nil, nil, err
+	}
 	waiting := h.bearLinks(g, l.Uplinks) // while the shim's runtime starts
 	if err := h.folder.Write(g.record); err != nil {
 		shim.Abandon()
 		tpm.abandon()
+		shares.abandon()
 		abandonLinks(waiting)
 		return nil, nil, err
 	}
 	shim.Order(s.order)
 	tpm.order(h, g)
+	shares.order(h, g)
 	orderLinks(waiting, g.record.UID)
-	if err := errors.Join(tpm.await(), shim.Await(launch.Patience)); err != nil {
+	if err := errors.Join(tpm.await(), shares.await(), shim.Await(launch.Patience)); err != nil {
 		abandonWaiting(waiting)
 		return nil, nil, shimError(err)
 	}
@@ -104,6 +112,8 @@ type start struct {
 	order launch.Order
 	own   []*os.File // ours to close when the process has its copies
 	tpm   *tpmFiles  // of its swtpm; nil where it has none
+
+	shares []*shareFiles
 }
 
 func (s *start) close() {
@@ -149,6 +159,12 @@ func (h *Helper) prepare(g *guest, l *privilege.Launch, files []*os.File) (*star
 		g.record.Sockets[n] = run.SocketFile(n)
 	}
 	if err := h.wireTPM(s, l, first); err != nil {
+		return s, err
+	}
+	if err := h.wireShares(s, l, first); err != nil {
+		return s, err
+	}
+	if err := h.openVsock(s, l); err != nil {
 		return s, err
 	}
 	if g.record.Scope == "" {

@@ -191,5 +191,8 @@ func (g *guest) sides() []*link {
 	if g.tpm != nil {
 		all = append(all, g.tpm)
 	}
+	for _, l := range g.shares {
+		all = append(all, l)
+	}
 	return all
 }

@@ -108,6 +108,9 @@ func (h *Helper) byVM(verb privilege.Verb, vm string) (any, []*os.File, error) {
 	case privilege.VerbThreads:
 		reply, err := h.threads(vm)
 		return reply, nil, err
+	case privilege.VerbShares:
+		reply, err := h.endedShares(vm)
+		return reply, nil, err
 	case privilege.VerbCleanup:
 		return nil, nil, h.cleanup(vm)
 	case privilege.VerbForget:
@@ -299,6 +302,9 @@ func (h *Helper) clear(g *guest) error {
 	if g.tpm != nil {
 		errs = append(errs, g.tpm.end())
 	}
+	for _, l := range g.shares {
+		errs = append(errs, l.end())
+	}
 	errs = append(errs, h.leave(g))
 	if err := errors.Join(errs...); err != nil {
 		return fault.New(fault.Internal, "cannot clean up after VM %s", g.vm).Because(err)
@@ -309,7 +315,7 @@ func (h *Helper) clear(g *guest) error {
 	if g.qemu != nil {
 		g.qemu.Close()
 	}
-	g.qemu, g.tpm = nil, nil
+	g.qemu, g.tpm, g.shares = nil, nil, nil
 	g.setRecord(noRecord)
 	return nil
 }
@@ -320,6 +326,8 @@ var programs = map[string]struct{ path, pkg string }{
 	"qemu-aarch64": {"/usr/bin/qemu-system-aarch64", "qemu-system-arm"},
 	passtProgram:   {"/usr/bin/passt", "passt"},
 	tpmProgram:     {"/usr/bin/swtpm", "swtpm"},
+	fsProgram:      {"/usr/libexec/virtiofsd", "virtiofsd"},
+	fsProgramC:     {"/usr/lib/qemu/virtiofsd", "qemu-system-common"},
 }
 
 // program says what is wrong with a program, nothing where it can be started.

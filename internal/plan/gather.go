@@ -8,9 +8,9 @@ import (
 // Gather fills in what is to be looked up: the power that is wished, and the volumes and boot files that in.Effective
 // names, as the two look-ups find them, also for what is saved of the VM. What they do not find is left out; the plan says
 // what follows from that.
-func (in *VMInput) Gather(volume func(name string) (storage.Volume, bool, error), bootFile func(name string) (storage.BootFile, bool, error)) error {
+func (in *VMInput) Gather(volume func(name string) (storage.Volume, bool, error), bootFile func(name string) (storage.BootFile, bool, error), share func(name string) (storage.Share, bool, error)) error {
 	in.Effective.Power = Wished(in.Effective.Power, in.Wish, in.Last)
-	if err := in.gather(volume, bootFile); err != nil {
+	if err := in.gather(volume, bootFile, share); err != nil {
 		return err
 	}
 	s := in.saved()
@@ -24,10 +24,10 @@ func (in *VMInput) Gather(volume func(name string) (storage.Volume, bool, error)
 		kept.Effective.Agent = new(bool)
 	}
 	in.Kept = &kept
-	return kept.gather(volume, bootFile)
+	return kept.gather(volume, bootFile, share)
 }
 
-func (in *VMInput) gather(volume func(name string) (storage.Volume, bool, error), bootFile func(name string) (storage.BootFile, bool, error)) error {
+func (in *VMInput) gather(volume func(name string) (storage.Volume, bool, error), bootFile func(name string) (storage.BootFile, bool, error), share func(name string) (storage.Share, bool, error)) error {
 	in.Volumes, in.BootFiles = map[string]storage.Volume{}, map[string]storage.BootFile{}
 	for device, disk := range in.Effective.Disks {
 		v, ok, err := volume(disk.Volume)
@@ -49,6 +49,16 @@ func (in *VMInput) gather(volume func(name string) (storage.Volume, bool, error)
 		}
 		if ok && v.Deleted == nil {
 			in.Media[drive] = v
+		}
+	}
+	in.Shares = map[string]storage.ShareSpec{}
+	for tag, s := range in.Effective.Shares {
+		found, ok, err := share(s.Share)
+		if err != nil {
+			return err
+		}
+		if ok {
+			in.Shares[tag] = found.Spec
 		}
 	}
 	if in.Effective.Boot == nil {

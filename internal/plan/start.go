@@ -49,7 +49,7 @@ func startVM(in VMInput) (*Start, finding.List, error) {
 	start := &Start{
 		Order: privilege.Launch{
 			VM: in.Wish.Spec.UUID, Name: in.Wish.Name, Arch: in.Effective.Arch, Args: m.Args,
-			Sockets: m.Sockets, KVM: m.KVM, TPM: m.TPM,
+			Sockets: m.Sockets, KVM: m.KVM, TPM: m.TPM, Shares: shares(in), Vsock: in.Effective.Vsock != nil,
 			Limits: privilege.Limits{MemoryBytes: m.Limits.MemoryBytes, CPUs: m.Limits.CPUs, Pids: m.Limits.Pids, LockMemory: locked(in.Effective)},
 		},
 		Accelerator: accel, Pinned: m.Pinned, Spec: atFirst(in.Effective), Ports: m.Ports, Memory: in.Effective.Memory,
@@ -117,6 +117,11 @@ func files(in VMInput) error {
 		}
 		if ok && len(v.Chain()) > 1 {
 			miss("volume/"+d.Volume, "drive "+drive+": volume "+d.Volume+" stands on another, which a medium cannot", "hv volume import "+d.Volume+"-alone FILE --format raw, and put that in")
+		}
+	}
+	for tag, s := range in.Effective.Shares {
+		if _, ok := in.Shares[tag]; !ok {
+			miss("share/"+s.Share, "share "+tag+": there is no share "+s.Share, "hv share create "+s.Share+" --path /srv/"+s.Share)
 		}
 	}
 	if b := in.Effective.Boot; b != nil {

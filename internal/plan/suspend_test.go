@@ -126,7 +126,8 @@ func TestWhatIsDoneAboutAVMAndItsFile(t *testing.T) {
 func gathered(t *testing.T, in *VMInput) {
 	t.Helper()
 	err := in.Gather(func(string) (storage.Volume, bool, error) { return storage.Volume{}, false, nil },
-		func(string) (storage.BootFile, bool, error) { return storage.BootFile{}, false, nil })
+		func(string) (storage.BootFile, bool, error) { return storage.BootFile{}, false, nil },
+		func(string) (storage.Share, bool, error) { return storage.Share{}, false, nil })
 	if err != nil {
 		t.Fatal(err)
 	}

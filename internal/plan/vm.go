@@ -27,6 +27,8 @@ type VMInput struct {
 	BootFiles map[string]storage.BootFile // by name
 	Block     map[string]bool             // pools whose volumes are block devices
 
+	Shares map[string]storage.ShareSpec // by mount tag; a missing one is absent
+
 	// Features are those that the host's declaration comes to; none is on in a zero one.
 	Features feature.Resolution
 

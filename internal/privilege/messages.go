@@ -115,6 +115,8 @@ type Launch struct {
 	Uplinks []Uplink `json:"uplinks,omitempty"` // a passt for each NIC with user networking
 	KVM     bool     `json:"kvm,omitempty"`     // /dev/kvm in the jail
 	TPM     bool     `json:"tpm,omitempty"`     // a swtpm on the folder TPMFolder, and a connection to it: TPMSocket
+	Shares  []Share  `json:"shares,omitempty"`  // a virtiofsd for each, and a connection to it: ShareSocket
+	Vsock   bool     `json:"vsock,omitempty"`   // /dev/vhost-vsock: VsockFile
 	Limits  Limits   `json:"limits"`
 }
 
@@ -173,6 +175,7 @@ type Running struct {
 	Uplinks   map[string]bool   `json:"uplinks,omitempty"` // socket → its passt lives
 	// UplinkWhy says for an uplink that does not live how its passt ended. A VM starts without it.
 	UplinkWhy map[string]string `json:"uplinkWhy,omitempty"`
+	Shares    map[string]bool   `json:"shares,omitempty"` // tag → its virtiofsd lives
 }
 
 // List asks for the VMs whose UUIDs come after one, as many as fit into a message.

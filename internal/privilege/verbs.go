@@ -108,6 +108,13 @@ func (c *Client) Threads(ctx context.Context, vm string) (map[int]int, error) {
 	return r.Host, err
 }
 
+// Shares returns the tags of a VM's shares whose virtiofsd has ended, and how.
+func (c *Client) Shares(ctx context.Context, vm string) (map[string]string, error) {
+	var r SharesReply
+	_, err := c.call(ctx, VerbShares, ByVM{VM: vm}, nil, &r, 0)
+	return r.Ended, err
+}
+
 // KVM returns the probe VM's verdict. The first call of a boot takes up to a second.
 func (c *Client) KVM(ctx context.Context) (KVMReply, error) {
 	var r KVMReply

@@ -35,6 +35,7 @@ type Helper interface {
 	Cut(ctx context.Context, u privilege.Uplink) error
 	Pin(ctx context.Context, p privilege.Pin) error
 	Usage(ctx context.Context, u privilege.Usage) ([]privilege.VMUsage, error)
+	Shares(ctx context.Context, vm string) (map[string]string, error)
 }
 
 // MonitorAt says which monitor is meant.
@@ -149,6 +150,7 @@ func (h *Host) adopt(ctx context.Context, run privilege.Running) error {
 		case err == nil:
 			p.watch(pidfd)
 			p.mendAll()
+			p.watchShares()
 		case kind == fault.NotFound || kind == fault.Precondition: // it ended between the two questions
 			p.run.Alive = false
 		default:
@@ -207,6 +209,7 @@ func (h *Host) Launch(ctx context.Context, order privilege.Launch, files []*os.F
 	h.Log.Info("launched", "vm", order.Name, "pid", reply.PID, "prepare_us", reply.Micros.Prepare,
 		"clone_us", reply.Micros.Clone, "shim_us", reply.Micros.Shim)
 	p.mendAll()
+	p.watchShares()
 	return p.identity(), nil
 }
 

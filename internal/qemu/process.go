@@ -32,6 +32,7 @@ type process struct {
 	pidfd     *os.File // nil once we let go
 	mon       Monitor
 	down      string            // the reason of QEMU's last SHUTDOWN
+	lost      map[string]string // tags of shares whose virtiofsd has ended, and how
 	cut       map[string]string // sockets of network cards without a network, and why
 	left      map[string]string // devices that the guest has let go of (""), or has said why it does not
 	unplugged map[string]bool   // sockets of network cards that were taken away
@@ -135,7 +136,7 @@ func (p *process) observe(ctx context.Context) (vm.Seen, error) {
 		return vm.Seen{Leftover: true, Exit: p.exit(ctx), Words: p.host.Words(p.run.VM), Resets: p.host.resets(p.run.VM)}, nil
 	}
 	who := p.identity()
-	seen := vm.Seen{Process: &who, Cut: p.cuts(), Left: p.leftBehind(), Resets: p.host.resets(p.run.VM)}
+	seen := vm.Seen{Process: &who, Cut: p.cuts(), LostShares: p.lostShares(), Left: p.leftBehind(), Resets: p.host.resets(p.run.VM)}
 	status, err := p.status(ctx)
 	if err == nil {
 		seen.Moving, err = p.moving(ctx, status.State)

@@ -17,6 +17,9 @@ const savedFD = "saved"
 
 // Savable says what stands in the way of saving a VM, before anything is done to its guest.
 func (h *Host) Savable(ctx context.Context, uuid string) error {
+	if p := h.find(uuid); p != nil && len(p.run.Shares) > 0 {
+		return unsavable("it has folders of the host open by virtiofs, and virtiofsd does not hand over what is open")
+	}
 	m, err := h.converse(ctx, uuid)
 	if err != nil {
 		return err
@@ -50,6 +53,7 @@ var blockers = []struct{ words, ours string }{
 	{"nested", "its guest may run VMs of its own, and this QEMU does not save those"},
 	{"VirtFS", "a folder of the host is shared with it by 9p"},
 	{"virtfs", "a folder of the host is shared with it by 9p"},
+	{"vhost-user-fs", "a folder of the host is shared with it by virtiofs, and virtiofsd does not hand over what is open"},
 	{"vhost-user", "a device of it is run by another process, which does not hand over its state"},
 	{"vhost", "a device of it is run by the host's kernel, which does not hand over its state"},
 	{"ivshmem", "it shares memory with another VM"},

@@ -203,6 +203,9 @@ func (e *Engine) gather(ctx context.Context, in *plan.VMInput) error {
 		},
 		func(name string) (storage.BootFile, bool, error) {
 			return store.Find[storage.BootFile](ctx, e.Store, at("boot-file", name))
+		},
+		func(name string) (storage.Share, bool, error) {
+			return store.Find[storage.Share](ctx, e.Store, store.SpecKey(store.Ref{Kind: "share", Project: store.HostWide, Name: name}))
 		})
 }
 

@@ -268,6 +268,9 @@ func (r *vmRun) remove(ctx context.Context, revision int64) error {
 	for _, nic := range r.in.Effective.NICs {
 		txn.Then = append(txn.Then, store.DeleteOp(store.ClaimKey("mac", store.HostWide, nic.MAC)))
 	}
+	if id := o.Spec.ContextID(); id != "" {
+		txn.Then = append(txn.Then, store.DeleteOp(store.ClaimKey("cid", store.HostWide, id)))
+	}
 	volumes := slices.Clone(o.Letting)
 	for _, d := range o.Spec.Volumes() {
 		volumes = append(volumes, d.Volume)

@@ -78,7 +78,7 @@ func (r *vmRun) next(seen vm.Seen) vm.PowerStatus {
 	if seen.Process == nil || len(r.plan.Findings) > 0 {
 		st.Findings = r.plan.Findings // those of a start hold as long as its process
 	}
-	st.Findings = withCuts(st.Findings, r.in.Wish.Name, seen.Cut)
+	st.Findings = withLostShares(withCuts(st.Findings, r.in.Wish.Name, seen.Cut), r.in.Wish.Name, seen.LostShares)
 	before := st.State
 	st.State = vm.StateOf(seen, st.StopAsked != nil && r.in.Now.Before(st.StopAsked.Deadline))
 	st.Process, st.Pending, st.PendingWhy, st.Reason = r.process(seen), nil, nil, ""
@@ -133,6 +133,21 @@ func withCuts(l finding.List, name string, cut map[string]string) finding.List {
 			Code: code, Severity: finding.Limited, Subject: []string{"vm/" + name},
 			What: "network card " + strings.TrimPrefix(socket, "net-") + " has no network now; it is tried again", Why: cut[socket],
 			Remedy: "see that the host has passt and a default route: ip route",
+		})
+	}
+	return l
+}
+
+// withLostShares says which shares have nothing behind them. A virtiofsd that is started anew knows none of the files that the
+// guest has open, and QEMU of this age connects to none: only a new start helps.
+func withLostShares(l finding.List, name string, lost map[string]string) finding.List {
+	const code = "HV-SHARE-007"
+	l = slices.DeleteFunc(slices.Clone(l), func(f finding.Finding) bool { return f.Code == code })
+	for _, tag := range slices.Sorted(maps.Keys(lost)) {
+		l = append(l, finding.Finding{
+			Code: code, Severity: finding.Limited, Subject: []string{"vm/" + name},
+			What: "share " + tag + " is gone: its virtiofsd has ended, and who uses it in the guest hangs", Why: lost[tag],
+			Remedy: "hv vm stop " + name + " --force, then start it; hv vm logs " + name + " --log qemu has the words of virtiofsd",
 		})
 	}
 	return l

@@ -71,6 +71,7 @@ type View struct {
 	volumes  map[model.Ref]*volumeEntry
 	boots    map[model.Ref]storage.BootFile
 	pools    map[string]*poolEntry
+	shares   map[string]storage.Share
 	images   map[model.Ref]*imageEntry
 	sources  map[string]storage.Index
 	ops      map[string]*operation.Operation
@@ -102,7 +103,7 @@ type volumeEntry struct {
 func New(c Config) *View {
 	return &View{
 		Config: c, reached: make(chan struct{}),
-		vms: map[model.Ref]*vmEntry{}, volumes: map[model.Ref]*volumeEntry{}, boots: map[model.Ref]storage.BootFile{}, pools: map[string]*poolEntry{}, images: map[model.Ref]*imageEntry{}, sources: map[string]storage.Index{}, sourceRows: newTable(),
+		vms: map[model.Ref]*vmEntry{}, volumes: map[model.Ref]*volumeEntry{}, boots: map[model.Ref]storage.BootFile{}, pools: map[string]*poolEntry{}, shares: map[string]storage.Share{}, images: map[model.Ref]*imageEntry{}, sources: map[string]storage.Index{}, sourceRows: newTable(),
 		ops: map[string]*operation.Operation{}, claims: map[model.Ref]storage.Claim{}, sets: map[string]map[string]vm.Snapshot{},
 		vmRows: newTable(), volRows: newTable(), bootRows: newTable(), trashed: newTable(), imageRows: newTable(), opRows: newTable(),
 	}
@@ -229,6 +230,8 @@ func (v *View) applySpec(r store.Ref, ev store.Event, gone bool) error {
 		return v.applyBootFile(ref, ev, gone)
 	case "pool":
 		return v.applyPool(ref.Name, ev, gone)
+	case "share":
+		return v.applyShare(ref.Name, ev, gone)
 	case "snapshot":
 		return v.applySnapshot(r, ev, gone)
 	case "image-source":

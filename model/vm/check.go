@@ -39,6 +39,8 @@ func Check(d Definition) []Problem {
 	c.cdroms(d.Spec)
 	c.graphics(d.Spec)
 	c.tpm(d.Spec)
+	c.shares(d.Spec)
+	c.vsock(d.Spec)
 	c.secureBoot(d.Spec)
 	c.room(d.Spec)
 	c.backing(d.Spec)

@@ -43,6 +43,9 @@ func Effective(s Spec, arch string) (Spec, []string) {
 	if out.TPM != nil {
 		set("tpm.interface", out.TPM.Interface == "", func() { out.TPM.Interface = defaultTPM(out.Arch) })
 	}
+	if out.Vsock != nil {
+		set("vsock.cid", out.Vsock.CID == 0, func() { out.Vsock.CID = CID(out.UUID) })
+	}
 	bootOrder(&out, set)
 	for _, name := range sortedKeys(out.NICs) {
 		nic := out.NICs[name]

@@ -30,7 +30,7 @@ func Diff(a, b Spec) []string {
 	x, y := reflect.ValueOf(a), reflect.ValueOf(b)
 	for i := range x.NumField() {
 		name, _, _ := strings.Cut(x.Type().Field(i).Tag.Get("json"), ",")
-		if name == "disks" || name == "nics" || name == "cdroms" || reflect.DeepEqual(x.Field(i).Interface(), y.Field(i).Interface()) {
+		if name == "disks" || name == "nics" || name == "cdroms" || name == "shares" || reflect.DeepEqual(x.Field(i).Interface(), y.Field(i).Interface()) {
 			continue
 		}
 		out = append(out, name)
@@ -38,6 +38,7 @@ func Diff(a, b Spec) []string {
 	out = append(out, diffMap("disks.", a.Disks, b.Disks)...)
 	out = append(out, diffMap("nics.", a.NICs, b.NICs)...)
 	out = append(out, diffMap("cdroms.", a.CDROMs, b.CDROMs)...)
+	out = append(out, diffMap("shares.", a.Shares, b.Shares)...)
 	slices.Sort(out)
 	return out
 }

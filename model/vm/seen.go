@@ -27,6 +27,8 @@ type Seen struct {
 	Moving *Moving
 	// Cut are the network cards that have no network now, by name, and why.
 	Cut map[string]string
+	// LostShares are the tags of shares behind which nothing is any more, and why: a guest hangs that asks for a file there.
+	LostShares map[string]string
 }
 
 // Living is a VM's process as hv-helper keeps it.

@@ -97,6 +97,10 @@ type Spec struct {
 	Watchdog *Watchdog `json:"watchdog,omitempty"` // none when absent
 
 	TPM *TPM `json:"tpm,omitempty"` // none when absent
+
+	Shares map[string]Share `json:"shares,omitempty"` // folders of the host's, by the tag that the guest mounts
+	Vsock  *Vsock           `json:"vsock,omitempty"`  // a way to the host without a network; none when absent
+
 	// GenerationID is shown to the guest (x86): a copy that has another knows that it is one. Made from the UUID when absent.
 	GenerationID string `json:"generationID,omitempty"`
 
@@ -198,6 +202,7 @@ func (s Spec) Clone() Spec {
 	s.TPM, s.Balloon = clone(s.TPM), clone(s.Balloon)
 	s.MemoryBacking, s.NUMA = clone(s.MemoryBacking), maps.Clone(s.NUMA)
 	s.Pinning = s.Pinning.clone()
+	s.Shares, s.Vsock = maps.Clone(s.Shares), clone(s.Vsock)
 	s.CloudInit = s.CloudInit.clone()
 	return s
 }

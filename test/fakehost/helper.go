@@ -67,6 +67,9 @@ func (h *Helper) Guest(name string, o fakeqemu.Options, extra ...string) {
 	h.options[name], h.extra[name] = o, extra
 }
 
+// Shares says that every share is served.
+func (*Helper) Shares(context.Context, string) (map[string]string, error) { return nil, nil }
+
 // Refuse has every call answered by f where that returns an error; nil for none. The verbs are those
 // of privilege.
 func (h *Helper) Refuse(f func(verb, vm string) error) {

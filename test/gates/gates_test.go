@@ -69,6 +69,7 @@ var calls = []line{
 	{"image search --source more debian", "image-source.offers"},
 	{"run base --no-wait", "image.show"},
 	{"pool list", "pool.list"}, {"pool show default", "pool.show"}, {"pool create fast --path $F/pool --dry-run", "pool.create"}, {"pool edit default --warn 70 --dry-run", "pool.edit"},
+	{"share list", "share.list"}, {"share show music", "share.show"}, {"share create music --path /srv/music --dry-run", "share.create"}, {"share delete music --dry-run", "share.delete"},
 	{"pool delete default --dry-run", "pool.delete"}, {"storage recover --dry-run", "storage.recover"},
 	{"operation list", "operation.list"}, {"operation show zz", "operation.show"}, {"operation wait zz", "operation.show"}, {"operation cancel zz --dry-run", "operation.cancel"},
 	{"config show", "config.show"}, {"config show --generation 1", "config.generation"}, {"config apply $F/host.nix --dry-run", "config.apply"}, {"config rollback 1 --dry-run", "config.rollback"},

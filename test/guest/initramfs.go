@@ -21,7 +21,9 @@ var moduleSets = []struct {
 	{"0x0003", []string{"virtio_console"}},
 	{"0x0004", []string{"virtio_rng"}},
 	{"0x0005", []string{"virtio_balloon"}},
+	{"0x0013", []string{"vmw_vsock_virtio_transport"}},
 	{"0x0018", []string{"virtio_mem"}},
+	{"0x001a", []string{"virtiofs"}},
 	{"0x0008", []string{"virtio_scsi", "sd_mod", "sr_mod", "isofs"}},
 }
 

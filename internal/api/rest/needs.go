@@ -59,6 +59,8 @@ type StorageActions interface {
 	CloneVolume(ctx context.Context, call action.Call, ref model.Ref, body wire.CloneVolume) (action.Result, error)
 	CreatePool(ctx context.Context, call action.Call, body wire.CreatePool) (action.Result, error)
 	EditPool(ctx context.Context, call action.Call, name string, patch json.RawMessage) (action.Result, error)
+	CreateShare(ctx context.Context, call action.Call, body wire.CreateShare) (action.Result, error)
+	DeleteShare(ctx context.Context, call action.Call, name string) (action.Result, error)
 	DeletePool(ctx context.Context, call action.Call, name string) (action.Result, error)
 	RecoverStorage(ctx context.Context, call action.Call) (action.Result, error)
 	ImportBootFile(ctx context.Context, call action.Call, ref model.Ref, kind storage.BootKind, size model.Bytes, r io.Reader) (action.Result, error)
@@ -114,6 +116,8 @@ type VMView interface {
 type StorageView interface {
 	Volumes(ctx context.Context, project string, opt view.ListOptions) (wire.Page, error)
 	Volume(ctx context.Context, ref model.Ref) (wire.Volume, error)
+	ListShares(opt view.ListOptions) (wire.Page, error)
+	Share(name string) (wire.Share, error)
 	ListPools(ctx context.Context, opt view.ListOptions) (wire.Page, error)
 	Pool(ctx context.Context, name string) (wire.Pool, error)
 	VolumeTrash(ctx context.Context, project string, opt view.ListOptions) (wire.Page, error)

@@ -156,6 +156,9 @@ func byHand(h *house) map[string][]asks {
 		"boot-file.show":      get("/v1/projects/default/boot-files/k"),
 		"operation.show":      get("/v1/operations/" + op),
 		"operation.cancel":    {{method: "POST", path: "/v1/operations/OP/actions/cancel"}},
+		"share.create":        {{method: "POST", path: "/v1/shares", body: `{"name":"music","path":"/srv/music"}`}},
+		"share.delete":        {{method: "DELETE", path: "/v1/shares/spare"}},
+		"share.show":          get("/v1/shares/spare"),
 		// Applied again at boot stands in TestASealedDeclarationIsAppliedAgainAtBootAndNoOther: it comes by no route.
 		"config.apply": {{method: "PUT", path: "/v1/config", body: `{"version":1,"value":{}}`}},
 		"config.rollback": {{method: "POST", path: "/v1/config/actions/rollback", body: `{"generation":1}`, before: func(h *house) {
@@ -199,6 +202,8 @@ func furnished(t *testing.T) *house {
 	_, err = h.actions.ImportBootFile(t.Context(), action.Call{Root: true}, ref("k"), storage.KernelFile, 1, strings.NewReader("k"))
 	h.must(err)
 	_, err = h.actions.CreatePool(t.Context(), action.Call{Root: true}, wire.CreatePool{Name: "spare", PoolSpec: storage.PoolSpec{Path: filepath.Join(h.dir, "spare")}})
+	h.must(err)
+	_, err = h.actions.CreateShare(t.Context(), action.Call{Root: true}, wire.CreateShare{Name: "spare", ShareSpec: storage.ShareSpec{Path: "/srv/spare"}})
 	h.must(err)
 	disked := small("disked")
 	disked.Disks = map[string]vm.Disk{"root": {Volume: "root"}}

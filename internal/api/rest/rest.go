@@ -92,6 +92,7 @@ func newServer(c Config) *server {
 	s.routeSnapshots()
 	s.routeBootFiles()
 	s.routePools()
+	s.routeShares()
 	s.routeImages()
 	s.routeImageSources()
 	s.routeOperations()

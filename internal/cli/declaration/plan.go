@@ -23,6 +23,7 @@ func tellPlan(s *session.Session, to screen.Screen, p wire.Preview) {
 	if p.Config != nil {
 		tellFeatures(to, p.Config.Features)
 		tellPools(to, p.Config.Pools)
+		tellShares(to, p.Config.Shares)
 		tellVMs(to, *p.Config)
 		fmt.Fprintln(to, generationLine(*p.Config))
 	}
@@ -57,6 +58,18 @@ func tellPools(to screen.Screen, all []wire.PlannedPool) {
 	for _, p := range all {
 		if p.Becomes != wire.Unchanged {
 			t.Add(p.Name, p.Becomes, p.Where)
+		}
+	}
+	if len(t.Rows) > 0 {
+		_ = t.Write(to, false)
+	}
+}
+
+func tellShares(to screen.Screen, all []wire.PlannedShare) {
+	t := output.Table{Columns: []output.Column{{Title: "SHARE"}, {Title: "BECOMES", Paint: becomesPaint}, {Title: "FOLDER", Cut: true}}}
+	for _, p := range all {
+		if p.Becomes != wire.Unchanged {
+			t.Add(p.Name, p.Becomes, p.Path)
 		}
 	}
 	if len(t.Rows) > 0 {

@@ -132,6 +132,7 @@ func (f *definition) bind(s *session.Session, cmd *cobra.Command) {
 	s.LiveFlag(cmd, "disk", s.Volumes)
 	s.LiveFlag(cmd, "start-after", s.VMs)
 	s.LiveFlag(cmd, "cdrom", s.Volumes)
+	s.LiveFlag(cmd, "share", s.Shares)
 	s.LiveFlag(cmd, "kernel", s.BootFiles)
 	s.LiveFlag(cmd, "initrd", s.BootFiles)
 }

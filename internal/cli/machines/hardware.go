@@ -20,10 +20,12 @@ type hardware struct {
 	memoryMax                         string
 	cpusMax                           int
 	cdroms                            []string
+	shares                            []string
+	vsock                             bool
 }
 
 // hardwareFlags are their names.
-var hardwareFlags = []string{"cpu", "topology", "nested", "firmware", "watchdog", "vnc", "cdrom", "tpm", "secure-boot", "memory-max", "cpus-max", "balloon"}
+var hardwareFlags = []string{"cpu", "topology", "nested", "firmware", "watchdog", "vnc", "cdrom", "tpm", "secure-boot", "memory-max", "cpus-max", "balloon", "share", "vsock"}
 
 func (h *hardware) bind(cmd *cobra.Command) {
 	fl := cmd.Flags()
@@ -40,6 +42,8 @@ func (h *hardware) bind(cmd *cobra.Command) {
 	fl.BoolVar(&h.balloon, "balloon", false, "memory may be taken back while it runs (as with --memory-max)")
 	session.Values(cmd, "memory-max", "2GiB", "4GiB", "8GiB")
 	session.Values(cmd, "cpus-max", "2", "4", "8")
+	fl.StringArrayVar(&h.shares, "share", nil, "a folder of the host's, by virtiofs: [TAG=]SHARE[:ro]")
+	fl.BoolVar(&h.vsock, "vsock", false, "a way to the host without a network (AF_VSOCK)")
 	fl.BoolVar(&h.tpm, "tpm", false, "a TPM 2.0 of its own")
 	fl.StringArrayVar(&h.cdroms, "cdrom", nil, "a CD-ROM drive: [DEVICE=]VOLUME, or DEVICE= for an empty one")
 	session.Values(cmd, "watchdog", string(vm.ExpiryReset), string(vm.ExpiryPowerOff), string(vm.ExpiryPause), string(vm.ExpiryNone))
@@ -74,6 +78,19 @@ func (h *hardware) describe(s *vm.Spec) error {
 			device = "cd" + strconv.Itoa(i)
 		}
 		if err := add(&s.CDROMs, "--cdrom", device, vm.CDROM{Volume: volume}); err != nil {
+			return err
+		}
+	}
+	if h.vsock {
+		s.Vsock = &vm.Vsock{}
+	}
+	for _, text := range h.shares {
+		tag, name := named(text)
+		name, readOnly := strings.CutSuffix(name, ":ro")
+		if tag == "" {
+			tag = name
+		}
+		if err := add(&s.Shares, "--share", tag, vm.Share{Share: name, ReadOnly: readOnly}); err != nil {
 			return err
 		}
 	}

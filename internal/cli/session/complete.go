@@ -166,6 +166,18 @@ func (s *Session) Generations(ctx context.Context, c *client.Client) ([]string, 
 	return names, err
 }
 
+// Shares lists the names of shares with their folders.
+func (*Session) Shares(ctx context.Context, c *client.Client) ([]string, error) {
+	var names []string
+	for v, err := range c.Shares(ctx, client.ListOptions{}) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, v.Metadata.Name+"\t"+v.Spec.Path)
+	}
+	return names, nil
+}
+
 // Pools lists the names of pools with where they are.
 func (*Session) Pools(ctx context.Context, c *client.Client) ([]string, error) {
 	var names []string

@@ -46,6 +46,7 @@ var bodies = map[privilege.Verb]func() checkable{
 	privilege.VerbRelock:  func() checkable { return new(relock) },
 	privilege.VerbUnseal:  func() checkable { return new(empty) },
 
+	privilege.VerbShares:     func() checkable { return new(byVM) },
 	privilege.VerbPoolFolder: func() checkable { return new(poolFolder) },
 	privilege.VerbThinPool:   func() checkable { return new(thinPool) },
 	privilege.VerbThinChange: func() checkable { return new(thinChange) },

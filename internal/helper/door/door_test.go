@@ -74,6 +74,7 @@ func samples() map[privilege.Verb]any {
 		privilege.VerbPin:     &privilege.Pin{VM: vm, Rest: "0-1", Threads: map[int]string{7: "2", 8: ""}},
 		privilege.VerbUsage:   &privilege.Usage{VMs: []string{vm}, PSS: true},
 		privilege.VerbPhase:   nil, privilege.VerbUnseal: nil,
+		privilege.VerbShares: &privilege.ByVM{VM: vm},
 		privilege.VerbHarden: &privilege.Harden{By: privilege.Person{Name: "root"}, Generation: 3, Digest: privilege.DigestForm + strings.Repeat("0a", 32), KeyHash: keyHash, DelaySeconds: 600},
 		privilege.VerbUnlock: &privilege.Unlock{By: privilege.Person{UID: 1000, Name: "ann"}, Key: "00000-00001-00002-00003-00004-00005-00006"},
 		privilege.VerbRelock: &privilege.Relock{},
@@ -382,7 +383,7 @@ func TestHostileWordsComeThroughInNoField(t *testing.T) {
 		}
 		for verb, body := range map[privilege.Verb]any{
 			privilege.VerbAttach: privilege.ByVM{VM: text}, privilege.VerbCleanup: privilege.ByVM{VM: text}, privilege.VerbForget: privilege.ByVM{VM: text},
-			privilege.VerbThreads: privilege.ByVM{VM: text}, privilege.VerbKill: privilege.Kill{VM: text, Signal: "KILL"},
+			privilege.VerbThreads: privilege.ByVM{VM: text}, privilege.VerbShares: privilege.ByVM{VM: text}, privilege.VerbKill: privilege.Kill{VM: text, Signal: "KILL"},
 			privilege.VerbUplink: privilege.Uplink{VM: text, Socket: "net-lan"}, privilege.VerbUsage: privilege.Usage{VMs: []string{text}},
 		} {
 			if _, _, err := Let(message(t, verb, body), nil); err == nil {

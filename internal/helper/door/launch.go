@@ -29,6 +29,7 @@ func (l *launch) check(w *wrong, files int) {
 	w.unless(l.Limits.MemoryBytes >= 0, "limits: memoryBytes %d", l.Limits.MemoryBytes)
 	w.unless(l.Limits.CPUs >= 0 && l.Limits.CPUs <= maxCPUs, "limits: cpus %d; 0 to %d", l.Limits.CPUs, maxCPUs)
 	w.unless(l.Limits.Pids == 0 || l.Limits.Pids >= minPids, "limits: pids %d; at least %d", l.Limits.Pids, minPids)
+	l.shares(w)
 	l.names(w)
 	privilegedArgs(w, l.Args)
 	if _, err := Number((*privilege.Launch)(l)); err != nil {
@@ -38,14 +39,14 @@ func (l *launch) check(w *wrong, files int) {
 
 // names checks that every file and socket has a name of its own, and every uplink a socket of its own.
 func (l *launch) names(w *wrong) {
-	seen := map[string]bool{}
+	seen, extra := map[string]bool{}, append((*privilege.Launch)(l).Extras(), privilege.TPMSocket)
 	for _, n := range l.Files {
-		w.unless(isFile(n) && n != privilege.TPMSocket, "files: %.80q is no name", n)
+		w.unless(isFile(n) && !slices.Contains(extra, n), "files: %.80q is no name", n)
 		w.unless(!seen[n], "files: %.80q twice", n)
 		seen[n] = true
 	}
 	for _, n := range l.Sockets {
-		w.unless(isSocket(n) && n != privilege.StderrFile && n != privilege.TPMSocket, "sockets: %.80q is no name of a socket", n)
+		w.unless(isSocket(n) && n != privilege.StderrFile && !slices.Contains(extra, n), "sockets: %.80q is no name of a socket", n)
 		w.unless(!seen[n], "sockets: %.80q twice, or a file has this name", n)
 		seen[n] = true
 	}

@@ -17,7 +17,7 @@ const (
 )
 
 // Number replaces each token {fd:NAME} in the arguments by the number that NAME has in QEMU: files first,
-// in order and without the one that becomes stderr, sockets after them, the connection to its TPM last.
+// in order and without the one that becomes stderr, sockets after them, what hv-helper adds last.
 func Number(l *privilege.Launch) ([]string, error) {
 	number := map[string]int{}
 	next := firstFile
@@ -31,8 +31,9 @@ func Number(l *privilege.Launch) ([]string, error) {
 		number[n] = next
 		next++
 	}
-	if l.TPM {
-		number[privilege.TPMSocket] = next
+	for _, n := range l.Extras() {
+		number[n] = next
+		next++
 	}
 	out := make([]string, len(l.Args))
 	for i, arg := range l.Args {

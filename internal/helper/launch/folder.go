@@ -17,6 +17,11 @@ type Folder struct {
 	Name  string `json:"name"` // below it; no link is followed
 	Dev   uint64 `json:"dev"`  // what was found there by who looked at it
 	Inode uint64 `json:"inode"`
+
+	ReadOnly bool `json:"readOnly,omitempty"`
+	// Users is the descriptor of a user namespace by which those who own what is in it are seen as others are
+	// (mount_setattr(2), MOUNT_ATTR_IDMAP). 0: they are seen as they are.
+	Users int `json:"users,omitempty"`
 }
 
 // Open opens it.
@@ -53,7 +58,37 @@ func (b *builder) folder(f Folder) {
 		if st.Dev != f.Dev || st.Ino != f.Inode {
 			return fmt.Errorf("%s has become another folder", f.Name)
 		}
+		if f.Users > 0 {
+			return f.mapped(dir, b.in(name))
+		}
 		return unix.Mount(fmt.Sprintf("/proc/self/fd/%d", dir.Fd()), b.in(name), "", unix.MS_BIND, "")
 	})
-	b.mount("", b.in(name), "", unix.MS_REMOUNT|unix.MS_BIND|inert, "")
+	if f.Users > 0 {
+		return
+	}
+	flags := uintptr(unix.MS_REMOUNT | unix.MS_BIND | inert)
+	if f.ReadOnly {
+		flags |= unix.MS_RDONLY
+	}
+	b.mount("", b.in(name), "", flags, "")
+}
+
+// mapped mounts a folder with other owners. A file system that cannot says EINVAL.
+func (f Folder) mapped(dir *os.File, at string) error {
+	tree, err := unix.OpenTree(int(dir.Fd()), "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Close(tree) }() // mounted by then, or gone with it
+	attr := unix.MountAttr{
+		Attr_set:  unix.MOUNT_ATTR_IDMAP | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC,
+		Userns_fd: uint64(f.Users), //nolint:gosec // a descriptor
+	}
+	if f.ReadOnly {
+		attr.Attr_set |= unix.MOUNT_ATTR_RDONLY
+	}
+	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &attr); err != nil {
+		return err
+	}
+	return unix.MoveMount(tree, "", unix.AT_FDCWD, at, unix.MOVE_MOUNT_F_EMPTY_PATH)
 }

@@ -18,7 +18,7 @@ const (
 // with the links that lead into it, and the Nix store where the program is a link into that; /proc of the own pid namespace; the few device nodes; an empty /run
 // that the program may write to. There is no /etc: with and without ld.so.cache QEMU starts equally fast.
 // It needs a mount and a pid namespace of its own.
-func (j Jail) enter(owner uint32, program string) error {
+func (j Jail) enter(owner uint32, program string, root bool) error {
 	unix.Umask(0)
 	kvm, err := j.kvmNode()
 	if err != nil {
@@ -43,7 +43,11 @@ func (j Jail) enter(owner uint32, program string) error {
 		})
 	}
 	b.dir("proc")
-	b.mount("proc", b.in("proc"), "proc", inert|unix.MS_RDONLY, "subset=pid")
+	if root { // who makes a user namespace writes into /proc who is in it; virtiofsd of QEMU reads a limit of the host's there
+		b.mount("proc", b.in("proc"), "proc", inert, "")
+	} else {
+		b.mount("proc", b.in("proc"), "proc", inert|unix.MS_RDONLY, "subset=pid")
+	}
 	b.dir("run")
 	b.mount("run", b.in("run"), "tmpfs", inert, "mode=0700,size=64k,nr_inodes=32")
 	b.do("own /run", func() error { return unix.Lchown(b.in("run"), int(owner), int(owner)) })

@@ -16,6 +16,9 @@ type Order struct {
 	Files   int      `json:"files"`   // descriptors 3 … 3+Files-1 belong to the program
 	Jail    *Jail    `json:"jail,omitempty"`
 	Limits  Limits   `json:"limits"`
+	// Root: the program is root of a user namespace of its own, in which there is nobody but UID; the shim stays as its
+	// parent and ends with it. It needs a jail.
+	Root bool `json:"root,omitempty"`
 }
 
 // Jail is the root file system that the program gets. Without one it sees the host's.

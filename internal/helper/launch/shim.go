@@ -28,6 +28,9 @@ func Shim(args []string) int {
 	if err != nil {
 		return 125 // nobody listens, or nobody wants us any more
 	}
+	if order.Root {
+		return order.parent(status)
+	}
 	if err = Confine(order); err == nil {
 		err = order.exec(status)
 	}
@@ -96,7 +99,7 @@ func Confine(o Order) error {
 		return err
 	}
 	if o.Jail != nil {
-		if err := o.Jail.enter(o.UID, o.Program); err != nil {
+		if err := o.Jail.enter(o.UID, o.Program, o.Root); err != nil {
 			return err
 		}
 	}

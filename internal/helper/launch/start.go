@@ -24,6 +24,7 @@ type Birth struct {
 	Files      []*os.File // become descriptors 3, 4, …; they stay the caller's
 	Output     *os.File   // becomes stdout and stderr; /dev/null where nil
 	Cgroup     *os.File   // the folder of the cgroup to be born into; nil for ours
+	Users      *Users     // a user namespace of its own: for shims that wait and never get an order
 }
 
 // Process is a shim that waits for its order, or what it became.
@@ -62,6 +63,9 @@ func Start(b Birth) (p *Process, err error) {
 	attr := &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd}
 	if b.Namespaces {
 		attr.Cloneflags = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWUTS
+	}
+	if b.Users != nil {
+		b.Users.into(attr)
 	}
 	if b.Cgroup != nil {
 		attr.UseCgroupFD, attr.CgroupFD = true, int(b.Cgroup.Fd())

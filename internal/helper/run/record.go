@@ -27,7 +27,8 @@ type Record struct {
 	Cgroup  string            `json:"cgroup,omitempty"` // where that unit stands below the top of cgroup version 2
 	Exit    string            `json:"exit,omitempty"`
 	Uplinks []Uplink          `json:"uplinks,omitempty"`
-	TPM     *Side             `json:"tpm,omitempty"` // its swtpm
+	TPM     *Side             `json:"tpm,omitempty"`    // its swtpm
+	Shares  map[string]*Side  `json:"shares,omitempty"` // its virtiofsds, by tag
 }
 
 // Side is a process that a VM has beside QEMU.

@@ -1,4 +1,4 @@
-// Package uid gives every VM its own uids, in blocks of four: QEMU, passt, swtpm and a spare one.
+// Package uid gives every VM its own uids, in blocks of four: QEMU, passt, swtpm and virtiofsd.
 //
 // What lives here: the durable table in <state>/helper/uids.json. What does not: the search for
 // processes and files that still use a uid (the caller knows them).
@@ -27,6 +27,7 @@ const (
 	QEMU  uint32 = 0
 	Passt uint32 = 1
 	SWTPM uint32 = 2
+	FS    uint32 = 3 // every virtiofsd of the VM
 )
 
 // Of returns the first uid of the block that a uid belongs to.

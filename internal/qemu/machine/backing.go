@@ -21,6 +21,7 @@ type backend struct {
 	Prealloc  bool   `json:"prealloc,omitempty"`
 	HostNodes []int  `json:"host-nodes,omitempty"`
 	Policy    string `json:"policy,omitempty"`
+	Share     bool   `json:"share,omitempty"` // others map it
 }
 
 func memoryOf(id string, size model.Bytes, hostNodes string, s vm.Spec) backend {
@@ -32,6 +33,9 @@ func memoryOf(id string, size model.Bytes, hostNodes string, s vm.Spec) backend 
 	if want.HugePages > 0 {
 		b.QOMType, b.HugeTLB, b.PageSize, b.Prealloc = "memory-backend-memfd", true, int64(want.HugePages), true
 	}
+	if len(s.Shares) > 0 { // virtiofsd reads its requests in it; anonymous memory cannot be shown
+		b.QOMType, b.Share = "memory-backend-memfd", true
+	}
 	if nodes := cmp.Or(hostNodes, want.HostNodes); nodes != "" {
 		b.HostNodes, _ = model.ParseCPUs(nodes) // vm.Check has read it
 		b.Policy = string(cmp.Or(want.Policy, vm.Bind))
@@ -39,10 +43,10 @@ func memoryOf(id string, size model.Bytes, hostNodes string, s vm.Spec) backend 
 	return b
 }
 
-// backed reports whether it matters what of the host the guest's memory is, or which node of the guest's.
+// backed reports whether it matters what of the host the guest's memory is, which node of the guest's, or who sees it.
 func backed(s vm.Spec) bool {
 	b := s.MemoryBacking
-	return len(s.NUMA) > 0 || b != nil && (b.HugePages > 0 || b.HostNodes != "")
+	return len(s.NUMA) > 0 || len(s.Shares) > 0 || b != nil && (b.HugePages > 0 || b.HostNodes != "")
 }
 
 // backing is the board's memory as objects, one for each node of the guest's, and what of its vCPUs is in which.

@@ -176,6 +176,12 @@ func Build(in Input) (Machine, error) {
 	if on(in.Spec.Balloon) {
 		parts = append(parts, balloon(b.place(slots[balloonSlot])))
 	}
+	for _, tag := range sortedKeys(in.Spec.Shares) {
+		parts = append(parts, share(tag, b.place(slots[shareSlot(tag)])))
+	}
+	if v := in.Spec.Vsock; v != nil {
+		parts = append(parts, vsock(*v, b.place(slots[vsockSlot])))
+	}
 	if t := in.Spec.TPM; t != nil {
 		parts = append(parts, tpm(*t, b.family))
 	}

@@ -21,8 +21,7 @@ func (in Input) base() model.Bytes {
 	return in.Spec.Memory
 }
 
-// memory is plain -m: anonymous memory of QEMU's own. A memfd that others can map costs nothing measurable at
-// start, but only vhost-user devices and migration by handing over memory need it, and neither exists yet.
+// memory is plain -m: anonymous memory of QEMU's own, but where it matters what it is (backing).
 func memory(in Input) part {
 	o := []string{"size", mebibytes(in.base())}
 	if in.Spec.MemoryMax > 0 { // QEMU wants a slot where there is room, though virtio-mem takes none
@@ -35,6 +34,7 @@ type memoryBackend struct {
 	QOMType string `json:"qom-type"`
 	ID      string `json:"id"`
 	Size    int64  `json:"size"`
+	Share   bool   `json:"share,omitempty"`
 }
 
 type virtioMem struct {
@@ -51,8 +51,12 @@ type virtioMem struct {
 // /proc/sys, which a jail has not); a page of it takes memory of the host's when the guest first uses it.
 func more(in Input, at place) part {
 	const backend = "memory-more"
+	room := memoryBackend{QOMType: "memory-backend-ram", ID: backend, Size: int64(in.Spec.MemoryMax - in.base())}
+	if len(in.Spec.Shares) > 0 {
+		room.QOMType, room.Share = "memory-backend-memfd", true
+	}
 	return part{args: []string{
-		"-object", object(memoryBackend{QOMType: "memory-backend-ram", ID: backend, Size: int64(in.Spec.MemoryMax - in.base())}),
+		"-object", object(room),
 		"-device", object(virtioMem{
 			Driver: "virtio-mem-pci", ID: MemoryDevice, place: at, MemDev: backend,
 			Requested: int64(max(in.Spec.Memory-in.base(), 0)), Block: int64(memoryBlock),

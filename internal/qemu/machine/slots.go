@@ -71,6 +71,12 @@ func slotted(s vm.Spec) []string {
 	if on(s.Agent) {
 		out = append(out, agentSlot)
 	}
+	for _, tag := range sortedKeys(s.Shares) {
+		out = append(out, shareSlot(tag))
+	}
+	if s.Vsock != nil {
+		out = append(out, vsockSlot)
+	}
 	if s.CloudInit != nil {
 		out = append(out, seedSlot)
 	}

@@ -1,0 +1,19 @@
+package config
+
+import "github.com/hyper-nixos/hyper-nixos/model/vm"
+
+// deviceNotes are those of what a guest is given of its host, and of how its devices are.
+func deviceNotes() map[string]note {
+	return map[string]note{
+		"hypervisor.storage.shares":            {doc: "Folders of the host's that VMs may mount by virtiofs, by name.", most: maxShares, pattern: dnsLabel},
+		"hypervisor.storage.shares.*":          {doc: "One folder. A VM's spec names it; where it is stands here alone."},
+		"hypervisor.storage.shares.*.path":     {doc: "The folder, below /srv, /mnt, /media or /data, with everything above it root's alone. Its owner is who a guest is there.", required: true, pattern: `^/(srv|mnt|media|data)/.+$`},
+		"hypervisor.storage.shares.*.readOnly": {doc: "Whether guests only read it; no when absent."},
+		"hypervisor.vms.*.shares":              {doc: "Folders of the host's that the guest mounts by virtiofs, by mount tag. Such a VM is neither suspended nor saved with its memory.", most: vm.MaxShares, pattern: dnsLabel},
+		"hypervisor.vms.*.shares.*":            {doc: "One folder: mount -t virtiofs TAG /mnt."},
+		"hypervisor.vms.*.shares.*.share":      {doc: "The share, as hypervisor.storage.shares names it.", required: true, pattern: dnsLabel},
+		"hypervisor.vms.*.shares.*.readOnly":   {doc: "Whether this guest only reads it; as the share is when absent."},
+		"hypervisor.vms.*.vsock":               {doc: "A way from guest to host without a network (AF_VSOCK); none when absent."},
+		"hypervisor.vms.*.vsock.cid":           {doc: "What the guest is called on the host; made from the VM's UUID when absent.", low: vm.MinCID, high: vm.MaxCID},
+	}
+}
