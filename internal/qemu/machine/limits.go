@@ -16,12 +16,14 @@ const (
 	perQCOW2    = 64 * model.MiB  // its L2 cache, 32 MiB at most, and refcount blocks
 	perLayer    = 32 * model.MiB  // of a layer below a head: its L2 cache; nothing is counted in it
 	perNIC      = 16 * model.MiB  // packets in flight
+	threadStack = 8 * model.MiB   // as glibc maps it, of which a thread uses a part
 	workerPids  = 128             // QEMU's I/O thread pool has up to 64; the rest is room
 	emulatorCPU = 1               // for QEMU's own threads beside the vCPUs
 )
 
 // limits allows guest memory + guest memory / 256 + 128 MiB + 16 MiB a vCPU, disk and NIC + 64 MiB a qcow2 disk
-// + the boot files and the UEFI firmware + what TCG keeps translated + what may be plugged in while it runs; one CPU beside those of the guest.
+// + the boot files and the UEFI firmware + what TCG keeps translated + what may be plugged in while it runs
+// + all stacks, where memory is locked; one CPU beside those of the guest.
 func limits(in Input) Limits {
 	s := in.Spec
 	memory, cpus := max(s.Memory, s.MemoryMax), max(s.CPUs, s.CPUsMax)
@@ -49,5 +51,9 @@ func limits(in Input) Limits {
 	if in.Accel == vm.TCG {
 		total += translationCache
 	}
-	return Limits{MemoryBytes: int64(total), CPUs: cpus + emulatorCPU, Pids: cpus + len(s.IOThreads()) + workerPids}
+	pids := cpus + len(s.IOThreads()) + workerPids
+	if b := s.MemoryBacking; b != nil && b.Locked { // the kernel fills each thread's stack when it is made
+		total += threadStack * model.Bytes(pids)
+	}
+	return Limits{MemoryBytes: int64(total), CPUs: cpus + emulatorCPU, Pids: pids}
 }
