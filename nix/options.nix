@@ -194,6 +194,11 @@ The features to turn on, instead of the profile's. An empty list is core only.
           default = null;
           description = "A few words for people, up to 1024 bytes.";
         };
+        os = mkOption {
+          type = types.nullOr (types.enum [ "debian12" "freebsd" "linux" "other" "windows10" "windows11" ]);
+          default = null;
+          description = "What runs in the guest: firmware, clock, TPM, screen, buses and more follow from it where they are absent.";
+        };
         uuid = mkOption {
           type = types.nullOr (types.strMatching "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");
           default = null;
@@ -409,6 +414,11 @@ The features to turn on, instead of the profile's. An empty list is core only.
               default = null;
               description = "The thread that serves it, by a name of your choice; disks that name one share it. QEMU's main thread when absent.";
             };
+            bus = mkOption {
+              type = types.nullOr (types.enum [ "virtio" "sata" "nvme" ]);
+              default = null;
+              description = "What the disk is on: virtio (when absent), sata on machine q35, or nvme.";
+            };
             limits = mkOption {
               type = types.submodule { options = {
                 iops = mkOption {
@@ -502,6 +512,11 @@ The features to turn on, instead of the profile's. An empty list is core only.
               default = null;
               description = "Its address, in lower case with colons. Made from the VM's UUID and the card's name when absent.";
             };
+            model = mkOption {
+              type = types.nullOr (types.enum [ "virtio" "e1000e" ]);
+              default = null;
+              description = "The network card: virtio (when absent), or e1000e for a system without a driver of it.";
+            };
             link = mkOption {
               type = types.nullOr (types.enum [ "up" "down" ]);
               default = null;
@@ -517,6 +532,11 @@ The features to turn on, instead of the profile's. An empty list is core only.
               type = types.nullOr (types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
               default = null;
               description = "The medium: a volume with an ISO image, by its name (hv volume list). Several VMs may read it. The drive is empty when absent.";
+            };
+            bus = mkOption {
+              type = types.nullOr (types.enum [ "scsi" "sata" ]);
+              default = null;
+              description = "What the drive is on: scsi (virtio-scsi, when absent), or sata on machine q35.";
             };
             bootIndex = mkOption {
               type = types.nullOr (types.ints.between 1 32);
@@ -559,6 +579,16 @@ The features to turn on, instead of the profile's. An empty list is core only.
           }; });
           default = null;
           description = "A TPM 2.0 of the VM's own, which keeps what the guest seals over restarts; none when absent.";
+        };
+        clock = mkOption {
+          type = types.nullOr (types.enum [ "utc" "localtime" ]);
+          default = null;
+          description = "What the machine's clock shows at the start: utc (when absent), or localtime, as Windows reads it.";
+        };
+        hyperv = mkOption {
+          type = types.nullOr (types.bool);
+          default = null;
+          description = "Hyper-V's enlightenments for a Windows guest, with KVM on x86_64; off when absent.";
         };
         shares = mkOption {
           type = named "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?" 8 (types.submodule { options = {

@@ -63,6 +63,9 @@ func (a *Actions) createVM(ctx context.Context, call Call, project string, def v
 		c.require(store.Absent(key))
 		c.wish.TargetUID, c.wish.Generation = o.UID, 1
 		c.step("create vm %s", def.Name)
+		for _, path := range vm.Follows(spec, a.Facts().Arch) {
+			c.step("os %s: %s", spec.OS, path)
+		}
 		if err := a.claim(ctx, c, vm.Object{}, o); err != nil {
 			return err
 		}

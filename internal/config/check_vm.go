@@ -27,6 +27,7 @@ const (
 	CodeVMCircle  = "HV-VM-071" // VMs that are to start after each other
 	CodeVMKVM     = "HV-VM-011" // accelerator kvm where KVM does not work
 	CodeVMQEMU    = "HV-VM-015" // no usable QEMU for the architecture
+	CodeVMSystem  = "HV-VM-094" // less than the guest's system wants
 	CodeVMUEFI    = "HV-VM-043" // no UEFI firmware for the architecture
 	CodeVMCPU     = "HV-VM-041" // a CPU model or flag that cannot be shown here
 	CodeVMNested  = "HV-VM-042" // nested virtualization where its feature is off
@@ -92,6 +93,9 @@ func (c *vmCheck) one(d vm.Definition) {
 	}
 	spec, _ := vm.Effective(d.Spec, c.facts.Arch)
 	c.size(d.Name, spec)
+	for _, l := range spec.Lacks() {
+		c.say(finding.Limited, CodeVMSystem, d.Name, l.Path, l.Hint, "%s wants what it has not: %s", spec.OS, l.What)
+	}
 	c.accelerator(d.Name, spec)
 	c.machine(d.Name, spec)
 	c.cpu(d.Name, spec)

@@ -23,6 +23,7 @@ func Edits() map[string]feature.Edits {
 		CodeVMKVM:           feature.ByEdit,
 		CodeVMQEMU:          feature.ByHost,
 		CodeVMUEFI:          feature.ByHost,
+		CodeVMSystem:        feature.ByOwner,
 		CodeVMCPU:           feature.ByEdit,
 		CodeVMNested:        feature.ByEdit,
 		CodeVMNUMAGrows:     feature.ByEdit,

@@ -60,6 +60,7 @@ func faulty() map[string]struct {
 		CodeVMCircle:        two(after("b.c"), after("a")),
 		CodeVMKVM:           web(aHost(), vm.Spec{Accelerator: vm.KVM}),
 		CodeVMQEMU:          web(noQEMU, vm.Spec{}),
+		CodeVMSystem:        web(aHost(), vm.Spec{OS: vm.Windows11, CPUs: 1}),
 		CodeVMUEFI:          web(noUEFI, vm.Spec{Firmware: vm.UEFI}),
 		CodeVMCPU:           web(cpuHost(), vm.Spec{CPU: &vm.CPU{Features: map[string]bool{"warp9.9": true}}}),
 		CodeVMNUMAGrows:     web(aHost(), vm.Spec{NUMA: map[string]vm.NUMANode{"0": {}}, MemoryMax: model.GiB}),

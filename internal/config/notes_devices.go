@@ -13,6 +13,12 @@ func deviceNotes() map[string]note {
 		"hypervisor.vms.*.shares.*":            {doc: "One folder: mount -t virtiofs TAG /mnt."},
 		"hypervisor.vms.*.shares.*.share":      {doc: "The share, as hypervisor.storage.shares names it.", required: true, pattern: dnsLabel},
 		"hypervisor.vms.*.shares.*.readOnly":   {doc: "Whether this guest only reads it; as the share is when absent."},
+		"hypervisor.vms.*.os":                  {doc: "What runs in the guest: firmware, clock, TPM, screen, buses and more follow from it where they are absent.", enum: words(vm.OSes()...)},
+		"hypervisor.vms.*.clock":               {doc: "What the machine's clock shows at the start: utc (when absent), or localtime, as Windows reads it.", enum: []string{vm.ClockUTC, vm.ClockLocal}},
+		"hypervisor.vms.*.hyperv":              {doc: "Hyper-V's enlightenments for a Windows guest, with KVM on x86_64; off when absent."},
+		"hypervisor.vms.*.disks.*.bus":         {doc: "What the disk is on: virtio (when absent), sata on machine q35, or nvme.", enum: []string{vm.BusVirtio, vm.BusSATA, vm.BusNVMe}},
+		"hypervisor.vms.*.cdroms.*.bus":        {doc: "What the drive is on: scsi (virtio-scsi, when absent), or sata on machine q35.", enum: []string{"scsi", vm.BusSATA}},
+		"hypervisor.vms.*.nics.*.model":        {doc: "The network card: virtio (when absent), or e1000e for a system without a driver of it.", enum: []string{vm.NICVirtio, vm.NICE1000E}},
 		"hypervisor.vms.*.vsock":               {doc: "A way from guest to host without a network (AF_VSOCK); none when absent."},
 		"hypervisor.vms.*.vsock.cid":           {doc: "What the guest is called on the host; made from the VM's UUID when absent.", low: vm.MinCID, high: vm.MaxCID},
 	}

@@ -105,6 +105,8 @@ func (l *liveEdit) disk(path, name string) {
 		if has.Limits != want.Limits {
 			l.Steps = append(l.Steps, throttleStep(path, name, want.Limits))
 		}
+	case had && has.Bus == vm.BusSATA || wished && want.Bus == vm.BusSATA:
+		l.Waits[path] = "a disk on bus sata comes and goes with a start of the VM alone"
 	case !l.due(path):
 	case wished && (!had || same):
 		l.plugDisk(path, name, want)

@@ -5,6 +5,7 @@ import "github.com/hyper-nixos/hyper-nixos/model"
 // CDROM is one drive. Its medium is a volume that the guest only reads, and that other VMs may read too.
 type CDROM struct {
 	Volume    string `json:"volume,omitempty"`    // empty: there is no medium in it
+	Bus       string `json:"bus,omitempty"`       // scsi | sata; scsi when absent
 	BootIndex int    `json:"bootIndex,omitempty"` // as that of a disk, in one order with them
 }
 

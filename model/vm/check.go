@@ -39,6 +39,7 @@ func Check(d Definition) []Problem {
 	c.cdroms(d.Spec)
 	c.graphics(d.Spec)
 	c.tpm(d.Spec)
+	c.system(d.Spec)
 	c.shares(d.Spec)
 	c.vsock(d.Spec)
 	c.secureBoot(d.Spec)

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -18,6 +19,7 @@ func Effective(s Spec, arch string) (Spec, []string) {
 		}
 	}
 	set("power", out.Power == "", func() { out.Power = Off })
+	system(&out, cmp.Or(out.Arch, arch), set)
 	processor(&out, set)
 	set("memory", out.Memory == 0, func() { out.Memory = DefaultMemory })
 	numa(&out, set)

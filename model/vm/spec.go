@@ -68,6 +68,7 @@ type Definition struct {
 // used, not when it is stored; see Effective.
 type Spec struct {
 	Description string      `json:"description,omitempty"`
+	OS          OS          `json:"os,omitempty"`        // what runs in the guest: defaults follow from it
 	UUID        string      `json:"uuid,omitempty"`      // of the guest's SMBIOS; made when absent, never changed after
 	Power       Power       `json:"power,omitempty"`     // on | off | paused
 	CPUs        int         `json:"cpus,omitempty"`      // vCPUs
@@ -97,6 +98,9 @@ type Spec struct {
 	Watchdog *Watchdog `json:"watchdog,omitempty"` // none when absent
 
 	TPM *TPM `json:"tpm,omitempty"` // none when absent
+
+	Clock  string `json:"clock,omitempty"`  // what its clock shows at the start: utc, or localtime
+	HyperV *bool  `json:"hyperv,omitempty"` // Hyper-V's enlightenments, with KVM on x86_64; off when absent
 
 	Shares map[string]Share `json:"shares,omitempty"` // folders of the host's, by the tag that the guest mounts
 	Vsock  *Vsock           `json:"vsock,omitempty"`  // a way to the host without a network; none when absent
@@ -153,6 +157,7 @@ type Disk struct {
 	Serial    string `json:"serial,omitempty"`    // shown to the guest; up to 20 of A-Z a-z 0-9 _ . -
 
 	IOThread string     `json:"iothread,omitempty"` // a thread that serves it, and other disks that name it; QEMU's main one when absent
+	Bus      string     `json:"bus,omitempty"`      // virtio | sata | nvme; virtio when absent
 	Limits   DiskLimits `json:"limits,omitzero"`    // what it may do in a second; what it can when absent
 }
 
@@ -160,6 +165,7 @@ type Disk struct {
 type NIC struct {
 	Network string `json:"network,omitempty"` // "user": NAT by passt, nothing to set up
 	MAC     string `json:"mac,omitempty"`     // made from the VM's UUID and the device name when absent
+	Model   string `json:"model,omitempty"`   // virtio | e1000e; virtio when absent
 	Link    string `json:"link,omitempty"`    // up | down: its cable is in, or pulled; up when absent
 }
 
@@ -202,6 +208,7 @@ func (s Spec) Clone() Spec {
 	s.TPM, s.Balloon = clone(s.TPM), clone(s.Balloon)
 	s.MemoryBacking, s.NUMA = clone(s.MemoryBacking), maps.Clone(s.NUMA)
 	s.Pinning = s.Pinning.clone()
+	s.HyperV = clone(s.HyperV)
 	s.Shares, s.Vsock = maps.Clone(s.Shares), clone(s.Vsock)
 	s.CloudInit = s.CloudInit.clone()
 	return s

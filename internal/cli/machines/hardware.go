@@ -22,10 +22,11 @@ type hardware struct {
 	cdroms                            []string
 	shares                            []string
 	vsock                             bool
+	os                                string
 }
 
 // hardwareFlags are their names.
-var hardwareFlags = []string{"cpu", "topology", "nested", "firmware", "watchdog", "vnc", "cdrom", "tpm", "secure-boot", "memory-max", "cpus-max", "balloon", "share", "vsock"}
+var hardwareFlags = []string{"cpu", "topology", "nested", "firmware", "watchdog", "vnc", "cdrom", "tpm", "secure-boot", "memory-max", "cpus-max", "balloon", "share", "vsock", "os"}
 
 func (h *hardware) bind(cmd *cobra.Command) {
 	fl := cmd.Flags()
@@ -43,6 +44,8 @@ func (h *hardware) bind(cmd *cobra.Command) {
 	session.Values(cmd, "memory-max", "2GiB", "4GiB", "8GiB")
 	session.Values(cmd, "cpus-max", "2", "4", "8")
 	fl.StringArrayVar(&h.shares, "share", nil, "a folder of the host's, by virtiofs: [TAG=]SHARE[:ro]")
+	fl.StringVar(&h.os, "os", "", "what runs in the guest; defaults follow from it, --dry-run shows them")
+	session.Values(cmd, "os", string(vm.Windows11), string(vm.Windows10), string(vm.Linux), string(vm.Debian12), string(vm.FreeBSD), string(vm.OtherOS))
 	fl.BoolVar(&h.vsock, "vsock", false, "a way to the host without a network (AF_VSOCK)")
 	fl.BoolVar(&h.tpm, "tpm", false, "a TPM 2.0 of its own")
 	fl.StringArrayVar(&h.cdroms, "cdrom", nil, "a CD-ROM drive: [DEVICE=]VOLUME, or DEVICE= for an empty one")
@@ -81,6 +84,7 @@ func (h *hardware) describe(s *vm.Spec) error {
 			return err
 		}
 	}
+	s.OS = vm.OS(h.os)
 	if h.vsock {
 		s.Vsock = &vm.Vsock{}
 	}

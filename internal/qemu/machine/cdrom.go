@@ -41,18 +41,24 @@ func scsi(at place) part {
 }
 
 // cdrom is a drive on virtio-scsi: unlike a disk it goes on without a medium, and its guest hears of a new one.
-func cdrom(name string, d vm.CDROM, medium Volume, target int) part {
+func cdrom(name string, d vm.CDROM, medium Volume, target int, ports map[string]int) part {
 	device := scsiCD{Driver: "scsi-cd", ID: CDROMDevice(name), Bus: "scsi.0", Target: target, BootIndex: d.BootIndex}
-	if d.Volume == "" {
-		return part{args: []string{"-device", object(device)}}
+	if d.Volume != "" {
+		device.Drive = CDROMNode(name)
 	}
-	device.Drive = CDROMNode(name)
+	drive := any(device)
+	if d.Bus == vm.BusSATA {
+		drive = ata{Driver: "ide-cd", ID: device.ID, Bus: sataBus(ports[device.ID]), Drive: device.Drive, BootIndex: d.BootIndex}
+	}
+	if d.Volume == "" {
+		return part{args: []string{"-device", object(drive)}}
+	}
 	args := addFD(device.ID, mediaSets+target)
 	for _, node := range Medium(name, medium, fdset(mediaSets+target)) {
 		args = append(args, "-blockdev", object(node))
 	}
 	return part{
-		args:  append(args, "-device", object(device)),
+		args:  append(args, "-device", object(drive)),
 		files: []File{{Name: device.ID, Kind: MediumFile, Object: d.Volume, Device: name, Access: ReadOnly}},
 	}
 }

@@ -76,7 +76,7 @@ func lay(in Input) (board, map[string]int, finding.List) {
 	checkMedia(f, in)
 	checkCPU(f, in)
 	pinned := pinnedFor(in)
-	b := board{family: in.Spec.Machine, serial: on(in.Spec.Serial) && in.Spec.Graphics == nil, bios: in.Spec.Firmware == vm.BIOS, kvm: in.Accel == vm.KVM, nested: in.Nested != "", fixed: in.Ports, secure: in.Spec.SecureBoot}
+	b := board{family: in.Spec.Machine, serial: on(in.Spec.Serial) && in.Spec.Graphics == nil, bios: in.Spec.Firmware == vm.BIOS, kvm: in.Accel == vm.KVM, nested: in.Nested != "", fixed: in.Ports, secure: in.Spec.SecureBoot, sata: len(sataPorts(in.Spec)) > 0}
 	b.machineType = chooseType(f, in, pinned.MachineType)
 	slots := assignSlots(in.Spec, pinned.Slots)
 	for _, device := range slotted(in.Spec) {

@@ -36,7 +36,17 @@ func cpu(in Input, family string) part {
 	if !slices.Contains([]string{vm.CPUHost, vm.CPUMax}, model) || slices.Contains(o[4:], "on") {
 		o = append(o, "enforce", "on")
 	}
+	if on(in.Spec.HyperV) && in.Accel == vm.KVM {
+		o = append(o, hyperv...)
+	}
 	return part{args: []string{"-cpu", options(model, o...)}}
+}
+
+// hyperv is what lets a Windows guest ask its hypervisor for time, interrupts and patience in a word, as on Hyper-V. KVM
+// alone has it. Source: docs/system/i386/hyperv.rst of QEMU, "Recommendations".
+var hyperv = []string{
+	"hv-relaxed", "on", "hv-vapic", "on", "hv-spinlocks", "0x1fff", "hv-vpindex", "on", "hv-runtime", "on", "hv-time", "on",
+	"hv-synic", "on", "hv-stimer", "on", "hv-frequencies", "on",
 }
 
 // xlevel is the highest extended CPUID leaf of TCG's max without svm. QEMU 7.2 derives it from the features: it

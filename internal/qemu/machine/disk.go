@@ -169,7 +169,7 @@ func (n fileNode) on(block bool) fileNode {
 
 // disk is a virtio-blk device on a volume that comes as fds, one for each layer. What the guest discards is given back to
 // the pool. The raw format gets no size: QEMU refuses to resize a raw node that has one.
-func disk(name string, d vm.Disk, v Volume, slot int, at place) part {
+func disk(name string, d vm.Disk, v Volume, slot int, at place, ports map[string]int) part {
 	all := layers(name, d.ReadOnly || v.ReadOnly, v, slot)
 	var p part
 	for i, l := range all {
@@ -180,7 +180,7 @@ func disk(name string, d vm.Disk, v Volume, slot int, at place) part {
 		p.args = append(append(p.args, addFD(file, l.set)...), "-blockdev", object(l.file), "-blockdev", object(l.format))
 		p.files = append(p.files, File{Name: file, Kind: DiskFile, Object: d.Volume, Device: name, Access: l.access, Layer: i})
 	}
-	p.args = append(p.args, "-device", object(diskDevice(name, d, v, slot, at)))
+	p.args = append(p.args, "-device", object(onBus(diskDevice(name, d, v, slot, at), name, d, ports)))
 	return p
 }
 

@@ -38,7 +38,7 @@ func TestADiskIsOpenedAsItMayBeUsed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.disk.Volume = "vol"
-			p := disk("a", c.disk, c.volume, 7, place{Bus: "rp7"})
+			p := disk("a", c.disk, c.volume, 7, place{Bus: "rp7"}, nil)
 			if d := cmp.Diff(common+c.args, strings.Join(p.args, " ")); d != "" {
 				t.Error(d)
 			}

@@ -53,6 +53,10 @@ func machines() map[string]Input {
 	kvm := input(vm.Spec{Boot: &vm.Boot{Kernel: "cloud"}})
 	kvm.Accel = vm.KVM
 
+	other := input(vm.Spec{OS: vm.OtherOS, Disks: map[string]vm.Disk{"root": {Volume: "a"}, "fast": {Volume: "b", Bus: vm.BusNVMe}},
+		NICs: map[string]vm.NIC{"lan": {}}, CDROMs: map[string]vm.CDROM{"install": {}}})
+	other.Spec.Clock = vm.ClockLocal
+
 	pc := input(vm.Spec{Machine: "pc", Disks: map[string]vm.Disk{
 		"a-cd": {Volume: "installer", ReadOnly: true, BootIndex: 2}, "root": {Volume: "web-root", BootIndex: 1}, "data": {Volume: "web-data"},
 	}, NICs: map[string]vm.NIC{"lan": {MAC: "52:54:00:12:34:56"}}})
@@ -103,5 +107,5 @@ func machines() map[string]Input {
 	for i := range vm.MaxNICs {
 		full.NICs[fmt.Sprintf("n%d", i)] = vm.NIC{}
 	}
-	return map[string]Input{"bare": bare, "bios": bios, "uefi": uefi, "secure": secure, "grows": grows, "threads": threads, "nodes": nodes, "near": near, "media": media, "layered": layered, "home": home, "kvm": kvm, "pc": pc, "virt": virt, "full": input(full)}
+	return map[string]Input{"other": other, "bare": bare, "bios": bios, "uefi": uefi, "secure": secure, "grows": grows, "threads": threads, "nodes": nodes, "near": near, "media": media, "layered": layered, "home": home, "kvm": kvm, "pc": pc, "virt": virt, "full": input(full)}
 }

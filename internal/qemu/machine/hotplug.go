@@ -22,7 +22,7 @@ func HotplugDisk(machineType, name string, d vm.Disk, v Volume, slot int) (qmp.H
 			qmp.BlockPlug{Name: nodeOf(l.format), Add: json.RawMessage(object(l.format))})
 		access = append(access, l.access)
 	}
-	h.Add = json.RawMessage(object(diskDevice(name, d, v, slot, board{family: familyOf(machineType)}.place(slot))))
+	h.Add = json.RawMessage(object(onBus(diskDevice(name, d, v, slot, board{family: familyOf(machineType)}.place(slot)), name, d, nil)))
 	return h, access
 }
 

@@ -16,7 +16,7 @@ var chain = []storage.Layer{
 }
 
 func TestOnlyTheHeadOfAChainIsWrittenToAndEachLayerIsToldWhatIsBelowIt(t *testing.T) {
-	p := disk("root", vm.Disk{Volume: "web-root"}, Volume{Format: storage.QCOW2, Layers: chain}, 3, place{Bus: "rp3"})
+	p := disk("root", vm.Disk{Volume: "web-root"}, Volume{Format: storage.QCOW2, Layers: chain}, 3, place{Bus: "rp3"}, nil)
 	args := strings.Join(p.args, " ")
 	for _, want := range []string{
 		`-add-fd fd={fd:l03-0f3a9c1e5b7d4c2a9e110000},set=4864,opaque=l03-0f3a9c1e5b7d4c2a9e110000 `,
@@ -48,7 +48,7 @@ func TestAChainIsPluggedInAsItIsStarted(t *testing.T) {
 	if d := cmp.Diff([]Access{ReadOnly, ReadOnly, ReadWrite}, access); d != "" {
 		t.Error(d)
 	}
-	args := strings.Join(disk("root", vm.Disk{}, v, 3, place{Bus: "rp3"}).args, " ")
+	args := strings.Join(disk("root", vm.Disk{}, v, 3, place{Bus: "rp3"}, nil).args, " ")
 	for i, n := range h.Nodes {
 		if !strings.Contains(args, string(n.Add)) || (n.FDSet != 0) != (i%2 == 0) || !strings.HasPrefix(n.Name, h.Layers) {
 			t.Errorf("node %d: %+v", i, n)
@@ -60,7 +60,7 @@ func TestAChainIsPluggedInAsItIsStarted(t *testing.T) {
 }
 
 func TestAReadOnlyDiskHasAReadOnlyHead(t *testing.T) {
-	for _, f := range disk("root", vm.Disk{ReadOnly: true}, Volume{Layers: chain}, 3, place{}).files {
+	for _, f := range disk("root", vm.Disk{ReadOnly: true}, Volume{Layers: chain}, 3, place{}, nil).files {
 		if f.Access != ReadOnly {
 			t.Errorf("%+v", f)
 		}

@@ -12,6 +12,8 @@
 package machine
 
 import (
+	"cmp"
+
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
@@ -141,16 +143,17 @@ func Build(in Input) (Machine, error) {
 		parts = append(parts, part{args: []string{"-boot", "strict=on"}}) // only from disks with a boot index
 	}
 	parts = append(parts, ioThreads(in.Spec))
+	ports := sataPorts(in.Spec)
 	for _, name := range disksInOrder(in.Spec.Disks) {
 		slot := slots[diskSlot(name)]
-		parts = append(parts, disk(name, in.Spec.Disks[name], in.Volumes[name], slot, b.place(slot)))
+		parts = append(parts, disk(name, in.Spec.Disks[name], in.Volumes[name], slot, b.place(slot), ports))
 	}
 	targets := assignTargets(in.Spec, pinnedFor(in).Targets)
 	if len(targets) > 0 {
 		parts = append(parts, scsi(b.place(slots[scsiSlot])))
 	}
 	for _, name := range sortedKeys(targets) {
-		parts = append(parts, cdrom(name, in.Spec.CDROMs[name], in.Media[name], targets[name]))
+		parts = append(parts, cdrom(name, in.Spec.CDROMs[name], in.Media[name], targets[name], ports))
 	}
 	for _, name := range sortedKeys(in.Spec.NICs) {
 		parts = append(parts, nic(name, in.Spec.NICs[name], b.place(slots[nicSlot(name)])))
@@ -233,7 +236,7 @@ func identity(name string, s vm.Spec) part {
 		"-display", "none",
 		"-S",
 		"-action", actions(s),
-		"-rtc", "base=utc",
+		"-rtc", options("", "base", cmp.Or(s.Clock, vm.ClockUTC)),
 	}}
 }
 

@@ -30,10 +30,14 @@ func NICDevice(name string) string { return "nic-" + name }
 func NICSocket(name string) string { return "net-" + name }
 
 func nicDevice(name string, n vm.NIC, at place) virtioNet {
-	return virtioNet{Driver: "virtio-net-pci", ID: NICDevice(name), place: at, Netdev: NICSocket(name), MAC: n.MAC}
+	driver := "virtio-net-pci"
+	if n.Model == vm.NICE1000E {
+		driver = n.Model
+	}
+	return virtioNet{Driver: driver, ID: NICDevice(name), place: at, Netdev: NICSocket(name), MAC: n.MAC}
 }
 
-// nic is a virtio-net device. QEMU's network namespace is empty; user networking is passt outside of it, on
+// nic is a network card. QEMU's network namespace is empty; user networking is passt outside of it, on
 // a connection to a socket on which QEMU listens, so that a dead passt can be replaced while the guest runs.
 func nic(name string, n vm.NIC, at place) part {
 	id := NICSocket(name)
