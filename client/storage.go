@@ -152,3 +152,24 @@ func (c *Client) BootFiles(ctx context.Context, project string, opt ListOptions)
 func (c *Client) BootFilePage(ctx context.Context, project string, opt ListOptions) (Page[wire.BootFile], error) {
 	return page[wire.BootFile](ctx, c, newRequest(http.MethodGet, "v1", "projects", projectOr(project), "boot-files"), opt)
 }
+
+// VolumeContent returns what is in a volume, as an image of a format, and how long that is. The daemon makes the image before
+// it answers. It is the caller's to close.
+func (c *Client) VolumeContent(ctx context.Context, ref model.Ref, format string) (io.ReadCloser, model.Bytes, error) {
+	r := volumeRequest(http.MethodGet, ref, "content")
+	r.header.Set("Accept", "application/octet-stream")
+	r.query = query{}
+	r.query.text("format", format)
+	resp, err := c.send(ctx, r)
+	if err != nil {
+		return nil, 0, err
+	}
+	return resp.Body, model.Bytes(resp.ContentLength), nil
+}
+
+// CheckVolume looks whether a volume's files are in order, and with repair puts in order what it can.
+func (c *Client) CheckVolume(ctx context.Context, ref model.Ref, repair bool) (storage.VolumeCheck, error) {
+	r := volumeRequest(http.MethodPost, ref, "actions", "check")
+	r.query.flag("repair", repair)
+	return call[storage.VolumeCheck](ctx, c, r)
+}

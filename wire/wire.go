@@ -94,6 +94,8 @@ type Volume struct {
 	Usage    storage.VolumeUsage `json:"usage"`
 	Ready    bool                `json:"ready"`
 	Problem  string              `json:"problem,omitempty"`
+	// Check is what the last check found; absent where there was none.
+	Check *storage.VolumeCheck `json:"check,omitempty"`
 }
 
 // CloneVolume is the body of a clone.

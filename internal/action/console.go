@@ -31,6 +31,11 @@ func (a *Actions) open(ctx context.Context, call Call, row Row, ref model.Ref, t
 		a.refused(ctx, call, row, target, err)
 		return err
 	}
+	return a.opened(ctx, call, row, target, params...)
+}
+
+// opened records that something was opened, for what makes no operation.
+func (a *Actions) opened(ctx context.Context, call Call, row Row, target operation.Target, params ...map[string]string) error {
 	wish := operation.Wish{Created: a.Now()}
 	if len(params) > 0 {
 		wish.Params = params[0]

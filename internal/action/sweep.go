@@ -15,6 +15,9 @@ func (a *Actions) Sweep(ctx context.Context) error {
 	if err := a.sweepVolumes(ctx); err != nil {
 		return fault.Wrap(err, "cannot take away what imports have left")
 	}
+	if err := a.sweepExports(ctx); err != nil {
+		return fault.Wrap(err, "cannot take away what exports have left")
+	}
 	return fault.Wrap(a.sweepBootFiles(ctx), "cannot take away what imports have left")
 }
 

@@ -135,6 +135,8 @@ var (
 
 	VolumeResize  = row("volume.resize", Member, core, phase.Configure, true, Level, "POST", project+"/volumes/{name}/actions/resize", "make a volume larger")
 	VolumeMove    = row("volume.move", Member, core, phase.Configure, true, Level, "POST", project+"/volumes/{name}/actions/move", "move a volume into another pool")
+	VolumeExport  = row("volume.export", Member, core, phase.Console, false, Edge, "GET", project+"/volumes/{name}/content", "read a volume's content")
+	VolumeCheck   = row("volume.check", Member, core, phase.Console, false, Edge, "POST", project+"/volumes/{name}/actions/check", "look whether a volume's files are in order")
 	VolumeRename  = row("volume.rename", Member, core, phase.Configure, true, Level, "POST", project+"/volumes/{name}/actions/rename", "give a volume another name")
 	VolumeRestore = row("volume.restore", Member, core, phase.Configure, true, Edge, "POST", project+"/volume-trash/{name}/actions/restore", "take a volume out of the trash")
 	VolumePurge   = row("volume.purge", Member, core, phase.Configure, true, Level, "DELETE", project+"/volume-trash/{name}", "delete a volume in the trash for ever")

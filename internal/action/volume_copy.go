@@ -20,6 +20,9 @@ func free(v storage.Volume) error {
 		return nil
 	}
 	hint := "hv operation list says how far that is; hv operation cancel ends it"
+	if len(v.Exports) > 0 {
+		hint = "wait until hv volume export has ended, or end it"
+	}
 	if v.Moving != nil {
 		hint = "hv operation wait " + v.Moving.Operation + ", or hv operation cancel " + v.Moving.Operation
 	}

@@ -297,7 +297,7 @@ func (d *daemon) serve(ctx context.Context) error {
 		return nil
 	})
 	handler := rest.New(rest.Config{
-		Actions: d.actions, View: d.view, Console: d.lines, Screens: d.screens, Images: d.images, Sources: d.fetch, Guests: d.guests, Logs: d.lines, Version: d.Version, Log: d.Log,
+		Actions: d.actions, View: d.view, Console: d.lines, Screens: d.screens, Images: d.images, Volumes: d.volumes, Sources: d.fetch, Guests: d.guests, Logs: d.lines, Version: d.Version, Log: d.Log,
 	})
 	g.Go(func() error { return rest.Serve(ctx, listener, handler) })
 	return g.Wait()

@@ -86,17 +86,27 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 		}
 		return e.removeVolume(ctx, t, kv.ModRevision, due, trashed)
 	case p.Reached:
-		if !in.Made || in.Trouble {
-			e.noteVolume(t, was, storage.VolumeStatus{Made: true})
-			if err := e.writer.flush(ctx); err != nil {
-				return err
-			}
-		}
-		noted := e.noteOnPool(ctx, v, kv.Value, in.UsedBy)
-		e.ops.end(ctx, due, operation.Done, nil)
-		return noted
+		return e.volumeReached(ctx, t, in, was, kv.Value, due)
 	}
 	return nil
+}
+
+// volumeReached writes down that a volume is what it is wished to be.
+func (e *Engine) volumeReached(ctx context.Context, t operation.Target, in plan.VolumeInput, was storage.VolumeStatus, value []byte, due []*operation.Operation) error {
+	if in.Wish.Busy() == "" { // a VM may have waited for an export to end, and nobody else looks at it then
+		if err := e.freed(ctx, t.Project, t.Name); err != nil {
+			return err
+		}
+	}
+	if !in.Made || in.Trouble {
+		e.noteVolume(t, was, storage.VolumeStatus{Made: true})
+		if err := e.writer.flush(ctx); err != nil {
+			return err
+		}
+	}
+	noted := e.noteOnPool(ctx, in.Wish, value, in.UsedBy)
+	e.ops.end(ctx, due, operation.Done, nil)
+	return noted
 }
 
 // seeVolume finds out what is there of a volume, and what was written down of it. Until done its VMs are left as they

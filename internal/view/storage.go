@@ -28,6 +28,23 @@ func (v *View) applyVolume(ref model.Ref, ev store.Event, gone bool) error {
 	return nil
 }
 
+func (v *View) applyVolumeCheck(ref model.Ref, ev store.Event, gone bool) error {
+	if gone && v.volumes[ref] == nil {
+		return nil
+	}
+	var found *storage.VolumeCheck
+	if !gone {
+		c, err := store.Decode[storage.VolumeCheck](ev.KV)
+		if err != nil {
+			return err
+		}
+		found = &c
+	}
+	v.volumeEntry(ref).check = found
+	v.volumeRow(ref)
+	return nil
+}
+
 func (v *View) applyVolumeStatus(ref model.Ref, ev store.Event, gone bool) error {
 	var st storage.VolumeStatus
 	if !gone {
@@ -64,7 +81,7 @@ func (v *View) wireVolume(ref model.Ref, e *volumeEntry) wire.Volume {
 	return wire.Volume{
 		Kind: "volume", Metadata: e.volume.Metadata, Spec: e.volume.Spec, SHA256: e.volume.SHA256,
 		Usage: storage.VolumeUsage{UsedBy: strings.Join(v.claims[ref].Holders(), ", ")}, Ready: e.status.Made,
-		Problem: e.status.Problem,
+		Problem: e.status.Problem, Check: e.check,
 	}
 }
 

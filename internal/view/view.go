@@ -97,6 +97,7 @@ type vmEntry struct {
 type volumeEntry struct {
 	volume storage.Volume
 	status storage.VolumeStatus
+	check  *storage.VolumeCheck // what the last one found
 }
 
 // New returns a view that knows nothing until Load.
@@ -251,6 +252,8 @@ func (v *View) applyStatus(r store.Ref, writer string, ev store.Event, gone bool
 		return v.applyPower(ref, ev, gone)
 	case r.Kind == "vm" && writer == "guest":
 		return v.applyGuest(ref, ev, gone)
+	case r.Kind == "volume" && writer == "check":
+		return v.applyVolumeCheck(ref, ev, gone)
 	case r.Kind == "volume":
 		return v.applyVolumeStatus(ref, ev, gone)
 	case r.Kind == "pool":

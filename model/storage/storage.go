@@ -53,6 +53,7 @@ type Volume struct {
 
 	Source  *Source  `json:"source,omitempty"`  // it is still being made a copy of that
 	Copiers []string `json:"copiers,omitempty"` // volumes that are still being made copies of it: "web-copy"
+	Exports []string `json:"exports,omitempty"` // exports that read it just now; a daemon that starts has none
 	Moving  *Moving  `json:"moving,omitempty"`
 	Leaving []Layer  `json:"leaving,omitempty"` // files that it consisted of before it was moved: to be removed
 }
@@ -64,6 +65,20 @@ type VolumeStatus struct {
 	// Size is how large it is, where that is not what is wished; 0 where it is, or nobody has looked.
 	Size model.Bytes `json:"size,omitempty"`
 }
+
+// VolumeCheck is what a check of a volume's files has found.
+type VolumeCheck struct {
+	At time.Time `json:"at"`
+	// Corruptions are places where what is read may be wrong; Leaks is room that is taken and not used, which is harmless.
+	Corruptions int64 `json:"corruptions,omitempty"`
+	Leaks       int64 `json:"leaks,omitempty"`
+	Repaired    int64 `json:"repaired,omitempty"` // of both, what was put in order
+	// Layers are how many files were looked at; of a raw one there is nothing that could be wrong.
+	Layers int `json:"layers"`
+}
+
+// Well reports whether nothing is left that is wrong.
+func (c VolumeCheck) Well() bool { return c.Corruptions == 0 }
 
 // Claim says who may open a volume: one writer, or readers.
 type Claim struct {

@@ -54,7 +54,7 @@ var calls = []line{
 	{"volume list", "volume.list"}, {"volume show data", "volume.show"}, {"volume create more --size 1MiB --dry-run", "volume.create"},
 	{"volume resize data 2MiB --dry-run", "volume.resize"}, {"volume rename data other --dry-run", "volume.rename"},
 	{"volume move data --pool nowhere --dry-run", "volume.move"}, {"volume clone data copy --dry-run", "volume.clone"},
-	{"volume clone data copy --linked --dry-run", "volume.clone"},
+	{"volume clone data copy --linked --dry-run", "volume.clone"}, {"volume export data $F/data.qcow2", "volume.export"}, {"volume check data", "volume.check"},
 	{"volume trash list", "volume.trash-list"}, {"volume trash restore old --dry-run", "volume.restore"}, {"volume trash empty old --yes --dry-run", "volume.purge"},
 	{"volume attach data web --dry-run", "vm.edit"}, {"volume detach disk --dry-run", "vm.edit"},
 	{"volume import brought $F/image --dry-run", "volume.import"}, {"volume delete data --yes --dry-run", "volume.delete"},

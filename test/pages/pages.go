@@ -113,6 +113,8 @@ var volumes = Family{"VOL", "Volumes.", []Code{
 	{"HV-VOL-033", "the VM has ended while its QEMU copied its disk: the volume is where it was, and a clone is not made", "ask again: of a VM that is off hvd makes the copy"},
 	{"HV-VOL-034", "QEMU copied a disk and did not change over to the copy: the volume is where it was", "`hv vm logs NAME --log qemu`; then ask again"},
 	{"HV-VOL-035", "of what moment a clone is that was made while a VM ran: with its file systems frozen, or as after a power cut", "run qemu-guest-agent in the guest"},
+	{"HV-VOL-036", "a volume that a VM writes to is not exported", "`hv volume clone NAME COPY` makes a copy of one moment under the VM; export that"},
+	{"HV-VOL-037", "a check has found a volume's file damaged", "`hv volume check NAME --repair`, or go back to a snapshot or a backup"},
 }}
 
 var machine = Family{"MACH", "What keeps a VM's machine from being built. From 101 on the host is to be changed, before that the VM.", []Code{

@@ -2,10 +2,8 @@ package rest
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"os"
-	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -115,24 +113,5 @@ func (s *server) imageContent(w http.ResponseWriter, r *http.Request, ref model.
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	size, err := f.Seek(0, io.SeekEnd)
-	if err == nil {
-		_, err = f.Seek(0, io.SeekStart)
-	}
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
-	w.WriteHeader(http.StatusOK)
-	rc := http.NewResponseController(w)
-	defer written(rc)
-	for sent := int64(0); sent < size && ctx.Err() == nil; {
-		writing(rc)
-		n, err := io.CopyN(w, f, min(size-sent, 4<<20))
-		if sent += n; err != nil {
-			return nil // one that is cut off is shorter than was said
-		}
-	}
-	return nil
+	return sendFile(ctx, w, f)
 }

@@ -150,6 +150,8 @@ func byHand(h *house) map[string][]asks {
 		"image-source.offers": get("/v1/image-sources/listed/offers"),
 		"image.delete":        {{method: "DELETE", path: "/v1/projects/default/images/base"}},
 		"image.show":          get("/v1/projects/default/images/base"),
+		"volume.check":        {{method: "POST", path: "/v1/projects/default/volumes/data/actions/check"}},
+		"volume.export":       get("/v1/projects/default/volumes/data/content?format=qcow2"),
 		"image.export":        get("/v1/projects/default/images/base/content"),
 		"boot-file.import":    {{method: "PUT", path: "/v1/projects/default/boot-files/new/content?kind=kernel", body: "k", contentType: "application/octet-stream"}},
 		"boot-file.delete":    {{method: "DELETE", path: "/v1/projects/default/boot-files/k"}},

@@ -42,6 +42,7 @@ type Config struct {
 	Screens Screens
 	Guests  Guests
 	Images  Images
+	Volumes Volumes
 	Sources Sources
 	Logs    Logs
 	Version string // of the daemon
@@ -88,6 +89,7 @@ func newServer(c Config) *server {
 	s.routeUsage()
 	s.routeVolumes()
 	s.routeVolumeChanges()
+	s.routeVolumeContent()
 	s.routeVolumeTrash()
 	s.routeSnapshots()
 	s.routeBootFiles()

@@ -1,10 +1,7 @@
 package images
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,7 +10,6 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
-	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/cloud"
 )
 
@@ -80,22 +76,8 @@ is refused without --force.`,
 				return err
 			}
 			defer func() { _ = from.Close() }()
-			how := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-			if force {
-				how = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-			}
-			to, err := os.OpenFile(args[1], how, 0o600)
-			if err != nil {
-				return fault.New(fault.Conflict, "cannot write %s", args[1]).Because(err).Try("--force writes over it")
-			}
-			shown := follow.NewTransfer(s, args[1])
-			defer shown.Done()
-			n, err := io.Copy(to, &seen{from, func(n int64) { shown.See(model.Bytes(n), total) }, 0})
-			if err == nil && model.Bytes(n) != total {
-				err = fault.New(fault.Unavailable, "it broke off after %d of %d bytes", n, int64(total)).Try("export it again")
-			}
-			if err = errors.Join(err, to.Close()); err != nil {
-				return errors.Join(err, os.Remove(args[1]))
+			if err := follow.Save(s, from, total, args[1], force); err != nil {
+				return err
 			}
 			if !s.Quiet && !s.Output.ForPrograms() {
 				fmt.Fprintf(s.Out, "image/%s exported: %s\n", args[0], args[1])
@@ -105,18 +87,4 @@ is refused without --force.`,
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "write over a file that exists")
 	return cmd
-}
-
-// seen tells how much was read.
-type seen struct {
-	io.Reader
-	tell func(int64)
-	n    int64
-}
-
-func (r *seen) Read(p []byte) (int, error) {
-	n, err := r.Reader.Read(p)
-	r.n += int64(n)
-	r.tell(r.n)
-	return n, err
 }

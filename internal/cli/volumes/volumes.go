@@ -32,7 +32,7 @@ func Command(s *session.Session) *cobra.Command {
 by name, never by a path.`,
 		Example: "  hv volume create web-root --size 10GiB\n  hv volume import web-root ./debian.qcow2 --format qcow2",
 	}
-	cmd.AddCommand(create(s), importVolume(s), clone(s), list(s), show(s), resize(s), rename(s), move(s), attach(s), detach(s), remove(s), trash(s))
+	cmd.AddCommand(create(s), importVolume(s), export(s), check(s), clone(s), list(s), show(s), resize(s), rename(s), move(s), attach(s), detach(s), remove(s), trash(s))
 	return cmd
 }
 
@@ -163,6 +163,9 @@ func show(s *session.Session) *cobra.Command {
 			f.Add("pool", v.Spec.Pool)
 			f.Add("used by", v.Usage.UsedBy)
 			f.Add("sha256", v.SHA256)
+			if v.Check != nil {
+				f.Add("checked", output.Moment(s.Now(), v.Check.At)+": "+health(*v.Check))
+			}
 			f.Add("origin", string(v.Metadata.Origin))
 			f.Add("created", output.Moment(s.Now(), v.Metadata.Created))
 			f.Add("uid", v.Metadata.UID)
