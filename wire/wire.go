@@ -240,6 +240,10 @@ type CreateVolume struct {
 	Name   string            `json:"name"`
 	Labels map[string]string `json:"labels,omitempty"`
 	storage.VolumeSpec
+	// URL is where an image is to be fetched from that the volume begins as: a raw or a qcow2 one, as format says. Its
+	// size is what the image has. SHA256 is what that of the image must be.
+	URL    string `json:"url,omitempty"`
+	SHA256 string `json:"sha256,omitempty"`
 }
 
 // ResizeVolume is the body of POST …/volumes/{name}/actions/resize.

@@ -52,10 +52,19 @@ func (a *Actions) freeVolume(ctx context.Context, call Call, target operation.Ta
 // CreateVolume wishes for an empty volume.
 func (a *Actions) CreateVolume(ctx context.Context, call Call, project string, body wire.CreateVolume) (Result, error) {
 	target := volumeTarget(model.Ref{Project: project, Name: body.Name})
+	if body.URL != "" && body.Size == 0 {
+		body.Size = 512 // what the image has is known once it is there
+	}
 	return a.do(ctx, call, VolumeCreate, target, func(c *change) error {
+		if err := mayFetch(body); err != nil {
+			return err
+		}
 		v, err := a.newVolume(ctx, c, body, 0)
 		if err != nil {
 			return err
+		}
+		if body.URL != "" {
+			return a.fetchVolume(c, call, v, body)
 		}
 		c.wish.TargetUID, c.wish.Generation = v.UID, 1
 		switch v.Spec.Image {

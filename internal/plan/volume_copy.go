@@ -32,6 +32,9 @@ func copying(in VolumeInput) (Plan, error) {
 		to, name = v.Moving.To, "copy it into pool "+v.Moving.To.Pool
 	} else {
 		name += " " + v.Source.Volume
+		if v.Source.URL != "" {
+			name = "fetch it"
+		}
 	}
 	switch {
 	case in.Cancel || in.Copy.State == CopyFailed:
@@ -51,6 +54,9 @@ func copying(in VolumeInput) (Plan, error) {
 		next.Leaving = v.Chain()
 		return Plan{Becomes: &next}, nil
 	case in.Copy.State == CopyDone:
+		if v.Source.URL != "" {
+			v.Spec.Size, v.SHA256 = in.Size, v.Source.SHA256
+		}
 		v.Source = nil
 		return Plan{Becomes: &v, Reached: true}, nil
 	case in.Copy.State == CopyRuns:

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
@@ -37,7 +39,9 @@ type Config struct {
 	Sets       SavedVMs // what snapshots hold besides disks, by their UIDs
 	Guests     Guests   // nil where nobody speaks to agents
 	Logs       Logs
-	Facts      func() host.Facts
+	// Fetch downloads into a file; nil where nobody can.
+	Fetch func(ctx context.Context, d storage.Download, into, note *os.File, tell func(done, total model.Bytes)) error
+	Facts func() host.Facts
 	// Features is what the host's declaration comes to, and its revision.
 	Features func(context.Context) (feature.Resolution, int64, error)
 	Now      func() time.Time // by the clock on the wall, for what people read

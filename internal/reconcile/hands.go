@@ -87,6 +87,9 @@ type Volumes interface {
 	// Size returns the virtual size of a volume's content, and Grow makes it larger; what is as large is left.
 	Size(ctx context.Context, v storage.Volume) (model.Bytes, error)
 	Grow(ctx context.Context, v storage.Volume) error
+	// Fetch makes a volume's file of what get puts into it, at most so many bytes, and holds it against its source's sum;
+	// note is a file of get's own.
+	Fetch(ctx context.Context, v storage.Volume, get func(ctx context.Context, into, note *os.File, most model.Bytes) error) error
 	// Copy makes a volume's content anew as another's, durably, and compares the two; Discard removes files.
 	Copy(ctx context.Context, from, to storage.Volume, tell func(percent float64)) error
 	Discard(ctx context.Context, layers []storage.Layer) error

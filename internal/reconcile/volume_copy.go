@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 
@@ -39,6 +40,11 @@ func volumeRef(project, name string) operation.Target {
 // beginCopy begins to copy a volume's content, beside the looks. Each whole percent brings about another look.
 func (e *Engine) beginCopy(ctx context.Context, v storage.Volume) error {
 	from, to := v, v
+	if v.Source != nil && v.Source.URL != "" {
+		t := target(KindVolume, v.Metadata)
+		e.copies.begin(v.File, func(ctx context.Context, tell func(float64)) error { return e.fetchVolume(ctx, v, tell) }, func() { e.queue.add(t) })
+		return nil
+	}
 	if v.Source != nil {
 		source, _, err := e.sourceOf(ctx, v)
 		if err != nil {
@@ -69,7 +75,7 @@ func (e *Engine) sourceOf(ctx context.Context, v storage.Volume) (storage.Volume
 func (e *Engine) settleCopy(ctx context.Context, t operation.Target, in plan.VolumeInput, p plan.Plan, revision int64, due []*operation.Operation) error {
 	v, txn := in.Wish, store.Txn{If: []store.Cmp{store.ModRevision(specKey(t), revision)}}
 	free := v.Name
-	if v.Source != nil {
+	if v.Source != nil && v.Source.URL == "" {
 		free = v.Source.Volume
 		if err := e.letGoOf(ctx, &txn, v); err != nil {
 			return err
@@ -159,4 +165,19 @@ func (e *Engine) discardFiles(ctx context.Context, v storage.Volume, layers []st
 		}
 	}
 	return nil
+}
+
+// fetchVolume makes a volume's file of an image that is fetched. It is begun anew where it was cut off.
+func (e *Engine) fetchVolume(ctx context.Context, v storage.Volume, tell func(percent float64)) error {
+	if e.Fetch == nil {
+		return fault.New(fault.Unavailable, "this daemon fetches nothing").WithCode("HV-IMG-019").Try("import a file")
+	}
+	return e.Volumes.Fetch(ctx, v, func(ctx context.Context, into, note *os.File, most model.Bytes) error {
+		d := storage.Download{URL: v.Source.URL, Local: v.Source.Local, Most: most}
+		return e.Fetch(ctx, d, into, note, func(done, total model.Bytes) {
+			if total > 0 {
+				tell(float64(done) * 100 / float64(total))
+			}
+		})
+	})
 }

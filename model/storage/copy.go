@@ -5,14 +5,18 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
 )
 
-// Source is the volume that another one is made a copy of.
+// Source is what a volume is made of: another one that it is made a copy of, or an image that is fetched.
 type Source struct {
-	Volume string `json:"volume"`
-	UID    string `json:"uid"`
-	Live   bool   `json:"live,omitempty"` // a VM that runs writes to it: its QEMU makes the copy
+	Volume string `json:"volume,omitempty"`
+	UID    string `json:"uid,omitempty"`
+	URL    string `json:"url,omitempty"`
+	SHA256 string `json:"sha256,omitempty"` // what that of the image must be
+	Local  bool   `json:"local,omitempty"`  // root asked: addresses of this host and its networks are fetched from too
+	Live   bool   `json:"live,omitempty"`   // a VM that runs writes to it: its QEMU makes the copy
 }
 
 // Moving is where a volume is on its way to.
@@ -32,6 +36,8 @@ func (v Volume) Arrived() bool { return v.Moving != nil && v.Head().ID == v.Movi
 // begin to write to, and it is not taken away.
 func (v Volume) Busy() string {
 	switch {
+	case v.Source != nil && v.Source.URL != "":
+		return fmt.Sprintf("volume %q is still being fetched from %s", v.Name, v.Source.URL)
 	case v.Source != nil:
 		return fmt.Sprintf("volume %q is still being copied from %q", v.Name, v.Source.Volume)
 	case v.Moving != nil:
@@ -51,4 +57,13 @@ func (v Volume) Arriving() Volume {
 	v = v.On([]Layer{v.Moving.To})
 	v.Moving, v.Frozen = nil, false // others may stand on what it was, and nobody on what it is
 	return v
+}
+
+// CheckFetch returns what is wrong with where a volume is to be fetched from.
+func CheckFetch(url, sha256 string) []error {
+	errs := ImageSource{}.checkURL(url)
+	if sha256 != "" && !hex256.MatchString(sha256) {
+		errs = append(errs, fault.New(fault.Invalid, "%.80q is no SHA-256: 64 hex digits in lower case", sha256))
+	}
+	return errs
 }

@@ -287,6 +287,10 @@ func (v *cutVolumes) Copy(ctx context.Context, from, to storage.Volume, tell fun
 	return v.points.step(plan.CopyVolume, func() error { return v.Pools.Copy(ctx, from, to, tell) })
 }
 
+func (v *cutVolumes) Fetch(ctx context.Context, vol storage.Volume, get func(context.Context, *os.File, *os.File, model.Bytes) error) error {
+	return v.points.step(plan.CopyVolume, func() error { return v.Pools.Fetch(ctx, vol, get) })
+}
+
 func (v *cutVolumes) Discard(ctx context.Context, layers []storage.Layer) error {
 	return v.points.step(plan.DiscardFiles, func() error { return v.Pools.Discard(ctx, layers) })
 }

@@ -56,6 +56,8 @@ type Host struct {
 	Sets    *saved.Files
 	Logs    *console.Logs
 	Seal    *fakeseal.Seal
+	// Fetch downloads what volumes begin as; a test may put another in its place.
+	Fetch func(ctx context.Context, d storage.Download, into, note *os.File, tell func(done, total model.Bytes)) error
 
 	t         testing.TB
 	facts     host.Facts
@@ -96,6 +98,7 @@ func New(t testing.TB) *Host {
 	must(t, err)
 	from, err := importer.New(importer.Within(importer.NewFetcher()), "")
 	must(t, err)
+	h.Fetch = from.Fetch
 	h.Images, err = image.Open(in("images"), place, from)
 	must(t, err)
 	h.NVRAM, err = firmware.Open(in("nvram"))
@@ -249,7 +252,7 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 		Seal: &cutSeal{h.Seal, points}, SealedCopy: &cutCopy{h, points},
 	})
 	d.Engine = reconcile.New(reconcile.Config{
-		Store: &cutStore{h.Store, h, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, Pools: h.Volumes, BootFiles: h.Boots, Images: &cutImages{h.Images, points}, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, h, points}, Sets: h.Sets, Logs: &cutLogs{h.Logs, points},
+		Store: &cutStore{h.Store, h, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, Pools: h.Volumes, BootFiles: h.Boots, Images: &cutImages{h.Images, points}, Fetch: h.Fetch, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, h, points}, Sets: h.Sets, Logs: &cutLogs{h.Logs, points},
 		Facts: h.known, Features: d.Actions.Resolution, Now: h.now, Steady: h.steady, Log: log, Outcome: d.Actions.Ended, Recorded: d.Actions.Recorded,
 	})
 	d.View = view.New(view.Config{

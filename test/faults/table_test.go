@@ -67,6 +67,8 @@ var table = []struct {
 		{"a snapshot of the store is put back in which a VM was suspended that has gone on since", "it does not go on again: what runs is left alone, and a start says that its file is gone", []string{"TestARestoredStoreMakesNoVMGoOnAgain"}},
 		{"QEMU does not read what was saved, or the file is damaged or gone", "what is there stays; the error says why and how to get to yes",
 			[]string{"TestAQEMUThatDoesNotGoOnLeavesWhatIsSaved", "TestAFileThatIsGoneIsSaidBeforeAQEMUIsStartedForIt"}},
+		{"hvd or QEMU is killed while QEMU copies a disk under its guest into another pool, or to a clone", "the disk is whole in the old place or in the new one, nothing is left in the other, and the VM starts from it",
+			[]string{"TestADaemonThatIsCutOffAnywhereIsFinishedByTheNext", "TestKillsInTheMiddleOfAMoveUnderAGuestLeaveTheOldOrTheNew", "TestAVMThatDiesWhileItsDiskIsMovedLeavesTheOldAndStartsAgain"}},
 		{"passt dies", "the network is back without the guest's doing", []string{"TestADeadPasstIsReplacedWhileTheGuestRuns"}},
 		{"QEMU's program is replaced while VMs run", "they run on; the next start asks the new one first, without a restart of hvd",
 			[]string{"TestAQEMUThatIsReplacedUnderRunningVMsIsNoticedWithoutARestart", "TestAQEMUIsAskedOnceAndAgainWhenItsFileWasReplaced"}},

@@ -4,6 +4,7 @@ package faults_test
 
 import (
 	"context"
+	"os"
 	"strings"
 	"testing"
 
@@ -146,6 +147,22 @@ func init() {
 				v, err := d.View.Volume(context.Background(), fakehost.Ref("copy"))
 				return err == nil && v.Ready
 			})
+		},
+	}
+	scenarios["fetch a volume"] = scenario{
+		before: func(d *fakehost.Daemon) {
+			d.Fetch = func(_ context.Context, _ storage.Download, into, _ *os.File, _ func(done, total model.Bytes)) error {
+				return into.Truncate(int64(model.MiB))
+			}
+		},
+		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {
+			return d.Actions.CreateVolume(ctx, fakehost.Member, "default", wire.CreateVolume{Name: "data", URL: "https://images.example/disk.raw"})
+		},
+		after: func(t *testing.T, d *fakehost.Daemon) {
+			volumeReady(t, d)
+			if n := d.VolumeFileSize("data"); n != model.MiB {
+				t.Errorf("its file has %s", n)
+			}
 		},
 	}
 	scenarios["rename a volume"] = scenario{

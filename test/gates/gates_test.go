@@ -57,7 +57,7 @@ var calls = []line{
 	{"volume clone data copy --linked --dry-run", "volume.clone"}, {"volume export data $F/data.qcow2", "volume.export"}, {"volume check data", "volume.check"},
 	{"volume trash list", "volume.trash-list"}, {"volume trash restore old --dry-run", "volume.restore"}, {"volume trash empty old --yes --dry-run", "volume.purge"},
 	{"volume attach data web --dry-run", "vm.edit"}, {"volume detach disk --dry-run", "vm.edit"},
-	{"volume import brought $F/image --dry-run", "volume.import"}, {"volume delete data --yes --dry-run", "volume.delete"},
+	{"volume import brought $F/image --dry-run", "volume.import"}, {"volume delete data --yes --dry-run", "volume.delete"}, {"volume import fetched https://images.example/base.raw --dry-run", "volume.create"},
 	{"boot-file list", "boot-file.list"}, {"boot-file import k $F/image --kind kernel --dry-run", "boot-file.import"}, {"boot-file delete k --dry-run", "boot-file.delete"},
 	{"vm guest web", "vm.guest"}, {"vm exec web -- true", "vm.exec"}, {"vm set-password web", "vm.set-password"}, {"vm set-time web", "vm.set-time"}, {"vm trim web", "vm.trim"},
 	{"vm cloud-init web", "vm.cloud-init"}, {"vm cloud-init web --show-secrets", "vm.cloud-init-secrets"}, {"shell web", "vm.console"}, {"shell web -- true", "vm.exec"},

@@ -60,7 +60,8 @@ var cpus = []Claim{
 const s3 = "internal/feature/catalogue:TestS3IsRefusedForDisksWithTheBackendsThatWouldDo"
 
 var storages = []Claim{
-	proven("storage/vm-storage/local", firstVM, "internal/action:TestAVolumeExistsOnlyWhenItsContentIsDurable", "test/e2e:TestADiskIsLockedForItsVM"),
+	proven("storage/vm-storage/local", firstVM, "internal/action:TestAVolumeExistsOnlyWhenItsContentIsDurable", "test/e2e:TestADiskIsLockedForItsVM",
+		"test/e2e:TestADiskIsMovedAndClonedWhileItsGuestWritesToIt", "test/e2e:TestKillsInTheMiddleOfAMoveUnderAGuestLeaveTheOldOrTheNew"),
 	partial("storage/vm-storage/s3", "it is refused with the backends that would do; no pool can be declared yet, so nobody is asked", pools, s3),
 	notYet("storage/vm-storage/*", pools),
 	notYet("storage/backup-target/*", backups),

@@ -22,26 +22,35 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
 func importVolume(s *session.Session) *cobra.Command {
-	var format, pool string
+	var format, pool, sum string
 	var labels []string
 	cmd := &cobra.Command{
-		Use:   "import NAME FILE",
+		Use:   "import NAME FILE|URL",
 		Short: "Make a volume of a disk image",
-		Long: `Makes a volume of a disk image. The file is read here, with your rights, and streamed to the host.
+		Long: `Makes a volume of a disk image. The file is read here, with your rights, and streamed to the host. From a URL (https://…) the host
+fetches it, goes on where that broke off, and holds it against --sha256 where that is given; hv operation cancel ends it. An image in
+another format, or for many VMs, is for hv image import.
 
 --format says what the file is: raw, or qcow2. It is never guessed from its content, which a guest may have written:
 a file that begins like another format is refused until --format is given.
 A volume that holds the same content already is left as it is.`,
-		Example:           "  hv volume import web-root ./debian.qcow2 --format qcow2",
+		Example:           "  hv volume import web-root ./debian.qcow2 --format qcow2\n  hv volume import web-root https://images.example/debian.qcow2 --format qcow2",
 		Args:              session.Exactly("NAME", "FILE"),
 		ValidArgsFunction: second,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body, err := volume(args[0], format, pool, labels)
 			if err != nil {
 				return err
+			}
+			if strings.HasPrefix(args[1], "https://") || strings.HasPrefix(args[1], "http://") {
+				return fetch(cmd.Context(), s, body, args[1], sum)
+			}
+			if sum != "" {
+				return report.Usage("sha256sum "+args[1], "--sha256 is for a URL: what is sent from here is held against what was read here")
 			}
 			from, err := open(args[1])
 			if err != nil {
@@ -66,9 +75,19 @@ A volume that holds the same content already is left as it is.`,
 			})
 		},
 	}
+	cmd.Flags().StringVar(&sum, "sha256", "", "of a URL: what the SHA-256 of the image must be")
 	shape(s, cmd, &format, &pool, &labels)
 	s.Mutates(cmd)
 	return cmd
+}
+
+// fetch has the host make a volume of what it fetches.
+func fetch(ctx context.Context, s *session.Session, body wire.CreateVolume, url, sum string) error {
+	body.URL, body.SHA256 = url, strings.ToLower(sum)
+	return change.Run(ctx, s, change.Change{Noun: "volume", Name: body.Name, Verb: "import", Past: "imported",
+		Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+			return c.CreateVolume(ctx, s.Project, body, how)
+		}})
 }
 
 // second completes the second argument with files.
