@@ -62,12 +62,12 @@ func TestADiskIsMovedAndClonedWhileItsGuestWritesToIt(t *testing.T) {
 	h := bootable(t)
 	other := poolAt(t, h, "fast")
 	must(t, h, "volume", "create", "root", "--size", "64MiB")
-	lively(t, h, "web", `disks.root.volume = "root";`, "")
+	lively(t, h, "web", `disks.root = { volume = "root"; iothread = "io"; };`, "")
 	before := h.WaitState(t.Context(), "web", "running").Status.Power.Process.PID
 	g := at(t, h, "web")
 	g.says(`begun=1\.`, writes)
 	must(t, h, "volume", "move", "root", "--pool", "fast")
-	want := sumOf(t, g.says(`is=\w+`, comesToRest))
+	want := sumOf(t, g.says(`is=\w{32}`, comesToRest))
 	if left, _ := filepath.Glob(filepath.Join(h.State, "pool", "*.raw")); len(left) != 0 {
 		t.Errorf("left in its old pool: %v", left)
 	}
@@ -76,7 +76,7 @@ func TestADiskIsMovedAndClonedWhileItsGuestWritesToIt(t *testing.T) {
 	if !strings.Contains(out, "HV-VOL-035") {
 		t.Errorf("it is not said of what moment the clone is:\n%s", out)
 	}
-	g.says(`is=\w+`, comesToRest)
+	g.says(`is=\w{32}`, comesToRest)
 	g.says(`set=1\.`, `dd if=/dev/zero of=/dev/vda bs=1M count=64 conv=notrunc 2>/dev/null; sync; echo "set=$((0+1))."`)
 	if now := h.WaitState(t.Context(), "web", "running").Status.Power.Process.PID; now != before {
 		t.Errorf("it is process %d, and was %d", now, before)
@@ -98,7 +98,7 @@ func TestKillsInTheMiddleOfAMoveUnderAGuestLeaveTheOldOrTheNew(t *testing.T) {
 	must(t, h, "volume", "create", "root", "--size", "64MiB")
 	lively(t, h, "web", `disks.root.volume = "root";`, "")
 	g := at(t, h, "web")
-	said := g.says(`is=\w+`, `dd if=/dev/urandom of=/dev/vda bs=1M count=24 2>/dev/null; echo "is=$(`+sum+`)."`)
+	said := g.says(`is=\w{32}`, `dd if=/dev/urandom of=/dev/vda bs=1M count=24 2>/dev/null; echo "is=$(`+sum+`)."`)
 	want := sumOf(t, said)
 
 	slow := begin(t, h, "other", 4*model.MiB)
@@ -125,7 +125,7 @@ func TestKillsInTheMiddleOfAMoveUnderAGuestLeaveTheOldOrTheNew(t *testing.T) {
 	}
 	must(t, h, "vm", "start", "web")
 	g = at(t, h, "web")
-	if now := sumOf(t, g.says(`is=\w+`, `echo "is=$(`+sum+`)."`)); now != want {
+	if now := sumOf(t, g.says(`is=\w{32}`, `echo "is=$(`+sum+`)."`)); now != want {
 		t.Errorf("its guest reads %s and not %s", now, want)
 	}
 
