@@ -85,6 +85,7 @@ type ThinOpen struct {
 	ThinPlace
 	Name     string `json:"name"`
 	ReadOnly bool   `json:"readOnly,omitempty"`
+	Begun    bool   `json:"begun,omitempty"` // also one that is still being made
 }
 
 // MaxThinBytes bounds a thin volume.

@@ -275,6 +275,9 @@ func (v *Volumes) Open(o *privilege.ThinOpen) (*os.File, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	_, have, err := v.one(o.ThinPlace, o.Name)
+	if err == nil && have.State == privilege.ThinMaking && !o.Begun {
+		err = gone(o.ThinPlace, o.Name)
+	}
 	if err == nil && have.minor < 0 {
 		if err = v.lv("lvchange", "--ignoreactivationskip", "--activate", "y", o.Group+"/"+lvName(o.ThinPlace, o.Name)); err == nil {
 			_, have, err = v.one(o.ThinPlace, o.Name)

@@ -77,7 +77,7 @@ func (p *Pool) openNotes(ctx context.Context) (*log, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := p.open(ctx, privilege.ThinNotes, false)
+	f, err := p.open(ctx, privilege.ThinOpen{Name: privilege.ThinNotes})
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +226,7 @@ func (p *Pool) make(ctx context.Context, name string, size model.Bytes, fill bac
 }
 
 func (p *Pool) fill(ctx context.Context, name string, fill backend.Fill) (err error) {
-	f, err := p.open(ctx, name, false)
+	f, err := p.open(ctx, privilege.ThinOpen{Name: name, Begun: true})
 	if err != nil {
 		return err
 	}
@@ -272,15 +272,16 @@ func (p *Pool) Clone(ctx context.Context, from, to string) error {
 
 // Open opens a volume's device anew.
 func (p *Pool) Open(ctx context.Context, name string, readOnly bool) (*os.File, error) {
-	if _, err := p.whole(ctx, name); err != nil {
+	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	return p.open(ctx, name, readOnly)
+	return p.open(ctx, privilege.ThinOpen{Name: name, ReadOnly: readOnly})
 }
 
-func (p *Pool) open(ctx context.Context, name string, readOnly bool) (*os.File, error) {
-	f, err := p.hands.ThinOpen(ctx, privilege.ThinOpen{ThinPlace: p.place, Name: name, ReadOnly: readOnly})
-	return f, fault.Wrap(err, "cannot open %s in pool %q", name, p.name)
+func (p *Pool) open(ctx context.Context, o privilege.ThinOpen) (*os.File, error) {
+	o.ThinPlace = p.place
+	f, err := p.hands.ThinOpen(ctx, o)
+	return f, fault.Wrap(err, "cannot open %s in pool %q", o.Name, p.name)
 }
 
 // Grow makes a volume longer, also while somebody has it open.

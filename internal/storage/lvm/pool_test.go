@@ -89,6 +89,12 @@ func (f *thinPool) ThinChange(_ context.Context, c privilege.ThinChange) error {
 }
 
 func (f *thinPool) ThinOpen(_ context.Context, o privilege.ThinOpen) (*os.File, error) {
+	f.mu.Lock()
+	state, there := f.states[o.Name]
+	f.mu.Unlock()
+	if !there || state == privilege.ThinMaking && !o.Begun {
+		return nil, fault.New(fault.NotFound, "nothing there")
+	}
 	mode := os.O_RDWR
 	if o.ReadOnly {
 		mode = os.O_RDONLY
