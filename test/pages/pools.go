@@ -25,4 +25,5 @@ var pools = Family{"POOL", "Pools, in which volumes are kept.", []Code{
 	{"HV-POOL-022", "the thin pool's owner has not said that volumes may be kept in it", "`lvchange --addtag hyper-nixos GROUP/POOL`"},
 	{"HV-POOL-023", "the thin pool does not zero what it gives out: one guest would read what another has deleted", "`lvchange --zero y GROUP/POOL`"},
 	{"HV-POOL-024", "LVM is not installed", "`apt-get install lvm2`, then `systemctl restart hv-helper`"},
+	{"HV-POOL-025", "a pool's folder is there and is not marked as its own: the disk that is to be mounted there is not, or another one is", "mount it: it is tried again by itself; the message says what to do where the folder is meant as it is"},
 }}

@@ -134,6 +134,9 @@ func OpenAt(ctx context.Context, name, path string, fresh bool, ask func(ctx con
 	if err == nil {
 		err = refused(path, info)
 	}
+	if err == nil {
+		err = marked(dir, name, path, fresh)
+	}
 	if err != nil {
 		return nil, fault.Wrap(err, "cannot use the folder of pool %q", name)
 	}

@@ -141,3 +141,55 @@ func TestWhatAnEarlierDaemonHadBegunIsSwept(t *testing.T) {
 		t.Errorf("it is still there: %v", err)
 	}
 }
+
+// A disk that is not mounted leaves the folder that it is to be mounted on: the daemon's own, and empty.
+func TestAFolderWithoutItsMarkIsNotTakenForThePool(t *testing.T) {
+	base, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := filepath.Join(base, "disk")
+	open := func(name string, fresh bool) error {
+		p, err := OpenAt(t.Context(), name, at, fresh, nil)
+		if err == nil {
+			err = p.Close()
+		}
+		return err
+	}
+	if err := errors.Join(open("fast", true), open("fast", false)); err != nil {
+		t.Fatal(err)
+	}
+	if err := open("slow", false); fault.CodeOf(err) != "HV-POOL-025" || !strings.Contains(err.Error(), `pool "fast"`) {
+		t.Errorf("another pool's: %v", err)
+	}
+	if err := os.Rename(at, filepath.Join(base, "unmounted")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(at, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := open("fast", false); fault.CodeOf(err) != "HV-POOL-025" || !errors.Is(err, fault.Unavailable) || fault.HintOf(err) == "" {
+		t.Errorf("what it was to be mounted on: %v", err)
+	}
+	if left, err := os.ReadDir(at); err != nil || len(left) != 0 {
+		t.Errorf("written into it: %v, %v", left, err)
+	}
+	if err := os.WriteFile(filepath.Join(at, uid+".raw"), nil, 0o600); err != nil { // of a build that knew no marks
+		t.Fatal(err)
+	}
+	if err := open("fast", false); err != nil {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(filepath.Join(at, mark)); err != nil || string(text) != "fast\n" {
+		t.Errorf("it is marked %q, %v", text, err)
+	}
+	if err := os.Remove(filepath.Join(at, mark)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/etc/hostname", filepath.Join(at, mark)); err != nil {
+		t.Fatal(err)
+	}
+	if err := open("fast", false); err == nil {
+		t.Error("a link for a mark was followed")
+	}
+}
