@@ -11,10 +11,10 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/scope"
 )
 
-// place is where a VM's processes stand among the host's cgroups. The passts have a group of their own: their
-// memory is not the guest's.
+// place is where a VM's processes stand among the host's cgroups. The passts have a group of their own, and so has the
+// swtpm: their memory is not the guest's.
 type place struct {
-	qemu, links group
+	qemu, links, tpm group
 }
 
 type group struct {
@@ -29,9 +29,9 @@ func (p group) Make(l cgroup.Limits) (*os.File, error) { return p.tree.Make(p.na
 func (h *Helper) place(g *guest) place {
 	if g.record.Cgroup != "" {
 		tree := h.tree.Under(g.record.Cgroup)
-		return place{group{tree, "qemu"}, group{tree, "uplinks"}}
+		return place{group{tree, "qemu"}, group{tree, "uplinks"}, group{tree, "tpm"}}
 	}
-	return place{group{h.tree, g.vm}, group{h.tree, g.vm + ".uplinks"}}
+	return place{group{h.tree, g.vm}, group{h.tree, g.vm + ".uplinks"}, group{h.tree, g.vm + ".tpm"}}
 }
 
 // scopeFor is the unit that a VM is about to have; none where systemd does not run this host, or cannot be asked:
@@ -67,7 +67,7 @@ func (h *Helper) enroll(g *guest, l cgroup.Limits) error {
 // leave ends what is left in a VM's groups and takes them away, and its unit.
 func (h *Helper) leave(g *guest) error {
 	p := h.place(g)
-	if err := errors.Join(p.qemu.tree.Remove(p.qemu.name), p.links.tree.Remove(p.links.name)); err != nil {
+	if err := errors.Join(p.qemu.tree.Remove(p.qemu.name), p.links.tree.Remove(p.links.name), p.tpm.tree.Remove(p.tpm.name)); err != nil {
 		return err
 	}
 	if g.record.Scope == "" || h.units == nil {

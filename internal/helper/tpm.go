@@ -20,7 +20,11 @@ const (
 	tpmOpenFiles = 64
 	tpmFileBytes = 16 << 20 // its state has a few KiB; its words go to the end of QEMU's own
 	tpmEntries   = 16       // a state's folder has three
+	tpmPids      = 16       // threads; it has one
 )
+
+// tpmLimits are what a swtpm may have: it takes about 10 MiB, and works for milliseconds at a time.
+var tpmLimits = cgroup.Limits{MemoryBytes: 64 << 20, CPUs: 1, Pids: tpmPids}
 
 // tpmFiles are what a swtpm gets: the folder of its state, its end of the connection to QEMU, and QEMU's output.
 type tpmFiles struct {
@@ -132,7 +136,7 @@ func (h *Helper) bearTPM(g *guest, f *tpmFiles) (*unbornTPM, error) {
 	if f == nil {
 		return nil, nil
 	}
-	group, err := h.place(g).links.Make(cgroup.Limits{})
+	group, err := h.place(g).tpm.Make(tpmLimits)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +169,7 @@ func (u *unbornTPM) order(h *Helper, g *guest) {
 		},
 		UID: g.record.UID + uid.SWTPM, Files: 1,
 		Jail:   &launch.Jail{Mount: h.folder.JailMount(), Folder: &u.state},
-		Limits: launch.Limits{Files: tpmOpenFiles, FileBytes: tpmFileBytes},
+		Limits: launch.Limits{Files: tpmOpenFiles, FileBytes: tpmFileBytes, Processes: tpmPids},
 	})
 }
 

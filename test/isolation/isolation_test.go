@@ -24,14 +24,18 @@ import (
 
 const (
 	qemu   = "qemu-system-x86_64"
+	swtpm  = "swtpm"
 	vm     = "0b8ff1a6-6c2e-4a9e-9a53-0d3cf1b0a001"
 	hvdUID = 64081
 )
 
-// TestMain makes this program the probe when it is started as QEMU.
+// TestMain makes this program the probe when it is started as QEMU, or as the swtpm beside it.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == qemu {
+	switch filepath.Base(os.Args[0]) {
+	case qemu:
 		os.Exit(probe(os.Args))
+	case swtpm:
+		os.Exit(probeBeside())
 	}
 	os.Exit(m.Run())
 }
@@ -66,8 +70,10 @@ func host(t *testing.T, dir string) (*privilege.Client, string, int) {
 	if err := os.MkdirAll(over, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(over, qemu), self, 0o755); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{qemu, swtpm} {
+		if err := os.WriteFile(filepath.Join(over, name), self, 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if out, err := exec.CommandContext(t.Context(), "unshare", "-m", "mount", "-t", "overlay", "overlay", "-o", "lowerdir="+filepath.Dir(over)+":/usr", "/usr").CombinedOutput(); err != nil {
 		t.Skipf("this kernel puts no file over another: %v %s", err, out)
@@ -175,6 +181,70 @@ func TestAProgramInQEMUsPlaceReachesNothing(t *testing.T) {
 		if got := r.Status[name]; got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
+	}
+}
+
+// TestAProgramInItsSwtpmsPlaceReachesNothing does the same with the process that has a TPM's state beside QEMU.
+func TestAProgramInItsSwtpmsPlaceReachesNothing(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("hv-helper needs root")
+	}
+	dir, err := os.MkdirTemp("/var/tmp", "hv-isolation")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the probe, who is somebody else, must pass
+		t.Fatal(err)
+	}
+	client, run, pid := host(t, dir)
+	data, err := json.Marshal(bait(t, dir, run, pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := filepath.Join(dir, "state", privilege.TPMFolder(vm))
+	for _, err := range []error{
+		os.MkdirAll(state, 0o700), os.WriteFile(filepath.Join(state, "errand"), data, 0o600),
+		os.Chown(filepath.Dir(state), hvdUID, hvdUID), os.Chown(state, hvdUID, hvdUID), os.Chown(filepath.Join(state, "errand"), hvdUID, hvdUID),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, pidfd, err := client.Launch(t.Context(), privilege.Launch{
+		VM: vm, Name: "probe", Arch: "x86_64", Args: []string{"-nodefaults", "-append", string(data)}, TPM: true,
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pidfd.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	var words []byte
+	for words == nil {
+		if words, err = os.ReadFile(filepath.Join(state, "report")); ctx.Err() != nil {
+			t.Fatalf("the probe has not ended: %v", err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	var r report
+	if err := json.Unmarshal(words, &r); err != nil || r.Broken != "" {
+		t.Fatalf("the probe failed: %v %s\n%s", err, r.Broken, words)
+	}
+	for _, way := range r.Ways {
+		t.Error(way)
+	}
+	if r.Tried < 500 {
+		t.Errorf("only %d ways were tried", r.Tried)
+	}
+	const none = "0000000000000000"
+	for name, want := range map[string]string{"CapPrm": none, "CapEff": none, "CapBnd": none, "NoNewPrivs": "1", "Seccomp": "2", "Groups": "", "Pid": "1"} {
+		if got := r.Status[name]; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if !strings.Contains(r.Limits, "Max processes 16 16") || !strings.Contains(r.Limits, "Max open files 64 64") {
+		t.Errorf("its limits are %s", r.Limits)
 	}
 }
 
