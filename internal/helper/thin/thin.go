@@ -251,8 +251,8 @@ func (v *Volumes) clone(c *privilege.ThinChange, have volume, missing bool) erro
 	if err != nil {
 		return err
 	}
-	// The type is said, or lvcreate looks for the kernel's other kind of snapshots first, which it may not load here.
-	return v.lv("lvcreate", "--type", "thin", "--snapshot", "--setactivationskip", "n", "--addtag", privilege.ThinTag, "--name", lvName(c.ThinPlace, c.Name), c.Group+"/"+lvName(c.ThinPlace, c.From))
+	// By the type and a volume it is a thin snapshot; with --snapshot lvcreate looks for the kernel's other kind of snapshots first, which it may not load here.
+	return v.lv("lvcreate", "--type", "thin", "--setactivationskip", "n", "--addtag", privilege.ThinTag, "--name", lvName(c.ThinPlace, c.Name), c.Group+"/"+lvName(c.ThinPlace, c.From))
 }
 
 // set gives a volume another state, in one step of LVM's.

@@ -60,7 +60,7 @@ func TestEveryChangeIsOneCallOfLVMAndMayBeMadeAgain(t *testing.T) {
 		{privilege.ThinChange{Do: privilege.ThinGrow, Name: one, Bytes: 8<<20 + 1}, "lvextend --size 12582912b vg/hv-" + one, 0},
 		{privilege.ThinChange{Do: privilege.ThinGrow, Name: one, Bytes: 4 << 20}, "", 0},
 		{privilege.ThinChange{Do: privilege.ThinGrow, Name: fresh, Bytes: 4 << 20}, "", fault.NotFound},
-		{privilege.ThinChange{Do: privilege.ThinClone, Name: fresh, From: one}, "lvcreate --type thin --snapshot --setactivationskip n --addtag hyper-nixos --name hv-" + fresh + " vg/hv-" + one, 0},
+		{privilege.ThinChange{Do: privilege.ThinClone, Name: fresh, From: one}, "lvcreate --type thin --setactivationskip n --addtag hyper-nixos --name hv-" + fresh + " vg/hv-" + one, 0},
 		{privilege.ThinChange{Do: privilege.ThinClone, Name: one, From: two}, "", 0},
 		{privilege.ThinChange{Do: privilege.ThinRemove, Name: one}, "lvremove vg/hv-" + one, 0},
 		{privilege.ThinChange{Do: privilege.ThinRemove, Name: fresh}, "", 0},
