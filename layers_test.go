@@ -16,7 +16,7 @@ const module = "github.com/hyper-nixos/hyper-nixos"
 var floors = []floor{
 	{0, "internal/fault internal/finding internal/version internal/nearest"},
 	{1, "internal/osfault internal/confine model internal/nixlang internal/qemu/qmp internal/privilege"},
-	{2, "internal/feature internal/phase internal/policy internal/store internal/audit wire internal/storage/backend internal/storage/qcow2"},
+	{2, "internal/feature internal/phase internal/policy internal/store internal/audit wire internal/storage/backend internal/storage/qcow2 internal/storage/luks"},
 	{3, "internal/rule internal/config client internal/storage/folder internal/storage/storagetest"},
 	{4, "internal/guest/cloudinit internal/qemu/machine internal/storage/convert " + backends},
 	{5, "internal/plan internal/host/probe " + hands},

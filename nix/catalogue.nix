@@ -527,7 +527,6 @@
     "localBackup"
     "remoteBackup"
     "continuousReplication"
-    "encryption"
     "microSegmentation"
     "threatDetection"
     "behavioralAnalysis"

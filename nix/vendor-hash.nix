@@ -1,1 +1,1 @@
-"sha256-vjpxJxbFo4rZ8WI3mLeeeMsqpUTmkYXu+cWLdssK/ss="
+"sha256-9CmcGABzxeE/iGbgDOfLCI/Th6CbcUQ+O7g+gEUg3wQ="

@@ -100,11 +100,13 @@ type Volume struct {
 
 // CloneVolume is the body of a clone.
 type CloneVolume struct {
-	Name   string            `json:"name"`            // of the new volume; with a count, what the names NAME-1, NAME-2 … begin with
-	Count  int               `json:"count,omitempty"` // how many; 1 when absent
-	Linked bool              `json:"linked"`          // they share what they begin with, and take room for what is written to them; else all of it is copied
-	Pool   string            `json:"pool,omitempty"`  // of a full clone; that of its source when absent
-	Labels map[string]string `json:"labels,omitempty"`
+	Name   string `json:"name"`            // of the new volume; with a count, what the names NAME-1, NAME-2 … begin with
+	Count  int    `json:"count,omitempty"` // how many; 1 when absent
+	Linked bool   `json:"linked"`          // they share what they begin with, and take room for what is written to them; else all of it is copied
+	Pool   string `json:"pool,omitempty"`  // of a full clone; that of its source when absent
+	// Encryption is the key of a full clone, or none; that of its source when absent.
+	Encryption string            `json:"encryption,omitempty"`
+	Labels     map[string]string `json:"labels,omitempty"`
 }
 
 // TrashedVolume is one volume in the trash. Its metadata.uid names it: another volume may have its name.

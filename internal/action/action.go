@@ -91,6 +91,7 @@ type Config struct {
 	Audit     Auditor
 	Volumes   Volumes
 	Pools     Pools
+	Keys      Keys
 	BootFiles BootFiles
 	Images    Images
 	// Mirror is where a URL of the catalogue is fetched from; nil for itself.

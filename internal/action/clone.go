@@ -89,14 +89,29 @@ func (a *Actions) mayClone(ctx context.Context, c *change, src storage.Volume, b
 	case !can.Overlays:
 		return fault.New(fault.Precondition, "pool %q cannot keep layers that stand on others", src.Spec.Pool).
 			Try("keep the volume in a pool of kind dir").WithCode("HV-VOL-031")
+	case body.Encryption != "" && body.Encryption != src.Head().Key:
+		return fault.New(fault.Invalid, "a linked clone is encrypted as what it stands on is: %s", keyOr(src.Head().Key)).
+			Try("leave --encryption out, or make a full clone: leave --linked out").WithCode("HV-KEY-019")
 	case body.Count < 0 || body.Count > MaxClones:
 		return fault.New(fault.Invalid, "%d clones; 1 to %d can be made at once", body.Count, MaxClones)
+	}
+	if key := src.Head().Key; key != "" {
+		if _, err := a.encrypt(ctx, c, storage.VolumeSpec{Encryption: key}); err != nil {
+			return fault.Wrap(err, "cannot clone volume %q", src.Name)
+		}
 	}
 	want := allocation{pool: src.Spec.Pool, format: storage.QCOW2, virtual: src.Spec.Size * model.Bytes(max(body.Count, 1))}
 	if err := a.allocate(ctx, c, want); err != nil {
 		return fault.Wrap(err, "cannot clone volume %q", src.Name)
 	}
 	return a.unwritten(ctx, c, src)
+}
+
+func keyOr(key string) string {
+	if key == "" {
+		return "not at all"
+	}
+	return "with key " + key
 }
 
 // unwritten makes sure that nobody writes to a volume, now and when the change is committed.

@@ -17,6 +17,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/backend"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/boot"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/keys"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
@@ -36,6 +37,7 @@ type desk struct {
 	dir   string
 	log   *audit.Log
 	pool  *pools.Pools
+	keys  *keys.Keys
 	boots *boot.Files
 	facts host.Facts
 	paper *paper
@@ -84,12 +86,15 @@ func newDesk(t testing.TB) *desk {
 	})
 	_, err = d.pool.Reach(context.Background(), storage.DefaultPool, storage.PoolSpec{})
 	d.must(err)
+	d.keys, err = keys.Open(filepath.Join(d.dir, "keys"), nil)
+	d.must(err)
+	d.pool.Keys = d.keys
 	d.boots, err = boot.Open(filepath.Join(d.dir, "boot"))
 	d.must(err)
 	t.Cleanup(func() { d.must(errors.Join(d.boots.Close(), d.pool.Close(), d.log.Close(), s.Close())) })
 	d.paper, d.seal = &paper{Log: d.log}, fakeseal.New(t)
 	d.Actions = New(Config{
-		Store: s, Audit: d.paper, Volumes: d.pool, Pools: d.pool, BootFiles: d.boots, Facts: func() host.Facts { return d.facts },
+		Store: s, Audit: d.paper, Volumes: d.pool, Pools: d.pool, Keys: d.keys, BootFiles: d.boots, Facts: func() host.Facts { return d.facts },
 		Now: func() time.Time { return noon }, Random: random, Log: slog.New(slog.DiscardHandler), Seal: d.seal,
 	})
 	return d

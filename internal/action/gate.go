@@ -40,8 +40,13 @@ func (a *Actions) Authorize(ctx context.Context, call Call, r Row) error {
 	if res.On(r.feature) {
 		return nil
 	}
-	off := fault.New(fault.Denied, "cannot %s: feature %s is off", r.what, r.feature).WithCode("HV-AUTH-002")
-	if why, ok := res.WhyOff(r.feature); ok {
+	return isOff(res, r.feature, r.what)
+}
+
+// isOff refuses what belongs to a feature that is off, with the edit that turns it on.
+func isOff(res feature.Resolution, id, what string) error {
+	off := fault.New(fault.Denied, "cannot %s: feature %s is off", what, id).WithCode("HV-AUTH-002")
+	if why, ok := res.WhyOff(id); ok {
 		off = off.Because(finding.Refusal{Findings: finding.List{why}}).Try("%s", why.Remedy)
 	}
 	return off

@@ -308,7 +308,7 @@ func (a *Actions) onImage(ctx context.Context, c *change, v storage.Volume) (sto
 	v.Spec.Format = storage.QCOW2
 	chain := []storage.Layer{
 		{ID: i.UID, Pool: storage.DefaultPool, Format: st.Format, Size: st.Size},
-		{ID: v.UID, Pool: v.Spec.Pool, Format: storage.QCOW2, Size: v.Spec.Size},
+		{ID: v.UID, Pool: v.Spec.Pool, Format: storage.QCOW2, Size: v.Spec.Size, Key: v.Spec.Encryption},
 	}
 	return v.On(chain), nil
 }

@@ -62,6 +62,9 @@ func (a *Actions) PowerVM(ctx context.Context, call Call, row Row, ref model.Ref
 			if err := a.uncopiedAll(ctx, o); err != nil {
 				return err
 			}
+			if err := a.inClear(ctx, o, "suspend"); err != nil {
+				return err
+			}
 		}
 		c.require(store.ModRevision(kv.Key, kv.ModRevision))
 		c.params(v.verb, opt)

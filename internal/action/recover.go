@@ -37,6 +37,9 @@ func (a *Actions) RecoverStorage(ctx context.Context, call Call) (Result, error)
 		if err := r.pools(ctx); err != nil {
 			return err
 		}
+		if err := r.keys(ctx); err != nil {
+			return err
+		}
 		pools := slices.Sorted(maps.Keys(r.places))
 		for _, pool := range pools {
 			r.look(ctx, pool)
@@ -100,6 +103,13 @@ func (r *rebuilding) read(ctx context.Context) error {
 	r.places = map[string]storage.PoolSpec{storage.DefaultPool: {}}
 	for name, p := range all {
 		r.places[name], r.known[p.UID] = p.Spec, true
+	}
+	keys, _, err := store.ListAll[storage.Key](ctx, r.a.Store, store.SpecPrefix("key"))
+	for _, k := range keys {
+		r.known[k.Value.UID] = true
+	}
+	if err != nil {
+		return err
 	}
 	volumes, _, err := store.ListAll[storage.Volume](ctx, r.a.Store, store.SpecPrefix("volume"))
 	if err != nil {
@@ -191,6 +201,34 @@ func (r *rebuilding) pools(ctx context.Context) error {
 	return nil
 }
 
+// keys rebuilds the keys that volumes are encrypted with: their notes stand on the default pool, and hold no secret. That is in
+// the sealed file, which is beside the store.
+func (r *rebuilding) keys(ctx context.Context) error {
+	_, notes, err := r.a.Pools.Held(ctx, storage.DefaultPool)
+	if err != nil {
+		return err
+	}
+	for _, uid := range slices.Sorted(maps.Keys(notes)) {
+		n, m, err := storage.ReadNote(uid, notes[uid])
+		if err != nil || n.Kind != "key" || r.known[uid] {
+			continue
+		}
+		var k storage.Key
+		if err := json.Unmarshal(n.Object, &k); err != nil || len(storage.CheckKey(k.Name, k.Spec)) > 0 || k.Deleted != nil || m.Project != store.HostWide {
+			continue
+		}
+		if k.Spec.Effective().Kind == storage.CommandKey { // a pool is no place to say what root's daemon runs
+			r.say("HV-KEY-025", finding.Limited, "key/"+m.Name, fmt.Sprintf("key %s is not rebuilt: its command is taken from no note", m.Name),
+				"hv key create "+m.Name+" --kind command -- PROGRAM, with the program of before: it takes up the sealed file")
+			continue
+		}
+		if err := r.put(ctx, n, m, fmt.Sprintf("key %s, sealed by %s", m.Name, k.Spec.Sealed())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // look reads what is in a pool.
 func (r *rebuilding) look(ctx context.Context, pool string) {
 	files, notes, err := r.a.Pools.Held(ctx, pool)
@@ -215,7 +253,7 @@ func (r *rebuilding) pool(ctx context.Context, pool string) error {
 			r.say("HV-POOL-017", finding.Limited, "pool/"+pool, fmt.Sprintf("in pool %s %v", pool, err), "it is left as it is")
 			continue
 		}
-		if n.Kind == "pool" || r.known[uid] {
+		if n.Kind == "pool" || n.Kind == "key" || r.known[uid] {
 			continue
 		}
 		if err := r.object(ctx, pool, n, m); err != nil {
@@ -256,8 +294,11 @@ func (r *rebuilding) put(ctx context.Context, n storage.Note, m model.Metadata, 
 	r.c.require(store.Absent(key))
 	// It was made: what is gone later is told, and not made anew.
 	var status any = storage.VolumeStatus{Made: true}
-	if n.Kind == "pool" {
+	switch n.Kind {
+	case "pool":
 		status = storage.PoolStatus{Made: true}
+	case "key": // it had a secret: one whose sealed file is gone is lost, and is not made anew
+		status = storage.KeyStatus{State: storage.KeyLocked, Secret: 1}
 	}
 	if key != poolKey(storage.DefaultPool) { // which is open
 		if err := r.c.put(store.StatusKey(ref, "reconcile"), status); err != nil {

@@ -104,6 +104,11 @@ func (a *Actions) newSnapshot(ctx context.Context, c *change, o vm.Object, st vm
 	if err != nil {
 		return set, err
 	}
+	if set.Memory {
+		if err := a.inClear(ctx, o, "save the memory of"); err != nil {
+			return set, err
+		}
+	}
 	found, pools := againstSnapshot(o, st, body, len(earlier)), map[string]model.Bytes{}
 	for _, device := range slices.Sorted(maps.Keys(o.Spec.Disks)) {
 		d := o.Spec.Disks[device]

@@ -79,6 +79,7 @@ const (
 	log        = "auditLogging"
 	separation = "privilegeSeparation"
 	snapshots  = "snapshots"
+	encryption = "encryption"
 )
 
 // The action table. Columns: name, access, feature, class (which phase allows it), dry run, wish, route.
@@ -146,6 +147,15 @@ var (
 	SnapshotRestore = row("snapshot.restore", Member, snapshots, phase.Configure, true, Edge, "POST", vmPath+"/snapshots/{snapshot}/actions/restore", "put a VM back to a snapshot")
 	SnapshotDelete  = row("snapshot.delete", Member, snapshots, phase.Configure, true, Edge, "DELETE", vmPath+"/snapshots/{snapshot}", "delete a snapshot of a VM")
 	SnapshotList    = row("snapshot.list", Member, core, phase.Look, false, Read, "GET", vmPath+"/snapshots", "list the snapshots of a VM")
+
+	KeyCreate = row("key.create", Root, encryption, phase.Configure, true, Level, "POST", "/v1/keys", "make a key to encrypt volumes with")
+	KeyRotate = row("key.rotate", Root, encryption, phase.Configure, true, Level, "POST", "/v1/keys/{name}/actions/rotate", "put a new secret in the place of a key's")
+	KeyReseal = row("key.reseal", Root, encryption, phase.Configure, true, Edge, "POST", "/v1/keys/{name}/actions/reseal", "give a key another passphrase")
+	KeyUnlock = row("key.unlock", Root, core, phase.Power, true, Edge, "POST", "/v1/keys/{name}/actions/unlock", "open a key, so that VMs can be started with it")
+	KeyLock   = row("key.lock", Root, core, phase.Power, true, Edge, "POST", "/v1/keys/{name}/actions/lock", "forget a key's secret until it is unlocked")
+	KeyDelete = row("key.delete", Root, core, phase.Configure, true, Level, "DELETE", "/v1/keys/{name}", "delete a key that nothing is encrypted with")
+	KeyList   = row("key.list", Member, core, phase.Look, false, Read, "GET", "/v1/keys", "list keys")
+	KeyShow   = row("key.show", Member, core, phase.Look, false, Read, "GET", "/v1/keys/{name}", "show a key, and what is encrypted with it")
 
 	BootFileImport = row("boot-file.import", Member, core, phase.Configure, true, Edge, "PUT", project+"/boot-files/{name}/content", "import a kernel or an initrd")
 	BootFileDelete = row("boot-file.delete", Member, core, phase.Configure, true, Level, "DELETE", project+"/boot-files/{name}", "delete a kernel or an initrd")

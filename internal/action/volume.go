@@ -69,16 +69,24 @@ func (a *Actions) CreateVolume(ctx context.Context, call Call, project string, b
 		c.wish.TargetUID, c.wish.Generation = v.UID, 1
 		switch v.Spec.Image {
 		case "":
-			c.step("make an empty %s volume of %s", v.Spec.Format, v.Spec.Size)
+			c.step("make an empty %s volume of %s%s", v.Spec.Format, v.Spec.Size, with(v.Spec.Encryption))
 		default:
 			if v, err = a.onImage(ctx, c, v); err != nil {
 				return err
 			}
-			c.step("make a volume of %s that begins as image %s", v.Spec.Size, v.Spec.Image)
+			c.step("make a volume of %s that begins as image %s%s", v.Spec.Size, v.Spec.Image, with(v.Spec.Encryption))
 		}
 		c.require(store.Absent(volumeKey(target.Project, v.Name)))
 		return c.put(volumeKey(target.Project, v.Name), v)
 	})
+}
+
+// with says in a step which key a volume is encrypted with.
+func with(key string) string {
+	if key == "" {
+		return ""
+	}
+	return ", encrypted with key " + key
 }
 
 // newVolume checks what was asked for and fills in what was not.
@@ -91,6 +99,9 @@ func (a *Actions) newVolume(ctx context.Context, c *change, body wire.CreateVolu
 	if err != nil {
 		return storage.Volume{}, err
 	}
+	if spec, err = a.encrypt(ctx, c, spec); err != nil {
+		return storage.Volume{}, fault.Wrap(err, "cannot make volume %q", body.Name)
+	}
 	if spec.Format == "" {
 		spec.Format = storage.Raw
 	}
@@ -102,6 +113,9 @@ func (a *Actions) newVolume(ctx context.Context, c *change, body wire.CreateVolu
 	if _, err := a.Store.Get(ctx, volumeKey(project, body.Name)); err == nil {
 		return storage.Volume{}, fault.New(fault.Conflict, "volume %q exists already", body.Name).
 			Try("choose another name, or hv volume delete %s", body.Name).WithCode("HV-VOL-002")
+	}
+	if err := a.keepsEncrypted(spec); err != nil {
+		return storage.Volume{}, fault.Wrap(err, "cannot make volume %q", body.Name)
 	}
 	spec.Size = a.kept(spec)
 	if err := a.allocate(ctx, c, allocation{pool: spec.Pool, format: spec.Format, virtual: spec.Size, takes: takes}); err != nil {
@@ -133,6 +147,13 @@ func (a *Actions) kept(spec storage.VolumeSpec) model.Bytes {
 // what was allowed before is asked again when all of it is there.
 func (a *Actions) ImportVolume(ctx context.Context, call Call, project string, body wire.CreateVolume, size model.Bytes, r io.Reader) (Result, error) {
 	target := volumeTarget(model.Ref{Project: project, Name: body.Name})
+	if key := body.Encryption; key != "" && key != storage.NoKey {
+		err := fault.New(fault.Precondition, "what is imported arrives in clear, and volume %q is to be encrypted", body.Name).WithCode("HV-KEY-010").
+			Try("import it without --encryption, then hv volume clone %s NEW --encryption %s, and hv volume delete %s --now", body.Name, key, body.Name)
+		a.refused(ctx, call, VolumeImport, target, err)
+		return Result{}, err
+	}
+	body.Encryption = storage.NoKey
 	body.Size = max(size/512*512, 512) // what the image holds is known after it was read
 	if call.DryRun {
 		return a.do(ctx, call, VolumeImport, target, func(c *change) error {

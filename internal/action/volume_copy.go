@@ -1,6 +1,7 @@
 package action
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -59,6 +60,11 @@ func (a *Actions) copyVolume(ctx context.Context, call Call, ref model.Ref, body
 		if spec, err = a.keptIn(src, spec, runs); err != nil {
 			return err
 		}
+		// As what it is a copy of, unless it is said: who copies does not ask for the default of new ones.
+		spec.Encryption = cmp.Or(body.Encryption, src.Head().Key, storage.NoKey)
+		if err := a.opens(ctx, src); err != nil {
+			return fault.Wrap(err, "cannot copy volume %q", src.Name)
+		}
 		takes, err := a.takenBy(ctx, src)
 		if err != nil {
 			return err
@@ -67,10 +73,15 @@ func (a *Actions) copyVolume(ctx context.Context, call Call, ref model.Ref, body
 		if err != nil {
 			return err
 		}
+		if runs != "" {
+			if err := unencrypted(runs, src.Chain(), made.Chain()); err != nil {
+				return err
+			}
+		}
 		made.Source = &storage.Source{Volume: src.Name, UID: src.UID, Live: runs != ""}
 		src.Copiers = append(src.Copiers, made.Name)
 		if runs == "" {
-			c.step("copy volume %s (%s) to %s, and compare the two", src.Name, src.Spec.Size, made.Name)
+			c.step("copy volume %s (%s) to %s%s, and compare the two", src.Name, src.Spec.Size, made.Name, with(made.Spec.Encryption))
 		} else {
 			c.step("have the QEMU of vm %s, which runs, copy volume %s (%s) to %s", runs, src.Name, src.Spec.Size, made.Name)
 			c.step("part the two at one moment, with the guest's file systems frozen where its agent answers")
@@ -100,6 +111,9 @@ func (a *Actions) MoveVolume(ctx context.Context, call Call, ref model.Ref, body
 			return err
 		}
 		runs, err := a.writtenBy(ctx, c, v)
+		if err == nil && runs != "" {
+			err = unencrypted(runs, v.Chain())
+		}
 		if err != nil {
 			return err
 		}
@@ -116,7 +130,7 @@ func (a *Actions) MoveVolume(ctx context.Context, call Call, ref model.Ref, body
 			return err
 		}
 		v.Moving = &storage.Moving{
-			To:        storage.Layer{ID: uuid(a.Random(16)), Pool: pool, Format: to.Format, Size: to.Size},
+			To:        storage.Layer{ID: uuid(a.Random(16)), Pool: pool, Format: to.Format, Size: to.Size, Key: v.Head().Key},
 			Operation: c.wish.ID, Live: runs != "", Limit: body.Limit,
 		}
 		v.Generation++
@@ -160,9 +174,41 @@ func (a *Actions) keptIn(v storage.Volume, spec storage.VolumeSpec, runs string)
 	return spec, nil
 }
 
+// unencrypted refuses to have a QEMU that runs copy what is encrypted: the copy has a header of its own, which it would have
+// to be told of anew.
+func unencrypted(runs string, chains ...[]storage.Layer) error {
+	for _, chain := range chains {
+		if keys := storage.Keys(chain); len(keys) > 0 {
+			return fault.New(fault.Precondition, "vm %q runs, and what is encrypted (with key %s) is copied only while nobody writes to it", runs, keys[0]).
+				Try("hv vm stop %s, then ask again", runs).WithCode("HV-KEY-026")
+		}
+	}
+	return nil
+}
+
+// opens refuses a volume that cannot be opened now.
+func (a *Actions) opens(ctx context.Context, v storage.Volume) error {
+	for _, key := range storage.Keys(v.Chain()) {
+		st, err := a.keyStatus(ctx, key)
+		if err != nil {
+			return err
+		}
+		if !st.Usable() {
+			return notUsable(key, st)
+		}
+	}
+	return nil
+}
+
 func (a *Actions) mayMove(ctx context.Context, v storage.Volume, pool string) error {
 	if err := a.inSnapshot(ctx, v); err != nil { // its layers stay where they are
 		return err
+	}
+	if err := a.opens(ctx, v); err != nil {
+		return fault.Wrap(err, "cannot move volume %q", v.Name)
+	}
+	if err := a.keepsEncrypted(storage.VolumeSpec{Pool: pool, Encryption: v.Head().Key}); err != nil {
+		return fault.Wrap(err, "cannot move volume %q", v.Name)
 	}
 	_, err := a.Volumes.Can(pool)
 	switch {

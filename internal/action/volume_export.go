@@ -87,6 +87,10 @@ func (a *Actions) beginExport(ctx context.Context, call Call, target operation.T
 	if err != nil {
 		return v, err
 	}
+	if keys := storage.Keys(v.Chain()); len(keys) > 0 {
+		return v, fault.New(fault.Precondition, "volume %q is encrypted with key %q, and would be read in clear", v.Name, keys[0]).
+			Try("hv volume clone %s NEW --encryption none makes one in clear; take that", v.Name).WithCode("HV-KEY-012")
+	}
 	if len(v.Exports) == 0 || v.Moving != nil || v.Source != nil { // several may read it
 		if err := free(v); err != nil {
 			return v, err

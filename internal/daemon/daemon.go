@@ -37,6 +37,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/boot"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/firmware"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/image"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/keys"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/reserve"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/saved"
@@ -91,6 +92,7 @@ type kept struct {
 	store   *local.Store
 	audit   *audit.Log
 	volumes *pools.Pools
+	keys    *keys.Keys
 	boots   *boot.Files
 	images  *image.Library
 	fetch   *importer.Importer
@@ -116,6 +118,10 @@ func keep(opt Options, helper *privilege.Client) (k *kept, err error) {
 		return k, err
 	}
 	k.volumes = openPools(opt, helper)
+	if k.keys, err = keys.Open(filepath.Join(opt.State, keyFolder), helper); err != nil {
+		return k, err
+	}
+	k.volumes.Keys = k.keys
 	if _, err = k.volumes.Reach(context.Background(), storage.DefaultPool, storage.PoolSpec{}); err != nil {
 		return k, err
 	}
@@ -211,13 +217,13 @@ func (d *daemon) wire(ctx context.Context) {
 	d.reserve = reserve.New(filepath.Join(d.State, "reserve"), reserve.Size)
 	d.keeping = &keeping{state: d.State, store: d.store}
 	d.actions = action.New(action.Config{
-		Store: d.store, Audit: d.audit, Volumes: d.volumes, Pools: d.volumes, BootFiles: d.boots, Images: d.images, Mirror: d.fetch.Mirrored, MakeRoom: d.reserve.Give,
+		Store: d.store, Audit: d.audit, Volumes: d.volumes, Pools: d.volumes, Keys: d.keys, BootFiles: d.boots, Images: d.images, Mirror: d.fetch.Mirrored, MakeRoom: d.reserve.Give,
 		Facts: d.facts.known, Now: now, Random: random, Steady: d.steady.now, DeclaredBy: declared, Log: d.Log,
 		Seal: d.helper, Members: members, AuditWhole: d.auditWhole, Declared: d.declaredNow,
 		SealedCopy: sealedFile(filepath.Join(d.State, "sealed.json")),
 	})
 	d.engine = reconcile.New(reconcile.Config{
-		Store: d.store, Hypervisor: hypervisor{d.vms, d.guests}, Volumes: d.volumes, Pools: d.volumes, Images: d.images, Fetch: d.fetch.Fetch, BootFiles: d.boots, Firmware: d.nvram, SavedVMs: d.saved, Seeds: d.seeds, Sets: d.sets, Guests: frozen{d.guests}, Logs: d.logs,
+		Store: d.store, Hypervisor: hypervisor{d.vms, d.guests}, Volumes: d.volumes, Pools: d.volumes, Keys: d.keys, Images: d.images, Fetch: d.fetch.Fetch, BootFiles: d.boots, Firmware: d.nvram, SavedVMs: d.saved, Seeds: d.seeds, Sets: d.sets, Guests: frozen{d.guests}, Logs: d.logs,
 		Facts: d.facts.now(ctx), Features: d.actions.Resolution, Now: now, Steady: d.steady.now, Outcome: d.actions.Ended, Recorded: d.actions.Recorded, Log: d.Log,
 	})
 	d.view = view.New(view.Config{

@@ -20,6 +20,9 @@ import (
 // poolFolder is the default pool, in the state folder.
 const poolFolder = "pool"
 
+// keyFolder is where the sealed files of keys are, in the state folder: not in a pool, whose disk they are to guard.
+const keyFolder = "keys"
+
 // openPools returns pools of every kind that this build knows, none of which is open.
 func openPools(opt Options, helper *privilege.Client) *pools.Pools {
 	return pools.New(func(ctx context.Context, name string, spec storage.PoolSpec, fresh bool) (backend.Backend, error) {

@@ -21,6 +21,7 @@ var whileSealed = map[privilege.Verb]bool{
 	privilege.VerbThinPool: true, privilege.VerbThinChange: true, privilege.VerbThinOpen: true, // in pools that root has tagged
 	privilege.VerbShares:     true,
 	privilege.VerbPoolFolder: false, // one more place to keep volumes in
+	privilege.VerbSecret:     true,  // what is sealed is opened; doBody refuses to seal
 	privilege.VerbSocket:     false, // one more network card for a VM
 }
 

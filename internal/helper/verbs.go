@@ -94,6 +94,14 @@ func (h *Helper) doBody(verb privilege.Verb, body any, files []*os.File) (any, [
 	case *privilege.ThinOpen:
 		f, err := h.thin.Open(b)
 		return with(nil, f, err)
+	case *privilege.Secret:
+		if b.With != "" { // one more key; what is there is opened on a hardened host too
+			if err := h.seal.Configures(verb); err != nil {
+				return nil, nil, err
+			}
+		}
+		f, err := secret(b, files[0])
+		return with(nil, f, err)
 	case *privilege.Relock:
 		return h.sealed(verb)(h.seal.Relock())
 	}

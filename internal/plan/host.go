@@ -34,6 +34,9 @@ func haltTo(in VMInput) vm.Power {
 	if in.Last != nil && in.Last.NotSaved != nil && in.Last.NotSaved.PowerGeneration == in.Wish.PowerGeneration {
 		return vm.Off
 	}
+	if in.Encrypted() {
+		return vm.Off // its memory would lie in a file in clear
+	}
 	return vm.Suspended
 }
 

@@ -19,6 +19,7 @@ type Edit struct {
 	Device qmp.Hotplug `json:"device,omitzero"`
 	File   *File       `json:"file,omitempty"`  // of a medium, or of a disk that is plugged in: what is written to
 	Below  []File      `json:"below,omitempty"` // the layers below that, base first
+	Keys   []File      `json:"keys,omitempty"`  // what opens them, where they are encrypted
 	Slot   int         `json:"slot,omitempty"`
 	Down   bool        `json:"down,omitempty"`   // of a link
 	Force  bool        `json:"force,omitempty"`  // of a medium: also where the guest holds it
@@ -147,9 +148,13 @@ func (l *liveEdit) plugDisk(path, name string, d vm.Disk) {
 		})
 	}
 	head := len(files) - 1
+	var keys []File
+	for _, key := range h.Keys {
+		keys = append(keys, File{Name: machine.SecretOf(key), Source: FromKey, Key: key, ReadOnly: true})
+	}
 	l.Steps = append(l.Steps, Step{
 		Kind: Plug, Name: fmt.Sprintf("attach disk %s (volume %s)", name, d.Volume),
-		Edit: &Edit{Path: path, Device: h, Slot: slot, File: &files[head], Below: files[:head]},
+		Edit: &Edit{Path: path, Device: h, Slot: slot, File: &files[head], Below: files[:head], Keys: keys},
 	})
 	if d.Limits != (vm.DiskLimits{}) {
 		l.Steps = append(l.Steps, throttleStep(path, name, d.Limits))

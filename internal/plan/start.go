@@ -115,6 +115,10 @@ func files(in VMInput) error {
 		if !ok && d.Volume != "" {
 			miss("volume/"+d.Volume, "drive "+drive+": there is no volume "+d.Volume, "hv volume import "+d.Volume+" FILE --format raw")
 		}
+		if ok && len(storage.Keys(v.Chain())) > 0 {
+			miss("volume/"+d.Volume, "drive "+drive+": volume "+d.Volume+" is encrypted, which a medium cannot be", "hv volume import "+d.Volume+"-plain FILE --format raw, and put that in")
+			continue
+		}
 		if ok && len(v.Chain()) > 1 {
 			miss("volume/"+d.Volume, "drive "+drive+": volume "+d.Volume+" stands on another, which a medium cannot", "hv volume import "+d.Volume+"-alone FILE --format raw, and put that in")
 		}
@@ -186,6 +190,8 @@ func source(in VMInput, f machine.File) File {
 		out.Source, out.Path = FromFirmware, in.Facts.UEFIFor(in.Effective.Arch, in.Effective.SecureBoot).Code
 	case machine.NVRAMFile:
 		out.Source, out.Secure, out.Path = FromNVRAM, in.Effective.SecureBoot, in.Facts.UEFIFor(in.Effective.Arch, in.Effective.SecureBoot).Vars
+	case machine.KeyFile:
+		out.Source, out.Key = FromKey, f.Object
 	case machine.SeedFile:
 		out.Source = FromSeed
 	case machine.SerialLog:

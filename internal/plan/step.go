@@ -100,6 +100,7 @@ const (
 	FromBoot     Source = "boot-file" // a kernel or an initrd, as a sealed memfd
 	FromFirmware Source = "firmware"  // the code of the host's UEFI firmware
 	FromNVRAM    Source = "nvram"     // the VM's UEFI variables, made of a template at the first start
+	FromKey      Source = "key"       // what opens encrypted layers, as a sealed memfd
 	FromSeed     Source = "seed"      // what the guest is told at its first boot, made anew
 	FromLog      Source = "log"       // a log of the VM, opened for appending
 )
@@ -112,6 +113,7 @@ type File struct {
 	Pool     string `json:"pool,omitempty"`
 	ReadOnly bool   `json:"readOnly,omitempty"`
 	SHA256   string `json:"sha256,omitempty"` // of a boot file
+	Key      string `json:"key,omitempty"`
 	Log      string `json:"log,omitempty"`    // "serial" | "qemu"
 	GoesOn   bool   `json:"goesOn,omitempty"` // of a log: it is written on, not begun anew
 	Secure   bool   `json:"secure,omitempty"` // of variables: those of a firmware with Secure Boot

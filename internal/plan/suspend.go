@@ -7,6 +7,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
@@ -18,6 +19,17 @@ const lookAtMove = 500 * time.Millisecond
 type Progress struct {
 	Name        string
 	Done, Total int64
+}
+
+// Encrypted reports whether what a VM writes to its disks is encrypted. Its memory is kept in no file then: what of its disks
+// is in there would be in clear.
+func (in VMInput) Encrypted() bool {
+	for _, v := range in.Volumes {
+		if len(storage.Keys(v.Chain())) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // down reports whether a wish is that there is no process.

@@ -16,7 +16,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
 )
 
-// Plug gives a living VM's QEMU a device, on files of which the lowest comes first. What a cut-off earlier try has left of
+// Plug gives a living VM's QEMU a device, on files of which the lowest comes first, and the secrets of its keys after them. What a cut-off earlier try has left of
 // it is used.
 func (h *Host) Plug(ctx context.Context, uuid string, d qmp.Hotplug, files ...*os.File) error {
 	p, err := h.living(uuid)
@@ -31,8 +31,12 @@ func (h *Host) Plug(ctx context.Context, uuid string, d qmp.Hotplug, files ...*o
 	if d.Netdev != "" {
 		return p.plugNIC(ctx, m, d)
 	}
-	if err = thread(ctx, m, d); err == nil {
-		err = stand(ctx, m, d, files)
+	disks := max(len(files)-len(d.Keys), 0)
+	if err = giveSecrets(ctx, m, d.Keys, files[disks:]); err == nil {
+		err = thread(ctx, m, d)
+	}
+	if err == nil {
+		err = stand(ctx, m, d, files[:disks])
 	}
 	if err == nil {
 		err = qmp.DeviceAdd(ctx, m, d.Add)

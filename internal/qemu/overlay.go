@@ -15,7 +15,7 @@ import (
 )
 
 // Overlay has a living VM's guest write to new layers from one moment on: to those of all disks, or of none. files are two
-// a disk: the new layer, open for both, and the one that was written to until then, open for reading. In that moment,
+// a disk: the new layer, open for both, and the one that was written to until then, open for reading; the secrets of the layers' keys follow. In that moment,
 // while the guest stands still, within is called. It returns how long the guest stood still. What is done already is not done again.
 func (h *Host) Overlay(ctx context.Context, uuid string, disks []qmp.Overlay, files []*os.File, within func(context.Context) error) (pause time.Duration, err error) {
 	m, err := h.converse(ctx, uuid)
@@ -24,6 +24,9 @@ func (h *Host) Overlay(ctx context.Context, uuid string, disks []qmp.Overlay, fi
 	}
 	heads, err := headNodes(ctx, m)
 	if err != nil {
+		return 0, err
+	}
+	if err := giveSecrets(ctx, m, qmp.OverlayKeys(disks), files[2*len(disks):]); err != nil {
 		return 0, err
 	}
 	var pairs []qmp.Pair
@@ -98,7 +101,7 @@ func ready(ctx context.Context, m qmp.Executor, d qmp.Overlay, head string, over
 	if err != nil {
 		return err
 	}
-	for _, n := range machine.OverlayNodes(d.Slot, d.Layer, added.Set) {
+	for _, n := range machine.OverlayNodes(d.Slot, d.Layer, d.Key, added.Set) {
 		if err := qmp.BlockdevAdd(ctx, m, n.Add); err != nil {
 			return err
 		}

@@ -31,6 +31,7 @@ type Config struct {
 	Hypervisor Hypervisor
 	Volumes    Volumes
 	Pools      Pools // nil for none but what Volumes knows
+	Keys       Keys  // nil: nothing is encrypted
 	Images     Images
 	BootFiles  BootFiles
 	Firmware   Firmware
@@ -65,7 +66,8 @@ type Engine struct {
 	ops      *ops
 	copies   *copies
 	followed *followed
-	layers   sync.Mutex // held while it is found out what shares the layers of a volume, and what nobody shares goes
+	layers   sync.Mutex   // held while it is found out what shares the layers of a volume, and what nobody shares goes
+	turning  sync.RWMutex // held for writing while a key's secret turns, for reading while something is opened or made with one
 	images   *makings
 
 	mu     sync.Mutex
@@ -110,6 +112,7 @@ const (
 	KindPool      = "pool"
 	KindTrash     = "trash"
 	KindImage     = "image"
+	KindKey       = "key"
 	KindHost      = "host"
 	KindOperation = "operation"
 
@@ -204,6 +207,9 @@ func (e *Engine) load(ctx context.Context) (int64, error) {
 	if err := e.loadPools(ctx); err != nil {
 		return 0, err
 	}
+	if err := e.LoadKeys(ctx); err != nil {
+		return 0, err
+	}
 	for _, o := range vms {
 		e.know(o.Value)
 		e.queue.add(target(KindVM, o.Value.Metadata))
@@ -276,7 +282,7 @@ func (e *Engine) noticed(ev store.Event) {
 		e.queue.add(operation.Target{Kind: KindVM, Ref: model.Ref{Project: ref.Project, Name: ref.Name}})
 	case KindSnapshot:
 		e.noticedSet(ev)
-	case KindVolume, KindPool, KindTrash:
+	case KindVolume, KindPool, KindTrash, KindKey:
 		e.queue.add(operation.Target{Kind: ref.Kind, Ref: model.Ref{Project: ref.Project, Name: ref.Name}})
 	case KindImage:
 		e.noticedImage(ev)
@@ -328,6 +334,8 @@ func (e *Engine) look(ctx context.Context, t operation.Target) {
 		err = e.reconcileTrash(ctx, t)
 	case KindImage:
 		err = e.reconcileImage(ctx, t)
+	case KindKey:
+		err = e.reconcileKey(ctx, t)
 	default:
 		return
 	}

@@ -32,7 +32,7 @@ type Hypervisor interface {
 	Load(ctx context.Context, uuid string, file *os.File) error
 	Pause(ctx context.Context, uuid string) error
 	// Overlay has the guest write to new layers from one moment on, of all disks or of none. files are two a disk: the new
-	// layer, and the one below it for reading. within is called in that moment, while the guest stands still; how long
+	// layer, and the one below it for reading; the secrets of the layers' keys follow. within is called in that moment, while the guest stands still; how long
 	// that was is returned.
 	Overlay(ctx context.Context, uuid string, disks []qmp.Overlay, files []*os.File, within func(context.Context) error) (time.Duration, error)
 	// Heads are the layers that its disks are written to, by device: the beginning of their IDs without dashes, empty for
@@ -93,9 +93,29 @@ type Volumes interface {
 	// Copy makes a volume's content anew as another's, durably, and compares the two; Discard removes files.
 	Copy(ctx context.Context, from, to storage.Volume, tell func(percent float64)) error
 	Discard(ctx context.Context, layers []storage.Layer) error
+	// AddSecret has one secret more open a layer, DropSecret one less: the last one never. A VM may have it open.
+	AddSecret(ctx context.Context, l storage.Layer, have, more string) error
+	DropSecret(ctx context.Context, l storage.Layer, gone, keep string) error
 	// Open opens a volume's file anew: QEMU's image locks belong to an open file description, and
 	// one that two QEMUs share locks nothing.
 	Open(ctx context.Context, pool, file string, readOnly bool) (*os.File, error)
+}
+
+// Keys is the hand that keeps what encrypted volumes are opened with.
+type Keys interface {
+	// Reach says what a key's spec is, and how the key is; made that it had a secret once. One that needs nobody is opened.
+	Reach(ctx context.Context, key storage.Key, made bool) (storage.KeyStatus, error)
+	// Make makes a key's first secret; what is there already is opened.
+	Make(ctx context.Context, name string, spec storage.KeySpec, passphrase string) (made bool, err error)
+	// File is what opens, now, what is encrypted with a key, in a sealed memfd.
+	File(ctx context.Context, name string) (*os.File, error)
+	// Begin makes a key's secret of that number and returns what it has: what opens everything, what is to, and what is to
+	// open nothing any more. Switch and End follow, each when it is so.
+	Begin(ctx context.Context, name string, number int) (current, next string, past []string, err error)
+	Switch(name string) error
+	End(name string) error
+	// Leave removes a key.
+	Leave(name string) error
 }
 
 // BootFiles is the hand that holds kernels and initrds.

@@ -62,6 +62,7 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) (err error
 	if err := e.gather(ctx, &in); err != nil {
 		return err
 	}
+	defer e.holdKeysOf(in)()
 	if err := e.ownHeads(ctx, &in); err != nil {
 		return err
 	}

@@ -109,6 +109,7 @@ func (r *vmRun) plugOrUnplug(ctx context.Context, s plan.Step) (err error) {
 	if s.Edit.File != nil {
 		wanted = append(wanted, *s.Edit.File)
 	}
+	wanted = append(wanted, s.Edit.Keys...)
 	for _, want := range wanted {
 		f, err := r.open(ctx, want, r.in.Effective)
 		if err != nil {

@@ -202,6 +202,8 @@ func (r *vmRun) open(ctx context.Context, f plan.File, spec vm.Spec) (*os.File, 
 		return r.Firmware.Code(ctx, f.Path)
 	case plan.FromNVRAM:
 		return r.Firmware.NVRAM(ctx, r.in.Wish.Spec.UUID, f.Path, f.Secure)
+	case plan.FromKey:
+		return r.Keys.File(ctx, f.Key)
 	case plan.FromSeed:
 		return r.Seeds.Make(ctx, r.in.Wish.Name, spec)
 	case plan.FromLog:

@@ -58,6 +58,7 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 	if len(p.Steps) > 0 { // else what was found out on the way here stays said
 		e.ops.begin(due, p)
 	}
+	defer e.holdKeys(v.Chain())()
 	for i, s := range p.Steps {
 		left := len(p.Steps) - i
 		e.ops.step(due, left, operation.Running)

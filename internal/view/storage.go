@@ -78,10 +78,14 @@ func (v *View) volumeRow(ref model.Ref) {
 }
 
 func (v *View) wireVolume(ref model.Ref, e *volumeEntry) wire.Volume {
+	problem := e.status.Problem
+	if problem == "" {
+		problem = v.closed(e.volume)
+	}
 	return wire.Volume{
 		Kind: "volume", Metadata: e.volume.Metadata, Spec: e.volume.Spec, SHA256: e.volume.SHA256,
 		Usage: storage.VolumeUsage{UsedBy: strings.Join(v.claims[ref].Holders(), ", ")}, Ready: e.status.Made,
-		Problem: e.status.Problem, Check: e.check,
+		Problem: problem, Check: e.check,
 	}
 }
 

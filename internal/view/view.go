@@ -72,6 +72,7 @@ type View struct {
 	boots    map[model.Ref]storage.BootFile
 	pools    map[string]*poolEntry
 	shares   map[string]storage.Share
+	keys     map[string]*keyEntry
 	images   map[model.Ref]*imageEntry
 	sources  map[string]storage.Index
 	ops      map[string]*operation.Operation
@@ -104,7 +105,7 @@ type volumeEntry struct {
 func New(c Config) *View {
 	return &View{
 		Config: c, reached: make(chan struct{}),
-		vms: map[model.Ref]*vmEntry{}, volumes: map[model.Ref]*volumeEntry{}, boots: map[model.Ref]storage.BootFile{}, pools: map[string]*poolEntry{}, shares: map[string]storage.Share{}, images: map[model.Ref]*imageEntry{}, sources: map[string]storage.Index{}, sourceRows: newTable(),
+		vms: map[model.Ref]*vmEntry{}, volumes: map[model.Ref]*volumeEntry{}, boots: map[model.Ref]storage.BootFile{}, pools: map[string]*poolEntry{}, shares: map[string]storage.Share{}, keys: map[string]*keyEntry{}, images: map[model.Ref]*imageEntry{}, sources: map[string]storage.Index{}, sourceRows: newTable(),
 		ops: map[string]*operation.Operation{}, claims: map[model.Ref]storage.Claim{}, sets: map[string]map[string]vm.Snapshot{},
 		vmRows: newTable(), volRows: newTable(), bootRows: newTable(), trashed: newTable(), imageRows: newTable(), opRows: newTable(),
 	}
@@ -233,6 +234,8 @@ func (v *View) applySpec(r store.Ref, ev store.Event, gone bool) error {
 		return v.applyPool(ref.Name, ev, gone)
 	case "share":
 		return v.applyShare(ref.Name, ev, gone)
+	case "key":
+		return v.applyKey(ref.Name, ev, gone)
 	case "snapshot":
 		return v.applySnapshot(r, ev, gone)
 	case "image-source":
@@ -258,6 +261,8 @@ func (v *View) applyStatus(r store.Ref, writer string, ev store.Event, gone bool
 		return v.applyVolumeStatus(ref, ev, gone)
 	case r.Kind == "pool":
 		return v.applyPoolStatus(ref.Name, ev, gone)
+	case r.Kind == "key":
+		return v.applyKeyStatus(ref.Name, ev, gone)
 	case r.Kind == "image":
 		return v.applyImageStatus(ref, ev, gone)
 	case r.Kind == "operation":

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/internal/guest/cloudinit"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
@@ -162,6 +163,7 @@ func (v *View) VM(ctx context.Context, ref model.Ref) (wire.VM, error) {
 	if e != nil {
 		o, power, guest = e.object, e.power, e.says()
 	}
+	closed := v.closedDisk(ref, o.Spec.Disks)
 	v.mu.RUnlock()
 	if o.Name == "" {
 		return wire.VM{}, notFound("vm", ref.String(), "hv vm list").WithCode("HV-VM-021")
@@ -175,6 +177,12 @@ func (v *View) VM(ctx context.Context, ref model.Ref) (wire.VM, error) {
 	out := wire.VM{
 		Kind: "vm", Metadata: o.Metadata, Spec: o.Spec.Shown(), Effective: full.Shown(), Defaults: filled, Status: vm.Status{Power: withoutSecrets(power), Guest: guest},
 		Findings: config.CheckVMs([]vm.Definition{{Name: o.Name, Labels: o.Labels, Spec: o.Spec}}, nil, facts, features),
+	}
+	if closed != "" {
+		out.Findings = append(out.Findings, finding.Finding{
+			Code: "HV-KEY-002", Severity: finding.Waiting, Subject: []string{"vm/" + o.Name}, What: "it cannot be started: " + closed,
+			Remedy: "hv key list",
+		})
 	}
 	return out, nil
 }

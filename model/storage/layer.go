@@ -19,6 +19,7 @@ type Layer struct {
 	Pool   string      `json:"pool,omitempty"`   // where its file is; the volume's pool when absent
 	Format Format      `json:"format,omitempty"` // raw when absent; what stands on another is qcow2
 	Size   model.Bytes `json:"size,omitempty"`   // virtual, when it was made
+	Key    string      `json:"key,omitempty"`    // that it is encrypted with; empty for none
 }
 
 // File is the name of its file in its pool.
@@ -35,7 +36,7 @@ func (v Volume) Chain() []Layer {
 	chain := slices.Clone(v.Layers)
 	if len(chain) == 0 {
 		id, _, _ := strings.Cut(v.File, ".")
-		chain = []Layer{{ID: id, Format: v.Spec.Format, Size: v.Spec.Size}}
+		chain = []Layer{{ID: id, Format: v.Spec.Format, Size: v.Spec.Size, Key: v.Spec.Encryption}}
 	}
 	for i := range chain {
 		if chain[i].Pool == "" {
@@ -61,14 +62,15 @@ func (v Volume) On(chain []Layer) Volume {
 	return v
 }
 
-// Overlay returns chain with one layer more, on which everything is written from then on.
+// Overlay returns chain with one layer more, on which everything is written from then on. It is encrypted as the one is that
+// was written to until then.
 func Overlay(chain []Layer, id string, size model.Bytes) ([]Layer, error) {
 	if len(chain) >= MaxLayers {
 		return nil, fault.New(fault.Exhausted, "it has %d layers already, and %d is the most", len(chain), MaxLayers).
 			Try("delete a snapshot, or make a full clone").WithCode("HV-VOL-030")
 	}
 	head := chain[len(chain)-1]
-	return append(slices.Clone(chain), Layer{ID: id, Pool: head.Pool, Format: QCOW2, Size: size}), nil
+	return append(slices.Clone(chain), Layer{ID: id, Pool: head.Pool, Format: QCOW2, Size: size, Key: head.Key}), nil
 }
 
 // Without returns chain without the layer of that ID, whose data the one above has taken over by then.
@@ -79,4 +81,15 @@ func Without(chain []Layer, id string) []Layer {
 // Has reports whether a chain holds the layer of that ID.
 func Has(chain []Layer, id string) bool {
 	return slices.ContainsFunc(chain, func(l Layer) bool { return l.ID == id })
+}
+
+// Keys are the keys that a chain is encrypted with, each once.
+func Keys(chain []Layer) []string {
+	var out []string
+	for _, l := range chain {
+		if l.Key != "" && !slices.Contains(out, l.Key) {
+			out = append(out, l.Key)
+		}
+	}
+	return out
 }

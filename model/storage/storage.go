@@ -35,6 +35,8 @@ type VolumeSpec struct {
 	Size   model.Bytes `json:"size,omitempty"`   // virtual; a multiple of 512 bytes
 	// Image is the image of the library that it begins as; what is on it is read from there until it is written to.
 	Image string `json:"image,omitempty"`
+	// Encryption is the key that what is written to it is encrypted with; "none" where it is made so that no default holds.
+	Encryption string `json:"encryption,omitempty"`
 }
 
 // Volume is a stored volume.
@@ -163,6 +165,9 @@ func CheckVolume(name string, s VolumeSpec) []error {
 	}
 	if s.Format != "" && s.Format != Raw && s.Format != QCOW2 {
 		add(fault.New(fault.Invalid, "format %.20q is none of raw, qcow2", string(s.Format)))
+	}
+	if s.Encryption != "" {
+		add(model.CheckName("key name", s.Encryption))
 	}
 	switch {
 	case s.Size <= 0:

@@ -30,6 +30,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/firmware"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/image"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/keys"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/saved"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
@@ -49,6 +50,7 @@ type Host struct {
 	Store   *local.Store
 	Audit   *audit.Log
 	Volumes *pools.Pools
+	folder  string // all of it
 	Boots   *boot.Files
 	Images  *image.Library
 	NVRAM   *firmware.Files
@@ -70,6 +72,9 @@ type Host struct {
 	jump      time.Duration // of the clock on the wall
 }
 
+// In is where one of the folders of its state is.
+func (h *Host) In(name string) string { return filepath.Join(h.folder, name) }
+
 // New returns a host that lasts for the test. At the end no goroutine may be left.
 func New(t testing.TB) *Host {
 	t.Helper()
@@ -78,7 +83,7 @@ func New(t testing.TB) *Host {
 	folder, err := os.MkdirTemp(memory(), "hv")
 	must(t, err)
 	t.Cleanup(func() { must(t, os.RemoveAll(folder)) })
-	h := &Host{t: t, Helper: newHelper(t, folder)}
+	h := &Host{t: t, Helper: newHelper(t, folder), folder: folder}
 	in := func(name string) string { return filepath.Join(folder, name) }
 	h.Store, err = local.Open(in("store"), local.Options{})
 	must(t, err)
@@ -210,6 +215,7 @@ type Daemon struct {
 	Actions *action.Actions
 	View    *view.View
 	Lines   *console.Lines
+	Keys    *keys.Keys
 	Points  *Points
 
 	cancel context.CancelFunc
@@ -246,13 +252,16 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 		Helper: &cutHelper{h.Helper, helper}, Dial: dial, Words: h.Logs.Words, Log: log, Poke: func(uuid string) { d.Engine.Poke(uuid) },
 		LetsGoWithin: 300 * time.Millisecond,
 	})
+	ring, err := keys.Open(filepath.Join(h.folder, "keys"), nil) // a daemon that starts knows no passphrase
+	must(h.t, err)
+	h.Volumes.Keys, d.Keys = ring, ring
 	volumes := &cutVolumes{h.Volumes, points}
 	d.Actions = action.New(action.Config{
-		Store: &cutStore{h.Store, h, points, "wish"}, Audit: &cutAudit{h.Audit, points}, Volumes: volumes, Pools: h.Volumes, BootFiles: h.Boots, Images: &cutImages{h.Images, points}, Facts: h.known, Now: h.now, Steady: h.steady, Random: random, Log: log,
+		Store: &cutStore{h.Store, h, points, "wish"}, Audit: &cutAudit{h.Audit, points}, Volumes: volumes, Pools: h.Volumes, Keys: d.Keys, BootFiles: h.Boots, Images: &cutImages{h.Images, points}, Facts: h.known, Now: h.now, Steady: h.steady, Random: random, Log: log,
 		Seal: &cutSeal{h.Seal, points}, SealedCopy: &cutCopy{h, points},
 	})
 	d.Engine = reconcile.New(reconcile.Config{
-		Store: &cutStore{h.Store, h, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, Pools: h.Volumes, BootFiles: h.Boots, Images: &cutImages{h.Images, points}, Fetch: h.Fetch, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, h, points}, Sets: h.Sets, Logs: &cutLogs{h.Logs, points},
+		Store: &cutStore{h.Store, h, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, Pools: h.Volumes, Keys: d.Keys, BootFiles: h.Boots, Images: &cutImages{h.Images, points}, Fetch: h.Fetch, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, h, points}, Sets: h.Sets, Logs: &cutLogs{h.Logs, points},
 		Facts: h.known, Features: d.Actions.Resolution, Now: h.now, Steady: h.steady, Log: log, Outcome: d.Actions.Ended, Recorded: d.Actions.Recorded,
 	})
 	d.View = view.New(view.Config{

@@ -68,6 +68,8 @@ var calls = []line{
 	{"image source list", "image-source.list"}, {"image source add more https://images.example/ --dry-run", "image-source.add"}, {"image source remove more --dry-run", "image-source.remove"},
 	{"image search --source more debian", "image-source.offers"},
 	{"run base --no-wait", "image.show"},
+	{"key list", "key.list"}, {"key show house", "key.show"}, {"key create house --dry-run", "key.create"}, {"key rotate house --dry-run", "key.rotate"},
+	{"key unlock house --dry-run", "key.unlock"}, {"key lock house --dry-run", "key.lock"}, {"key passphrase house --dry-run", "key.reseal"}, {"key delete house --dry-run", "key.delete"},
 	{"pool list", "pool.list"}, {"pool show default", "pool.show"}, {"pool create fast --path $F/pool --dry-run", "pool.create"}, {"pool edit default --warn 70 --dry-run", "pool.edit"},
 	{"share list", "share.list"}, {"share show music", "share.show"}, {"share create music --path /srv/music --dry-run", "share.create"}, {"share delete music --dry-run", "share.delete"},
 	{"pool delete default --dry-run", "pool.delete"}, {"storage recover --dry-run", "storage.recover"},

@@ -30,6 +30,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/boot"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/dir"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/image"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/keys"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/pools"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
@@ -61,6 +62,7 @@ type house struct {
 	audit   *audit.Log
 	images  *image.Library
 	pool    backend.Backend
+	keys    *keys.Keys
 	lines   *lines
 	words   *bytes.Buffer // the daemon's log
 	seal    *fakeseal.Seal
@@ -88,6 +90,9 @@ func build(t testing.TB, uid uint32, edit func(*server)) *house {
 	})
 	_, err = pool.Reach(context.Background(), storage.DefaultPool, storage.PoolSpec{})
 	h.must(err)
+	ring, err := keys.Open(filepath.Join(h.dir, "keys"), nil)
+	h.must(err)
+	pool.Keys, h.keys = ring, ring
 	boots, err := boot.Open(filepath.Join(h.dir, "boot"))
 	h.must(err)
 	h.pool, err = pool.Of(storage.DefaultPool)
@@ -96,7 +101,7 @@ func build(t testing.TB, uid uint32, edit func(*server)) *house {
 	h.must(err)
 	log := slog.New(slog.NewTextHandler(&locked{w: h.words}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h.actions = action.New(action.Config{
-		Store: h.store, Audit: h.audit, Volumes: pool, Pools: pool, BootFiles: boots, Images: h.images, Facts: facts, Now: time.Now, Random: random, Log: log, Seal: h.seal,
+		Store: h.store, Audit: h.audit, Volumes: pool, Pools: pool, Keys: ring, BootFiles: boots, Images: h.images, Facts: facts, Now: time.Now, Random: random, Log: log, Seal: h.seal,
 	})
 	h.view = view.New(view.Config{
 		Store: h.store, Audit: h.audit, Facts: facts, Features: h.actions.Resolution, Phase: h.actions.Phase, Pools: pool, Allocated: pool.Allocated,

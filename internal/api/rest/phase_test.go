@@ -161,6 +161,12 @@ func byHand(h *house) map[string][]asks {
 		"share.create":        {{method: "POST", path: "/v1/shares", body: `{"name":"music","path":"/srv/music"}`}},
 		"share.delete":        {{method: "DELETE", path: "/v1/shares/spare"}},
 		"share.show":          get("/v1/shares/spare"),
+		"key.create":          {{method: "POST", path: "/v1/keys", body: `{"name":"house","passphrase":"a long passphrase"}`}},
+		"key.rotate":          {{method: "POST", path: "/v1/keys/kept/actions/rotate", before: withKey}},
+		"key.reseal":          {{method: "POST", path: "/v1/keys/kept/actions/reseal", body: `{"passphrase":"a long passphrase","new":"another passphrase"}`, before: withKey}},
+		"key.unlock":          {{method: "POST", path: "/v1/keys/kept/actions/unlock", body: `{"passphrase":"a long passphrase"}`, before: withKey}},
+		"key.lock":            {{method: "POST", path: "/v1/keys/kept/actions/lock", before: withKey}},
+		"key.delete":          {{method: "DELETE", path: "/v1/keys/kept", before: withKey}},
 		// Applied again at boot stands in TestASealedDeclarationIsAppliedAgainAtBootAndNoOther: it comes by no route.
 		"config.apply": {{method: "PUT", path: "/v1/config", body: `{"version":1,"value":{}}`}},
 		"config.rollback": {{method: "POST", path: "/v1/config/actions/rollback", body: `{"generation":1}`, before: func(h *house) {
@@ -250,6 +256,19 @@ func (h *house) whole(name, snapshot string) {
 	put, err := store.PutJSON(key, s, 0)
 	h.must(err)
 	_, err = h.store.Commit(h.t.Context(), store.Txn{Then: []store.Op{put}})
+	h.must(err)
+}
+
+// withKey has a key there that was made before the host was hardened.
+func withKey(h *house) {
+	_, err := h.keys.Make(h.t.Context(), "kept", storage.KeySpec{}, "a long passphrase")
+	h.must(err)
+	ref := store.Ref{Kind: "key", Project: store.HostWide, Name: "kept"}
+	key, err := store.PutJSON(store.SpecKey(ref), storage.Key{Metadata: model.Metadata{Name: "kept", Project: store.HostWide, UID: trashUID, Generation: 1}, Secret: 1}, 0)
+	h.must(err)
+	status, err := store.PutJSON(store.StatusKey(ref, "reconcile"), storage.KeyStatus{State: storage.KeyUnlocked, Secret: 1}, 0)
+	h.must(err)
+	_, err = h.store.Commit(h.t.Context(), store.Txn{Then: []store.Op{key, status}})
 	h.must(err)
 }
 

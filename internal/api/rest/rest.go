@@ -95,6 +95,7 @@ func newServer(c Config) *server {
 	s.routeBootFiles()
 	s.routePools()
 	s.routeShares()
+	s.routeKeys()
 	s.routeImages()
 	s.routeImageSources()
 	s.routeOperations()

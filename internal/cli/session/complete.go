@@ -189,3 +189,15 @@ func (*Session) Pools(ctx context.Context, c *client.Client) ([]string, error) {
 	}
 	return names, nil
 }
+
+// Keys lists the names of keys with what seals them.
+func (*Session) Keys(ctx context.Context, c *client.Client) ([]string, error) {
+	var names []string
+	for k, err := range c.Keys(ctx, client.ListOptions{}) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, k.Metadata.Name+"\t"+string(k.State)+", "+k.Sealed)
+	}
+	return names, nil
+}

@@ -53,6 +53,8 @@ With --count many are made by one call, or none: NEW-1, NEW-2 and so on.`,
 	cmd.Flags().BoolVar(&body.Linked, "linked", false, "share what the clone begins with")
 	cmd.Flags().StringVar(&body.Pool, "pool", "", "the pool of a full clone (that of its source when absent)")
 	s.LiveFlag(cmd, "pool", s.Pools)
+	cmd.Flags().StringVar(&body.Encryption, "encryption", "", "the key of a full clone, or none (that of its source when absent)")
+	s.LiveFlag(cmd, "encryption", s.Keys)
 	cmd.Flags().IntVar(&body.Count, "count", 0, "how many to make at once, 100 at most")
 	cmd.Flags().StringArrayVar(&labels, "label", nil, "a label: KEY=VALUE")
 	session.Values(cmd, "count", "10", "100")

@@ -37,20 +37,21 @@ by name, never by a path.`,
 }
 
 func create(s *session.Session) *cobra.Command {
-	var size, format, pool, image string
+	var size, format, pool, image, key string
 	var labels []string
 	cmd := &cobra.Command{
 		Use:   "create NAME --size SIZE|--image IMAGE",
 		Short: "Create a volume, empty or as an image",
 		Long: `Creates a volume. It is empty, or begins as an image of the library (--image): then it stands on the image and takes
 room for what is written to it alone. It is as large as the image, or larger.`,
-		Example: "  hv volume create web-root --size 10GiB\n  hv volume create web-root --image debian-12 --size 20GiB",
+		Example: "  hv volume create web-root --size 10GiB\n  hv volume create web-root --image debian-12 --size 20GiB\n  hv volume create vault --size 10GiB --format qcow2 --encryption house",
 		Args:    session.Exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body, err := volume(args[0], format, pool, labels)
 			if err != nil {
 				return err
 			}
+			body.Encryption = key
 			if body.Image = image; image != "" && !cmd.Flags().Changed("format") {
 				body.Format = ""
 			}
@@ -71,6 +72,8 @@ room for what is written to it alone. It is as large as the image, or larger.`,
 	cmd.Flags().StringVar(&size, "size", "", "its size, such as 10GiB")
 	cmd.Flags().StringVar(&image, "image", "", "the image that it begins as")
 	s.LiveFlag(cmd, "image", s.Images)
+	cmd.Flags().StringVar(&key, "encryption", "", "the key that it is encrypted with, or none (key "+storage.DefaultKey+" where there is one, when absent)")
+	s.LiveFlag(cmd, "encryption", s.Keys)
 	shape(s, cmd, &format, &pool, &labels)
 	session.Values(cmd, "size", "1GiB", "10GiB", "100GiB")
 	s.Mutates(cmd)
@@ -161,6 +164,7 @@ func show(s *session.Session) *cobra.Command {
 			f.Add("takes", v.Usage.Allocated.String())
 			f.Add("format", string(v.Spec.Format))
 			f.Add("pool", v.Spec.Pool)
+			f.Add("encrypted", keyWords(v))
 			f.Add("used by", v.Usage.UsedBy)
 			f.Add("sha256", v.SHA256)
 			if v.Check != nil {
@@ -250,4 +254,12 @@ func confirmLoss(ctx context.Context, s *session.Session, c *client.Client, name
 	}
 	fmt.Fprintf(s.Err, "%s:\n  %s\n", what, strings.Join(lost, "\n  "))
 	return s.Confirm(ctx, "delete?")
+}
+
+// keyWords says which key a volume is encrypted with.
+func keyWords(v wire.Volume) string {
+	if v.Spec.Encryption == "" {
+		return ""
+	}
+	return "with key " + v.Spec.Encryption
 }

@@ -34,7 +34,7 @@ func Standard() Data {
 var notInBuild = []ID{
 	BasicMonitoring, Monitoring, PrometheusExport, CLIEnhancements,
 	LocalBackup, RemoteBackup, ContinuousReplication,
-	Encryption, MicroSegmentation, ThreatDetection, BehavioralAnalysis, Forensics,
+	MicroSegmentation, ThreatDetection, BehavioralAnalysis, Forensics,
 	ThreatIntelligence, MLAnalysis, AutomatedResponse,
 	WebDashboard, API, PublicBridge,
 	LiveMigration, GPUPassthrough, DevicePassthrough, SRIOV,

@@ -6,17 +6,13 @@ var securityFeatures = []Feature{
 		Description: "Encrypts disks and backups at rest with keys that the host keeps sealed.",
 		Benefits:    []string{"a disk that leaves the house says nothing"},
 		Needs:       []Need{KeyStore},
-		On:          "new disks and backups are encrypted unless asked otherwise",
+		On:          "volumes can be encrypted; new ones are, unless asked otherwise, where there is a key called default",
 		Off:         "encrypted volumes cannot be made; existing ones still open",
 		Exposes:     "data to loss: what is encrypted is gone with its key",
 		Mitigations: []string{"keep a copy of the recovery key elsewhere", "backups carry their keys, sealed"},
 		Impact:      Impact{CPU: "low", Memory: "low", Disk: "medium", Network: "low"},
-		Tunables: []Tunable{
-			choice("keyStore", "where keys are kept", "sealed-file", "systemd-creds"),
-			choice("cipher", "the cipher of new volumes", "aes-256-xts", "serpent-256-xts"),
-			flag("byDefault", true, "new volumes are encrypted unless asked otherwise"),
-		},
-		ChangesIn: setup,
+		Tunables:    none, // what seals a key is the key's own; its cipher is QEMU's
+		ChangesIn:   setup,
 	},
 	{
 		ID: MicroSegmentation, Name: "Micro-segmentation", Category: CategorySecurity, Risk: Low, Since: first,

@@ -51,6 +51,7 @@ var bodies = map[privilege.Verb]func() checkable{
 	privilege.VerbThinPool:   func() checkable { return new(thinPool) },
 	privilege.VerbThinChange: func() checkable { return new(thinChange) },
 	privilege.VerbThinOpen:   func() checkable { return new(thinOpen) },
+	privilege.VerbSecret:     func() checkable { return new(secret) },
 }
 
 // Verbs are all that may be asked for, in order.
@@ -117,6 +118,8 @@ func plain(body checkable) any {
 		return (*privilege.ThinChange)(b)
 	case *thinOpen:
 		return (*privilege.ThinOpen)(b)
+	case *secret:
+		return (*privilege.Secret)(b)
 	}
 	return nil
 }

@@ -79,6 +79,7 @@ func samples() map[privilege.Verb]any {
 		privilege.VerbUnlock: &privilege.Unlock{By: privilege.Person{UID: 1000, Name: "ann"}, Key: "00000-00001-00002-00003-00004-00005-00006"},
 		privilege.VerbRelock: &privilege.Relock{},
 
+		privilege.VerbSecret:     &privilege.Secret{Key: "house-2", With: "host+tpm2"},
 		privilege.VerbPoolFolder: &privilege.PoolFolder{Tree: "srv", Names: []string{"disks", "fast.1"}},
 		privilege.VerbThinPool:   &privilege.ThinPool{ThinPlace: thinPlace, Only: privilege.ThinNotes},
 		privilege.VerbThinChange: &privilege.ThinChange{ThinPlace: thinPlace, Do: privilege.ThinMake, Name: vm + ".raw", Bytes: 1 << 30},
@@ -102,7 +103,7 @@ func TestTheVerbsAreFewAndEachHasItsCheck(t *testing.T) {
 
 func TestEveryVerbIsLetInAsWhatItIs(t *testing.T) {
 	for verb, want := range samples() {
-		files := regular(t, map[privilege.Verb]int{privilege.VerbLaunch: 2, privilege.VerbHarden: 1}[verb])
+		files := regular(t, map[privilege.Verb]int{privilege.VerbLaunch: 2, privilege.VerbHarden: 1, privilege.VerbSecret: 1}[verb])
 		got, body, err := Let(message(t, verb, want), files)
 		if err != nil || got != verb || !reflect.DeepEqual(body, want) {
 			t.Errorf("%s: %v, %+v, %v; want %+v", verb, got, body, err, want)

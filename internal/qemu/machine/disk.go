@@ -60,7 +60,8 @@ type formatNode struct {
 // qcow2Node does not follow what the image itself names as its backing file: it is told what is below it.
 type qcow2Node struct {
 	formatNode
-	Backing *string `json:"backing"` // the node below; null for none
+	Backing *string     `json:"backing"` // the node below; null for none
+	Encrypt *encryption `json:"encrypt,omitempty"`
 }
 
 type virtioBlk struct {
@@ -121,28 +122,44 @@ type layer struct {
 // each stands on the one before by its node's name, and no header is asked what is below it. Only the last is written to.
 func layers(name string, readOnly bool, v Volume, slot int) []layer {
 	if len(v.Layers) < 2 {
-		return []layer{oneLayer(DiskNode(name), fileSuffix, v.Format, "", readOnly, diskSets+slot).on(v.Block)}
+		return []layer{oneLayer(DiskNode(name), fileSuffix, only(v), "", readOnly, diskSets+slot).on(v.Block)}
 	}
 	var out []layer
 	below := ""
 	for i, l := range v.Layers {
 		node := LayerNode(slot, l.ID)
 		head := i == len(v.Layers)-1
-		out = append(out, oneLayer(node, layerFile, l.Format, below, readOnly || !head, layerSets+slot*setsPerDisk+i).on(v.Block))
+		out = append(out, oneLayer(node, layerFile, l, below, readOnly || !head, layerSets+slot*setsPerDisk+i).on(v.Block))
 		below = node
 	}
 	return out
 }
 
-func oneLayer(node, suffix string, f storage.Format, below string, readOnly bool, set int) layer {
+// only is the one layer of a volume.
+func only(v Volume) storage.Layer {
+	l := storage.Layer{Format: v.Format}
+	if len(v.Layers) == 1 {
+		l.Key = v.Layers[0].Key
+	}
+	return l
+}
+
+func oneLayer(node, suffix string, l storage.Layer, below string, readOnly bool, set int) layer {
 	access, discard := ReadWrite, "unmap"
 	if readOnly {
 		access, discard = ReadOnly, "ignore"
 	}
-	n := formatNode{string(cmp.Or(f, storage.Raw)), node, node + suffix, readOnly, discard}
+	n := formatNode{string(cmp.Or(l.Format, storage.Raw)), node, node + suffix, readOnly, discard}
 	format := any(n)
-	if f == storage.QCOW2 {
+	if l.Key != "" && l.Format != storage.QCOW2 {
+		n.Driver = "luks"
+		format = luksNode{n, SecretOf(l.Key)}
+	}
+	if l.Format == storage.QCOW2 {
 		q := qcow2Node{formatNode: n}
+		if l.Key != "" {
+			q.Encrypt = &encryption{"luks", SecretOf(l.Key)}
+		}
 		if below != "" {
 			q.Backing = &below
 		}

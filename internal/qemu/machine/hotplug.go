@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
@@ -22,6 +23,7 @@ func HotplugDisk(machineType, name string, d vm.Disk, v Volume, slot int) (qmp.H
 			qmp.BlockPlug{Name: nodeOf(l.format), Add: json.RawMessage(object(l.format))})
 		access = append(access, l.access)
 	}
+	h.Keys = storage.Keys(v.Layers)
 	h.Add = json.RawMessage(object(onBus(diskDevice(name, d, v, slot, board{family: familyOf(machineType)}.place(slot)), name, d, nil)))
 	return h, access
 }
@@ -29,6 +31,8 @@ func HotplugDisk(machineType, name string, d vm.Disk, v Volume, slot int) (qmp.H
 func nodeOf(format any) string {
 	switch n := format.(type) {
 	case qcow2Node:
+		return n.NodeName
+	case luksNode:
 		return n.NodeName
 	case formatNode:
 		return n.NodeName

@@ -78,6 +78,7 @@ const (
 	MediumFile   FileKind = "medium"     // a volume in a CD-ROM drive
 	FirmwareFile FileKind = "firmware"   // the code of the UEFI firmware, the host's
 	NVRAMFile    FileKind = "nvram"      // its variables, the VM's own
+	KeyFile      FileKind = "key"        // a sealed memfd with what opens encrypted layers
 	SeedFile     FileKind = "seed"       // what the guest is told at its first boot, the VM's own
 	SerialLog    FileKind = "serial-log" // what the guest has written to its console
 	Stderr       FileKind = "stderr"     // QEMU's own words
@@ -97,7 +98,7 @@ const (
 type File struct {
 	Name   string // of its token: "disk-root"
 	Kind   FileKind
-	Object string // the volume or boot file that it is; empty for logs
+	Object string // the volume, boot file or key that it is; empty for logs
 	Device string // the disk or drive that it is for; empty for others
 	Layer  int    // which of the layers of a disk, from 0
 	Access Access
@@ -142,7 +143,7 @@ func Build(in Input) (Machine, error) {
 	} else {
 		parts = append(parts, part{args: []string{"-boot", "strict=on"}}) // only from disks with a boot index
 	}
-	parts = append(parts, ioThreads(in.Spec))
+	parts = append(parts, ioThreads(in.Spec), secrets(in.Spec.Disks, in.Volumes))
 	ports := sataPorts(in.Spec)
 	for _, name := range disksInOrder(in.Spec.Disks) {
 		slot := slots[diskSlot(name)]

@@ -9,13 +9,13 @@ import (
 
 // OverlayNodes are the nodes of a layer that is put on a disk while the VM runs, the file's first, with the fdset in which
 // it has come. There is nothing below it yet: that is for QEMU to say when it puts it on.
-func OverlayNodes(slot int, id string, set int) []qmp.BlockPlug {
-	return FreshNodes(slot, id, storage.QCOW2, set, false)
+func OverlayNodes(slot int, id, key string, set int) []qmp.BlockPlug {
+	return FreshNodes(slot, id, storage.Layer{Format: storage.QCOW2, Key: key}, set, false)
 }
 
 // FreshNodes are the nodes of a layer that stands alone, for a disk that is copied to it while the VM runs.
-func FreshNodes(slot int, id string, f storage.Format, set int, block bool) []qmp.BlockPlug {
-	l := oneLayer(LayerNode(slot, id), layerFile, f, "", false, set).on(block)
+func FreshNodes(slot int, id string, as storage.Layer, set int, block bool) []qmp.BlockPlug {
+	l := oneLayer(LayerNode(slot, id), layerFile, as, "", false, set).on(block)
 	return []qmp.BlockPlug{
 		{Name: l.file.NodeName, Add: json.RawMessage(object(l.file)), FDSet: set},
 		{Name: nodeOf(l.format), Add: json.RawMessage(object(l.format))},

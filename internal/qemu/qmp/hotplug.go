@@ -13,6 +13,8 @@ type Hotplug struct {
 	Nodes []BlockPlug `json:"nodes,omitempty"`
 	// Layers begins the names of all nodes that a disk of several layers has; they go with it.
 	Layers string `json:"layers,omitempty"`
+	// Keys are those that its layers are encrypted with. Their secrets come as files, after those of the nodes.
+	Keys []string `json:"keys,omitempty"`
 
 	// Thread is the id of the iothread that serves it: made before it where there is none, and taken away after it where that
 	// is said, as the last that it serves.

@@ -1,12 +1,27 @@
 package qmp
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Overlay is a layer to which the guest is to write from some moment on.
 type Overlay struct {
 	Device string // "disk-root"
 	Slot   int    // where it sits
 	Layer  string // the new layer's ID
+	Key    string // that it is encrypted with; empty for none
+}
+
+// OverlayKeys are the keys of new layers, each once. Their secrets come as files, after those of the layers.
+func OverlayKeys(all []Overlay) []string {
+	var keys []string
+	for _, o := range all {
+		if o.Key != "" && !slices.Contains(keys, o.Key) {
+			keys = append(keys, o.Key)
+		}
+	}
+	return keys
 }
 
 // Pair is a node, and the one that is put on it.

@@ -15,6 +15,8 @@ package convert
 import (
 	"encoding/json"
 	"os"
+	"slices"
+	"strconv"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/confine"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -48,6 +50,8 @@ type Image struct {
 	Format Format
 	// Backing is what is read where the image has nothing; nil where it stands alone, whatever its header says.
 	Backing *Image
+	// Secret opens the LUKS header of an image that is encrypted; empty for one that is not.
+	Secret string
 	// At and Size are where in the file the image stands; Size 0 means the whole file.
 	At, Size int64
 }
@@ -72,6 +76,15 @@ func (r *run) node(i Image) (map[string]any, error) {
 	}
 	n := map[string]any{"driver": string(i.Format), "file": protocol}
 	switch {
+	case i.Secret == "":
+	case i.Format == QCOW2:
+		n["encrypt"] = map[string]any{"format": "luks", "key-secret": r.secret(i.Secret)}
+	case i.Format == Raw:
+		n["driver"], n["key-secret"] = "luks", r.secret(i.Secret)
+	default:
+		return nil, fault.New(fault.Internal, "a %s image is not encrypted", i.Format)
+	}
+	switch {
 	case i.Backing != nil:
 		below, err := r.node(*i.Backing)
 		if err != nil {
@@ -82,6 +95,15 @@ func (r *run) node(i Image) (map[string]any, error) {
 		n["backing"] = nil
 	}
 	return n, nil
+}
+
+// secret has the run have a secret, and returns what it calls it.
+func (r *run) secret(s string) string {
+	i := slices.Index(r.secrets, s)
+	if i < 0 {
+		i, r.secrets = len(r.secrets), append(r.secrets, s)
+	}
+	return "secret" + strconv.Itoa(i)
 }
 
 // named is an image as qemu-img takes it in the place of a file's name.

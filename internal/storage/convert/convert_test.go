@@ -176,7 +176,7 @@ func TestAnImageIsMeasuredAndFilled(t *testing.T) {
 	}
 	dst := Image{File: b.file("dst"), Format: Raw}
 	b.must(dst.File.Truncate(8 << 20))
-	b.must(Fill(t.Context(), src, dst, true, func(float64) {}))
+	b.must(Fill(t.Context(), src, dst, true, 0, func(float64) {}))
 	b.same(src, dst, true)
 }
 

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,6 +39,7 @@ const (
 // run is one run of qemu-img.
 type run struct {
 	files    []*os.File
+	secrets  []string              // that open encrypted images; qemu-img calls them secret0 and so on
 	progress func(percent float64) // nil: nobody wants to know
 	cpu      time.Duration
 	most     uint64 // bytes of a file that it writes; 0 for the largest that there is
@@ -57,6 +59,12 @@ func (r *run) do(ctx context.Context, args ...string) ([]byte, error) {
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "qemu-img is missing").Try("apt-get install qemu-utils").WithCode("HV-IMG-001").Because(err)
 	}
+	objects, done, err := r.objects()
+	defer done()
+	if err != nil {
+		return nil, err
+	}
+	args = slices.Insert(args, 1, objects...)
 	out := &bounded{most: maxAnswer, progress: r.progress}
 	words := &bounded{most: maxWords}
 	outW, outDone, err := drain(out)
@@ -82,6 +90,32 @@ func (r *run) do(ctx context.Context, args ...string) ([]byte, error) {
 		return nil, fault.New(fault.Unavailable, "qemu-img said more than %s", model.Bytes(maxAnswer))
 	}
 	return out.kept.Bytes(), nil
+}
+
+// objects are the arguments by which qemu-img gets the run's secrets: each is in a pipe, which it reads once. They are never
+// among its arguments, which everybody on the host can read.
+func (r *run) objects() (args []string, done func(), err error) {
+	var ours []*os.File
+	done = func() {
+		for _, f := range ours {
+			_ = f.Close() // was only read
+		}
+	}
+	for i, secret := range r.secrets {
+		from, to, err := os.Pipe()
+		if err != nil {
+			return nil, done, err
+		}
+		ours = append(ours, from)
+		if _, err := to.WriteString(secret); err != nil {
+			return nil, done, errors.Join(err, to.Close())
+		}
+		if err := to.Close(); err != nil {
+			return nil, done, err
+		}
+		args = append(args, "--object", "secret,id=secret"+strconv.Itoa(i)+",format=raw,file="+r.add(from))
+	}
+	return args, done, nil
 }
 
 // drain returns a pipe to write to, of which everything goes to w, and what waits for its end.
@@ -166,6 +200,8 @@ func (r *run) failure(err error, words string) error {
 		return say(fault.Exhausted).WithCode("HV-IMG-002")
 	case has(`Failed to get "`, "Failed to lock"):
 		return say(fault.Conflict).Try("somebody uses the image: stop the VM").WithCode("HV-IMG-003")
+	case has("Invalid password", "cannot unlock any keyslot"):
+		return say(fault.Denied).Try("the key is another than the one that it was made with").WithCode("HV-KEY-023")
 	case has("Could not open", "Invalid argument", "not in", "orrupt", "Unsupported", "not support"):
 		return say(fault.Invalid).WithCode("HV-IMG-004")
 	}

@@ -99,7 +99,7 @@ func Convert(ctx context.Context, src Image, dst *os.File, f Format, opt Options
 
 // Fill writes what is read from src into an image that is there, such as a block device. Zeros are written too, unless
 // the image reads as zeros already.
-func Fill(ctx context.Context, src, dst Image, zero bool, progress func(percent float64)) error {
+func Fill(ctx context.Context, src, dst Image, zero bool, limit model.Bytes, progress func(percent float64)) error {
 	r := &run{progress: progress, cpu: longCPU}
 	from, err := r.named(src)
 	if err != nil {
@@ -109,7 +109,14 @@ func Fill(ctx context.Context, src, dst Image, zero bool, progress func(percent 
 	if err != nil {
 		return err
 	}
-	args := []string{"convert", "-n", "-O", string(dst.Format)}
+	format := string(dst.Format)
+	if dst.Secret != "" && dst.Format == Raw {
+		format = "luks"
+	}
+	args := []string{"convert", "-n", "-O", format}
+	if limit > 0 {
+		args = append(args, "-r", strconv.FormatInt(int64(limit), 10))
+	}
 	if progress != nil {
 		args = append(args, "-p")
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/osfault"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/backend"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/convert"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/qcow2"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 )
@@ -30,7 +31,13 @@ func (p *Pools) Copy(ctx context.Context, from, to storage.Volume, tell func(per
 	}
 	what := "cannot copy volume %q into pool %q"
 	chain := from.Chain()
-	if at, err := p.Of(chain[0].Pool); err == nil && len(chain) == 1 && at == b && b.Can().Reflink && chain[0].Format == to.Spec.Format {
+	header, err := p.header(ctx, to.Head())
+	if err != nil {
+		return fault.Wrap(err, what, from.Name, to.Spec.Pool)
+	}
+	// What is encrypted is never copied as it is: each copy has a header, and a key, of its own.
+	clear := header == nil && len(storage.Keys(chain)) == 0
+	if at, err := p.Of(chain[0].Pool); err == nil && clear && len(chain) == 1 && at == b && b.Can().Reflink && chain[0].Format == to.Spec.Format {
 		return fault.Wrap(b.Clone(ctx, from.File, to.File), what, from.Name, to.Spec.Pool)
 	}
 	source, err := p.image(ctx, chain)
@@ -38,40 +45,63 @@ func (p *Pools) Copy(ctx context.Context, from, to storage.Volume, tell func(per
 	if err != nil {
 		return err
 	}
-	size, limit := to.Spec.Size, model.Bytes(0)
+	limit := model.Bytes(0)
 	if from.Moving != nil {
 		limit = from.Moving.Limit
 	}
+	target := convert.Image{Format: convert.Format(to.Spec.Format)}
+	if target.Secret, err = p.secret(ctx, to.Head()); err != nil {
+		return fault.Wrap(err, what, from.Name, to.Spec.Pool)
+	}
+	size := to.Spec.Size + model.Bytes(len(header))
 	if to.Spec.Format == storage.QCOW2 {
 		size = 0 // as large as its file gets
 	}
 	err = b.Make(ctx, to.File, size, func(ctx context.Context, f *os.File) error {
-		if source.Backing == nil && string(source.Format) == string(to.Spec.Format) && !b.Can().Block && regular(source.File) {
+		target.File = f
+		if header != nil {
+			return encrypted(ctx, *source, target, header, to.Spec.Size, limit, tell)
+		}
+		if clear && source.Backing == nil && string(source.Format) == string(to.Spec.Format) && !b.Can().Block && regular(source.File) {
 			return sparse(ctx, source.File, f, limit, tell)
 		}
 		if b.Can().Block {
-			return convert.Fill(ctx, *source, convert.Image{File: f, Format: convert.Format(to.Spec.Format)}, true, tell)
+			return convert.Fill(ctx, *source, target, true, limit, tell)
 		}
 		return convert.Convert(ctx, *source, f, convert.Format(to.Spec.Format), convert.Options{Limit: limit}, tell)
 	})
 	if err == nil {
-		err = p.same(ctx, *source, b, to)
+		err = p.same(ctx, *source, b, to, target.Secret)
 	}
 	return fault.Wrap(err, what, from.Name, to.Spec.Pool)
 }
 
+// encrypted fills an image that begins with a header of its own.
+func encrypted(ctx context.Context, source, target convert.Image, header []byte, size, limit model.Bytes, tell func(float64)) error {
+	if target.Format == convert.QCOW2 {
+		if err := qcow2.Make(target.File, qcow2.Image{Size: size, LUKS: header}); err != nil {
+			return err
+		}
+		return convert.Fill(ctx, source, target, true, limit, tell)
+	}
+	if _, err := target.File.WriteAt(header, 0); err != nil {
+		return err
+	}
+	return convert.Fill(ctx, source, target, false, limit, tell) // what was never written does not read as zeros
+}
+
 // same compares a copy with what it is one of, before anybody takes it for that.
-func (p *Pools) same(ctx context.Context, source convert.Image, b backend.Backend, to storage.Volume) (err error) {
+func (p *Pools) same(ctx context.Context, source convert.Image, b backend.Backend, to storage.Volume, secret string) (err error) {
 	f, err := b.Open(ctx, to.File, true)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	var equal bool
-	if source.Backing == nil && string(source.Format) == string(to.Spec.Format) && regular(source.File) && regular(f) {
+	if source.Secret+secret == "" && source.Backing == nil && string(source.Format) == string(to.Spec.Format) && regular(source.File) && regular(f) {
 		equal, err = alike(ctx, source.File, f)
 	} else {
-		equal, err = convert.Compare(ctx, source, convert.Image{File: f, Format: convert.Format(to.Spec.Format)})
+		equal, err = convert.Compare(ctx, source, convert.Image{File: f, Format: convert.Format(to.Spec.Format), Secret: secret})
 	}
 	if err == nil && !equal {
 		err = errors.Join(fault.New(fault.Unavailable, "what was copied is not what was read back").Try("dmesg says whether a disk fails").WithCode("HV-VOL-010"),
@@ -87,11 +117,15 @@ func (p *Pools) image(ctx context.Context, chain []storage.Layer) (head *convert
 		if err != nil {
 			return head, err
 		}
+		secret, err := p.secret(ctx, l)
+		if err != nil {
+			return head, err
+		}
 		f, err := b.Open(ctx, l.File(), true)
 		if err != nil {
 			return head, err
 		}
-		head = &convert.Image{File: f, Format: convert.Format(l.Format), Backing: head}
+		head = &convert.Image{File: f, Format: convert.Format(l.Format), Backing: head, Secret: secret}
 	}
 	return head, nil
 }

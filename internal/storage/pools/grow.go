@@ -3,7 +3,6 @@ package pools
 import (
 	"context"
 	"errors"
-	"os"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/osfault"
@@ -22,7 +21,11 @@ func (p *Pools) Size(ctx context.Context, v storage.Volume) (size model.Bytes, e
 	}
 	if head.Format != storage.QCOW2 {
 		u, err := b.Usage(ctx, head.File())
-		return u.Virtual, err
+		if err != nil || head.Key == "" {
+			return u.Virtual, err
+		}
+		before, err := p.before(ctx, head)
+		return u.Virtual - before, err
 	}
 	f, err := b.Open(ctx, head.File(), true)
 	if err != nil {
@@ -41,10 +44,18 @@ func (p *Pools) Grow(ctx context.Context, v storage.Volume) (err error) {
 		return err
 	}
 	if head.Format != storage.QCOW2 {
-		return fault.Wrap(b.Grow(ctx, head.File(), v.Spec.Size), "cannot make volume %q larger", v.Name)
+		before, err := p.before(ctx, head)
+		if err == nil {
+			err = b.Grow(ctx, head.File(), v.Spec.Size+before)
+		}
+		return fault.Wrap(err, "cannot make volume %q larger", v.Name)
 	}
 	has, err := p.Size(ctx, v)
 	if err != nil || has >= v.Spec.Size {
+		return err
+	}
+	secret, err := p.secret(ctx, head)
+	if err != nil {
 		return err
 	}
 	f, err := b.Open(ctx, head.File(), false)
@@ -52,9 +63,6 @@ func (p *Pools) Grow(ctx context.Context, v storage.Volume) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return osfault.File(errors.Join(growImage(ctx, f, v.Spec.Size), f.Sync()), "cannot make volume %q larger", v.Name)
-}
-
-func growImage(ctx context.Context, f *os.File, size model.Bytes) error {
-	return convert.Resize(ctx, convert.Image{File: f, Format: convert.QCOW2}, size)
+	err = convert.Resize(ctx, convert.Image{File: f, Format: convert.QCOW2, Secret: secret}, v.Spec.Size)
+	return osfault.File(errors.Join(err, f.Sync()), "cannot make volume %q larger", v.Name)
 }

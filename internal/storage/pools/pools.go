@@ -21,8 +21,16 @@ import (
 // is missing is made.
 type Open func(ctx context.Context, name string, spec storage.PoolSpec, fresh bool) (backend.Backend, error)
 
+// Keys know what opens encrypted volumes.
+type Keys interface {
+	// Secret is what opens, now, what is encrypted with a key.
+	Secret(ctx context.Context, key string) (string, error)
+}
+
 // Pools are the pools of this host.
 type Pools struct {
+	Keys Keys // nil: nothing is encrypted
+
 	open    Open
 	opening sync.Mutex // one at a time; whoever asks for an open one does not wait for it
 

@@ -10,6 +10,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/osfault"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/backend"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/folder"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/luks"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/qcow2"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
@@ -31,7 +32,10 @@ func (p *Pools) Create(ctx context.Context, v storage.Volume) error {
 	if err != nil {
 		return err
 	}
-	size, fill := empty(v)
+	size, fill, err := p.empty(ctx, v)
+	if err != nil {
+		return fault.Wrap(err, "cannot make the file of volume %q", v.Name)
+	}
 	return fault.Wrap(b.Make(ctx, v.File, size, fill), "cannot make the file of volume %q", v.Name)
 }
 
@@ -41,21 +45,35 @@ func (p *Pools) Prepare(ctx context.Context, v storage.Volume) error {
 	if err != nil {
 		return err
 	}
-	size, fill := empty(v)
+	size, fill, err := p.empty(ctx, v)
+	if err != nil {
+		return fault.Wrap(err, "cannot make the file of volume %q", v.Name)
+	}
 	return fault.Wrap(b.Arrive(ctx, v.File, size, fill), "cannot make the file of volume %q", v.Name)
 }
 
 // empty is how the file of a volume's head begins.
-func empty(v storage.Volume) (model.Bytes, backend.Fill) {
+func (p *Pools) empty(ctx context.Context, v storage.Volume) (model.Bytes, backend.Fill, error) {
 	chain := v.Chain()
-	if v.Head().Format != storage.QCOW2 {
-		return v.Spec.Size, nil
+	head := v.Head()
+	header, err := p.header(ctx, head)
+	if err != nil {
+		return 0, nil, err
 	}
-	image := qcow2.Image{Size: v.Spec.Size}
+	if head.Format != storage.QCOW2 {
+		if header == nil {
+			return v.Spec.Size, nil, nil
+		}
+		return v.Spec.Size + luks.Size, func(_ context.Context, f *os.File) error {
+			_, err := f.WriteAt(header, 0)
+			return err
+		}, nil
+	}
+	image := qcow2.Image{Size: v.Spec.Size, LUKS: header}
 	if n := len(chain); n > 1 && chain[n-2].Pool == chain[n-1].Pool {
 		image.Backing, image.Format = chain[n-2].File(), chain[n-2].Format
 	}
-	return 0, func(_ context.Context, f *os.File) error { return qcow2.Make(f, image) }
+	return 0, func(_ context.Context, f *os.File) error { return qcow2.Make(f, image) }, nil
 }
 
 // Delete removes a volume's file and its note; what is gone is no error.

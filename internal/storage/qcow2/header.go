@@ -88,3 +88,31 @@ func Virtual(r io.ReaderAt) (model.Bytes, error) {
 	}
 	return model.Bytes(size), nil
 }
+
+// Encryption is where in an image of our own keeping its LUKS header stands, and how long that is; 0 for one that is not
+// encrypted so.
+func Encryption(r io.ReaderAt) (at, size int64, err error) {
+	h := make([]byte, cluster)
+	n, err := r.ReadAt(h, 0)
+	if n < headerV3 || err != nil && !errors.Is(err, io.EOF) || binary.BigEndian.Uint32(h) != magic {
+		return 0, 0, refuse("is not qcow2", "qemu-img check tells more")
+	}
+	if binary.BigEndian.Uint32(h[32:]) != cryptLUKS {
+		return 0, 0, nil
+	}
+	for p := int(binary.BigEndian.Uint32(h[100:])); p >= headerV3 && p+8 <= n; {
+		kind, length := binary.BigEndian.Uint32(h[p:]), int(binary.BigEndian.Uint32(h[p+4:]))
+		if kind == extEnd || length > n-p-8 {
+			break
+		}
+		if kind == extEncryption && length >= 16 {
+			at, size := binary.BigEndian.Uint64(h[p+8:]), binary.BigEndian.Uint64(h[p+16:])
+			if at == 0 || at%cluster != 0 || at > uint64(storage.MaxVolume) || size > 64<<20 {
+				break
+			}
+			return int64(at), int64(size), nil
+		}
+		p += 8 + (length+7)/8*8
+	}
+	return 0, 0, refuse("has a damaged header of its encryption", "qemu-img check tells more")
+}

@@ -16,6 +16,8 @@ type Image struct {
 	// qemu-img and people: QEMU is told its chain.
 	Backing string
 	Format  storage.Format // of Backing
+	// LUKS is the header by which what is written to it is encrypted; empty for none.
+	LUKS []byte
 }
 
 // The layout of what Make writes. An L1 entry stands for an L2 table of a cluster, whose entries are 8 bytes.
@@ -27,6 +29,9 @@ const (
 
 	extEnd           = 0
 	extBackingFormat = 0xe2792aca
+	extEncryption    = 0x0537be77
+
+	cryptLUKS = 2
 
 	maxBacking = 1023 // bytes
 )
@@ -40,7 +45,8 @@ func Make(w io.WriterAt, img Image) error {
 	}
 	l1 := (int64(img.Size) + perL1 - 1) / perL1
 	l1Clusters := (8*l1 + cluster - 1) / cluster
-	clusters := l1Cluster + l1Clusters
+	luks := l1Cluster + l1Clusters // where its header stands: behind all the rest
+	clusters := luks + (int64(len(img.LUKS))+cluster-1)/cluster
 
 	table := make([]byte, 8)
 	binary.BigEndian.PutUint64(table, 2*cluster) // where the one refcount block is
@@ -54,8 +60,12 @@ func Make(w io.WriterAt, img Image) error {
 	}{
 		{cluster, table}, {2 * cluster, counts},
 		{clusters*cluster - 1, []byte{0}}, // the L1 table reads as zeros: nothing is allocated
-		{0, head(img, uint32(l1))},        // last: until then it is no image
+		{luks * cluster, img.LUKS},
+		{0, head(img, uint32(l1), uint64(luks*cluster))}, // last: until then it is no image
 	} {
+		if len(part.data) == 0 {
+			continue
+		}
 		if _, err := w.WriteAt(part.data, part.at); err != nil {
 			return err
 		}
@@ -64,7 +74,7 @@ func Make(w io.WriterAt, img Image) error {
 }
 
 // head is the header with its extensions and the backing file's name.
-func head(img Image, l1 uint32) []byte {
+func head(img Image, l1 uint32, luks uint64) []byte {
 	h := make([]byte, headerV3, cluster)
 	put32 := func(at int, v uint32) { binary.BigEndian.PutUint32(h[at:], v) }
 	put64 := func(at int, v uint64) { binary.BigEndian.PutUint64(h[at:], v) }
@@ -86,6 +96,13 @@ func head(img Image, l1 uint32) []byte {
 		for len(h)%8 != 0 {
 			h = append(h, 0)
 		}
+	}
+	if len(img.LUKS) > 0 {
+		put32(32, cryptLUKS)
+		h = binary.BigEndian.AppendUint32(h, extEncryption)
+		h = binary.BigEndian.AppendUint32(h, 16)
+		h = binary.BigEndian.AppendUint64(h, luks)
+		h = binary.BigEndian.AppendUint64(h, uint64(len(img.LUKS)))
 	}
 	h = binary.BigEndian.AppendUint64(h, extEnd)
 	if img.Backing != "" {

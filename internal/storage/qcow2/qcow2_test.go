@@ -99,6 +99,35 @@ func TestQEMUTakesWhatIsMade(t *testing.T) {
 	}
 }
 
+func TestAnEncryptedImageSaysWhereItsLUKSHeaderStands(t *testing.T) {
+	luks := bytes.Repeat([]byte("luks"), 100_000)
+	f, err := os.Create(filepath.Join(t.TempDir(), "image"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if err := Make(f, Image{Size: model.TiB, Backing: "base.raw", Format: storage.Raw, LUKS: luks}); err != nil {
+		t.Fatal(err)
+	}
+	at, n, err := Encryption(f)
+	got := make([]byte, n)
+	if _, read := f.ReadAt(got, at); err != nil || read != nil || !bytes.Equal(got, luks) {
+		t.Errorf("%d bytes at %d, %v", n, at, err)
+	}
+	if _, err := Size(f); err == nil {
+		t.Error("somebody else's encrypted image passes")
+	}
+}
+
+func FuzzEncryption(f *testing.F) {
+	f.Add(head(Image{Size: model.GiB, LUKS: []byte("x")}, 2, 4*cluster))
+	f.Fuzz(func(t *testing.T, image []byte) {
+		if at, n, err := Encryption(bytes.NewReader(image)); err == nil && (at < 0 || n < 0 || n > 64<<20) {
+			t.Errorf("%d bytes at %d", n, at)
+		}
+	})
+}
+
 func FuzzSize(f *testing.F) {
 	f.Add(header(func([]byte) {}))
 	f.Add([]byte("QFI\xfb"))

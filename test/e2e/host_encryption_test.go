@@ -1,0 +1,100 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hyper-nixos/hyper-nixos/test/onehost"
+)
+
+// says gives hv something to read.
+func tells(t *testing.T, h *onehost.Host, code int, input string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	out, errs, got := h.HV(ctx, strings.NewReader(input), args...)
+	if got != code {
+		t.Fatalf("hv %s: exit %d, want %d\n%s%s\n%s", strings.Join(args, " "), got, code, out, errs, h.Logs())
+	}
+	return errs
+}
+
+// nowhere looks for what a guest has written in all that the host keeps.
+func nowhere(t *testing.T, h *onehost.Host, marker string) {
+	t.Helper()
+	err := filepath.WalkDir(h.State, func(path string, e os.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() || strings.Contains(path, "/logs/") || strings.Contains(path, "/boot/") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err == nil && bytes.Contains(text, []byte(marker)) {
+			t.Errorf("%s holds what the guest has written in clear", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// A guest on encrypted disks writes, and nothing of it lies in clear; its key turns while it runs, and after a daemon that was
+// killed in the middle; a locked key keeps it from starting.
+func TestAGuestOnEncryptedDisksRunsWhileItsKeyTurns(t *testing.T) {
+	h := bootable(t)
+	const phrase, marker = "correct horse battery\n", "PLAINTEXT-OF-THE-GUEST"
+	tells(t, h, 0, phrase, "key", "create", "house")
+	must(t, h, "volume", "create", "raw", "--size", "8MiB", "--encryption", "house")
+	must(t, h, "volume", "create", "cow", "--size", "8MiB", "--format", "qcow2", "--encryption", "house")
+	must(t, h, "volume", "create", "late", "--size", "8MiB", "--format", "qcow2", "--encryption", "house")
+	must(t, h, "vm", "create", "-f", file(t, "vm.nix", tiny("shut", `disks.a.volume = "raw"; disks.b.volume = "cow";`)))
+	must(t, h, "vm", "start", "shut")
+	g := at(t, h, "shut")
+	write := "for d in a b; do printf 'PLAINTEXT-OF-THE-%s' GUEST | dd of=/dev/vd$d bs=1 seek=65536 conv=notrunc 2>/dev/null; done; sync; echo writ'ten'"
+	g.says("written", write)
+	nowhere(t, h, marker)
+	if out, err := exec.Command("sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -c 'secret,id=.*data=\\|"+strings.TrimSpace(phrase)+"'").Output(); err == nil {
+		t.Errorf("a secret is an argument of a program: %s", out)
+	}
+	refused(t, h, 1, []string{"in clear"}, "vm", "suspend", "shut")
+	refused(t, h, 1, []string{"in clear"}, "snapshot", "create", "shut", "warm", "--memory")
+
+	must(t, h, "snapshot", "create", "shut", "before")
+	must(t, h, "volume", "attach", "late", "shut")
+	g.says("third 16384", "until [ -e /sys/block/vdc/size ]; do sleep 0.1; done; echo third $(cat /sys/block/vdc/size)")
+	must(t, h, "volume", "resize", "late", "12MiB")
+	g.says("third 24576", "until [ $(cat /sys/block/vdc/size) = 24576 ]; do sleep 0.1; done; echo third $(cat /sys/block/vdc/size)")
+	must(t, h, "key", "rotate", "house")
+	g.says("written", write)
+
+	must(t, h, "key", "rotate", "house", "--no-wait")
+	if err := h.EndHVD(syscall.SIGKILL); err == nil {
+		t.Fatal("hvd that is killed ends well")
+	}
+	h.StartHVD()
+	at(t, h, "shut").says("alive 3", "echo alive $((1+2))") // no key is needed to go on
+	must(t, h, "vm", "kill", "shut")
+	refused(t, h, 1, []string{"is locked", "hv key unlock house"}, "vm", "start", "shut")
+	tells(t, h, 1, "something else entirely\n", "key", "unlock", "house")
+	tells(t, h, 0, phrase, "key", "unlock", "house")
+	h.WaitState(t.Context(), "shut", "running")
+	if out := must(t, h, "key", "show", "house"); !strings.Contains(out, "number 3") && !strings.Contains(out, "rotating") {
+		t.Errorf("after the rotation that was cut off:\n%s", out)
+	}
+	g = at(t, h, "shut")
+	g.says("GUEST GUEST", "echo $(for d in a b; do dd if=/dev/vd$d bs=1 skip=65553 count=5 2>/dev/null; echo; done)")
+	nowhere(t, h, marker)
+	must(t, h, "vm", "kill", "shut")
+	must(t, h, "snapshot", "restore", "shut", "before", "--yes")
+	must(t, h, "volume", "clone", "cow", "open", "--encryption", "none")
+	must(t, h, "volume", "clone", "raw", "again")
+	refused(t, h, 1, []string{"encrypted with key"}, "key", "delete", "house", "--yes")
+}
