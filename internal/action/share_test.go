@@ -47,11 +47,11 @@ func TestAShareIsRootsAndStaysWhileAVMNamesIt(t *testing.T) {
 
 func TestNoTwoVMsOfAHostHaveOneContextID(t *testing.T) {
 	d := newDesk(t)
-	make := func(name string, cid int) error {
+	create := func(name string, cid int) error {
 		_, err := d.CreateVM(t.Context(), member, "default", vm.Definition{Name: name, Spec: vm.Spec{Vsock: &vm.Vsock{CID: cid}}})
 		return err
 	}
-	d.must(make("a", 7))
-	told(t, make("b", 7), fault.Conflict, "cid 7", "vm/a")
-	d.must(make("c", 0))
+	d.must(create("a", 7))
+	told(t, create("b", 7), fault.Conflict, "cid 7", "vm/a")
+	d.must(create("c", 0))
 }

@@ -82,7 +82,7 @@ func (f Folder) mapped(dir *os.File, at string) error {
 	defer func() { _ = unix.Close(tree) }() // mounted by then, or gone with it
 	attr := unix.MountAttr{
 		Attr_set:  unix.MOUNT_ATTR_IDMAP | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC,
-		Userns_fd: uint64(f.Users), //nolint:gosec // a descriptor
+		Userns_fd: uint64(f.Users),
 	}
 	if f.ReadOnly {
 		attr.Attr_set |= unix.MOUNT_ATTR_RDONLY
