@@ -331,6 +331,7 @@ func notUsable(name string, st storage.KeyStatus) error {
 		return fault.New(fault.Precondition, "key %q is lost: %s", name, st.Problem).Try("%s", st.Hint).WithCode("HV-KEY-003")
 	case storage.KeyUnmade:
 		return fault.New(fault.Precondition, "key %q has no secret yet", name).Try("hv key unlock %s asks for a passphrase, and makes it", name).WithCode("HV-KEY-004")
+	default: // it is locked, or was until a moment ago
 	}
 	why := fault.New(fault.Precondition, "key %q is locked", name).Try("hv key unlock %s", name).WithCode("HV-KEY-002")
 	if st.Problem != "" {

@@ -70,7 +70,7 @@ func said(words *bounded, err error) string {
 		return last
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return exit.ProcessState.String()
+		return exit.String()
 	}
 	return err.Error()
 }

@@ -18,7 +18,7 @@ func fakeCreds(t *testing.T, text string) (arguments string) {
 	dir := t.TempDir()
 	arguments = filepath.Join(dir, "arguments")
 	script := "#!/bin/sh\necho \"$@\" > " + arguments + "\n" + text + "\n"
-	if err := os.WriteFile(filepath.Join(dir, credsProgram), []byte(script), 0o700); err != nil { //nolint:gosec // it is run
+	if err := os.WriteFile(filepath.Join(dir, credsProgram), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+":/usr/bin:/bin")

@@ -194,18 +194,18 @@ type keyUse struct {
 func (e *Engine) keyed(ctx context.Context, key string) (keyUse, error) {
 	var use keyUse
 	have := map[string]bool{}
-	add := func(chain []storage.Layer) (any bool) {
+	add := func(chain []storage.Layer) (found bool) {
 		for _, l := range chain {
 			if l.Key != key {
 				continue
 			}
-			any = true
+			found = true
 			if !have[l.ID] {
 				have[l.ID] = true
 				use.layers = append(use.layers, l)
 			}
 		}
-		return any
+		return found
 	}
 	volumes, at, err := store.ListAll[storage.Volume](ctx, e.Store, store.SpecPrefix(KindVolume))
 	if err != nil {

@@ -74,6 +74,7 @@ func (s KeySpec) Sealed() string {
 		return "systemd-creds (" + s.With + ")"
 	case CommandKey:
 		return "what " + path.Base(s.Command[0]) + " prints"
+	case PassphraseKey:
 	}
 	return "a passphrase"
 }

@@ -100,12 +100,12 @@ func newVirshPool(b *testing.B, l *libvirt) *virshPool {
 // times is how long one virsh takes to make n volumes, which are taken away then.
 func (p *virshPool) times(turn, n int, line func(name string) string) time.Duration {
 	p.Helper()
-	var make, remove []string
+	var clone, remove []string
 	for i := range n {
 		name := fmt.Sprintf("clone-%d-%d.qcow2", turn, i)
-		make, remove = append(make, line(name)), append(remove, "vol-delete --pool hv-bench "+name)
+		clone, remove = append(clone, line(name)), append(remove, "vol-delete --pool hv-bench "+name)
 	}
-	took := p.script(make)
+	took := p.script(clone)
 	p.script(remove)
 	if left, err := filepath.Glob(filepath.Join(p.dir, "clone-*")); err != nil || len(left) > 0 {
 		p.Fatalf("left: %s, %v", strings.Join(left, " "), err)

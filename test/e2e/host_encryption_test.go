@@ -16,7 +16,7 @@ import (
 )
 
 // tells gives hv something to read.
-func tells(t *testing.T, h *onehost.Host, code int, input string, args ...string) string {
+func tells(t *testing.T, h *onehost.Host, code int, input string, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -24,7 +24,6 @@ func tells(t *testing.T, h *onehost.Host, code int, input string, args ...string
 	if got != code {
 		t.Fatalf("hv %s: exit %d, want %d\n%s%s\n%s", strings.Join(args, " "), got, code, out, errs, h.Logs())
 	}
-	return errs
 }
 
 // nowhere looks for what a guest has written in all that the host keeps.
@@ -34,7 +33,7 @@ func nowhere(t *testing.T, h *onehost.Host, marker string) {
 		if err != nil || !e.Type().IsRegular() || strings.Contains(path, "/logs/") || strings.Contains(path, "/boot/") {
 			return err
 		}
-		text, err := os.ReadFile(path)
+		text, err := os.ReadFile(path) //nolint:gosec // a folder of this test's own
 		if err == nil && bytes.Contains(text, []byte(marker)) {
 			t.Errorf("%s holds what the guest has written in clear", path)
 		}

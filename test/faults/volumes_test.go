@@ -70,6 +70,10 @@ func init() {
 			d.Until("the trash to be empty", func() bool { return len(d.Trash()) == 0 })
 		},
 	}
+}
+
+// What copies what is in them, and where it goes.
+func init() {
 	scenarios["copy a volume"] = scenario{
 		before: func(d *fakehost.Daemon) { d.Done(d.Volume("data")) },
 		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {

@@ -222,7 +222,8 @@ func TestAProgramInItsSwtpmsPlaceReachesNothing(t *testing.T) {
 	defer cancel()
 	var words []byte
 	for words == nil {
-		if words, err = os.ReadFile(filepath.Join(state, "report")); ctx.Err() != nil {
+		words, err = os.ReadFile(filepath.Join(state, "report"))
+		if ctx.Err() != nil {
 			t.Fatalf("the probe has not ended: %v", err)
 		}
 		time.Sleep(20 * time.Millisecond)

@@ -62,7 +62,10 @@ func Open(folder string, creds Creds) (*Keys, error) {
 		return nil, osfault.File(err, "cannot make the folder of keys")
 	}
 	k := &Keys{folder: folder, creds: creds, cost: usual, known: map[string]storage.KeySpec{}, open: map[string]*opened{}}
-	return k, k.sweep()
+	if err := k.sweep(); err != nil {
+		return nil, err
+	}
+	return k, nil
 }
 
 // sweep removes what a crash has left of a file that was being written.

@@ -36,8 +36,8 @@ func (p *Pools) Copy(ctx context.Context, from, to storage.Volume, tell func(per
 		return fault.Wrap(err, what, from.Name, to.Spec.Pool)
 	}
 	// What is encrypted is never copied as it is: each copy has a header, and a key, of its own.
-	clear := header == nil && len(storage.Keys(chain)) == 0
-	if at, err := p.Of(chain[0].Pool); err == nil && clear && len(chain) == 1 && at == b && b.Can().Reflink && chain[0].Format == to.Spec.Format {
+	plain := header == nil && len(storage.Keys(chain)) == 0
+	if at, err := p.Of(chain[0].Pool); err == nil && plain && len(chain) == 1 && at == b && b.Can().Reflink && chain[0].Format == to.Spec.Format {
 		return fault.Wrap(b.Clone(ctx, from.File, to.File), what, from.Name, to.Spec.Pool)
 	}
 	source, err := p.image(ctx, chain)
@@ -62,7 +62,7 @@ func (p *Pools) Copy(ctx context.Context, from, to storage.Volume, tell func(per
 		if header != nil {
 			return encrypted(ctx, *source, target, header, to.Spec.Size, limit, tell)
 		}
-		if clear && source.Backing == nil && string(source.Format) == string(to.Spec.Format) && !b.Can().Block && regular(source.File) {
+		if plain && source.Backing == nil && string(source.Format) == string(to.Spec.Format) && !b.Can().Block && regular(source.File) {
 			return sparse(ctx, source.File, f, limit, tell)
 		}
 		if b.Can().Block {

@@ -99,8 +99,8 @@ func TestAnEncryptedVolumeGrowsIsCopiedAndHoldsNothingInClear(t *testing.T) {
 				if err := p.Copy(t.Context(), v, to, func(float64) {}); err != nil {
 					t.Fatalf("%s to %s with key %q: %v", f, g, want, err)
 				}
-				if clear := inClear(t, filepath.Join(path, to.File)); clear != (want == "") {
-					t.Errorf("%s to %s with key %q: in clear %v", f, g, want, clear)
+				if found := inClear(t, filepath.Join(path, to.File)); found != (want == "") {
+					t.Errorf("%s to %s with key %q: in clear %v", f, g, want, found)
 				}
 			}
 		}

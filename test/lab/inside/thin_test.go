@@ -15,12 +15,12 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
-// typed types a line at a VM's console and waits for what is printed then.
-func typed(t *testing.T, name, line, want string) string {
+// typed types a line at the console of the VM "thin" and waits for what is printed then.
+func typed(t *testing.T, line, want string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	conn, err := daemon(t).OpenConsole(ctx, model.Ref{Project: model.DefaultProject, Name: name}, vm.ConsoleOptions{Take: true})
+	conn, err := daemon(t).OpenConsole(ctx, model.Ref{Project: model.DefaultProject, Name: "thin"}, vm.ConsoleOptions{Take: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,26 +69,26 @@ func TestADiskOnAThinPoolBootsGrowsMovesAndIsGoneThen(t *testing.T) {
 	machine(t, "thin", `memory = "256MiB"; disks.root = { volume = "root"; }; `+tiny)
 	hv(t, "vm", "start", "thin")
 	hv(t, "vm", "console", "thin", "--until", `guest: ready`, "--timeout", "3m")
-	typed(t, "thin", "marker write hello vda", "written to /dev/vda")
+	typed(t, "marker write hello vda", "written to /dev/vda")
 	hv(t, "volume", "resize", "root", "128MiB")
-	typed(t, "thin", `until [ $(cat /sys/block/vda/size) = 262144 ]; do sleep 1; done; echo "grown=$((0+1))."`, `grown=1\.`)
-	t.Log(typed(t, "thin", `dd if=/dev/urandom of=/dev/vda bs=1M seek=64 count=32 conv=fsync; echo "full=$((0+1))."`, `full=1\.`))
+	typed(t, `until [ $(cat /sys/block/vda/size) = 262144 ]; do sleep 1; done; echo "grown=$((0+1))."`, `grown=1\.`)
+	t.Log(typed(t, `dd if=/dev/urandom of=/dev/vda bs=1M seek=64 count=32 conv=fsync; echo "full=$((0+1))."`, `full=1\.`))
 	full := taken(t, vg)
-	t.Log(typed(t, "thin", `blkdiscard -o 67108864 -l 33554432 /dev/vda; echo "discarded=$?."`, `discarded=[0-9]+\.`))
+	t.Log(typed(t, `blkdiscard -o 67108864 -l 33554432 /dev/vda; echo "discarded=$?."`, `discarded=[0-9]+\.`))
 	if left := taken(t, vg); full < 25 || left > 1 {
 		t.Errorf("%v %% of it were taken before the guest discarded a quarter, and %v %% are", full, left)
 	}
 
 	// A pool that is full stops the guest, which goes on when there is room.
 	hv(t, "volume", "resize", "root", "256MiB")
-	typed(t, "thin", `until [ $(cat /sys/block/vda/size) = 524288 ]; do sleep 1; done; (dd if=/dev/zero of=/dev/vda bs=1M seek=1 count=200 conv=fsync; echo "whole=$?.") &`, `guest# `)
+	typed(t, `until [ $(cat /sys/block/vda/size) = 524288 ]; do sleep 1; done; (dd if=/dev/zero of=/dev/vda bs=1M seek=1 count=200 conv=fsync; echo "whole=$?.") &`, `guest# `)
 	waitState(t, c, "thin", "paused")
 	if text := hv(t, "pool", "show", "fast"); !strings.Contains(text, "HV-POOL-005") {
 		t.Errorf("it does not say that it is full:\n%s", text)
 	}
 	run(t, "lvextend", "-q", "-L", "400M", vg+"/thin")
 	hv(t, "vm", "resume", "thin")
-	typed(t, "thin", `wait; echo "after=$((0+1))."`, `after=1\.`) // what was printed meanwhile is anybody's
+	typed(t, `wait; echo "after=$((0+1))."`, `after=1\.`) // what was printed meanwhile is anybody's
 	if n := taken(t, vg); n < 78 {
 		t.Errorf("%v %% are taken", n)
 	}
