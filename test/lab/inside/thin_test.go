@@ -60,7 +60,7 @@ func TestADiskOnAThinPoolBootsGrowsMovesAndIsGoneThen(t *testing.T) {
 	}
 	t.Cleanup(func() { // when the VM is gone
 		hv(t, "volume", "delete", "--now", "--yes", "root", "copy")
-		hv(t, "pool", "delete", "fast", "--yes")
+		hv(t, "pool", "delete", "fast")
 		if left := strings.Fields(run(t, "lvs", "--noheadings", "-o", "lv_name", vg)); strings.Join(left, " ") != "hv-notes-thin thin" {
 			t.Errorf("left are %v", left)
 		}
