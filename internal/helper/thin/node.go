@@ -24,8 +24,13 @@ func (v *Volumes) node(name string, of volume, readOnly bool) (*os.File, error) 
 	path, device := filepath.Join(v.devices, name), unix.Mkdev(uint32(of.major), uint32(of.minor))
 	var st unix.Stat_t
 	err := unix.Lstat(path, &st)
-	if err == nil && (st.Mode&unix.S_IFMT != unix.S_IFBLK || st.Rdev != device || int(st.Uid) != v.uid) {
-		err = errors.Join(unix.Unlink(path), unix.ENOENT) // of a device that was another one, or one that was not given yet
+	switch {
+	case err == nil && (st.Mode&unix.S_IFMT != unix.S_IFBLK || st.Rdev != device): // of a device that was another one
+		if err = v.forget(name); err == nil {
+			err = unix.ENOENT
+		}
+	case err == nil && int(st.Uid) != v.uid: // not given yet, or taken for a removal that was cut off
+		err = v.give(name)
 	}
 	if errors.Is(err, unix.ENOENT) {
 		err = unix.Mknod(path, unix.S_IFBLK|0o600, int(device))
@@ -50,8 +55,25 @@ func (v *Volumes) node(name string, of volume, readOnly bool) (*os.File, error) 
 	return f, nil
 }
 
+// take takes a node from hvd, before its device goes. A descriptor that only names a node (O_PATH) does not keep its device: hvd
+// could open by one whatever has the number next, which may be anybody's.
+func (v *Volumes) take(name string) error { return v.own(name, os.Geteuid(), os.Getegid()) }
+
+// give gives it back, the same one: QEMU's locks stand on it.
+func (v *Volumes) give(name string) error { return v.own(name, v.uid, v.gid) }
+
+func (v *Volumes) own(name string, uid, gid int) error {
+	if err := os.Lchown(filepath.Join(v.devices, name), uid, gid); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // forget takes the node of a volume away that is gone.
 func (v *Volumes) forget(name string) error {
+	if err := v.take(name); err != nil {
+		return err
+	}
 	if err := os.Remove(filepath.Join(v.devices, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -215,12 +215,7 @@ func (v *Volumes) change(c *privilege.ThinChange, where string) error {
 	case privilege.ThinClone:
 		return v.clone(c, have, missing)
 	case privilege.ThinRemove:
-		if !missing {
-			if err := v.lv("lvremove", where); err != nil {
-				return err
-			}
-		}
-		return v.forget(lvName(c.ThinPlace, c.Name))
+		return v.remove(lvName(c.ThinPlace, c.Name), where, missing)
 	case privilege.ThinGrow:
 		if missing || have.Bytes >= c.Bytes {
 			return err
@@ -234,6 +229,19 @@ func (v *Volumes) change(c *privilege.ThinChange, where string) error {
 		return v.set(have, c.State, where)
 	}
 	return fault.New(fault.Internal, "nothing is done by %q", c.Do)
+}
+
+// remove takes a volume away, and its node from hvd before: after that the device's number may be another's.
+func (v *Volumes) remove(node, where string, missing bool) error {
+	if !missing {
+		if err := v.take(node); err != nil {
+			return err
+		}
+		if err := v.lv("lvremove", where); err != nil {
+			return errors.Join(err, v.give(node)) // it is there still
+		}
+	}
+	return v.forget(node)
 }
 
 // clone makes a volume that shares everything with another one. It is whole at once, so it has no state.

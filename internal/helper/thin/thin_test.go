@@ -2,8 +2,12 @@ package thin
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
@@ -82,6 +86,47 @@ func TestWhatLVMComplainsOfHasItsKind(t *testing.T) {
 		err := failure("lvcreate", words, errors.New("exit status 5"))
 		if fault.KindOf(err) != want || strings.Contains(err.Error(), "WARNING") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v", words, err)
+		}
+	}
+}
+
+// One that has kept a descriptor of a node, and not of its device, opens by it what has the device's number.
+func TestANodeIsTakenFromItsUserBeforeItsDeviceGoes(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("to give a file to another user needs root")
+	}
+	const user = 54321
+	v, do := asked(t)
+	v.uid, v.gid = user, user
+	lvm, path := v.run, filepath.Join(v.devices, "hv-"+one)
+	var kept, during unix.Stat_t
+	refuse := true
+	v.run = func(args ...string) ([]byte, error) {
+		if args[0] == "lvremove" {
+			if err := unix.Lstat(path, &during); err != nil {
+				t.Error(err)
+			}
+			if refuse {
+				return nil, fault.New(fault.Conflict, "it is in use")
+			}
+		}
+		return lvm(args...)
+	}
+	if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Chown(path, user, user)); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	for _, refuse = range []bool{true, false} {
+		_, err := do(privilege.ThinChange{Do: privilege.ThinRemove, Name: one})
+		if (err != nil) != refuse || during.Uid != 0 || during.Gid != 0 {
+			t.Errorf("refused %v: %v; while it goes its node is uid %d's", refuse, err, during.Uid)
+		}
+		if err := unix.Fstat(fd, &kept); err != nil || (kept.Uid == user) != refuse || (kept.Nlink == 1) != refuse {
+			t.Errorf("refused %v: then it is uid %d's with %d names, %v", refuse, kept.Uid, kept.Nlink, err)
 		}
 	}
 }
