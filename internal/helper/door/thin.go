@@ -75,7 +75,13 @@ func isVolume(devices fs.FS, device uint64) bool {
 	if err != nil || !strings.HasPrefix(string(id), "LVM-") {
 		return false
 	}
-	name, err := fs.ReadFile(devices, at+"name")
-	_, volume, found := strings.Cut(strings.TrimSpace(string(name)), "-hv--")
-	return err == nil && found && privilege.IsThinName(strings.ReplaceAll(volume, "--", "-")) && volume != privilege.ThinNotes
+	text, err := fs.ReadFile(devices, at+"name")
+	name := strings.TrimSpace(string(text))
+	i := strings.LastIndex(name, "hv--") // no volume of ours has it anywhere else; its group may
+	if err != nil || i < 0 {
+		return false
+	}
+	group, volume := name[:i], name[i+len("hv--"):]
+	dashes := len(group) - len(strings.TrimRight(group, "-")) // an even number of them is of one name
+	return dashes%2 == 1 && privilege.IsThinName(strings.ReplaceAll(volume, "--", "-")) && volume != privilege.ThinNotes
 }

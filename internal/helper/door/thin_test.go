@@ -49,10 +49,12 @@ func TestOfDevicesOnlyVolumesOfOursGoIntoAVM(t *testing.T) {
 	for at, dm := range map[string][2]string{
 		"253:1": {"LVM-abc", "vg-hv--0b8ff1a6--6c2e--4a9e--9a53--0d3cf1b0a001.raw"}, "253:2": {"LVM-abc", "vg-root"}, "253:3": {"CRYPT-x", "vg-hv--0b8ff1a6--6c2e--4a9e--9a53--0d3cf1b0a001.raw"},
 		"253:4": {"LVM-abc", "vg-hv--notes"}, "253:5": {"LVM-abc", "my--vg-hv--0b8ff1a6--6c2e--4a9e--9a53--0d3cf1b0a001.raw"}, "253:6": {"LVM-abc", "vg-hv--0b8ff1a6--6c2e--4a9e--9a53--0d3cf1b0a001.raw-x"},
+		"253:8": {"LVM-abc", "x--hv--y-hv--0b8ff1a6--6c2e--4a9e--9a53--0d3cf1b0a001.raw"}, "253:9": {"LVM-abc", "vg-a--hv--0b8ff1a6--6c2e--4a9e--9a53--0d3cf1b0a001.raw"},
+		"253:10": {"LVM-abc", "vg---hv--0b8ff1a6--6c2e--4a9e--9a53--0d3cf1b0a001.raw"},
 	} {
 		devices[at+"/dm/uuid"], devices[at+"/dm/name"] = &fstest.MapFile{Data: []byte(dm[0] + "\n")}, &fstest.MapFile{Data: []byte(dm[1] + "\n")}
 	}
-	for minor, want := range map[uint32]bool{1: true, 2: false, 3: false, 4: false, 5: true, 6: false, 7: false} {
+	for minor, want := range map[uint32]bool{1: true, 2: false, 3: false, 4: false, 5: true, 6: false, 7: false, 8: true, 9: false, 10: true} {
 		if got := isVolume(devices, unix.Mkdev(253, minor)); got != want {
 			t.Errorf("253:%d goes in: %v", minor, got)
 		}
