@@ -16,7 +16,7 @@ import (
 var whileSealed = map[privilege.Verb]bool{
 	privilege.VerbHello: true, privilege.VerbListen: true, privilege.VerbList: true, privilege.VerbUsage: true, privilege.VerbThreads: true,
 	privilege.VerbKVM: true, privilege.VerbAttach: true, privilege.VerbLaunch: true, privilege.VerbKill: true, privilege.VerbCleanup: true,
-	privilege.VerbForget: true, privilege.VerbUplink: true, privilege.VerbCut: true, privilege.VerbPin: true,
+	privilege.VerbForget: true, privilege.VerbUplink: true, privilege.VerbPin: true,
 	privilege.VerbPhase: true, privilege.VerbHarden: true, privilege.VerbUnlock: true, privilege.VerbRelock: true, privilege.VerbUnseal: true,
 	privilege.VerbThinPool: true, privilege.VerbThinChange: true, privilege.VerbThinOpen: true, // in pools that root has tagged
 	privilege.VerbShares:     true,

@@ -131,12 +131,13 @@ func (h *Helper) byVM(verb privilege.Verb, vm string) (any, []*os.File, error) {
 func (h *Helper) byUplink(verb privilege.Verb, u *privilege.Uplink) (any, []*os.File, error) {
 	switch verb {
 	case privilege.VerbUplink:
+		if u.Cut {
+			return nil, nil, h.cut(u)
+		}
 		return nil, nil, h.uplink(u)
 	case privilege.VerbSocket:
 		f, err := h.socket(u)
 		return with(nil, f, err)
-	case privilege.VerbCut:
-		return nil, nil, h.cut(u)
 	default:
 		return nil, nil, fault.New(fault.Internal, "hv-helper knows no hand for %q", verb)
 	}

@@ -21,9 +21,8 @@ const (
 	VerbKill    Verb = "kill"    // Kill → nothing; the pidfd says when it is gone
 	VerbCleanup Verb = "cleanup" // Cleanup → nothing: passt, cgroup, sockets of a VM that is gone
 	VerbForget  Verb = "forget"  // Forget → nothing: and its uids, for a VM that was deleted
-	VerbUplink  Verb = "uplink"  // Uplink → nothing: (re)starts passt for one NIC of a running VM
+	VerbUplink  Verb = "uplink"  // Uplink → nothing: (re)starts passt for one NIC of a running VM, or cuts it off
 	VerbSocket  Verb = "socket"  // Uplink → a listening socket for one more NIC of a running VM as fd
-	VerbCut     Verb = "cut"     // Uplink → nothing: passt and socket of a NIC that a running VM has no more
 	VerbPin     Verb = "pin"     // Pin → nothing: on which CPUs the threads of a running VM's QEMU run
 	VerbUsage   Verb = "usage"   // Usage → UsageReply, for up to 256 VMs at once
 	VerbThreads Verb = "threads" // Threads → ThreadsReply: QEMU's thread ids as the host knows them
@@ -122,8 +121,9 @@ type Launch struct {
 
 // Uplink is one NIC's user networking: passt is connected to the VM's socket of this name.
 type Uplink struct {
-	VM     string `json:"vm,omitempty"` // UUID; not in a launch
-	Socket string `json:"socket"`       // "net-lan"
+	VM     string `json:"vm,omitempty"`  // UUID; not in a launch
+	Socket string `json:"socket"`        // "net-lan"
+	Cut    bool   `json:"cut,omitempty"` // of the verb uplink alone: the VM has the NIC no more, passt and socket go
 }
 
 // Pin says on which CPUs a VM's threads run, as lists such as "0-3,8"; an empty one is any. Threads are by the ids that

@@ -84,7 +84,8 @@ func (c *Client) Socket(ctx context.Context, u Uplink) (*os.File, error) {
 
 // Cut ends the passt of a network card that a running VM has no more, and removes its socket.
 func (c *Client) Cut(ctx context.Context, u Uplink) error {
-	_, err := c.call(ctx, VerbCut, u, nil, nil, 0)
+	u.Cut = true
+	_, err := c.call(ctx, VerbUplink, u, nil, nil, 0)
 	return err
 }
 

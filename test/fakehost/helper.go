@@ -314,7 +314,7 @@ func (h *Helper) Socket(ctx context.Context, u privilege.Uplink) (*os.File, erro
 
 // Cut implements qemu.Helper.
 func (h *Helper) Cut(ctx context.Context, u privilege.Uplink) error {
-	return errors.Join(ctx.Err(), h.asked(privilege.VerbCut, u.VM))
+	return errors.Join(ctx.Err(), h.asked(privilege.VerbUplink, u.VM))
 }
 
 // Pin implements qemu.Helper. It notes what it is told.

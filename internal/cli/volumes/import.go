@@ -76,6 +76,7 @@ A volume that holds the same content already is left as it is.`,
 		},
 	}
 	cmd.Flags().StringVar(&sum, "sha256", "", "of a URL: what the SHA-256 of the image must be")
+	session.Values(cmd, "sha256")
 	shape(s, cmd, &format, &pool, &labels)
 	s.Mutates(cmd)
 	return cmd

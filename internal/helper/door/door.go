@@ -36,8 +36,7 @@ var bodies = map[privilege.Verb]func() checkable{
 	privilege.VerbThreads: func() checkable { return new(byVM) },
 	privilege.VerbKill:    func() checkable { return new(kill) },
 	privilege.VerbUplink:  func() checkable { return new(uplink) },
-	privilege.VerbSocket:  func() checkable { return new(uplink) },
-	privilege.VerbCut:     func() checkable { return new(uplink) },
+	privilege.VerbSocket:  func() checkable { return new(socket) },
 	privilege.VerbPin:     func() checkable { return new(pin) },
 	privilege.VerbUsage:   func() checkable { return new(usage) },
 	privilege.VerbPhase:   func() checkable { return new(empty) },
@@ -100,6 +99,8 @@ func plain(body checkable) any {
 		return (*privilege.Kill)(b)
 	case *uplink:
 		return (*privilege.Uplink)(b)
+	case *socket:
+		return (*privilege.Uplink)(b)
 	case *pin:
 		return (*privilege.Pin)(b)
 	case *usage:
@@ -158,6 +159,7 @@ type (
 	byVM   privilege.ByVM
 	kill   privilege.Kill
 	uplink privilege.Uplink
+	socket privilege.Uplink
 	usage  privilege.Usage
 )
 
@@ -184,6 +186,11 @@ func (u *uplink) check(w *wrong, files int) {
 	w.noFiles(files)
 	w.uuid(u.VM)
 	w.unless(isSocket(u.Socket), "socket: %.60q is no name of a socket", u.Socket)
+}
+
+func (s *socket) check(w *wrong, files int) {
+	(*uplink)(s).check(w, files)
+	w.unless(!s.Cut, "cut: is for the verb uplink alone")
 }
 
 func (u *usage) check(w *wrong, files int) {

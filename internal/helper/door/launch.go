@@ -52,7 +52,8 @@ func (l *launch) names(w *wrong) {
 	}
 	joined := map[string]bool{}
 	for _, u := range l.Uplinks {
-		w.unless(u.VM == "", "uplinks: vm is for the verb uplink alone")
+		w.unless(u.VM == "", "uplinks: vm is for the verb uplink")
+		w.unless(!u.Cut, "uplinks: cut is for the verb uplink")
 		w.unless(slices.Contains(l.Sockets, u.Socket), "uplinks: %.80q is not one of the sockets", u.Socket)
 		w.unless(!joined[u.Socket], "uplinks: %.80q twice", u.Socket)
 		joined[u.Socket] = true
