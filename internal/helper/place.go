@@ -11,11 +11,13 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/scope"
 )
 
-// place is where a VM's processes stand among the host's cgroups. The passts have a group of their own, and so has the
-// swtpm: their memory is not the guest's.
+// place is where a VM's processes stand among the host's cgroups. The passts have a group of their own, and so have
+// the swtpm and the virtiofsds: their memory is not the guest's.
 type place struct {
-	qemu, links, tpm group
+	qemu, links, tpm, shares group
 }
+
+func (p place) all() []group { return []group{p.qemu, p.links, p.tpm, p.shares} }
 
 type group struct {
 	tree *cgroup.Tree
@@ -29,9 +31,9 @@ func (p group) Make(l cgroup.Limits) (*os.File, error) { return p.tree.Make(p.na
 func (h *Helper) place(g *guest) place {
 	if g.record.Cgroup != "" {
 		tree := h.tree.Under(g.record.Cgroup)
-		return place{group{tree, "qemu"}, group{tree, "uplinks"}, group{tree, "tpm"}}
+		return place{group{tree, "qemu"}, group{tree, "uplinks"}, group{tree, "tpm"}, group{tree, "shares"}}
 	}
-	return place{group{h.tree, g.vm}, group{h.tree, g.vm + ".uplinks"}, group{h.tree, g.vm + ".tpm"}}
+	return place{group{h.tree, g.vm}, group{h.tree, g.vm + ".uplinks"}, group{h.tree, g.vm + ".tpm"}, group{h.tree, g.vm + ".shares"}}
 }
 
 // scopeFor is the unit that a VM is about to have; none where systemd does not run this host, or cannot be asked:
@@ -66,8 +68,11 @@ func (h *Helper) enroll(g *guest, l cgroup.Limits) error {
 
 // leave ends what is left in a VM's groups and takes them away, and its unit.
 func (h *Helper) leave(g *guest) error {
-	p := h.place(g)
-	if err := errors.Join(p.qemu.tree.Remove(p.qemu.name), p.links.tree.Remove(p.links.name), p.tpm.tree.Remove(p.tpm.name)); err != nil {
+	var errs []error
+	for _, p := range h.place(g).all() {
+		errs = append(errs, p.tree.Remove(p.name))
+	}
+	if err := errors.Join(errs...); err != nil {
 		return err
 	}
 	if g.record.Scope == "" || h.units == nil {

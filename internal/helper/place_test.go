@@ -105,6 +105,25 @@ func TestUnderSystemdAVMStandsInItsScopeWithItsLimits(t *testing.T) {
 	_ = dir.Close() // a folder
 }
 
+func TestTheVirtiofsdsOfAVMHaveLimitsOfTheirOwn(t *testing.T) {
+	for _, c := range []struct{ at, group string }{{webPlace, webPlace + "/shares"}, {"somewhere/else", "hv-test/" + vmA + ".shares"}} {
+		h, m, g := placed(t, c.at)
+		if err := h.enroll(g, cgroup.Limits{}); err != nil {
+			t.Fatal(err)
+		}
+		dir, err := h.place(g).shares.Make(fsLimits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = dir.Close() // a folder
+		for file, want := range map[string]string{"memory.max": "1073741824", "pids.max": "1024"} {
+			if got, err := os.ReadFile(filepath.Join(m.top, c.group, file)); err != nil || string(got) != want {
+				t.Errorf("%s is %q, %v", file, got, err)
+			}
+		}
+	}
+}
+
 func TestWhereSystemdKeepsItsUnitsElsewhereOurOwnGroupHolds(t *testing.T) {
 	h, m, g := placed(t, "somewhere/else")
 	if err := h.enroll(g, cgroup.Limits{Pids: 7}); err != nil || g.record.Cgroup != "" {

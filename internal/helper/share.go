@@ -24,7 +24,12 @@ const (
 	fsProgram   = "virtiofsd"
 	fsProgramC  = "virtiofsd of QEMU"
 	fsOpenFiles = 65536 // one for each file that the guest knows of
+	fsPids      = 1024  // threads of all of a VM's: the one in C has up to 64 for each share, its shim a dozen
 )
+
+// fsLimits are what all virtiofsds of a VM may have together. Most of it is what the kernel keeps of files that they read,
+// write and know of, and gives back when there is need of it.
+var fsLimits = cgroup.Limits{MemoryBytes: 1 << 30, Pids: fsPids}
 
 // shareProgram is the virtiofsd that this host has.
 func shareProgram() (string, error) {
@@ -146,7 +151,7 @@ func (h *Helper) bearShares(g *guest, all []*shareFiles) (out unbornShares, err 
 		}
 	}()
 	for _, f := range all {
-		group, err := h.place(g).links.Make(cgroup.Limits{})
+		group, err := h.place(g).shares.Make(fsLimits)
 		if err != nil {
 			return out, err
 		}
@@ -218,7 +223,7 @@ func (all unbornShares) order(h *Helper, g *guest) {
 		u.shim.Order(launch.Order{
 			Program: programs[u.program].path, Args: shareArgs(u.program), UID: g.record.UID + uid.FS, Files: 1, Root: true,
 			Jail:   &launch.Jail{Mount: h.folder.JailMount(), Folder: &u.folder},
-			Limits: launch.Limits{Files: fsOpenFiles},
+			Limits: launch.Limits{Files: fsOpenFiles, Processes: fsPids},
 		})
 	}
 }

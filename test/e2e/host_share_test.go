@@ -139,6 +139,9 @@ func confinedVirtiofsd(t *testing.T) {
 				t.Errorf("%s has no %q", path, want)
 			}
 		}
+		if limits, err := os.ReadFile(strings.TrimSuffix(path, "status") + "limits"); err != nil || !strings.Contains(strings.Join(strings.Fields(string(limits)), " "), "Max processes 1024 1024") {
+			t.Errorf("%s: its limits are %s, %v", path, limits, err)
+		}
 		own, err := os.Readlink(strings.TrimSuffix(path, "status") + "ns/user")
 		if host, _ := os.Readlink("/proc/self/ns/user"); err != nil || own == host {
 			t.Errorf("%s is in the host's user namespace: %s, %v", path, own, err)

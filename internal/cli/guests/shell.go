@@ -99,7 +99,11 @@ func bySSHIf(cmd *cobra.Command, s *session.Session, d door, via, name string, p
 	if via == "" && d.address == "" && (s.Remote() || len(program) > 0 && g != nil && g.Answers) {
 		return false, nil // what the guest has is near its host; and an agent that answers is asked first
 	}
-	all := d.addresses(v)
+	ours, err := ownAddresses()
+	if err != nil {
+		return false, err
+	}
+	all := d.addresses(v, ours)
 	at := answers(cmd.Context(), all)
 	switch {
 	case at != "":

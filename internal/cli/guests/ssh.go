@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,8 +30,9 @@ type door struct {
 }
 
 // addresses are those at which the guest of a VM may have a server: what was given, or what the guest has on networks
-// that lead to it. On network "user" it has the host's own addresses: who is met there is the host, or a stranger.
-func (d door) addresses(v wire.VM) []string {
+// that lead to it. On network "user" it has the host's own addresses: who is met there is the host, or a stranger. What the
+// guest says is its word alone: where it names an address of ours, we would meet ourselves, and run there what was meant for it.
+func (d door) addresses(v wire.VM, ours []netip.Addr) []string {
 	if d.address != "" {
 		return []string{d.address}
 	}
@@ -45,12 +47,27 @@ func (d door) addresses(v wire.VM) []string {
 		}
 		for _, a := range i.Addresses {
 			p, err := netip.ParsePrefix(a)
-			if leads && err == nil && !p.Addr().IsLinkLocalUnicast() && !p.Addr().IsLoopback() {
-				out = append(out, p.Addr().String())
+			if at := p.Addr().Unmap(); leads && err == nil && at.IsGlobalUnicast() && !slices.Contains(ours, at) {
+				out = append(out, at.String())
 			}
 		}
 	}
 	return out
+}
+
+// ownAddresses are those of the host that this runs on.
+func ownAddresses() ([]netip.Addr, error) {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, fault.New(fault.Internal, "cannot see which addresses are this host's own").Because(err)
+	}
+	var out []netip.Addr
+	for _, a := range all {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			out = append(out, p.Addr().Unmap())
+		}
+	}
+	return out, nil
 }
 
 // answers returns the first of some addresses at which a server of SSH answers, empty where none does.

@@ -3,6 +3,7 @@ package guests
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -63,13 +64,13 @@ func TestSSHIsTriedWhereANetworkLeadsToTheGuest(t *testing.T) {
 			{Name: "eth1", MAC: "52:54:00:00:00:02", Addresses: []string{"198.51.100.7/24", "fe80::1/64", "2001:db8::7/64"}},
 		}}},
 	}
-	if got := (door{}).addresses(v); !slices.Equal(got, []string{"198.51.100.7", "2001:db8::7"}) {
+	if got := (door{}).addresses(v, nil); !slices.Equal(got, []string{"198.51.100.7", "2001:db8::7"}) {
 		t.Errorf("tried are %v", got)
 	}
-	if got := (door{address: "tunnel:2222"}).addresses(v); !slices.Equal(got, []string{"tunnel:2222"}) {
+	if got := (door{address: "tunnel:2222"}).addresses(v, nil); !slices.Equal(got, []string{"tunnel:2222"}) {
 		t.Errorf("tried are %v", got)
 	}
-	if got := (door{}).addresses(wire.VM{}); got != nil {
+	if got := (door{}).addresses(wire.VM{}, nil); got != nil {
 		t.Errorf("tried are %v", got)
 	}
 	for _, c := range []struct {
@@ -85,6 +86,23 @@ func TestSSHIsTriedWhereANetworkLeadsToTheGuest(t *testing.T) {
 		if got := c.d.arguments(v, c.at, c.program); !slices.Equal(got, c.want) {
 			t.Errorf("ssh %q, want %q", got, c.want)
 		}
+	}
+}
+
+func TestAGuestThatNamesAddressesOfOursIsNotMetThere(t *testing.T) {
+	mac := "52:54:00:00:00:02"
+	v := wire.VM{
+		Effective: vm.Spec{NICs: map[string]vm.NIC{"dmz": {Network: "dmz", MAC: mac}}},
+		Status: vm.Status{Guest: &vm.GuestStatus{Interfaces: []vm.GuestInterface{{Name: "eth0", MAC: mac, Addresses: []string{
+			"0.0.0.0/0", "::/0", "255.255.255.255/32", "224.0.0.1/4", "::ffff:127.0.0.1/128", "192.0.2.1/24", "::ffff:192.0.2.1/128", "192.0.2.7/24",
+		}}}}},
+	}
+	if got := (door{}).addresses(v, []netip.Addr{netip.MustParseAddr("192.0.2.1")}); !slices.Equal(got, []string{"192.0.2.7"}) {
+		t.Errorf("tried are %v", got)
+	}
+	ours, err := ownAddresses()
+	if err != nil || !slices.Contains(ours, netip.MustParseAddr("127.0.0.1")) {
+		t.Errorf("addresses of this host: %v, %v", ours, err)
 	}
 }
 
