@@ -105,19 +105,29 @@ func TestUnderSystemdAVMStandsInItsScopeWithItsLimits(t *testing.T) {
 	_ = dir.Close() // a folder
 }
 
-func TestTheVirtiofsdsOfAVMHaveLimitsOfTheirOwn(t *testing.T) {
-	for _, c := range []struct{ at, group string }{{webPlace, webPlace + "/shares"}, {"somewhere/else", "hv-test/" + vmA + ".shares"}} {
+func TestWhatStandsBesideQEMUHasLimitsOfItsOwn(t *testing.T) {
+	for _, c := range []struct{ at, group, tpm string }{
+		{webPlace, webPlace + "/shares", webPlace + "/tpm"},
+		{"somewhere/else", "hv-test/" + vmA + ".shares", "hv-test/" + vmA + ".tpm"},
+	} {
 		h, m, g := placed(t, c.at)
 		if err := h.enroll(g, cgroup.Limits{}); err != nil {
 			t.Fatal(err)
 		}
-		dir, err := h.place(g).shares.Make(fsLimits)
-		if err != nil {
-			t.Fatal(err)
+		for _, group := range []func() (*os.File, error){
+			func() (*os.File, error) { return h.place(g).shares.Make(fsLimits) },
+			func() (*os.File, error) { return h.place(g).tpm.Make(tpmLimits) },
+		} {
+			dir, err := group()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = dir.Close() // a folder
 		}
-		_ = dir.Close() // a folder
-		for file, want := range map[string]string{"memory.max": "1073741824", "pids.max": "1024"} {
-			if got, err := os.ReadFile(filepath.Join(m.top, c.group, file)); err != nil || string(got) != want {
+		for file, want := range map[string]string{
+			c.group + "/memory.max": "1073741824", c.group + "/pids.max": "1024", c.tpm + "/memory.max": "67108864", c.tpm + "/pids.max": "16",
+		} {
+			if got, err := os.ReadFile(filepath.Join(m.top, file)); err != nil || string(got) != want {
 				t.Errorf("%s is %q, %v", file, got, err)
 			}
 		}

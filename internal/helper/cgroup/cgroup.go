@@ -78,11 +78,12 @@ func Find(mounts, name string) *Tree {
 }
 
 // Under is the tree below another folder of the same hierarchy, by its path from the top: one that was delegated to
-// us. Its controllers are handed down when somebody enters.
+// us. Its controllers are handed down when somebody enters; what is made there from then on is limited by them.
 func (t *Tree) Under(path string) *Tree {
 	u := &Tree{Mode: t.Mode, Why: t.Why, top: t.top}
 	if t.top != "" {
 		u.root = filepath.Join(t.top, path)
+		u.Controllers = common(filepath.Join(u.root, "cgroup.subtree_control"))
 	}
 	return u
 }
