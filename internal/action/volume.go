@@ -52,8 +52,14 @@ func (a *Actions) freeVolume(ctx context.Context, call Call, target operation.Ta
 // CreateVolume wishes for an empty volume.
 func (a *Actions) CreateVolume(ctx context.Context, call Call, project string, body wire.CreateVolume) (Result, error) {
 	target := volumeTarget(model.Ref{Project: project, Name: body.Name})
-	if body.URL != "" && body.Size == 0 {
-		body.Size = 512 // what the image has is known once it is there
+	if body.URL != "" {
+		if err := arrivesInClear(&body); err != nil {
+			a.refused(ctx, call, VolumeCreate, target, err)
+			return Result{}, err
+		}
+		if body.Size == 0 {
+			body.Size = 512 // what the image has is known once it is there
+		}
 	}
 	return a.do(ctx, call, VolumeCreate, target, func(c *change) error {
 		if err := mayFetch(body); err != nil {
@@ -147,13 +153,10 @@ func (a *Actions) kept(spec storage.VolumeSpec) model.Bytes {
 // what was allowed before is asked again when all of it is there.
 func (a *Actions) ImportVolume(ctx context.Context, call Call, project string, body wire.CreateVolume, size model.Bytes, r io.Reader) (Result, error) {
 	target := volumeTarget(model.Ref{Project: project, Name: body.Name})
-	if key := body.Encryption; key != "" && key != storage.NoKey {
-		err := fault.New(fault.Precondition, "what is imported arrives in clear, and volume %q is to be encrypted", body.Name).WithCode("HV-KEY-010").
-			Try("import it without --encryption, then hv volume clone %s NEW --encryption %s, and hv volume delete %s --now", body.Name, key, body.Name)
+	if err := arrivesInClear(&body); err != nil {
 		a.refused(ctx, call, VolumeImport, target, err)
 		return Result{}, err
 	}
-	body.Encryption = storage.NoKey
 	body.Size = max(size/512*512, 512) // what the image holds is known after it was read
 	if call.DryRun {
 		return a.do(ctx, call, VolumeImport, target, func(c *change) error {
@@ -195,6 +198,17 @@ func (a *Actions) ImportVolume(ctx context.Context, call Call, project string, b
 		a.Log.Warn("an import is not settled yet", "file", made.File, "err", err)
 	}
 	return res, err
+}
+
+// arrivesInClear refuses a key for a volume whose content comes from elsewhere: it is stored as it comes, and is never said to be
+// encrypted, not by the key of new volumes either.
+func arrivesInClear(body *wire.CreateVolume) error {
+	if key := body.Encryption; key != "" && key != storage.NoKey {
+		return fault.New(fault.Precondition, "what is imported arrives in clear, and volume %q is to be encrypted", body.Name).WithCode("HV-KEY-010").
+			Try("import it without --encryption, then hv volume clone %s NEW --encryption %s, and hv volume delete %s --now", body.Name, key, body.Name)
+	}
+	body.Encryption = storage.NoKey
+	return nil
 }
 
 // awaited is the volume that an import would make, before a byte of it is read; or the answer to the same call,

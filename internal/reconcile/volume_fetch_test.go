@@ -66,3 +66,29 @@ func TestAVolumeIsFetchedAndHeldAgainstItsSum(t *testing.T) {
 		}
 	}
 }
+
+// What is fetched is stored as it comes: said to be encrypted, nothing would open it.
+func TestWhatIsFetchedIsNotSaidToBeEncrypted(t *testing.T) {
+	h := fakehost.New(t)
+	image := bytes.Repeat([]byte("image"), 1024)
+	h.Fetch = func(_ context.Context, _ storage.Download, into, _ *os.File, _ func(done, total model.Bytes)) error {
+		_, err := into.Write(image)
+		return err
+	}
+	d := h.Start()
+	res, err := d.Actions.CreateKey(t.Context(), fakehost.Root, wire.CreateKey{Name: storage.DefaultKey, Passphrase: phrase})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Done(*res.Operation)
+	body := wire.CreateVolume{Name: "data", URL: "https://images.example/disk.raw"}
+	d.Done(fetched(t, d, body))
+	if v := stored(t, h, "data"); v.Spec.Encryption != "" || v.Head().Key != "" {
+		t.Errorf("it is %+v", v)
+	}
+	holds(t, d, "data", image)
+	body.Name, body.Encryption = "more", storage.DefaultKey
+	if _, err := d.Actions.CreateVolume(t.Context(), fakehost.Member, model.DefaultProject, body); fault.CodeOf(err) != "HV-KEY-010" {
+		t.Errorf("with a key: %v", err)
+	}
+}
