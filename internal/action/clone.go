@@ -32,6 +32,7 @@ func (a *Actions) CloneVolume(ctx context.Context, call Call, ref model.Ref, bod
 	}
 	target := volumeTarget(ref)
 	var made, prepared []storage.Volume // prepared are all that there may be files of
+	secret := 0                         // which one of the key's the headers of made open with
 	res, err := a.do(ctx, call, VolumeClone, target, func(c *change) error {
 		src, kv, err := a.volume(ctx, target.Project, target.Name)
 		if err != nil {
@@ -42,6 +43,13 @@ func (a *Actions) CloneVolume(ctx context.Context, call Call, ref model.Ref, bod
 		}
 		if err := a.mayClone(ctx, c, src, body); err != nil {
 			return err
+		}
+		now, err := a.cloneSecret(ctx, src.Head().Key)
+		if err != nil {
+			return err
+		}
+		if now != secret {
+			made, secret = nil, now
 		}
 		if !standOn(made, src) { // a race puts the change together anew; what has files already is made anew only where it must
 			if made, err = a.clones(src, body); err != nil {
@@ -105,6 +113,28 @@ func (a *Actions) mayClone(ctx context.Context, c *change, src storage.Volume, b
 		return fault.Wrap(err, "cannot clone volume %q", src.Name)
 	}
 	return a.unwritten(ctx, c, src)
+}
+
+// cloneSecret is the number of the secret that clones are made with; 0 for those in clear. The files of clones are made before
+// any object names them, where a rotation would find them: so none begins while a key turns, and none is committed once its key was to turn,
+// for that changes the key's object.
+func (a *Actions) cloneSecret(ctx context.Context, key string) (int, error) {
+	if key == "" {
+		return 0, nil
+	}
+	k, _, err := a.key(ctx, key)
+	if err != nil {
+		return 0, err
+	}
+	st, err := a.keyStatus(ctx, key)
+	if err != nil {
+		return 0, err
+	}
+	if st.State == storage.KeyRotating || k.Secret > st.Secret {
+		return 0, fault.New(fault.Conflict, "key %q is being rotated, and no linked clones are made meanwhile", key).WithCode("HV-KEY-016").
+			Try("hv operation wait %s, then ask again", k.Rotation)
+	}
+	return st.Secret, nil
 }
 
 func keyOr(key string) string {
