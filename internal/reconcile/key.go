@@ -84,12 +84,12 @@ func (e *Engine) reconcileKey(ctx context.Context, t operation.Target) error {
 			return err
 		}
 	}
+	if err := e.writer.flush(ctx, keyStatusKey(t)); err != nil { // the next look reads what this one has seen
+		return err
+	}
 	if failed != nil {
 		e.giveUp(ctx, t, due, failed)
 		return failed
-	}
-	if err := e.writer.flush(ctx, keyStatusKey(t)); err != nil {
-		return err
 	}
 	noted := e.noteKeyOnPool(ctx, k, kv.Value)
 	e.ops.end(ctx, due, operation.Done, nil)
@@ -186,13 +186,14 @@ func (e *Engine) wakeUsers(ctx context.Context, key string) error {
 // keyUse is what is encrypted with a key.
 type keyUse struct {
 	layers  []storage.Layer
-	volumes []string // by name
-	busy    string   // why not all of it is there yet, or is read just now
+	volumes []string        // by name
+	busy    string          // why not all of it is there yet, or is read just now
+	unmade  map[string]bool // layers that have no file yet
 }
 
 // keyed finds everything that is encrypted with a key: of volumes, of those in the trash, of snapshots.
 func (e *Engine) keyed(ctx context.Context, key string) (keyUse, error) {
-	var use keyUse
+	use := keyUse{unmade: map[string]bool{}}
 	have := map[string]bool{}
 	add := func(chain []storage.Layer) (found bool) {
 		for _, l := range chain {
@@ -216,6 +217,13 @@ func (e *Engine) keyed(ctx context.Context, key string) (keyUse, error) {
 			use.volumes = append(use.volumes, v.Value.Name)
 			if why := v.Value.Busy(); why != "" {
 				use.busy = why
+			}
+			st, _, err := store.Find[storage.VolumeStatus](ctx, e.Store, volumeStatusKey(target(KindVolume, v.Value.Metadata)))
+			if err != nil {
+				return use, err
+			}
+			if !st.Made {
+				use.unmade[v.Value.Head().ID] = true
 			}
 		}
 	}

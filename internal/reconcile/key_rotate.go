@@ -40,8 +40,8 @@ func (e *Engine) rotate(ctx context.Context, k storage.Key) error {
 	}
 	for _, l := range use.layers {
 		for _, old := range past {
-			if err := e.Volumes.DropSecret(ctx, l, old, current); err != nil && !fileGone(err) {
-				return fault.Wrap(err, "the secret before of key %q opens %s still", k.Name, l.File())
+			if err := e.Volumes.DropSecret(ctx, l, old, current); err != nil && !use.notYet(l, err) {
+				return fault.Wrap(lostFile(err), "the secret before of key %q opens %s still", k.Name, l.File())
 			}
 		}
 	}
@@ -64,10 +64,10 @@ func (e *Engine) turn(ctx context.Context, k storage.Key, current, next string) 
 			if done[l.ID] {
 				continue
 			}
-			// A file that is not there is made with the secret that is the current one then, or is lost.
+			// A file that was never made is made with the secret that is the current one then.
 			err := e.Volumes.AddSecret(ctx, l, current, next)
-			if err != nil && !fileGone(err) {
-				return fault.Wrap(err, "the new secret of key %q does not open %s yet", k.Name, l.File())
+			if err != nil && !use.notYet(l, err) {
+				return fault.Wrap(lostFile(err), "the new secret of key %q does not open %s yet", k.Name, l.File())
 			}
 			done[l.ID] = err == nil
 		}
@@ -91,6 +91,19 @@ func idle(k storage.Key, use keyUse) error {
 	}
 	return fault.New(fault.Unavailable, "key %q is not turned yet: %s", k.Name, use.busy).WithCode("HV-KEY-024").
 		Try("it goes on by itself when that has ended: hv operation list")
+}
+
+// notYet reports whether an error is that a layer's file was not made yet.
+func (u keyUse) notYet(l storage.Layer, err error) bool { return u.unmade[l.ID] && fileGone(err) }
+
+// lostFile says what to do about a file that was made and is gone: put back after the key has turned it would be opened by nothing, so
+// both secrets are kept until then.
+func lostFile(err error) error {
+	if !fileGone(err) {
+		return err
+	}
+	return fault.New(fault.Unavailable, "its file is gone").Because(err).WithCode("HV-KEY-028").
+		Try("put the file back, or delete what consists of it; the rotation goes on by itself then")
 }
 
 // fileGone reports whether a layer has no file, in a pool that is there.

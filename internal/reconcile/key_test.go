@@ -255,3 +255,68 @@ func TestALostKeyIsToldWhereverItIsMissedAndIsNotMadeAnew(t *testing.T) {
 		t.Errorf("a volume with a lost key: %v", err)
 	}
 }
+
+// Whoever reads an encrypted volume as a file would get it in clear without having asked for that, or what nobody can read.
+func TestAnEncryptedVolumeIsReadInClearByNobodyWhoDidNotAsk(t *testing.T) {
+	h := fakehost.New(t)
+	d := h.Start()
+	h.SecondPool()
+	withKey(d, t)
+	d.Done(d.Create(fakehost.Tiny("web", withData)))
+	refused := func(what, code string, err error) {
+		t.Helper()
+		if fault.CodeOf(err) != code || fault.HintOf(err) == "" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for _, format := range []string{"raw", "qcow2"} {
+		_, _, err := d.Actions.OpenVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), format)
+		refused("exported as "+format, "HV-KEY-012", err)
+	}
+	for _, repair := range []bool{false, true} {
+		_, _, err := d.Actions.OpenCheck(t.Context(), fakehost.Member, fakehost.Ref("data"), repair)
+		refused("checked", "HV-KEY-012", err)
+	}
+	d.Done(d.Verb("start", "web"))
+	_, err := d.Actions.MoveVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.MoveVolume{Pool: "second"})
+	refused("moved under a guest", "HV-KEY-026", err)
+	for _, key := range []string{"", storage.NoKey, "house"} {
+		_, err = d.Actions.CloneVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: "copy", Encryption: key})
+		refused("cloned under a guest with key "+key, "HV-KEY-026", err)
+	}
+	if v := stored(t, h, "data"); len(v.Exports)+len(v.Copiers) > 0 || v.Moving != nil {
+		t.Errorf("what was refused is left in it: %+v", v)
+	}
+}
+
+// A file that is gone while its key turns would be opened by nothing when it is put back: the secret before stays until then.
+func TestAKeyIsNotTurnedPastAFileThatIsGone(t *testing.T) {
+	h := fakehost.New(t)
+	d := h.Start()
+	withKey(d, t)
+	k := keyed{h, stored(t, h, "data").Chain()}
+	before, at := secret(t, d), filepath.Join(h.In("pool"), stored(t, h, "data").File)
+	if err := os.Rename(at, at+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Actions.RotateKey(t.Context(), fakehost.Root, "house"); err != nil {
+		t.Fatal(err)
+	}
+	d.Until("it to say what it waits for", func() bool {
+		key, err := d.View.Key(t.Context(), "house")
+		return err == nil && key.State == storage.KeyRotating && strings.Contains(key.Hint, "put the file back")
+	})
+	if secret(t, d) != before {
+		t.Error("it was turned")
+	}
+	if err := os.Rename(at+".away", at); err != nil {
+		t.Fatal(err)
+	}
+	d.Until("the rotation to end", func() bool {
+		key, err := d.View.Key(t.Context(), "house")
+		return err == nil && key.State == storage.KeyUnlocked && key.Secret == 2 && key.Problem == ""
+	})
+	if after := secret(t, d); after == before || !k.opens(t, after) || k.opens(t, before) {
+		t.Error("the new secret does not open it, or the one before does")
+	}
+}

@@ -163,7 +163,11 @@ func (k *Keys) Make(ctx context.Context, name string, spec storage.KeySpec, pass
 func (k *Keys) Unlock(ctx context.Context, name, passphrase string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.unlock(ctx, name, passphrase)
+	err := k.unlock(ctx, name, passphrase)
+	if fault.CodeOf(err) == codeUnmade { // who unlocks one has made it once
+		return lost(name)
+	}
+	return err
 }
 
 func (k *Keys) unlock(ctx context.Context, name, passphrase string) error {

@@ -99,7 +99,7 @@ func read(r io.ReaderAt) (header, error) {
 		at := b[firstSlot+i*slotBytes:]
 		s := slot{state: be.Uint32(at), rounds: be.Uint32(at[4:]), at: be.Uint32(at[40:]), stripes: be.Uint32(at[44:])}
 		copy(s.salt[:], at[8:])
-		if s.stripes != stripes || s.at < 2 || s.at+keySize*stripes/sector > h.payload || s.rounds > maxRounds {
+		if s.stripes != stripes || s.at < 2 || uint64(s.at)+keySize*stripes/sector > uint64(h.payload) || s.rounds > maxRounds {
 			return h, refuse("has a damaged keyslot %d", i)
 		}
 		h.slots[i] = s
