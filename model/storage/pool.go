@@ -134,6 +134,15 @@ func (r Room) UsedPercent() int {
 	return max(int((float64(used)*100+float64(r.Size)-1)/float64(r.Size)), r.MetadataPercent)
 }
 
+// Until is how much more it takes before it is so full; never more than is free.
+func (r Room) Until(percent int) model.Bytes {
+	if r.MetadataPercent >= percent {
+		return 0
+	}
+	most := model.Bytes(float64(r.Size) * float64(percent-1) / 100) // UsedPercent is rounded up
+	return max(min(most-(r.Size-r.Free), r.Free), 0)
+}
+
 // Fullest says what of a pool is as full as UsedPercent: it, or what it keeps of who has what.
 func (r Room) Fullest(pool string) string {
 	if (Room{Size: r.Size, Free: r.Free}).UsedPercent() < r.MetadataPercent {

@@ -36,12 +36,12 @@ func (p *Pools) Export(ctx context.Context, v storage.Volume, format string) (f 
 	if err != nil {
 		return nil, err
 	}
-	room, err := b.Room(ctx)
+	most, err := p.upTo(ctx, v.Spec.Pool)
 	if err != nil {
 		return nil, err
 	}
-	if need.Required > room.Free {
-		return nil, fault.New(fault.Exhausted, "an image of volume %q takes %s for a while, and pool %q has %s", v.Name, need.Required, v.Spec.Pool, room.Free).
+	if need.Required > most {
+		return nil, fault.New(fault.Exhausted, "an image of volume %q takes %s for a while, and pool %q has room for %s before it is as full as it may be", v.Name, need.Required, v.Spec.Pool, most).
 			Try("hv volume clone %s COPY --pool POOL, and export that; or make room", v.Name).WithCode("HV-POOL-003")
 	}
 	name := storage.VolumeFile(fileID(), storage.Raw) // whatever it holds: nobody opens it by its name

@@ -17,16 +17,20 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 )
 
-// Fetch makes a volume's file of what get puts into it: an image of the volume's format, of not more than there is room for. It
-// has its name when all of it is there, holds what its sum says and, as qcow2, names no other file.
+// Fetch makes a volume's file of what get puts into it: an image of the volume's format, of not more than there is room for
+// up to the pool's watermark. It has its name when all of it is there, holds what its sum says and, as qcow2, names no other file.
 func (p *Pools) Fetch(ctx context.Context, v storage.Volume, get func(ctx context.Context, into, note *os.File, most model.Bytes) error) error {
 	b, err := p.Of(v.Spec.Pool)
 	if err != nil {
 		return err
 	}
-	room, err := b.Room(ctx)
+	most, err := p.upTo(ctx, v.Spec.Pool)
 	if err != nil {
 		return err
+	}
+	if most <= 0 {
+		return fault.New(fault.Exhausted, "pool %q is as full as it may be, and nothing is fetched into it", v.Spec.Pool).
+			Try("hv pool show %s says who uses what; delete, or make it larger", v.Spec.Pool).WithCode("HV-POOL-005")
 	}
 	if err := b.Remove(ctx, v.File); err != nil {
 		return err
@@ -38,7 +42,7 @@ func (p *Pools) Fetch(ctx context.Context, v storage.Volume, get func(ctx contex
 		}
 		note := os.NewFile(uintptr(fd), "fetched")
 		defer func() { err = errors.Join(err, note.Close()) }()
-		if err := get(ctx, f, note, min(room.Free, storage.MaxVolume)); err != nil {
+		if err := get(ctx, f, note, min(most, storage.MaxVolume)); err != nil {
 			return err
 		}
 		return fetched(f, b, v)

@@ -6,6 +6,7 @@
 package pools
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/backend"
+	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 )
 
@@ -68,6 +70,9 @@ func (p *Pools) reach(ctx context.Context, name string, spec storage.PoolSpec, f
 		if at.spec.Kind != spec.Kind || at.spec.Where() != spec.Where() {
 			return storage.Capabilities{}, fault.New(fault.Conflict, "pool %q is open at %s, and cannot be at %s", name, at.spec.Where(), spec.Where())
 		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.known[name] = &pool{spec: spec, backend: at.backend} // its watermarks may be others
 		return at.backend.Can(), nil
 	}
 	b, err := p.open(ctx, name, spec, fresh)
@@ -146,4 +151,18 @@ func (p *Pools) Room(ctx context.Context, name string) (storage.Room, error) {
 		return storage.Room{}, err
 	}
 	return b.Room(ctx)
+}
+
+// upTo is how much may be put into a pool before it is as full as its owner lets it be.
+func (p *Pools) upTo(ctx context.Context, name string) (model.Bytes, error) {
+	room, err := p.Room(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	name = cmp.Or(name, storage.DefaultPool)
+	at := p.at(name)
+	if at == nil {
+		return 0, fault.New(fault.NotFound, "there is no pool %q", name).WithCode("HV-POOL-001").Try("hv pool list")
+	}
+	return room.Until(at.spec.StopPercent), nil
 }
