@@ -96,7 +96,8 @@ func (h *Helper) wireShare(s *start, f *shareFiles, vm string, id uint32) (err e
 
 // shareOwner looks at a folder that is shared. On the way to it everything is root's alone, so that nobody puts another in its
 // place. Whoever owns it is who its guest is there: so that is not root, whose files a guest would make as its own (one
-// that is setuid, for one), nor a process of ours. Of root's own folder a guest reads what everybody may.
+// that is setuid, for one), nor a process of ours, nor of a group that is let to us: who runs on the host what the guest has
+// left there setgid would be of it. Of root's own folder a guest reads what everybody may.
 func (h *Helper) shareOwner(f *shareFiles) (st unix.Stat_t, err error) {
 	dir, err := openBelow(unix.AT_FDCWD, f.folder.Base)
 	for _, name := range strings.Split(f.folder.Name, "/") {
@@ -128,7 +129,7 @@ func (h *Helper) shareOwner(f *shareFiles) (st unix.Stat_t, err error) {
 		return st, nil
 	case st.Uid == 0 || st.Gid == 0:
 		return st, refused.Try("chown USER:GROUP %s, to neither root nor its group: its guest is that user there; or share it read-only", path)
-	case int(st.Uid) == h.owners.HVD || ours(st.Uid) || ours(st.Gid):
+	case int(st.Uid) == h.owners.HVD || ours(st.Uid) || ours(st.Gid) || int(st.Gid) == h.owners.HVDGroup || int(st.Gid) == h.owners.APIGroup:
 		return st, refused.Try("share a folder that belongs to nobody of this product")
 	}
 	return st, nil
