@@ -126,7 +126,7 @@ func below(base, p string) (string, error) {
 	if err != nil || u.IsAbs() || u.Host != "" || u.RawQuery != "" || u.Path == "" || path.IsAbs(u.Path) || !localPath(u.Path) {
 		return "", fault.New(fault.Invalid, "the list names %.200q, which is not below it", p).WithCode("HV-IMG-028")
 	}
-	return b.JoinPath(u.Path).String(), nil
+	return b.JoinPath(u.EscapedPath()).String(), nil // which takes escapes apart itself: once, and not once more
 }
 
 func localPath(p string) bool {

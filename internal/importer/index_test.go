@@ -181,3 +181,20 @@ func held(t *testing.T, read func() ([]storage.Offer, error)) {
 		}
 	}
 }
+
+// What a file is called is not read as an address, and an escape is taken apart once: one that was escaped twice led out of the folder.
+func TestAFileIsFetchedByTheNameThatItsListHas(t *testing.T) {
+	const base = "https://images.example.org/x/"
+	for path, want := range map[string]string{
+		"b%2Bc%20d.img": "b%2Bc%20d.img", "100%25.img": "100%25.img", "%252e%252e/%252e%252e/a.img": "%252e%252e/%252e%252e/a.img",
+	} {
+		if at, err := below(base, path); err != nil || at != base+want {
+			t.Errorf("%s: %s, %v", path, at, err)
+		}
+	}
+	sum := strings.Repeat("0", 64)
+	offers, _, err := placed(SumOffers([]byte(sum+"  100%.img\n"+sum+"  a:b.img\n"+sum+"  what?.img\n")), base, "", nil)
+	if err != nil || len(offers) != 3 || offers[0].URL != base+"100%25.img" || offers[1].URL != base+"a:b.img" || offers[2].URL != base+"what%3F.img" {
+		t.Errorf("%v, %v", offers, err)
+	}
+}

@@ -103,7 +103,7 @@ func SumOffers(sums []byte) []storage.Offer {
 		if !ok || !image || len(out) == storage.MostOffers {
 			continue
 		}
-		o := storage.Offer{Name: name, Kind: kind, URL: file, Arch: archIn(name)}
+		o := storage.Offer{Name: name, Kind: kind, URL: (&url.URL{Path: file}).String(), Arch: archIn(name)}
 		if o.SHA256 = sum; len(sum) == 128 {
 			o.SHA256, o.SHA512 = "", sum
 		}
