@@ -27,7 +27,6 @@ func sharedFolder(t *testing.T, name string) string {
 	t.Cleanup(func() { _ = os.RemoveAll(above) })
 	dir := filepath.Join(above, name)
 	for _, err := range []error{
-		os.Chmod(above, 0o755), //nolint:gosec // a way that everybody may go
 		os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, "hello"), []byte("of the host\n"), 0o600),
 		os.WriteFile(filepath.Join(dir, "roots"), []byte("secret\n"), 0o600), os.Chown(filepath.Join(dir, "hello"), shareOwner, shareOwner),
 		os.Symlink("/etc/passwd", filepath.Join(dir, "out")), os.Chown(dir, shareOwner, shareOwner),
