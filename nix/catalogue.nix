@@ -541,7 +541,6 @@
     "gpuPassthrough"
     "devicePassthrough"
     "srIov"
-    "devEnvironments"
     "containers"
     "vmImport"
   ];

@@ -13,6 +13,7 @@ import (
 
 func TestEveryActionPassesOneGate(t *testing.T) {
 	d := newDesk(t)
+	d.develops()
 	for _, r := range Table() {
 		err := d.Authorize(t.Context(), member, r)
 		if (r.Access() == Root) != (fault.KindOf(err) == fault.Denied && err != nil) {
@@ -28,8 +29,19 @@ func TestEveryActionPassesOneGate(t *testing.T) {
 	told(t, d.Authorize(t.Context(), root, Row{}), fault.Internal, "not in the table")
 }
 
+// develops turns on what is off by default and has actions of its own.
+func (d *desk) develops() {
+	d.t.Helper()
+	if _, err := d.ApplyConfig(d.t.Context(), root, d.declare(`{"hypervisor":{"featureManager":{"extraFeatures":["devEnvironments"]}}}`)); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
 func TestAFeatureThatIsOffDeniesItsActions(t *testing.T) {
 	d := newDesk(t)
+	for _, r := range []Row{EnvironmentList, EnvironmentCreate} {
+		told(t, d.Authorize(t.Context(), root, r), fault.Denied, "feature devEnvironments is off", "HV-AUTH-002", "hypervisor.featureManager")
+	}
 	r := VMStart
 	r.feature = string(catalogue.WebDashboard)
 	told(t, d.Authorize(t.Context(), root, r), fault.Denied, "feature webDashboard is off", "HV-AUTH-002")
@@ -37,6 +49,7 @@ func TestAFeatureThatIsOffDeniesItsActions(t *testing.T) {
 
 func TestAHostWithoutQEMUStillAnswers(t *testing.T) {
 	d := newDesk(t)
+	d.develops()
 	d.facts.QEMU = &host.QEMU{Why: "there is none"}
 	for _, r := range Table() {
 		if err := d.Authorize(t.Context(), root, r); err != nil {

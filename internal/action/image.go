@@ -305,6 +305,10 @@ func (a *Actions) onImage(ctx context.Context, c *change, v storage.Volume) (sto
 		return v, err
 	}
 	c.require(store.ModRevision(kv.Key, kv.ModRevision)) // it is not being deleted
+	if i.Spec.Kind == storage.ISOImage {                 // a medium is only read: it is the image itself, and whoever were to write gets a layer first
+		v.Spec.Format, v.Frozen = st.Format, true
+		return v.On([]storage.Layer{{ID: i.UID, Pool: storage.DefaultPool, Format: st.Format, Size: st.Size}}), nil
+	}
 	v.Spec.Format = storage.QCOW2
 	chain := []storage.Layer{
 		{ID: i.UID, Pool: storage.DefaultPool, Format: st.Format, Size: st.Size},
@@ -318,10 +322,16 @@ func (a *Actions) imageSize(ctx context.Context, project string, spec storage.Vo
 	if spec.Image == "" {
 		return spec, nil
 	}
-	_, st, _, err := a.madeImage(ctx, project, spec.Image)
+	i, st, _, err := a.madeImage(ctx, project, spec.Image)
 	switch {
 	case err != nil:
 		return spec, err
+	case i.Spec.Kind == storage.ISOImage && (spec.Size != 0 && spec.Size != st.Size || spec.Format != "" && spec.Format != st.Format || spec.Pool != storage.DefaultPool):
+		return spec, fault.New(fault.Invalid, "image %q is an ISO: a volume of it is the image itself, as large as it is, in the pool %s", spec.Image, storage.DefaultPool).
+			Try("leave --size, --format and --pool out")
+	case i.Spec.Kind == storage.ISOImage:
+		spec.Size, spec.Format = st.Size, st.Format
+		return spec, nil
 	case spec.Format == storage.Raw:
 		return spec, fault.New(fault.Invalid, "a volume that begins as an image is qcow2: it stands on the image").Try("leave --format out")
 	case spec.Size == 0:

@@ -80,6 +80,7 @@ const (
 	separation = "privilegeSeparation"
 	snapshots  = "snapshots"
 	encryption = "encryption"
+	developers = "devEnvironments"
 )
 
 // The action table. Columns: name, access, feature, class (which phase allows it), dry run, wish, route.
@@ -169,6 +170,9 @@ var (
 	ImageList   = row("image.list", Member, core, phase.Look, false, Read, "GET", project+"/images", "list images")
 	ImageShow   = row("image.show", Member, core, phase.Look, false, Read, "GET", project+"/images/{name}", "show an image")
 	ImageExport = row("image.export", Member, core, phase.Look, false, Read, "GET", project+"/images/{name}/content", "read an image's content")
+
+	EnvironmentList   = row("environment.list", Member, developers, phase.Look, false, Read, "GET", "/v1/environments", "list development environments")
+	EnvironmentCreate = row("environment.create", Member, developers, phase.Configure, true, Level, "POST", project+"/environments", "make a development environment")
 
 	ImageSourceAdd    = row("image-source.add", Root, core, phase.Configure, true, Level, "POST", "/v1/image-sources", "add a place that lists images")
 	ImageSourceRemove = row("image-source.remove", Root, core, phase.Configure, true, Level, "DELETE", "/v1/image-sources/{name}", "forget a place that lists images")

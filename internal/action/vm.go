@@ -39,8 +39,12 @@ func (a *Actions) CreateVM(ctx context.Context, call Call, project string, def v
 }
 
 func (a *Actions) createVM(ctx context.Context, call Call, project string, def vm.Definition, origin model.Origin) (Result, error) {
+	return a.createAs(ctx, call, VMCreate, project, def, origin)
+}
+
+func (a *Actions) createAs(ctx context.Context, call Call, row Row, project string, def vm.Definition, origin model.Origin) (Result, error) {
 	target := vmTarget(model.Ref{Project: project, Name: def.Name})
-	return a.do(ctx, call, VMCreate, target, func(c *change) error {
+	return a.do(ctx, call, row, target, func(c *change) error {
 		if err := a.checkVM(ctx, c, def); err != nil {
 			return err
 		}
@@ -93,7 +97,7 @@ func (a *Actions) checkVM(ctx context.Context, c *change, def vm.Definition) err
 		return a.circle(ctx, c.wish.Target.Project, def)
 	}
 	verb := "create"
-	if c.row.name != VMCreate.name {
+	if c.row.name != VMCreate.name && c.row.name != EnvironmentCreate.name {
 		verb = "change"
 	}
 	return fault.New(fault.Invalid, "cannot %s vm %q", verb, def.Name).Because(finding.Refusal{Findings: found})

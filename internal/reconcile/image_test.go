@@ -107,6 +107,48 @@ func TestAnImageIsMadeAndAVolumeStandsOnIt(t *testing.T) {
 	}
 }
 
+// An ISO is the medium of many drives: each volume of it is the image itself, and takes it along neither when it is
+// deleted nor when it is made larger.
+func TestAVolumeOfAnISOIsTheImageItself(t *testing.T) {
+	needImages(t)
+	h := fakehost.New(t)
+	d := h.Start()
+	ctx := t.Context()
+	iso := make([]byte, 64<<11)
+	copy(iso[16<<11:], "\x01CD001\x01")
+	iso[16<<11+80], iso[16<<11+84+1] = 64, 64 // sectors, in both orders
+	iso[16<<11+129], iso[16<<11+130] = 8, 8
+	copy(iso[17<<11:], "\xffCD001\x01")
+	res, err := d.Actions.UploadImage(ctx, fakehost.Member, wire.ImportImage{Name: "installer", ImageSpec: storage.ImageSpec{Kind: storage.ISOImage}}, "default",
+		model.Bytes(len(iso)), bytes.NewReader(iso))
+	d.Did(res, err)
+	for _, name := range []string{"one", "two"} {
+		d.Did(d.Actions.CreateVolume(ctx, fakehost.Member, "default", wire.CreateVolume{Name: name, VolumeSpec: storage.VolumeSpec{Image: "installer"}}))
+		v, err := d.View.Volume(ctx, fakehost.Ref(name))
+		if err != nil || !v.Ready || v.Spec.Format != storage.Raw || v.Spec.Size != model.Bytes(len(iso)) {
+			t.Fatalf("%+v %v", v, err)
+		}
+	}
+	file, err := d.Actions.OpenImage(ctx, fakehost.Member, fakehost.Ref("installer"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Actions.CreateVolume(ctx, fakehost.Member, "default", wire.CreateVolume{Name: "x", VolumeSpec: storage.VolumeSpec{Image: "installer", Size: model.MiB}}); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("one that is larger: %v", err)
+	}
+	d.Did(d.Actions.ResizeVolume(ctx, fakehost.Member, fakehost.Ref("one"), model.MiB))
+	d.Did(d.Actions.DeleteVolume(ctx, fakehost.Member, fakehost.Ref("one"), true))
+	d.Did(d.Actions.DeleteVolume(ctx, fakehost.Member, fakehost.Ref("two"), true))
+	f, err := h.Images.Open(ctx, file)
+	if err != nil {
+		t.Fatalf("the image went with its volumes: %v", err)
+	}
+	if info, err := f.Stat(); err != nil || info.Size() != int64(len(iso)) {
+		t.Errorf("it was made larger, and with it what others read: %v", err)
+	}
+	_ = f.Close()
+}
+
 func TestWhatIsNoImageLeavesNoneAndItsNameFree(t *testing.T) {
 	needImages(t)
 	h := fakehost.New(t)

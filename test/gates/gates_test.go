@@ -65,6 +65,7 @@ var calls = []line{
 	{"snapshot restore web before --yes --dry-run", "snapshot.restore"}, {"snapshot delete web before --yes --dry-run", "snapshot.delete"},
 	{"image list", "image.list"}, {"image show base", "image.show"}, {"image import base https://images.example/base.qcow2 --dry-run", "image.import"},
 	{"image import base $F/image --dry-run", "image.upload"}, {"image export base $F/out.qcow2", "image.export"}, {"image delete base --dry-run", "image.delete"}, {"image update base --dry-run", "image.update"},
+	{"dev list", "environment.list"}, {"dev create shop web --no-wait", "environment.list"},
 	{"image source list", "image-source.list"}, {"image source add more https://images.example/ --dry-run", "image-source.add"}, {"image source remove more --dry-run", "image-source.remove"},
 	{"image search --source more debian", "image-source.offers"},
 	{"run base --no-wait", "image.show"},
@@ -82,7 +83,7 @@ var calls = []line{
 }
 
 // forPrograms are actions that hv asks for on the way to others, or not at all.
-var forPrograms = []string{"api.show", "boot-file.show", "vm.usage"}
+var forPrograms = []string{"api.show", "environment.create", "boot-file.show", "vm.usage"}
 
 // here are commands that answer without a daemon, or are the way to one.
 var here = []string{

@@ -30,4 +30,5 @@ var images = Family{"IMG", "Images, and what qemu-img said of one.", []Code{
 	{"HV-IMG-030", "there is no such image source", "`hv image source list`"},
 	{"HV-IMG-031", "an image source of that name exists", "choose another name"},
 	{"HV-IMG-032", "nobody lists a newer version of the image: it came from a file, or its one sum was given", "import the newer one under another name"},
+	{"HV-IMG-033", "there is no such development environment", "`hv dev list`"},
 }}

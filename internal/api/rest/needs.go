@@ -37,6 +37,7 @@ type Gate interface {
 type VMActions interface {
 	CreateVM(ctx context.Context, call action.Call, project string, def vm.Definition) (action.Result, error)
 	EditVM(ctx context.Context, call action.Call, ref model.Ref, patch json.RawMessage) (action.Result, error)
+	CreateEnvironment(ctx context.Context, call action.Call, project string, body wire.CreateEnvironment) (action.Result, error)
 	ChangeMedium(ctx context.Context, call action.Call, ref model.Ref, opt wire.MediumOptions) (action.Result, error)
 	DeleteVM(ctx context.Context, call action.Call, ref model.Ref, opt wire.VerbOptions) (action.Result, error)
 	RenameVM(ctx context.Context, call action.Call, ref model.Ref, name string) (action.Result, error)

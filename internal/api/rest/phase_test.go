@@ -144,6 +144,8 @@ func byHand(h *house) map[string][]asks {
 		"storage.recover":     {{method: "POST", path: "/v1/storage/actions/recover"}},
 		"image.import":        {{method: "POST", path: "/v1/projects/default/images", body: `{"name":"new","source":{"url":"https://example.org/new.qcow2"}}`}},
 		"image.upload":        {{method: "PUT", path: "/v1/projects/default/images/sent/content", body: strings.Repeat("x", imported), contentType: "application/octet-stream"}},
+		"environment.list":    get("/v1/environments"),
+		"environment.create":  {{method: "POST", path: "/v1/projects/default/environments", body: `{"name":"shop","environment":"web","volume":"data"}`}},
 		"image.update":        {{method: "POST", path: "/v1/projects/default/images/fetched/actions/update"}},
 		"image-source.add":    {{method: "POST", path: "/v1/image-sources", body: `{"name":"more","kind":"index","url":"https://example.org/"}`}},
 		"image-source.remove": {{method: "DELETE", path: "/v1/image-sources/listed"}},
@@ -225,6 +227,8 @@ func furnished(t *testing.T) *house {
 	res, err := h.actions.UploadImage(t.Context(), action.Call{Root: true}, wire.ImportImage{Name: "base"}, "default", 1, strings.NewReader("x"))
 	h.must(err)
 	h.must(h.pool.Make(t.Context(), storage.ImageFile(res.Operation.TargetUID, storage.QCOW2), imported, nil))
+	_, err = h.ApplyConfig(t.Context(), []byte(`{"version":1,"value":{"hypervisor":{"featureManager":{"extraFeatures":["devEnvironments"]}}}}`), client.Applying{})
+	h.must(err)
 	_, err = h.actions.AddImageSource(t.Context(), action.Call{Root: true}, wire.AddImageIndex{Name: "listed", IndexSpec: storage.IndexSpec{Kind: storage.PlainIndex, URL: "https://example.org/"}})
 	h.must(err)
 	res, err = h.actions.ImportImage(t.Context(), action.Call{Root: true}, "default", wire.ImportImage{Name: "fetched", ImageSpec: storage.ImageSpec{Source: storage.ImageSource{Listed: "listed:web"}}})
@@ -458,7 +462,7 @@ func TestThePhaseIsShownWithWhatWasSealedAndWhatWaits(t *testing.T) {
 	h.harden()
 	p, err = h.Phase(t.Context())
 	if err != nil || p.Name != "hardened" || p.Since == nil || p.By == nil || p.By.UID != 0 || p.KeyID != theHash.ID() || p.UnlockDelay != 600 ||
-		p.Sealed.Generation != 0 || p.Sealed.Digest != p.Digest || p.Sealed.VMs != 2 || len(p.Findings) != 0 || p.Unlock != nil {
+		p.Sealed.Generation != 1 || p.Sealed.Digest != p.Digest || p.Sealed.VMs != 2 || len(p.Findings) != 0 || p.Unlock != nil {
 		t.Errorf("%+v %v", p, err)
 	}
 	_, err = h.Unlock(t.Context(), wire.Unlock{Key: theKey.Text()}, client.Change{})

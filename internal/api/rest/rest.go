@@ -98,6 +98,7 @@ func newServer(c Config) *server {
 	s.routeKeys()
 	s.routeImages()
 	s.routeImageSources()
+	s.routeEnvironments()
 	s.routeOperations()
 	s.routeHost()
 	s.routePhase()

@@ -2,6 +2,7 @@ package machines
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -9,6 +10,8 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/client"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/change"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
@@ -24,7 +27,7 @@ guest lets go. --force does not ask the guest.`,
 		Example: "  hv vm cdrom insert first install debian-iso\n  hv vm cdrom eject first install",
 	}
 	cmd.AddCommand(
-		medium(s, "insert", "inserted", "NAME DRIVE VOLUME", "Put a volume into a drive", "  hv vm cdrom insert first install debian-iso"),
+		medium(s, "insert", "inserted", "NAME DRIVE VOLUME|ISO", "Put a volume, or an ISO of the library, into a drive", "  hv vm cdrom insert first install debian-iso"),
 		medium(s, "eject", "ejected", "NAME DRIVE", "Take out what is in a drive", "  hv vm cdrom eject first install --force"))
 	return cmd
 }
@@ -32,9 +35,10 @@ guest lets go. --force does not ask the guest.`,
 func medium(s *session.Session, verb, past, names, short, example string) *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
-		Use:               verb + " " + names,
-		Short:             short,
-		Long:              short + ". A drive is named as in the VM's spec: cdroms.DRIVE.",
+		Use:   verb + " " + names,
+		Short: short,
+		Long: short + ". A drive is named as in the VM's spec: cdroms.DRIVE. An ISO of the library (hv image\nimport NAME FILE --kind iso) " +
+			"gets a volume of its name, which takes no room; many drives may hold it.",
 		Example:           example,
 		Args:              session.Exactly(strings.Fields(names)...),
 		ValidArgsFunction: s.Live(1, s.VMs),
@@ -42,6 +46,9 @@ func medium(s *session.Session, verb, past, names, short, example string) *cobra
 			opt := wire.MediumOptions{Drive: args[1], Force: force}
 			if len(args) > 2 {
 				opt.Volume = args[2]
+				if err := volumeOf(cmd.Context(), s, args[2]); err != nil {
+					return err
+				}
 			}
 			return change.Run(cmd.Context(), s, change.Change{Noun: "vm", Name: args[0], Verb: verb + " the medium of", Past: "medium " + past,
 				Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
@@ -52,4 +59,24 @@ func medium(s *session.Session, verb, past, names, short, example string) *cobra
 	s.Mutates(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "also where the guest uses what is in it")
 	return cmd
+}
+
+// volumeOf makes the volume of an ISO where there is none of that name: it takes no room. What is neither is told by who
+// asks for the volume.
+func volumeOf(ctx context.Context, s *session.Session, name string) error {
+	c, err := s.Client()
+	if err != nil || s.DryRun {
+		return err
+	}
+	if _, err := c.Volume(ctx, s.Ref(name)); err == nil || !errors.Is(err, fault.NotFound) {
+		return nil // also where it cannot be asked
+	}
+	i, err := c.Image(ctx, s.Ref(name))
+	if err != nil || i.Spec.Kind != storage.ISOImage {
+		return nil //nolint:nilerr // there is no such image either
+	}
+	return change.Run(ctx, s, change.Change{Noun: "volume", Name: name, Verb: "create", Past: "created",
+		Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+			return c.CreateVolume(ctx, s.Project, wire.CreateVolume{Name: name, VolumeSpec: storage.VolumeSpec{Image: name}}, how)
+		}})
 }

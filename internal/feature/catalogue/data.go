@@ -38,5 +38,5 @@ var notInBuild = []ID{
 	ThreatIntelligence, MLAnalysis, AutomatedResponse,
 	WebDashboard, API, PublicBridge,
 	LiveMigration, GPUPassthrough, DevicePassthrough, SRIOV,
-	DevEnvironments, Containers, VMImport,
+	Containers, VMImport,
 }

@@ -10,12 +10,8 @@ var workloadFeatures = []Feature{
 		Exposes:     "VMs with tools and wide access to the network",
 		Mitigations: []string{"they stand behind NAT like any other VM"},
 		Impact:      expected("low", "medium", "medium", "low"),
-		Tunables: []Tunable{
-			list("templates", "the templates that are offered; empty: all"),
-			lasting("lifetime", "7d", "1h", "365d", "when an environment that nobody uses is stopped"),
-			number("maxPerUser", "environments", 3, 1, 100, "how many a user may have at once"),
-		},
-		ChangesIn: setup,
+		Tunables:    none, // each call says what it takes
+		ChangesIn:   setup,
 	},
 	{
 		ID: Containers, Name: "Container Support", Category: CategoryWorkload, Risk: Low, Since: first,
