@@ -26,4 +26,5 @@ var pools = Family{"POOL", "Pools, in which volumes are kept.", []Code{
 	{"HV-POOL-023", "the thin pool does not zero what it gives out: one guest would read what another has deleted", "`lvchange --zero y GROUP/POOL`"},
 	{"HV-POOL-024", "LVM is not installed", "`apt-get install lvm2`, then `systemctl restart hv-helper`"},
 	{"HV-POOL-025", "a pool's folder is there and is not marked as its own: the disk that is to be mounted there is not, or another one is", "mount it: it is tried again by itself; the message says what to do where the folder is meant as it is"},
+	{"HV-POOL-026", "a pool's folder is used by another daemon, which the message names", "end that one, or `hv pool delete` there: it is tried again by itself"},
 }}

@@ -134,13 +134,27 @@ func OpenAt(ctx context.Context, name, path string, fresh bool, ask func(ctx con
 	if err == nil {
 		err = refused(path, info)
 	}
+	var held *os.File
+	if err == nil {
+		held, err = locked(dir, path)
+	}
 	if err == nil {
 		err = marked(dir, name, path, fresh)
 	}
 	if err != nil {
+		_ = held.Close() // also of none
 		return nil, fault.Wrap(err, "cannot use the folder of pool %q", name)
 	}
-	return Open(name, fmt.Sprintf("/proc/self/fd/%d", dir.Fd())) // the very folder that was looked at
+	if held != nil {
+		sayWho(dir)
+	}
+	p, err := Open(name, fmt.Sprintf("/proc/self/fd/%d", dir.Fd())) // the very folder that was looked at
+	if err != nil {
+		_ = held.Close()
+		return nil, err
+	}
+	p.held = held
+	return p, nil
 }
 
 func open(path string) (*os.File, error) {

@@ -28,6 +28,7 @@ type Pool struct {
 	name   string
 	folder *folder.Folder
 	can    storage.Capabilities
+	held   *os.File // keeps other daemons out; nil where nothing does
 }
 
 var _ backend.Backend = (*Pool)(nil)
@@ -46,7 +47,10 @@ func Open(name, path string) (*Pool, error) {
 }
 
 // Close closes the folder; open volumes stay open.
-func (p *Pool) Close() error { return p.folder.Close() }
+func (p *Pool) Close() error {
+	_ = p.held.Close() // also of none
+	return p.folder.Close()
+}
 
 // Can is what the folder's file system lets the pool do.
 func (p *Pool) Can() storage.Capabilities {

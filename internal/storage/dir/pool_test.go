@@ -5,6 +5,7 @@ package dir
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -191,5 +192,40 @@ func TestAFolderWithoutItsMarkIsNotTakenForThePool(t *testing.T) {
 	}
 	if err := open("fast", false); err == nil {
 		t.Error("a link for a mark was followed")
+	}
+}
+
+func TestAFolderIsUsedByOneDaemonAtATime(t *testing.T) {
+	base, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(base, "pool")
+	first, err := OpenAt(t.Context(), "fast", path, true, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := filepath.Join(path, folder.Partial+"begun")
+	if err := os.WriteFile(begun, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"fast", "slow"} {
+		_, err := OpenAt(t.Context(), name, path, true, nil)
+		if fault.CodeOf(err) != "HV-POOL-026" || !strings.Contains(err.Error(), fmt.Sprintf("pid %d on ", os.Getpid())) {
+			t.Errorf("a second one: %v", err)
+		}
+	}
+	if _, err := os.Stat(begun); err != nil {
+		t.Errorf("what the first is making: %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second, err := OpenAt(t.Context(), "fast", path, false, nil)
+	if err != nil {
+		t.Fatalf("after it: %v", err)
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
 	}
 }
