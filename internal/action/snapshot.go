@@ -249,7 +249,7 @@ func (a *Actions) DeleteSnapshot(ctx context.Context, call Call, ref model.Ref, 
 			return err
 		}
 		set, at, err := a.snapshot(ctx, o, name)
-		if err != nil {
+		if err != nil && set.Phase != vm.SnapshotDeleting { // who asks again waits for the same
 			return err
 		}
 		set.Phase = vm.SnapshotDeleting

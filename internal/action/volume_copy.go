@@ -275,7 +275,7 @@ func hasOpen(st vm.PowerStatus, volume string) string {
 
 // stoppable reports whether an operation can be given up though it has changed no power.
 func stoppable(w operation.Wish) bool {
-	return w.Action == VolumeMove.name || w.Action == VolumeClone.name && w.Target.Kind == "volume"
+	return w.Action == SnapshotDelete.name || w.Action == VolumeMove.name || w.Action == VolumeClone.name && w.Target.Kind == "volume"
 }
 
 // uncopied refuses to take a volume from the VM whose QEMU is copying it.

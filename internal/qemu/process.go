@@ -38,6 +38,7 @@ type process struct {
 	unplugged map[string]bool   // sockets of network cards that were taken away
 	moved     chan struct{}     // closed, and made anew, when left changes
 	jobs      chan struct{}     // the same when QEMU has said something of a job
+	merges    map[string]bool   // jobs that merge layers and that this daemon has begun
 }
 
 // watch follows the pidfd, which belongs to p from now on: readable means gone.

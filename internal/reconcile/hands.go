@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/machine"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
 	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
@@ -47,6 +49,10 @@ type Hypervisor interface {
 	SettleMirror(ctx context.Context, uuid string, disk qmp.Mirror) error
 	EndMirror(ctx context.Context, uuid string, disk qmp.Mirror) error
 	Mirrored(ctx context.Context, uuid string, disk qmp.Mirror) (on string, goesOn bool, err error)
+	// Merge has QEMU make one layer of two, and tells how far it is; nil when it is done. files are those of m.Written, open for
+	// both. Settle has it hold them as before, open for reading, and ends what goes on.
+	Merge(ctx context.Context, uuid string, m machine.Merge, files []*os.File) (*operation.Progress, error)
+	Settle(ctx context.Context, uuid string, m machine.Merge, files []*os.File) error
 	// Plug gives QEMU a device, on the files that it stands on, the lowest first, if it needs any.
 	Plug(ctx context.Context, uuid string, device qmp.Hotplug, files ...*os.File) error
 	// Unplug takes one away. It returns when the guest has let go of it; an error of kind Unavailable
@@ -96,6 +102,12 @@ type Volumes interface {
 	// AddSecret has one secret more open a layer, DropSecret one less: the last one never. A VM may have it open.
 	AddSecret(ctx context.Context, l storage.Layer, have, more string) error
 	DropSecret(ctx context.Context, l storage.Layer, gone, keep string) error
+	// Merge makes one layer of two that nobody has open, durably: both read the same afterwards, and neither is gone.
+	Merge(ctx context.Context, chain []storage.Layer, m storage.Merge, tell func(percent float64)) error
+	NameBelow(ctx context.Context, l, below storage.Layer) error
+	// Allocated is how much room a file takes, and Room how much there is in a pool.
+	Allocated(ctx context.Context, v storage.Volume) (model.Bytes, error)
+	Room(ctx context.Context, pool string) (storage.Room, error)
 	// Open opens a volume's file anew: QEMU's image locks belong to an open file description, and
 	// one that two QEMUs share locks nothing.
 	Open(ctx context.Context, pool, file string, readOnly bool) (*os.File, error)

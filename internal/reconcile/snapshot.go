@@ -34,9 +34,18 @@ func (r *vmRun) snapshots(ctx context.Context, due []*operation.Operation) ([]*o
 		}
 		one := []*operation.Operation{op}
 		failed := do(ctx, op, op.Params["snapshot"])
+		var at *operation.Progress
+		if failed == nil && op.Action == "snapshot.delete" {
+			at, failed = r.giveBack(ctx, op.Params["snapshot"])
+		}
 		switch {
 		case ctx.Err() != nil: // whoever comes next goes on
 			return left, err
+		case at != nil:
+			r.ops.progress(one, "merge its layers with those that stay", *at)
+			if r.status.State == vm.StateRunning { // what is copied beside the looks brings them about
+				r.queue.after(r.target, mergesWithin)
+			}
 		case failed != nil:
 			r.ops.end(ctx, one, operation.Failed, problem(failed))
 		default:

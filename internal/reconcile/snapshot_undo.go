@@ -295,6 +295,9 @@ func (r *vmRun) dropWished(ctx context.Context) {
 			r.Log.Warn("a snapshot that is to be deleted is not gone yet", "vm", r.in.Wish.Name, "snapshot", name, "err", err)
 			continue
 		}
+		if m, err := r.mergeable(ctx); m != nil || err != nil { // whoever asked waits for that too
+			continue
+		}
 		var asked []*operation.Operation
 		r.due = slices.DeleteFunc(slices.Clone(r.due), func(op *operation.Operation) bool {
 			mine := op.Action == "snapshot.delete" && op.Params["snapshot"] == name

@@ -48,6 +48,7 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) (err error
 		e.giveUp(ctx, t, e.ops.of(t, obj.Generation), err)
 		return err
 	}
+	calledOff := slices.ContainsFunc(e.ops.all(t), func(op *operation.Operation) bool { return op.Action == "snapshot.delete" && e.ops.cancelled(op) })
 	due := e.settle(ctx, obj, e.ops.of(t, obj.Generation))
 	in := plan.VMInput{
 		Wish: obj, Last: last, Seen: seen, Facts: e.Facts(), Now: e.Steady(), Clock: e.Now(),
@@ -79,6 +80,11 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) (err error
 	}
 	run.note(seen)
 	run.dropWished(ctx)
+	if calledOff {
+		if err := run.callOffMerge(ctx); err != nil {
+			return err
+		}
+	}
 	if err := run.steps(ctx); err != nil {
 		return run.failed(ctx, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 
@@ -35,6 +36,7 @@ func (r *vmRun) steps(ctx context.Context) error {
 	if len(r.plan.Steps) == 0 {
 		return nil
 	}
+	r.yield(slices.Concat(slices.Collect(maps.Values(r.in.Volumes)), slices.Collect(maps.Values(r.in.Media)))...)
 	r.ops.begin(r.due, r.plan)
 	if r.plan.Ended != nil { // what ended, and why, cannot be found out again once its traces are gone
 		if err := r.writer.flush(ctx, powerKey(r.target)); err != nil {
@@ -255,6 +257,13 @@ func (r *vmRun) failed(ctx context.Context, err error) error {
 		st.Problem = r.trouble(err)
 		r.put(st)
 	}
+	r.due = slices.DeleteFunc(slices.Clone(r.due), func(op *operation.Operation) bool { // a snapshot goes, whatever becomes of the VM
+		if op.Action == "snapshot.delete" && !slices.Contains(slices.Collect(maps.Keys(r.unfinished(r.in.Wish.Spec.UUID))), op.Params["snapshot"]) {
+			r.ops.end(ctx, []*operation.Operation{op}, operation.Done, nil)
+			return true
+		}
+		return false
+	})
 	r.giveUp(ctx, r.target, r.due, err)
 	return err
 }

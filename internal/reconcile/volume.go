@@ -144,6 +144,9 @@ func (e *Engine) seeVolume(ctx context.Context, t operation.Target, v storage.Vo
 }
 
 func (e *Engine) doVolume(ctx context.Context, s plan.Step) error {
+	if s.Volume != nil && s.Kind != plan.ResizeDisk { // whatever is done to its files
+		e.yield(*s.Volume)
+	}
 	switch s.Kind {
 	case plan.CreateVolume:
 		return e.Volumes.Create(ctx, *s.Volume)

@@ -51,6 +51,7 @@ func (e *Engine) beginCopy(ctx context.Context, v storage.Volume) error {
 			return err
 		}
 		from = source
+		e.yield(source)
 	} else {
 		to = v.Arriving()
 	}

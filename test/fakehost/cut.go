@@ -17,6 +17,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/plan"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/machine"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
 	"github.com/hyper-nixos/hyper-nixos/internal/reconcile"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/image"
@@ -25,6 +26,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
 	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/fakeseal"
@@ -205,6 +207,15 @@ func (h *cutHypervisor) EndMirror(ctx context.Context, uuid string, d qmp.Mirror
 	return h.points.step(plan.EndMirror, func() error { return h.Host.EndMirror(ctx, uuid, d) })
 }
 
+func (h *cutHypervisor) Merge(ctx context.Context, uuid string, m machine.Merge, files []*os.File) (at *operation.Progress, err error) {
+	err = h.points.around("merge", func() error { at, err = h.Host.Merge(ctx, uuid, m, files); return err })
+	return at, err
+}
+
+func (h *cutHypervisor) Settle(ctx context.Context, uuid string, m machine.Merge, files []*os.File) error {
+	return h.points.around("settle", func() error { return h.Host.Settle(ctx, uuid, m, files) })
+}
+
 func (h *cutHypervisor) Plug(ctx context.Context, uuid string, d qmp.Hotplug, files ...*os.File) error {
 	return h.points.step(plan.Plug, func() error { return h.Host.Plug(ctx, uuid, d, files...) })
 }
@@ -289,6 +300,10 @@ func (v *cutVolumes) Copy(ctx context.Context, from, to storage.Volume, tell fun
 
 func (v *cutVolumes) Fetch(ctx context.Context, vol storage.Volume, get func(context.Context, *os.File, *os.File, model.Bytes) error) error {
 	return v.points.step(plan.CopyVolume, func() error { return v.Pools.Fetch(ctx, vol, get) })
+}
+
+func (v *cutVolumes) Merge(ctx context.Context, chain []storage.Layer, m storage.Merge, tell func(percent float64)) error {
+	return v.points.around("merge files", func() error { return v.Pools.Merge(ctx, chain, m, tell) })
 }
 
 func (v *cutVolumes) Discard(ctx context.Context, layers []storage.Layer) error {

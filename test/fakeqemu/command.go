@@ -42,6 +42,9 @@ func init() { // not a literal: the handlers refer to the table by way of the mo
 		"blockdev-add":            func(q *QEMU, _ *monitor, args json.RawMessage) (any, error) { return done(q.blockdevAdd(args)) },
 		"blockdev-del":            blockdevDel,
 		"transaction":             transaction,
+		"block-stream":            blockStream,
+		"block-commit":            blockCommit,
+		"blockdev-reopen":         blockdevReopen,
 		"device_add":              func(q *QEMU, _ *monitor, args json.RawMessage) (any, error) { return done(q.deviceAdd(args)) },
 		"device_del":              deviceDel,
 		"netdev_add":              func(q *QEMU, _ *monitor, args json.RawMessage) (any, error) { return done(q.plugNetdev(args)) },
@@ -208,6 +211,9 @@ func jobCancel(q *QEMU, _ *monitor, args json.RawMessage) (any, error) {
 		q.emit("JOB_STATUS_CHANGE", map[string]string{"id": j.ID, "status": state})
 	}
 	j.Error = "Operation was cancelled"
+	if j.dismisses {
+		q.o.Jobs = slices.Delete(q.o.Jobs, i, i+1)
+	}
 	return nothing, nil
 }
 

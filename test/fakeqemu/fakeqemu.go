@@ -50,7 +50,8 @@ type Job struct {
 	Total    int64  `json:"total-progress"`
 	Error    string `json:"error,omitempty"`
 
-	mirror *mirror
+	mirror    *mirror
+	dismisses bool // itself, when it has ended
 }
 
 // QEMU is one fake. Close it, or have it quit.

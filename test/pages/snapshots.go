@@ -9,6 +9,7 @@ var snapshots = Family{"SNAP", "Snapshots of VMs.", []Code{
 	{"HV-SNAP-010", "a disk of a snapshot is not the VM's any more", "attach its volume again"},
 	{"HV-SNAP-011", "the guest was to write out what it holds back, and did not", "start its agent, or `--quiesce auto`"},
 	{"HV-SNAP-012", "the memory of a VM could not be saved", "`hv vm logs VM --log qemu`"},
+	{"HV-SNAP-013", "a snapshot is deleted, and the room that it took is not given back yet", "what the error says, such as room in the pool; the next snapshot that is deleted takes it along"},
 	{"HV-SNAP-020", "a VM has no disk that it writes to", "give it one"},
 	{"HV-SNAP-021", "a suspended VM: its memory is in a file of its own", "`hv vm start`, then take the snapshot"},
 	{"HV-SNAP-022", "memory is asked for of a VM that does not run", "leave `--memory` out, or start it"},

@@ -61,3 +61,24 @@ func NameBacking(ctx context.Context, i Image, name string, format Format) error
 	_, err = r.do(ctx, append(args, of)...)
 	return err
 }
+
+// Commit writes what is in an image into the one below it, which reads the same from then on, and is made as large. Until
+// it is done the image reads as before on what it stands on, also where it is stopped between any two of its writes.
+func Commit(ctx context.Context, child Image, progress func(percent float64)) error {
+	r := &run{progress: progress, cpu: longCPU}
+	if child.Backing == nil {
+		return fault.New(fault.Internal, "there is nothing below the image")
+	}
+	of, err := r.named(child)
+	if err != nil {
+		return err
+	}
+	args := []string{"commit", "-d"} // what is in it stays: an object names it still
+	if progress != nil {
+		args = append(args, "-p")
+	} else {
+		args = append(args, "-q")
+	}
+	_, err = r.do(ctx, append(args, of)...)
+	return err
+}
