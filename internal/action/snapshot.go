@@ -173,9 +173,6 @@ func againstSnapshot(o vm.Object, st vm.PowerStatus, body wire.CreateSnapshot, h
 	if now := st.Process; body.Memory && now != nil && now.Started != nil && len(now.Started.Shares) > 0 {
 		add("HV-SNAP-027", "it has folders of the host open by virtiofs: its memory cannot be saved, for what it has open there would be no more", "leave --memory out, or take shares out of its spec and start it anew")
 	}
-	if o.Spec.TPM != nil {
-		add("HV-SNAP-024", "it has a TPM, whose state is in no snapshot yet", "take the TPM out of its spec, where the guest can do without")
-	}
 	if have >= vm.MaxSnapshots {
 		add("HV-SNAP-025", fmt.Sprintf("it has %d snapshots, and more are not kept", have), "delete some: hv snapshot list "+o.Name)
 	}

@@ -149,6 +149,9 @@ func machineInput(in VMInput, accel vm.Accelerator) machine.Input {
 		mi.Pinned = in.Last.Pinned
 	}
 	if in.From != nil {
+		if in.From.Pinned != nil {
+			mi.Pinned = in.From.Pinned
+		}
 		mi.Incoming, mi.Ports, mi.Base = true, in.From.Process.Ports, in.From.Process.Memory
 		mi.Earlier = in.From.Process.Started.GenerationID == ""
 	}

@@ -171,8 +171,8 @@ func descriptors(ctx context.Context, on qmp.Executor, set int) ([]int, error) {
 	return out, err
 }
 
-// Settle opens for reading only again what was open for more while it was merged; a job that goes on is called off. files
-// are those of m.Written, open for reading.
+// Settle opens for reading only again what was open for more while it was merged, and has what was written be durable; a job
+// that goes on is called off. files are those of m.Written, open for reading.
 func (h *Host) Settle(ctx context.Context, uuid string, m machine.Merge, files []*os.File) error {
 	p, err := h.living(uuid)
 	if err != nil {
@@ -192,7 +192,23 @@ func (h *Host) Settle(ctx context.Context, uuid string, m machine.Merge, files [
 	if err != nil {
 		return err
 	}
-	return reopen(ctx, on, m, func(name string) bool { return has[name] }, files, true)
+	is := func(name string) bool { return has[name] }
+	if head := len(m.Chain) - 1; !m.Down && m.At+1 == head {
+		return flush(ctx, on, m, head, is)
+	}
+	return reopen(ctx, on, m, is, files, true)
+}
+
+// flush has QEMU write out what it keeps of a layer that the guest writes to, as opening it anew does: as it is open already,
+// and with the guest running. Without that the tables of what was merged are in QEMU's memory alone.
+func flush(ctx context.Context, on qmp.Executor, m machine.Merge, at int, has func(string) bool) error {
+	node, file := m.Node(at, has)
+	below := ""
+	if from := under(m, at, has); from >= 0 {
+		below, _ = m.Node(from, has)
+	}
+	nodes := machine.ReopenNodes(node, file, m.Chain[at].Format, below, false, 0)
+	return qmp.BlockdevReopen(ctx, on, []qmp.Object{nodes[1].Add})
 }
 
 // callOff ends a job that goes on.

@@ -90,7 +90,7 @@ func (c *chains) loose(v storage.Volume) int {
 }
 
 // without puts into a transaction that two layers are one in every chain, and returns the layers that stand on them.
-func (c *chains) without(m merging, txn *store.Txn, values map[string]any) (above []storage.Layer, err error) {
+func (c *chains) without(m merging, txn *store.Txn, values map[string]any) (above []storage.Layer) {
 	seen := map[string]bool{}
 	change := func(kv store.KV, chain []storage.Layer, put func([]storage.Layer)) {
 		next, changed := m.Merged(m.chain, chain)
@@ -128,5 +128,5 @@ func (c *chains) without(m merging, txn *store.Txn, values map[string]any) (abov
 			})
 		}
 	}
-	return above, nil
+	return above
 }

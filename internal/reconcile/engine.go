@@ -79,6 +79,7 @@ type Engine struct {
 	halt   *halt                                  // while all VMs are stopped because their host is to end
 	resets map[operation.Target]vm.Resets         // as the hand last counted them
 	sets   map[string]map[string]vm.SnapshotPhase // snapshots that are being taken, by the VM's UUID
+	merges map[string]*merging                    // of layers in QEMU, that this daemon has begun, by the VM's UUID
 }
 
 // New returns an engine that does nothing until Run.
@@ -98,7 +99,7 @@ func New(c Config) *Engine {
 	e := &Engine{
 		Config: c, queue: newQueue[operation.Target](), writer: newWriter(c.Store, c.Log), followed: newFollowed(), images: newMakings(),
 		names: map[string]model.Ref{}, alones: map[string]*named{}, power: map[operation.Target]*vm.PowerStatus{}, tries: map[operation.Target]int{},
-		resets: map[operation.Target]vm.Resets{}, sets: map[string]map[string]vm.SnapshotPhase{},
+		resets: map[operation.Target]vm.Resets{}, sets: map[string]map[string]vm.SnapshotPhase{}, merges: map[string]*merging{},
 	}
 	e.ops, e.copies = newOps(e.writer, c), newCopies()
 	return e

@@ -145,6 +145,10 @@ type Firmware interface {
 	NVRAM(ctx context.Context, uuid, template string, secure bool) (*os.File, error)
 	// MakeTPM makes the folder of what a VM's TPM keeps, where there is none.
 	MakeTPM(ctx context.Context, uuid string) error
+	// ReadTPM opens what a VM's TPM keeps, whole at any moment; fault.NotFound says that it was never used. PutTPM has it keep
+	// what is in a file, nothing where that is nil, while the VM has no process.
+	ReadTPM(ctx context.Context, uuid string) (*os.File, error)
+	PutTPM(ctx context.Context, uuid string, from *os.File) error
 	Remove(ctx context.Context, uuid string) error
 	// Read opens a VM's variables for reading; fault.NotFound says that it has none. Put makes them anew of a file.
 	Read(ctx context.Context, uuid string, secure bool) (*os.File, error)

@@ -36,6 +36,9 @@ type merging struct {
 func (r *vmRun) merge(ctx context.Context) (*operation.Progress, error) {
 	for {
 		m, err := r.mergeable(ctx)
+		if err == nil {
+			err = r.keepTo(ctx, m)
+		}
 		if err != nil || m == nil {
 			return nil, err
 		}
@@ -47,6 +50,22 @@ func (r *vmRun) merge(ctx context.Context) (*operation.Progress, error) {
 			return nil, err
 		}
 	}
+}
+
+// keepTo holds a merge in QEMU against the one that it has begun. That goes on as it was begun, whatever the two take by
+// now; one that is not to be any more, since a clone has come to stand on it, is called off.
+func (r *vmRun) keepTo(ctx context.Context, m *merging) error {
+	r.mu.Lock()
+	before := r.merges[r.in.Wish.Spec.UUID]
+	r.mu.Unlock()
+	if before == nil || r.status.Process == nil {
+		return nil
+	}
+	if m != nil && m.disk == before.disk && m.At == before.At && slices.Equal(m.chain, before.chain) {
+		m.Down = before.Down
+		return nil
+	}
+	return r.settleMerge(ctx, *before)
 }
 
 // giveBack merges what a snapshot that is gone has left.
@@ -175,6 +194,9 @@ func (r *vmRun) mergeLive(ctx context.Context, m merging) (at *operation.Progres
 		return &operation.Progress{}, nil
 	}
 	with := r.inQEMU(m)
+	r.mu.Lock()
+	r.merges[r.in.Wish.Spec.UUID] = &m
+	r.mu.Unlock()
 	err = r.withLayers(ctx, with, false, func(files []*os.File) error {
 		at, err = r.Hypervisor.Merge(ctx, r.in.Wish.Spec.UUID, with, files)
 		return err
@@ -191,9 +213,15 @@ func (r *vmRun) mergeLive(ctx context.Context, m merging) (at *operation.Progres
 // settleMerge has QEMU hold the layers as before, and end what it still does to them.
 func (r *vmRun) settleMerge(ctx context.Context, m merging) error {
 	with := r.inQEMU(m)
-	return r.withLayers(ctx, with, true, func(files []*os.File) error {
+	err := r.withLayers(ctx, with, true, func(files []*os.File) error {
 		return r.Hypervisor.Settle(ctx, r.in.Wish.Spec.UUID, with, files)
 	})
+	if err == nil {
+		r.mu.Lock()
+		delete(r.merges, r.in.Wish.Spec.UUID)
+		r.mu.Unlock()
+	}
+	return err
 }
 
 func (r *vmRun) withLayers(ctx context.Context, m machine.Merge, readOnly bool, do func([]*os.File) error) (err error) {
@@ -222,10 +250,7 @@ func (r *vmRun) mergedOne(ctx context.Context, m merging) error {
 	txn, values := store.Txn{}, map[string]any{}
 	gone := m.Gone(m.chain)
 	values[droppedKey(gone)] = gone
-	above, err := all.without(m, &txn, values)
-	if err != nil {
-		return err
-	}
+	above := all.without(m, &txn, values)
 	if len(values)+len(txn.If) > store.MaxOps {
 		return fault.New(fault.Exhausted, "%d snapshots and volumes stand on it, and only %d can be changed at once", len(values), store.MaxOps/2)
 	}
@@ -233,14 +258,18 @@ func (r *vmRun) mergedOne(ctx context.Context, m merging) error {
 		return err
 	}
 	r.copies.end(mergeKey(m.Lower(m.chain)))
-	return errors.Join(r.noteMerged(ctx, m), r.nameBelow(ctx, m, above), r.sweepDropped(ctx))
+	r.nameBelow(ctx, m, above)
+	if err := r.noteMerged(ctx, m); err != nil {
+		return err
+	}
+	return r.sweepDropped(ctx)
 }
 
 // nameBelow has the headers of those that stood on a layer that is gone name the one that they stand on now. QEMU does that to
 // what it has open. Nobody of ours reads them.
-func (r *vmRun) nameBelow(ctx context.Context, m merging, above []storage.Layer) error {
+func (r *vmRun) nameBelow(ctx context.Context, m merging, above []storage.Layer) {
 	if !m.Down {
-		return nil
+		return
 	}
 	for _, l := range above {
 		if r.status.Process != nil && storage.Has(m.chain, l.ID) {
@@ -250,7 +279,6 @@ func (r *vmRun) nameBelow(ctx context.Context, m merging, above []storage.Layer)
 			r.Log.Warn("a layer's header names one below it that is gone", "layer", l.File(), "err", err)
 		}
 	}
-	return nil
 }
 
 // noteMerged writes the volume's note anew, before the file goes that the old one names.
@@ -267,13 +295,12 @@ func (r *vmRun) noteMerged(ctx context.Context, m merging) error {
 
 // callOffMerge ends a merge for which nobody waits any more. Its layers stay two, until a snapshot is deleted again.
 func (r *vmRun) callOffMerge(ctx context.Context) error {
+	if r.status.Process != nil {
+		return r.keepTo(ctx, nil)
+	}
 	m, err := r.mergeable(ctx)
-	if err != nil || m == nil {
-		return nil // there is none that could go on
-	}
-	if r.status.Process == nil {
+	if err == nil && m != nil {
 		r.copies.end(mergeKey(m.Lower(m.chain)))
-		return nil
 	}
-	return r.settleMerge(ctx, *m)
+	return nil // there is none that could go on
 }

@@ -19,6 +19,7 @@ import (
 const (
 	memoryFile = ".memory"
 	nvramFile  = ".nvram"
+	tpmFile    = ".tpm"
 )
 
 // snapshots does what was asked about the sets of a VM, once that is otherwise what it is wished to be, and returns who
@@ -243,7 +244,7 @@ func (r *vmRun) putOn(ctx context.Context, t taking) error {
 func (r *vmRun) moment(ctx context.Context, op *operation.Operation, t taking, taken *vm.Taken) (string, error) {
 	uuid := r.in.Wish.Spec.UUID
 	if !t.live {
-		return "", r.keepNVRAM(ctx, t, taken)
+		return "", errors.Join(r.keepNVRAM(ctx, t, taken), r.keepTPM(ctx, t, taken))
 	}
 	if t.set.Memory {
 		if err := r.Hypervisor.Savable(ctx, uuid); err != nil {
@@ -270,7 +271,7 @@ func (r *vmRun) moment(ctx context.Context, op *operation.Operation, t taking, t
 		if err := r.stillQuiet(t.set, taken); err != nil {
 			return err
 		}
-		if err := r.keepNVRAM(ctx, t, taken); err != nil || !t.set.Memory {
+		if err := errors.Join(r.keepNVRAM(ctx, t, taken), r.keepTPM(ctx, t, taken)); err != nil || !t.set.Memory {
 			return err
 		}
 		file = t.set.UID + memoryFile
@@ -331,7 +332,7 @@ func (r *vmRun) saveInto(ctx context.Context, op *operation.Operation, name stri
 				Accelerator: r.status.Accelerator, Process: process,
 			}
 			if p := r.status.Pinned; p != nil {
-				saved.MachineType = p.MachineType
+				saved.MachineType, saved.Pinned = p.MachineType, p
 			}
 			taken.Memory = &saved
 			return nil

@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -366,4 +367,51 @@ func TestASnapshotThatIsWishedAwayGoesWithoutItsOperation(t *testing.T) {
 	phase(t, h, "one", vm.SnapshotDeleting)
 	d = h.Start()
 	goneSet(t, d, "one")
+}
+
+// A guest whose TPM is of another time than its disks takes them for stolen.
+func TestASnapshotBringsBackWhatTheTPMKept(t *testing.T) {
+	h := fakehost.New(t)
+	d := snapshotsOn(t, h)
+	d.Done(d.Volume("data"))
+	d.Done(d.Create(fakehost.Tiny("web", withData, func(def *vm.Definition) { def.TPM = &vm.TPM{} })))
+	uuid := d.VM("web").Spec.UUID
+	keeps := func(text string) {
+		t.Helper()
+		folder, err := h.NVRAM.TPM(t.Context(), uuid)
+		if err == nil {
+			err = errors.Join(folder.WriteFile("tpm2-00.permall", []byte(text), 0o660), folder.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := func() string {
+		file, err := h.NVRAM.ReadTPM(t.Context(), uuid)
+		if err != nil {
+			return "nothing"
+		}
+		defer func() { _ = file.Close() }()
+		text, _ := io.ReadAll(file)
+		return string(text)
+	}
+	done(t, take(t, d, "new", false))
+	if err := h.NVRAM.MakeTPM(t.Context(), uuid); err != nil {
+		t.Fatal(err)
+	}
+	keeps("before")
+	done(t, take(t, d, "one", false))
+	keeps("after")
+	backToOne(t, d)
+	if got := kept(); got != "before" {
+		t.Errorf("its TPM keeps %q", got)
+	}
+	res, err := d.Actions.RestoreSnapshot(t.Context(), fakehost.Member, fakehost.Ref("web"), "new")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done(t, d.Ended(*res.Operation))
+	if got := kept(); got != "nothing" {
+		t.Errorf("its TPM keeps %q", got)
+	}
 }

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"os"
@@ -221,7 +222,7 @@ func (r *vmRun) restore(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.variablesOf(ctx, set); err != nil {
+	if err := errors.Join(r.variablesOf(ctx, set), r.tpmOf(ctx, set)); err != nil {
 		return err
 	}
 	r.serve(nil, "snapshot.restore")

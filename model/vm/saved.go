@@ -29,6 +29,8 @@ type Saved struct {
 	Host        bool        `json:"host,omitempty"` // it was saved because its host was to go down
 	Accelerator Accelerator `json:"accelerator"`
 	MachineType string      `json:"machineType"`
+	// Pinned is where its devices sit, in a snapshot: those of the VM may have come and gone since. nil: where the VM has them.
+	Pinned *Pinned `json:"pinned,omitempty"`
 	// Process is the one that was saved: what it was started with, and changed since, is what can go on.
 	Process Process `json:"process"`
 }

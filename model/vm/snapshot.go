@@ -77,10 +77,20 @@ type Taken struct {
 	Pause    time.Duration `json:"pause,omitempty"`  // how long the guest stood still for it, in nanoseconds
 	NVRAM    bool          `json:"nvram,omitempty"`  // its firmware's variables are in it
 	Secure   bool          `json:"secure,omitempty"` // they are those of a firmware with Secure Boot
+	TPM      TakenTPM      `json:"tpm,omitempty"`    // what its TPM keeps is in it
 	Memory   *Saved        `json:"memory,omitempty"`
 	// Volumes are the UIDs of all volumes that a guest in memory knew, by "disks.root" and "cdroms.cd".
 	Volumes map[string]string `json:"volumes,omitempty"`
 }
+
+// TakenTPM says what a set holds of a TPM.
+type TakenTPM string
+
+// What a set may hold of a TPM; empty for a VM that had none.
+const (
+	TPMKept TakenTPM = "kept"
+	TPMNew  TakenTPM = "new" // it was never used
+)
 
 // Whole reports whether a set can be gone back to.
 func (s Snapshot) Whole() bool { return s.Phase == "" && s.Taken != nil }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/client"
 	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/onehost"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
@@ -43,10 +44,10 @@ func word() string {
 }
 
 // diskSum is what a guest reads from its disk.
-func diskSum(t *testing.T, h *onehost.Host, name string) string {
+func diskSum(t *testing.T, h *onehost.Host) string {
 	t.Helper()
 	w := word()
-	said := at(t, h, name).says(w+`=\w{32}\.`, `echo "`+w+`=$(`+sum+` | cut -c1-32)."`)
+	said := at(t, h, "web").says(w+`=\w{32}\.`, `echo "`+w+`=$(`+sum+` | cut -c1-32)."`)
 	found := regexp.MustCompile(w + `=(\w{32})\.`).FindStringSubmatch(said)
 	if found == nil {
 		t.Fatalf("its guest says %q", said)
@@ -58,7 +59,7 @@ func diskSum(t *testing.T, h *onehost.Host, name string) string {
 func writes(t *testing.T, h *onehost.Host, from string, mib, at0 int) {
 	t.Helper()
 	w := word()
-	at(t, h, "web").says(w+`=1\.`, fmt.Sprintf(`dd if=/dev/%s of=/dev/vda bs=1M count=%d seek=%d 2>/dev/null; sync; echo "%s=$((0+1))."`, from, mib, at0, w))
+	at(t, h, "web").says(w+`=1\.`, fmt.Sprintf(`dd if=/dev/%s of=/dev/vda bs=1M count=%d seek=%d conv=fsync 2>/dev/null; echo "%s=$((0+1))."`, from, mib, at0, w))
 }
 
 // layered is a VM that runs, on a disk of four layers in a pool of its own.
@@ -79,22 +80,22 @@ func layered(t *testing.T) (h *onehost.Host, folder string) {
 // Its guest reads the same all the while; what is left is one file, also for the QEMU that comes next.
 func TestDeletedSnapshotsGiveTheirRoomBackUnderAGuestThatRuns(t *testing.T) {
 	h, folder := layered(t)
-	want := diskSum(t, h, "web")
+	want := diskSum(t, h)
 	for i, name := range []string{"two", "one", "three"} {
 		must(t, h, "snapshot", "delete", "web", name, "--yes")
 		if files := layerFiles(t, folder); len(files) != 3-i {
 			t.Errorf("snapshot %s is deleted, and there are %v", name, files)
 		}
-		if got := diskSum(t, h, "web"); got != want {
+		if got := diskSum(t, h); got != want {
 			t.Fatalf("after %s was deleted its guest reads %s, and not %s", name, got, want)
 		}
 	}
 	writes(t, h, "zero", 1, 1)
-	want = diskSum(t, h, "web")
+	want = diskSum(t, h)
 	must(t, h, "vm", "kill", "web")
 	must(t, h, "vm", "start", "web")
 	up(t, h, "web")
-	if got := diskSum(t, h, "web"); got != want {
+	if got := diskSum(t, h); got != want {
 		t.Errorf("another QEMU reads %s, and not %s", got, want)
 	}
 	must(t, h, "snapshot", "create", "web", "again")
@@ -105,7 +106,7 @@ func TestDeletedSnapshotsGiveTheirRoomBackUnderAGuestThatRuns(t *testing.T) {
 	}
 	must(t, h, "vm", "start", "web")
 	up(t, h, "web")
-	if got := diskSum(t, h, "web"); got != want {
+	if got := diskSum(t, h); got != want {
 		t.Errorf("what was merged while it was off reads %s, and not %s", got, want)
 	}
 }
@@ -128,7 +129,7 @@ func afterAll(t *testing.T, h *onehost.Host) {
 	}
 }
 
-// kills are the two that may die in the middle.
+// killed kills hvd, which is started again, or the VM's QEMU.
 func killed(t *testing.T, h *onehost.Host, who string) {
 	t.Helper()
 	if who == "hvd" {
@@ -145,21 +146,29 @@ func killed(t *testing.T, h *onehost.Host, who string) {
 func alive(t *testing.T, h *onehost.Host) {
 	t.Helper()
 	afterAll(t, h)
-	if h.WaitState(t.Context(), "web", "running", "off", "crashed").Status.Power.State != "running" {
-		must(t, h, "vm", "start", "web")
-		up(t, h, "web")
+	for {
+		state := h.WaitState(t.Context(), "web", "running", "off", "crashed").Status.Power.State
+		if state == vm.StateRunning && len(qemusOf(t, "web")) > 0 {
+			return
+		}
+		if state != vm.StateRunning {
+			must(t, h, "vm", "start", "web")
+			up(t, h, "web")
+			return
+		}
+		time.Sleep(20 * time.Millisecond) // its end is not noticed yet
 	}
 }
 
 // Killed in the middle of a snapshot, of one that is deleted, or of going back: its guest finds what it wrote, old or new.
 func TestAKillInTheMiddleOfASnapshotLeavesTheOldOrTheNew(t *testing.T) {
 	h, folder := layered(t)
-	want := diskSum(t, h, "web")
+	want := diskSum(t, h)
 	ref := model.Ref{Project: model.DefaultProject, Name: "web"}
 	reads := func(after string) {
 		t.Helper()
 		alive(t, h)
-		if got := diskSum(t, h, "web"); got != want {
+		if got := diskSum(t, h); got != want {
 			t.Fatalf("after %s its guest reads %s, and not %s", after, got, want)
 		}
 	}
@@ -177,7 +186,7 @@ func TestAKillInTheMiddleOfASnapshotLeavesTheOldOrTheNew(t *testing.T) {
 		killed(t, h, who)
 		reads("a kill of " + who + " while snapshot " + gone + " was deleted")
 	}
-	all := snapshotsOf(t, h, "web")
+	all := snapshotsOf(t, h)
 	if slices.ContainsFunc(all.Items, func(s wire.Snapshot) bool { return s.Name == "one" || s.Name == "two" }) {
 		t.Errorf("what was deleted is there: %+v", all.Items)
 	}
@@ -187,14 +196,14 @@ func TestAKillInTheMiddleOfASnapshotLeavesTheOldOrTheNew(t *testing.T) {
 		}
 		killed(t, h, who)
 		alive(t, h)
-		got := diskSum(t, h, "web")
+		got := diskSum(t, h)
 		if who == "qemu" && got != want {
 			t.Errorf("after going back twice it reads %s and %s", want, got)
 		}
 		want = got
 	}
 	var names []string
-	for _, s := range snapshotsOf(t, h, "web").Items {
+	for _, s := range snapshotsOf(t, h).Items {
 		names = append(names, s.Name)
 	}
 	must(t, h, append(append([]string{"snapshot", "delete", "web"}, names...), "--yes")...)

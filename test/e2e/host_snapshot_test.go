@@ -15,10 +15,10 @@ import (
 // sum has a guest say what its disk holds, read from the disk and not from its memory.
 const sum = `sync; echo 3 >/proc/sys/vm/drop_caches; md5sum </dev/vda`
 
-func snapshotsOf(t *testing.T, h *onehost.Host, name string) wire.Snapshots {
+func snapshotsOf(t *testing.T, h *onehost.Host) wire.Snapshots {
 	t.Helper()
 	var all wire.Snapshots
-	if err := json.Unmarshal([]byte(must(t, h, "snapshot", "list", name, "-o", "json")), &all); err != nil {
+	if err := json.Unmarshal([]byte(must(t, h, "snapshot", "list", "web", "-o", "json")), &all); err != nil {
 		t.Fatal(err)
 	}
 	return all
@@ -38,7 +38,7 @@ func TestASnapshotWithMemoryBringsBackMemoryAndDiskToTheByte(t *testing.T) {
 	if said := g.says(`is=(\w+) same=(\w*)\.`, `echo "is=$(cat /tmp/marker) same=$([ "$(`+sum+`)" = "$(cat /tmp/sum)" ] && echo yes)."`); !strings.Contains(said, "is=before same=yes.") {
 		t.Errorf("its guest says %s", said)
 	}
-	if all := snapshotsOf(t, h, "web"); all.Current != "one" || all.Items[0].Memory < 1<<20 {
+	if all := snapshotsOf(t, h); all.Current != "one" || all.Items[0].Memory < 1<<20 {
 		t.Errorf("%+v", all)
 	}
 }
@@ -54,7 +54,7 @@ func TestASnapshotOfA20GiBDiskLetsTheGuestStandStillForMilliseconds(t *testing.T
 		must(t, h, "snapshot", "create", "web", name)
 		g.says(`w=1\.`, `dd if=/dev/urandom of=/dev/vda bs=1M count=2 seek=100 2>/dev/null; sync; echo "w=$((0+1))."`)
 	}
-	for _, one := range snapshotsOf(t, h, "web").Items {
+	for _, one := range snapshotsOf(t, h).Items {
 		pause, err := time.ParseDuration(one.Pause)
 		if err != nil {
 			t.Error(err)

@@ -14,7 +14,6 @@ var snapshots = Family{"SNAP", "Snapshots of VMs.", []Code{
 	{"HV-SNAP-021", "a suspended VM: its memory is in a file of its own", "`hv vm start`, then take the snapshot"},
 	{"HV-SNAP-022", "memory is asked for of a VM that does not run", "leave `--memory` out, or start it"},
 	{"HV-SNAP-023", "a pool that keeps no layers", "move the volume to a pool of kind dir"},
-	{"HV-SNAP-024", "a VM with a TPM", "take the TPM out of its spec, where the guest can do without"},
 	{"HV-SNAP-025", "a VM with as many snapshots as are kept", "delete some"},
 	{"HV-SNAP-026", "a disk of a VM that runs waits for a restart, or is being changed: QEMU has another", "stop the VM, and take the snapshot then"},
 	{"HV-SNAP-027", "a VM with shares is not saved with its memory: what it has open there would be no more", "leave `--memory` out, or take `shares` out of its spec and start it anew"},
