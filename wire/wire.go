@@ -103,7 +103,9 @@ type CloneVolume struct {
 	Name   string `json:"name"`            // of the new volume; with a count, what the names NAME-1, NAME-2 … begin with
 	Count  int    `json:"count,omitempty"` // how many; 1 when absent
 	Linked bool   `json:"linked"`          // they share what they begin with, and take room for what is written to them; else all of it is copied
-	Pool   string `json:"pool,omitempty"`  // of a full clone; that of its source when absent
+	// Snapshot is that of the VM which uses the volume: the clone begins as the volume was then. It is a linked one.
+	Snapshot string `json:"snapshot,omitempty"`
+	Pool     string `json:"pool,omitempty"` // of a full clone; that of its source when absent
 	// Encryption is the key of a full clone, or none; that of its source when absent.
 	Encryption string            `json:"encryption,omitempty"`
 	Labels     map[string]string `json:"labels,omitempty"`

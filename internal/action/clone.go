@@ -27,7 +27,7 @@ const clonesAtOnce = 16
 // CloneVolume makes volumes that begin as a copy of another and share its layers. Their files, empty layers on top of
 // those, are durable before the volumes exist; all of them come to exist in one transaction, or none does.
 func (a *Actions) CloneVolume(ctx context.Context, call Call, ref model.Ref, body wire.CloneVolume) (Result, error) {
-	if !body.Linked {
+	if !body.Linked && body.Snapshot == "" {
 		return a.copyVolume(ctx, call, ref, body)
 	}
 	target := volumeTarget(ref)
@@ -40,6 +40,11 @@ func (a *Actions) CloneVolume(ctx context.Context, call Call, ref model.Ref, bod
 		}
 		if err := match(call, kv, target); err != nil {
 			return err
+		}
+		if body.Snapshot != "" {
+			if src, err = a.asOf(ctx, c, src, body.Snapshot); err != nil {
+				return err
+			}
 		}
 		if err := a.mayClone(ctx, c, src, body); err != nil {
 			return err
@@ -63,7 +68,7 @@ func (a *Actions) CloneVolume(ctx context.Context, call Call, ref model.Ref, bod
 			prepared = append(prepared, made...)
 			return a.prepare(ctx, made)
 		}
-		return a.putClones(ctx, c, kv, src, made)
+		return a.putClones(ctx, c, kv, src, made, body.Snapshot)
 	})
 	if len(prepared) == 0 { // a dry run, a refusal, or the answer to a call that was made before
 		return res, err
@@ -112,6 +117,9 @@ func (a *Actions) mayClone(ctx context.Context, c *change, src storage.Volume, b
 	if err := a.allocate(ctx, c, want); err != nil {
 		return fault.Wrap(err, "cannot clone volume %q", src.Name)
 	}
+	if body.Snapshot != "" { // nobody ever writes to what is in it
+		return nil
+	}
 	return a.unwritten(ctx, c, src)
 }
 
@@ -142,6 +150,29 @@ func keyOr(key string) string {
 		return "not at all"
 	}
 	return "with key " + key
+}
+
+// asOf is a volume as it was when a snapshot of the VM that uses it was taken. That this stays while clones come to stand on
+// it is seen to by comparing its revision: whoever deletes it, or merges layers below it, changes that.
+func (a *Actions) asOf(ctx context.Context, c *change, v storage.Volume, name string) (storage.Volume, error) {
+	sets, _, err := store.ListAll[vm.Snapshot](ctx, a.Store, store.SpecPrefix("snapshot"))
+	if err != nil {
+		return v, err
+	}
+	for _, s := range sets {
+		for _, d := range s.Value.Disks {
+			if d.VolumeUID != v.UID || s.Value.Name != name {
+				continue
+			}
+			if !s.Value.Whole() {
+				return v, fault.New(fault.Conflict, "snapshot %q is being %s", name, doing(s.Value.Phase)).Try("hv operation list").WithCode("HV-SNAP-002")
+			}
+			c.require(store.ModRevision(s.Key, s.ModRevision))
+			v.Spec.Size = d.Top().Size
+			return v.On(d.Layers), nil
+		}
+	}
+	return v, fault.New(fault.NotFound, "volume %q is in no snapshot %q", v.Name, name).Try("hv snapshot list VM").WithCode("HV-SNAP-001")
 }
 
 // unwritten makes sure that nobody writes to a volume, now and when the change is committed.
@@ -218,7 +249,7 @@ func (a *Actions) clones(src storage.Volume, body wire.CloneVolume) ([]storage.V
 }
 
 // putClones puts the volumes into the transaction, and says of their source that it is below others.
-func (a *Actions) putClones(ctx context.Context, c *change, kv store.KV, src storage.Volume, made []storage.Volume) error {
+func (a *Actions) putClones(ctx context.Context, c *change, kv store.KV, src storage.Volume, made []storage.Volume, snapshot string) error {
 	now := a.Now()
 	for i, v := range made {
 		if _, err := a.Store.Get(ctx, volumeKey(v.Project, v.Name)); err == nil {
@@ -236,7 +267,7 @@ func (a *Actions) putClones(ctx context.Context, c *change, kv store.KV, src sto
 		}
 	}
 	c.require(store.ModRevision(kv.Key, kv.ModRevision))
-	if !src.Frozen {
+	if !src.Frozen && snapshot == "" {
 		src.Frozen = true
 		if err := c.put(kv.Key, src); err != nil {
 			return err

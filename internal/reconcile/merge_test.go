@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/fakehost"
@@ -129,5 +130,33 @@ func TestAMergeIsCalledOff(t *testing.T) {
 	done(t, d.Ended(deleteSet(t, d, "two"))) // it takes along what was left
 	if v := stored(t, h, "data"); len(v.Chain()) != 1 || len(kept(t, h.Volumes)) != 1 {
 		t.Errorf("it consists of %+v in %v", v.Chain(), kept(t, h.Volumes))
+	}
+}
+
+// A volume that a VM writes to is cloned as it was in a snapshot: while that runs, and the snapshot may go.
+func TestAVolumeIsClonedAsItWasInASnapshotOfAVMThatRuns(t *testing.T) {
+	h := fakehost.New(t)
+	h.Guest("web", fakeqemu.Options{Guest: fakeqemu.Idle})
+	d := snapshotsOn(t, h)
+	d.Done(d.Volume("data"))
+	d.Done(d.Create(fakehost.Tiny("web", withData, on)))
+	done(t, take(t, d, "one", false))
+	body := wire.CloneVolume{Name: "copy", Snapshot: "one"}
+	if _, err := d.Actions.CloneVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), body); err != nil {
+		t.Fatal(err)
+	}
+	src, copied := stored(t, h, "data"), stored(t, h, "copy")
+	if src.Frozen || len(copied.Chain()) != 2 || copied.Chain()[0].ID != src.Chain()[0].ID {
+		t.Errorf("it stands on %+v, and its source is %+v", copied.Chain(), src)
+	}
+	done(t, d.Ended(deleteSet(t, d, "one")))
+	if now := stored(t, h, "copy"); !slices.Equal(now.Chain(), copied.Chain()) || !slices.Contains(kept(t, h.Volumes), copied.Chain()[0].File()) {
+		t.Errorf("its base is gone: %+v", now.Chain())
+	}
+	d.Done(d.Create(fakehost.Tiny("other", on, func(def *vm.Definition) { def.Disks = map[string]vm.Disk{"root": {Volume: "copy"}} })))
+	d.State("other", vm.StateRunning)
+	body.Snapshot, body.Name = "none", "more"
+	if _, err := d.Actions.CloneVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), body); fault.CodeOf(err) != "HV-SNAP-001" {
+		t.Errorf("of a snapshot that there is none of: %v", err)
 	}
 }

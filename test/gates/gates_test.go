@@ -62,7 +62,7 @@ var calls = []line{
 	{"vm guest web", "vm.guest"}, {"vm exec web -- true", "vm.exec"}, {"vm set-password web", "vm.set-password"}, {"vm set-time web", "vm.set-time"}, {"vm trim web", "vm.trim"},
 	{"vm cloud-init web", "vm.cloud-init"}, {"vm cloud-init web --show-secrets", "vm.cloud-init-secrets"}, {"shell web", "vm.console"}, {"shell web -- true", "vm.exec"},
 	{"snapshot create web before --dry-run", "snapshot.create"}, {"snapshot list web", "snapshot.list"}, {"snapshot show web before", "snapshot.list"},
-	{"snapshot restore web before --yes --dry-run", "snapshot.restore"}, {"snapshot delete web before --yes --dry-run", "snapshot.delete"},
+	{"snapshot clone web before copy --dry-run", "snapshot.list"}, {"snapshot restore web before --yes --dry-run", "snapshot.restore"}, {"snapshot delete web before --yes --dry-run", "snapshot.delete"},
 	{"image list", "image.list"}, {"image show base", "image.show"}, {"image import base https://images.example/base.qcow2 --dry-run", "image.import"},
 	{"image import base $F/image --dry-run", "image.upload"}, {"image export base $F/out.qcow2", "image.export"}, {"image delete base --dry-run", "image.delete"}, {"image update base --dry-run", "image.update"},
 	{"dev list", "environment.list"}, {"dev create shop web --no-wait", "environment.list"},

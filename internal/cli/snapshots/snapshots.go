@@ -29,7 +29,7 @@ func Command(s *session.Session) *cobra.Command {
 firmware remembers, and with --memory its memory, so that it goes on just where it was. It is whole, or it is not taken.`,
 		Example: "  hv snapshot create web before-upgrade\n  hv snapshot list web\n  hv snapshot restore web before-upgrade",
 	}
-	cmd.AddCommand(create(s), list(s), show(s), restore(s), remove(s))
+	cmd.AddCommand(create(s), list(s), show(s), restore(s), clone(s), remove(s))
 	return cmd
 }
 

@@ -25,13 +25,14 @@ may be in another pool. A VM that uses the source is started once the copy is ma
 makes the copy, which is of one moment, with the guest's file systems frozen where its agent answers. A linked one shares what it begins
 with, and takes room only for what is written to it; it is there in milliseconds, whatever the size. The source stays as
 it is and can be written to again at once: from then on it has a layer of its own too. For a linked one it must not be written to
-by a VM that runs.
+by a VM that runs; of one that runs clone a snapshot: with --snapshot the clone begins as the source was then, and is a linked one.
 
 With --count many are made by one call, or none: NEW-1, NEW-2 and so on.`,
 		Example:           "  hv volume clone web-root web-copy --pool slow\n  hv volume clone debian web-root --linked\n  hv volume clone debian worker --linked --count 100",
 		Args:              session.Exactly("SOURCE", "NEW"),
 		ValidArgsFunction: s.Live(1, s.Volumes),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			body.Linked = body.Linked || body.Snapshot != ""
 			if body.Count > 1 && !body.Linked {
 				return report.Usage("--linked", "--count is for linked clones: full ones are made one by one")
 			}
@@ -51,6 +52,7 @@ With --count many are made by one call, or none: NEW-1, NEW-2 and so on.`,
 		},
 	}
 	cmd.Flags().BoolVar(&body.Linked, "linked", false, "share what the clone begins with")
+	cmd.Flags().StringVar(&body.Snapshot, "snapshot", "", "begin as the source was in this snapshot of its VM")
 	cmd.Flags().StringVar(&body.Pool, "pool", "", "the pool of a full clone (that of its source when absent)")
 	s.LiveFlag(cmd, "pool", s.Pools)
 	cmd.Flags().StringVar(&body.Encryption, "encryption", "", "the key of a full clone, or none (that of its source when absent)")

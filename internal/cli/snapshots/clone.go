@@ -1,0 +1,96 @@
+package snapshots
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hyper-nixos/hyper-nixos/client"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/change"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
+	"github.com/hyper-nixos/hyper-nixos/wire"
+)
+
+func clone(s *session.Session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "clone VM NAME NEW",
+		Short: "Make a new VM of a snapshot",
+		Long: `Makes a new VM whose disks begin as they were in a snapshot of another one, which may run meanwhile. They are linked clones: they
+share what they begin with, and take room only for what is written to them. The new VM is as VM is now, with a UUID, MAC addresses
+and a generation id of its own, so that cloud-init makes it another machine; its firmware and its TPM begin as new. It is off.
+Its volumes are named after it: NEW-root.`,
+		Example:           "  hv snapshot clone web before-upgrade web-test",
+		Args:              session.Exactly("VM", "NAME", "NEW"),
+		ValidArgsFunction: s.Live(1, s.VMs),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			c, err := s.Client()
+			if err != nil {
+				return err
+			}
+			of, err := c.VM(ctx, s.Ref(args[0]))
+			if err != nil {
+				return err
+			}
+			set, err := find(ctx, s, args[0], args[1])
+			if err != nil {
+				return err
+			}
+			def, volumes := cloned(of, set, args[2])
+			if err := change.Run(ctx, s, volumes(s)...); err != nil {
+				return err
+			}
+			err = change.Run(ctx, s, change.Change{Noun: "vm", Name: args[2], Verb: "create", Past: "created",
+				Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+					if how.DryRun { // its volumes are not there yet
+						def.Disks = of.Spec.Clone().Disks
+						maps.DeleteFunc(def.Disks, func(device string, _ vm.Disk) bool { _, in := set.Disks[device]; return in })
+					}
+					return c.CreateVM(ctx, s.Project, def, how)
+				}})
+			if err == nil || s.DryRun {
+				return err
+			}
+			for device := range set.Disks { // what was made for it goes with it
+				_, gone := c.DeleteVolume(context.WithoutCancel(ctx), s.Ref(args[2]+"-"+device), true, client.Change{})
+				err = errors.Join(err, gone)
+			}
+			return err
+		},
+	}
+	s.Mutates(cmd)
+	return cmd
+}
+
+// cloned is the new VM, and how its volumes are made.
+func cloned(of wire.VM, set wire.Snapshot, name string) (vm.Definition, func(*session.Session) []change.Change) {
+	def := vm.Definition{Name: name, Labels: of.Metadata.Labels, Spec: of.Spec.Clone()}
+	def.UUID, def.GenerationID, def.Power = "", "", vm.Off
+	for nic, n := range def.NICs {
+		n.MAC = ""
+		def.NICs[nic] = n
+	}
+	for device := range set.Disks {
+		d := def.Disks[device]
+		d.Volume = name + "-" + device
+		if def.Disks == nil {
+			def.Disks = map[string]vm.Disk{}
+		}
+		def.Disks[device] = d
+	}
+	return def, func(s *session.Session) (all []change.Change) {
+		for _, device := range slices.Sorted(maps.Keys(set.Disks)) {
+			volume := set.Disks[device].Volume
+			body := wire.CloneVolume{Name: name + "-" + device, Linked: true, Snapshot: set.Name}
+			all = append(all, change.Change{Noun: "volume", Name: volume, Verb: "clone", Past: "cloned to " + body.Name,
+				Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+					return c.CloneVolume(ctx, s.Ref(volume), body, how)
+				}})
+		}
+		return all
+	}
+}
