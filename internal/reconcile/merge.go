@@ -36,10 +36,7 @@ type merging struct {
 func (r *vmRun) merge(ctx context.Context) (*operation.Progress, error) {
 	for {
 		m, err := r.mergeable(ctx)
-		if err == nil {
-			err = r.keepTo(ctx, m)
-		}
-		if err != nil || m == nil {
+		if err = errors.Join(err, r.keepTo(ctx, m)); err != nil || m == nil {
 			return nil, err
 		}
 		at, err := r.mergeOne(ctx, *m)

@@ -55,8 +55,8 @@ func diskSum(t *testing.T, h *onehost.Host) string {
 	return found[1]
 }
 
-// writes has a guest write to its disk.
-func writes(t *testing.T, h *onehost.Host, from string, mib, at0 int) {
+// writesAt has a guest write to its disk.
+func writesAt(t *testing.T, h *onehost.Host, from string, mib, at0 int) {
 	t.Helper()
 	w := word()
 	at(t, h, "web").says(w+`=1\.`, fmt.Sprintf(`dd if=/dev/%s of=/dev/vda bs=1M count=%d seek=%d conv=fsync 2>/dev/null; echo "%s=$((0+1))."`, from, mib, at0, w))
@@ -69,10 +69,10 @@ func layered(t *testing.T) (h *onehost.Host, folder string) {
 	folder = poolAt(t, h, "own")
 	must(t, h, "volume", "create", "root", "--size", "64MiB", "--pool", "own")
 	lively(t, h, "web", `disks.root.volume = "root";`, "")
-	writes(t, h, "urandom", 24, 0)
+	writesAt(t, h, "urandom", 24, 0)
 	for i, name := range []string{"one", "two", "three"} {
 		must(t, h, "snapshot", "create", "web", name)
-		writes(t, h, "urandom", 4, 4+3*i)
+		writesAt(t, h, "urandom", 4, 4+3*i)
 	}
 	return h, folder
 }
@@ -90,7 +90,7 @@ func TestDeletedSnapshotsGiveTheirRoomBackUnderAGuestThatRuns(t *testing.T) {
 			t.Fatalf("after %s was deleted its guest reads %s, and not %s", name, got, want)
 		}
 	}
-	writes(t, h, "zero", 1, 1)
+	writesAt(t, h, "zero", 1, 1)
 	want = diskSum(t, h)
 	must(t, h, "vm", "kill", "web")
 	must(t, h, "vm", "start", "web")
