@@ -59,6 +59,7 @@ With --count many are made by one call, or none: NEW-1, NEW-2 and so on.`,
 	s.LiveFlag(cmd, "encryption", s.Keys)
 	cmd.Flags().IntVar(&body.Count, "count", 0, "how many to make at once, 100 at most")
 	cmd.Flags().StringArrayVar(&labels, "label", nil, "a label: KEY=VALUE")
+	session.Values(cmd, "snapshot") // hv snapshot list VM says which there are
 	session.Values(cmd, "count", "10", "100")
 	s.Mutates(cmd)
 	return cmd

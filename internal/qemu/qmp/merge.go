@@ -28,7 +28,7 @@ type reopenArgs struct {
 var (
 	blockStream    = define[Stream, none]("block-stream")
 	blockCommit    = define[Commit, none]("block-commit")
-	blockdevReopen = define[reopenArgs, none]("blockdev-reopen")
+	blockdevReopen = define[Object, none]("blockdev-reopen")
 )
 
 // BlockStream begins a job that is over when it is no more.
