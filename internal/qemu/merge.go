@@ -207,7 +207,7 @@ func flush(ctx context.Context, on qmp.Executor, m machine.Merge, at int, has fu
 	if from := under(m, at, has); from >= 0 {
 		below, _ = m.Node(from, has)
 	}
-	nodes := machine.ReopenNodes(node, file, m.Chain[at].Format, below, false, 0)
+	nodes := machine.ReopenNodes(node, file, m.Chain[at], below, false, 0)
 	return qmp.BlockdevReopen(ctx, on, []qmp.Object{nodes[1].Add})
 }
 

@@ -131,6 +131,14 @@ func TestEveryChainReadsTheSameAfterAMerge(t *testing.T) {
 	})
 }
 
+// What one key protects never goes to where another opens it, or none.
+func TestLayersOfTwoKeysAreNotMerged(t *testing.T) {
+	chain := []Layer{{ID: "a", Key: "one"}, {ID: "b"}}
+	if at := Loose(chain, map[string]bool{"b": true}, [][]Layer{chain}, nil); at != -1 {
+		t.Errorf("%d is merged", at)
+	}
+}
+
 func TestWhatStaysIsAsLargeAsTheUpperOne(t *testing.T) {
 	chain := []Layer{{ID: "a", Format: Raw, Size: 10}, {ID: "b", Format: QCOW2, Size: 20}}
 	next, changed := Merge{Down: true}.Merged(chain, chain)
