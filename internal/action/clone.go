@@ -95,7 +95,7 @@ func (a *Actions) mayClone(ctx context.Context, c *change, src storage.Volume, b
 	switch {
 	case err != nil:
 		return err
-	case src.Source != nil || src.Moving != nil:
+	case src.Source != nil || src.Moving != nil || src.Repairing:
 		return free(src)
 	case body.Pool != "" && body.Pool != src.Spec.Pool:
 		return fault.New(fault.Invalid, "a linked clone is in the pool of what it stands on: %q", src.Spec.Pool).Try("leave --pool out, or make a full clone: leave --linked out")

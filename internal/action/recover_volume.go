@@ -89,6 +89,7 @@ func volumeNoted(n storage.Note, pool string) (storage.Volume, error) {
 		errs = append(errs, fault.New(fault.Invalid, "its file %.60q is not that of its head", v.File))
 	}
 	v.Copiers, v.Source, v.Moving, v.KeepUntil, v.Leaving, v.Exports = nil, nil, nil, nil, nil, nil
+	v.Repairing = false
 	return v, errors.Join(errs...)
 }
 

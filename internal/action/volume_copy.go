@@ -21,7 +21,9 @@ func free(v storage.Volume) error {
 		return nil
 	}
 	hint := "hv operation list says how far that is; hv operation cancel ends it"
-	if len(v.Exports) > 0 {
+	if v.Repairing {
+		hint = "wait until hv volume check has ended"
+	} else if len(v.Exports) > 0 {
 		hint = "wait until hv volume export has ended, or end it"
 	}
 	if v.Moving != nil {
@@ -46,7 +48,7 @@ func (a *Actions) copyVolume(ctx context.Context, call Call, ref model.Ref, body
 		if err := match(call, kv, volumeTarget(from)); err != nil {
 			return err
 		}
-		if src.Source != nil || src.Moving != nil {
+		if src.Source != nil || src.Moving != nil || src.Repairing {
 			return free(src)
 		}
 		runs, err := a.writtenBy(ctx, c, src)

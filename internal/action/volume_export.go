@@ -23,18 +23,12 @@ func (a *Actions) OpenVolume(ctx context.Context, call Call, ref model.Ref, form
 		a.refused(ctx, call, VolumeExport, volumeTarget(ref), err)
 		return v, nil, err
 	}
-	return a.reading(ctx, call, VolumeExport, ref)
+	return a.reading(ctx, call, VolumeExport, ref, false)
 }
 
 // OpenCheck is OpenVolume for who looks whether a volume's files are in order. To repair them nobody may stand on them.
 func (a *Actions) OpenCheck(ctx context.Context, call Call, ref model.Ref, repair bool) (v storage.Volume, done func(), err error) {
-	v, done, err = a.reading(ctx, call, VolumeCheck, ref)
-	if err == nil && repair && (v.Frozen || len(v.Exports) > 1) {
-		done()
-		return v, nil, fault.New(fault.Conflict, "others read what volume %q consists of", v.Name).
-			Try("make a full clone of it, and repair that: hv volume clone %s NEW", v.Name).WithCode("HV-VOL-036")
-	}
-	return v, done, err
+	return a.reading(ctx, call, VolumeCheck, ref, repair)
 }
 
 // Checked notes what a check has found.
@@ -49,8 +43,8 @@ func (a *Actions) Checked(ctx context.Context, v storage.Volume, found storage.V
 	return found, err
 }
 
-// reading marks that a volume is read by us, so that nobody begins to write to it.
-func (a *Actions) reading(ctx context.Context, call Call, row Row, ref model.Ref) (v storage.Volume, done func(), err error) {
+// reading marks that a volume is read by us, so that nobody begins to write to it; alone: nor to read it.
+func (a *Actions) reading(ctx context.Context, call Call, row Row, ref model.Ref, alone bool) (v storage.Volume, done func(), err error) {
 	target := volumeTarget(ref)
 	defer func() {
 		if err != nil {
@@ -62,7 +56,7 @@ func (a *Actions) reading(ctx context.Context, call Call, row Row, ref model.Ref
 	}
 	id := a.fresh(call, row, target).wish.ID
 	for race := 0; ; race++ {
-		v, err = a.beginExport(ctx, call, target, id)
+		v, err = a.beginExport(ctx, call, target, id, alone)
 		if _, raced := errors.AsType[*store.CompareFailed](err); !raced || race >= maxRaces {
 			break
 		}
@@ -82,7 +76,7 @@ func (a *Actions) reading(ctx context.Context, call Call, row Row, ref model.Ref
 	return v, done, nil
 }
 
-func (a *Actions) beginExport(ctx context.Context, call Call, target operation.Target, id string) (storage.Volume, error) {
+func (a *Actions) beginExport(ctx context.Context, call Call, target operation.Target, id string, alone bool) (storage.Volume, error) {
 	v, kv, err := a.volume(ctx, target.Project, target.Name)
 	if err != nil {
 		return v, err
@@ -91,7 +85,11 @@ func (a *Actions) beginExport(ctx context.Context, call Call, target operation.T
 		return v, fault.New(fault.Precondition, "volume %q is encrypted with key %q, and would be read in clear", v.Name, keys[0]).
 			Try("hv volume clone %s NEW --encryption none makes one in clear; take that", v.Name).WithCode("HV-KEY-012")
 	}
-	if len(v.Exports) == 0 || v.Moving != nil || v.Source != nil { // several may read it
+	if alone && (v.Frozen || len(v.Exports) > 0 && !v.Repairing) {
+		return v, fault.New(fault.Conflict, "others read what volume %q consists of", v.Name).
+			Try("make a full clone of it, and repair that: hv volume clone %s NEW", v.Name).WithCode("HV-VOL-036")
+	}
+	if len(v.Exports) == 0 || v.Moving != nil || v.Source != nil || v.Repairing { // several may read it
 		if err := free(v); err != nil {
 			return v, err
 		}
@@ -104,7 +102,7 @@ func (a *Actions) beginExport(ctx context.Context, call Call, target operation.T
 		}
 		return v, err
 	}
-	v.Exports = append(slices.Clone(v.Exports), id)
+	v.Exports, v.Repairing = append(slices.Clone(v.Exports), id), alone
 	c.require(store.ModRevision(kv.Key, kv.ModRevision))
 	if err := c.put(kv.Key, v); err != nil {
 		return v, err
@@ -120,6 +118,7 @@ func (a *Actions) endExport(ctx context.Context, target operation.Target, id str
 			return err
 		}
 		v.Exports = slices.DeleteFunc(slices.Clone(v.Exports), func(one string) bool { return one == id })
+		v.Repairing = false // who repairs is alone
 		op, err := store.PutJSON(kv.Key, v, 0)
 		if err != nil {
 			return err

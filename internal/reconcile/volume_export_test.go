@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -153,4 +154,46 @@ func checked(t *testing.T, d *fakehost.Daemon, repair bool) storage.VolumeCheck 
 		t.Fatal(err)
 	}
 	return found
+}
+
+func TestNobodyReadsAVolumeThatIsBeingRepaired(t *testing.T) {
+	d := fakehost.New(t).Start()
+	makeQCOW2(t, d, "data")
+	_, done, err := d.Actions.OpenCheck(t.Context(), fakehost.Member, fakehost.Ref("data"), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clone := func(name string, linked bool) error {
+		_, err := d.Actions.CloneVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: name, Linked: linked})
+		return err
+	}
+	for what, ask := range map[string]func() error{
+		"export": func() error {
+			_, _, err := d.Actions.OpenVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), "raw")
+			return err
+		},
+		"check": func() error {
+			_, _, err := d.Actions.OpenCheck(t.Context(), fakehost.Member, fakehost.Ref("data"), false)
+			return err
+		},
+		"second repair": func() error {
+			_, _, err := d.Actions.OpenCheck(t.Context(), fakehost.Member, fakehost.Ref("data"), true)
+			return err
+		},
+		"full clone":   func() error { return clone("full", false) },
+		"linked clone": func() error { return clone("linked", true) },
+	} {
+		if err := ask(); fault.CodeOf(err) != "HV-VOL-009" || !strings.Contains(err.Error(), "being repaired") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	done()
+	_, read, err := d.Actions.OpenVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), "raw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read()
+	if _, _, err := d.Actions.OpenCheck(t.Context(), fakehost.Member, fakehost.Ref("data"), true); fault.CodeOf(err) != "HV-VOL-036" {
+		t.Errorf("repaired while it is read: %v", err)
+	}
 }

@@ -42,6 +42,8 @@ func (v Volume) Busy() string {
 		return fmt.Sprintf("volume %q is still being copied from %q", v.Name, v.Source.Volume)
 	case v.Moving != nil:
 		return fmt.Sprintf("volume %q is being moved to pool %q", v.Name, v.Moving.To.Pool)
+	case v.Repairing:
+		return fmt.Sprintf("volume %q is being repaired", v.Name)
 	case len(v.Exports) > 0:
 		return fmt.Sprintf("volume %q is being exported", v.Name)
 	case len(v.Copiers) > 0:

@@ -56,8 +56,10 @@ type Volume struct {
 	Source  *Source  `json:"source,omitempty"`  // it is still being made a copy of that
 	Copiers []string `json:"copiers,omitempty"` // volumes that are still being made copies of it: "web-copy"
 	Exports []string `json:"exports,omitempty"` // exports that read it just now; a daemon that starts has none
-	Moving  *Moving  `json:"moving,omitempty"`
-	Leaving []Layer  `json:"leaving,omitempty"` // files that it consisted of before it was moved: to be removed
+	// Repairing: the one that reads it puts its files in order, so that nobody else may read them.
+	Repairing bool    `json:"repairing,omitempty"`
+	Moving    *Moving `json:"moving,omitempty"`
+	Leaving   []Layer `json:"leaving,omitempty"` // files that it consisted of before it was moved: to be removed
 }
 
 // VolumeStatus is what was seen of a volume, written by reconcile.

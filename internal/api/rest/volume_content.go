@@ -78,8 +78,10 @@ func (s *server) volumeContent(w http.ResponseWriter, r *http.Request, ref model
 	if err != nil {
 		return err
 	}
-	f, err := s.Volumes.Export(ctx, v, format)
-	done() // what is sent is a copy
+	f, err := func() (*os.File, error) {
+		defer done() // what is sent is a copy
+		return s.Volumes.Export(ctx, v, format)
+	}()
 	if err != nil {
 		return err
 	}
