@@ -56,7 +56,7 @@ deps-test:
 
 .PHONY: unit
 unit: ## unit tests with the race detector; runs the layers test and every fuzz target's seeds
-	CGO_ENABLED=1 go test -race ./...
+	CGO_ENABLED=1 go test -race -timeout 30m ./...
 
 .PHONY: e2e
 e2e: build ## the tests against real QEMU, as root; one package at a time
