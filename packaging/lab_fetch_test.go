@@ -61,7 +61,7 @@ func TestAnImageIsFetchedForAnHvdWithoutNetwork(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { output(t, "hv", "image", "delete", "fetched") })
+	t.Cleanup(func() { output(t, "hv", "image", "delete", "fetched", "--yes") })
 	if shown := output(t, "hv", "image", "show", "fetched"); !strings.Contains(shown, "ready") {
 		t.Error(shown)
 	}
