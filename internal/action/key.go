@@ -114,7 +114,7 @@ func (a *Actions) newKey(ctx context.Context, body wire.CreateKey) error {
 
 // changeKey is a change of a key that is done at once, beside the store, and has reconcile look at it.
 func (a *Actions) changeKey(ctx context.Context, call Call, row Row, name, step string, do func(context.Context, storage.Key, storage.KeyStatus) error) (Result, error) {
-	target := keyTarget(name)
+	target, done := keyTarget(name), false
 	return a.do(ctx, call, row, target, func(c *change) error {
 		k, kv, err := a.key(ctx, name)
 		if err != nil {
@@ -132,7 +132,14 @@ func (a *Actions) changeKey(ctx context.Context, call Call, row Row, name, step 
 		c.wish.TargetUID, c.wish.Generation = k.UID, k.Generation
 		c.status = &operation.Status{State: operation.Done, Ended: &now}
 		c.require(store.ModRevision(kv.Key, kv.ModRevision))
-		c.act = func(ctx context.Context) error { return do(ctx, k, st) }
+		c.act = func(ctx context.Context) error {
+			if done { // and put together anew: the passphrase that was given opens it no more where it was to be another
+				return nil
+			}
+			err := do(ctx, k, st)
+			done = err == nil
+			return err
+		}
 		return c.put(kv.Key, k) // as it is: whoever waits for it looks again
 	})
 }

@@ -1,6 +1,7 @@
 package action
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -103,4 +104,31 @@ func TestAnEncryptedVolumeAndItsKeyAreRebuiltAndOpen(t *testing.T) {
 	if opens, err := d.pool.Opens(t.Context(), back.Head(), secret); !opens || err != nil {
 		t.Errorf("it does not open: %v", err)
 	}
+}
+
+// overtaken is the keys of a host on which somebody else changes the key's object as it is sealed anew.
+type overtaken struct {
+	Keys
+	d *desk
+}
+
+func (o overtaken) Reseal(ctx context.Context, name, passphrase string) error {
+	if err := o.Keys.Reseal(ctx, name, passphrase); err != nil {
+		return err
+	}
+	k, _, err := o.d.key(ctx, name)
+	o.d.must(err)
+	o.d.put(keyKey(name), k) // as a volume that is made with it does
+	return nil
+}
+
+func TestAPassphraseThatWasChangedIsNotSaidToBeAsBefore(t *testing.T) {
+	d := newDesk(t)
+	_, err := d.CreateKey(t.Context(), root, wire.CreateKey{Name: "house", Passphrase: phrase})
+	d.must(err)
+	d.Keys = overtaken{d.keys, d}
+	if _, err := d.ResealKey(t.Context(), root, "house", wire.ResealKey{Passphrase: phrase, New: "another passphrase"}); err != nil {
+		t.Errorf("it was changed, and is said not to have been: %v", err)
+	}
+	d.must(d.keys.Unlock(t.Context(), "house", "another passphrase"))
 }
