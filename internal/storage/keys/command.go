@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os/exec"
 	"path"
+	"syscall"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -29,7 +30,9 @@ func printed(ctx context.Context, command []string) ([]byte, error) {
 	out := &bounded{}
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Env, cmd.Dir, cmd.Stdout = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, "/", out
-	cmd.WaitDelay = time.Second // a child of its own that keeps the pipe open
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // with what it has started
+	cmd.WaitDelay = time.Second                                                          // a child that has left the group and keeps the pipe open
 	fail := func(why string, args ...any) error {
 		return fault.New(fault.Unavailable, why, args...).WithCode("HV-KEY-007").Try("run it by hand as the user of hvd, and see what it says")
 	}

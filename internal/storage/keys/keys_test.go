@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -273,4 +274,34 @@ func FuzzSealed(f *testing.F) {
 			_, _ = s.open(make([]byte, 32))
 		}
 	})
+}
+
+func TestAProgramThatTakesTooLongLeavesNothingThatItHasStarted(t *testing.T) {
+	at := filepath.Join(t.TempDir(), "child")
+	spec := program(t, "sleep 300 & echo $! >"+at+".new; mv "+at+".new "+at+"; wait")
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer cancel()
+		for {
+			if _, err := os.Stat(at); err == nil || t.Context().Err() != nil {
+				return
+			}
+			runtime.Gosched()
+		}
+	}()
+	if _, err := printed(ctx, spec.Command); fault.CodeOf(err) != "HV-KEY-007" {
+		t.Errorf("%v", err)
+	}
+	pid, err := os.ReadFile(at)
+	must(t, err)
+	for { // it is killed by now, and is gone when the kernel has come round to it
+		stat, err := os.ReadFile(filepath.Join("/proc", strings.TrimSpace(string(pid)), "stat"))
+		if err != nil || bytes.Contains(stat, []byte(") Z")) {
+			return
+		}
+		if t.Context().Err() != nil {
+			t.Fatal("its child runs on")
+		}
+		runtime.Gosched()
+	}
 }
