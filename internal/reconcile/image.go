@@ -175,7 +175,7 @@ func (e *Engine) reconcileImage(ctx context.Context, t operation.Target) error {
 	}
 	switch {
 	case p.Removed:
-		return e.removeImage(ctx, t, kv.ModRevision, due)
+		return e.takeAway(ctx, t, kv.ModRevision, due)
 	case p.Reached:
 		if !in.Status.Ready {
 			st, _, err := e.Images.Made(ctx, i.UID)
@@ -256,7 +256,7 @@ func (e *Engine) giveUpImage(ctx context.Context, t operation.Target, revision i
 	if err := e.Images.Remove(ctx, i.UID); err != nil {
 		return err
 	}
-	if err := e.removeImage(ctx, t, revision, nil); err != nil {
+	if err := e.takeAway(ctx, t, revision, nil); err != nil {
 		return err
 	}
 	if i.Replaces != nil && fault.CodeOf(why) == storage.CodeNewest {
@@ -269,21 +269,4 @@ func (e *Engine) giveUpImage(ctx context.Context, t operation.Target, revision i
 
 func imageStatusKey(t operation.Target) string {
 	return store.StatusKey(store.Ref{Kind: KindImage, Project: t.Project, Name: t.Name}, writerName)
-}
-
-func (e *Engine) removeImage(ctx context.Context, t operation.Target, revision int64, due []*operation.Operation) error {
-	e.writer.drop(imageStatusKey(t))
-	if err := e.writer.flush(ctx); err != nil {
-		return err
-	}
-	ref := store.Ref{Kind: KindImage, Project: t.Project, Name: t.Name}
-	_, err := e.Store.Commit(ctx, store.Txn{
-		If:   []store.Cmp{store.ModRevision(store.SpecKey(ref), revision)},
-		Then: []store.Op{store.DeleteOp(store.SpecKey(ref)), store.DeletePrefixOp(store.StatusPrefix(ref))},
-	})
-	if err != nil {
-		return fault.Wrap(err, "cannot remove image %q", t.Name)
-	}
-	e.ops.end(ctx, due, operation.Done, nil)
-	return nil
 }

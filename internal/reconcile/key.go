@@ -148,19 +148,7 @@ func (e *Engine) leaveKey(ctx context.Context, t operation.Target, k storage.Key
 			return err
 		}
 	}
-	e.writer.drop(keyStatusKey(t))
-	if err := e.writer.flush(ctx); err != nil {
-		return err
-	}
-	ref := store.Ref{Kind: KindKey, Project: t.Project, Name: t.Name}
-	if _, err := e.Store.Commit(ctx, store.Txn{
-		If:   []store.Cmp{store.ModRevision(store.SpecKey(ref), revision)},
-		Then: []store.Op{store.DeleteOp(store.SpecKey(ref)), store.DeletePrefixOp(store.StatusPrefix(ref))},
-	}); err != nil {
-		return fault.Wrap(err, "cannot remove key %q", t.Name)
-	}
-	e.ops.end(ctx, due, operation.Done, nil)
-	return nil
+	return e.takeAway(ctx, t, revision, due)
 }
 
 // wakeUsers has everything looked at again that may have waited for a key.

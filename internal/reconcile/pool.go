@@ -151,19 +151,7 @@ func (e *Engine) leave(ctx context.Context, t operation.Target, p storage.Pool, 
 	if err := e.Pools.DropNote(ctx, storage.DefaultPool, p.UID); err != nil {
 		return err
 	}
-	e.writer.drop(poolStatusKey(t))
-	if err := e.writer.flush(ctx); err != nil {
-		return err
-	}
-	ref := store.Ref{Kind: KindPool, Project: t.Project, Name: t.Name}
-	if _, err := e.Store.Commit(ctx, store.Txn{
-		If:   []store.Cmp{store.ModRevision(store.SpecKey(ref), revision)},
-		Then: []store.Op{store.DeleteOp(store.SpecKey(ref)), store.DeletePrefixOp(store.StatusPrefix(ref))},
-	}); err != nil {
-		return fault.Wrap(err, "cannot remove pool %q", t.Name)
-	}
-	e.ops.end(ctx, due, operation.Done, nil)
-	return nil
+	return e.takeAway(ctx, t, revision, due)
 }
 
 // notePool writes a pool's note: on the default pool, which is found without any.

@@ -202,24 +202,28 @@ func (e *Engine) forgetVolume(ctx context.Context, t operation.Target) error {
 
 // removeVolume takes the object away, and puts it into the trash in the same transaction where it is to lie there.
 func (e *Engine) removeVolume(ctx context.Context, t operation.Target, revision int64, due []*operation.Operation, trashed *storage.Trashed) error {
-	e.writer.drop(volumeStatusKey(t))
+	if trashed == nil {
+		return e.takeAway(ctx, t, revision, due)
+	}
+	op, err := store.PutJSON(store.SpecKey(store.Ref{Kind: KindTrash, Project: t.Project, Name: trashed.UID}), trashed, 0)
+	if err != nil {
+		return err
+	}
+	return e.takeAway(ctx, t, revision, due, op)
+}
+
+// takeAway takes an object away, with what was seen of it, if nobody wished anything since; also is done in the same transaction.
+func (e *Engine) takeAway(ctx context.Context, t operation.Target, revision int64, due []*operation.Operation, also ...store.Op) error {
+	ref := store.Ref{Kind: t.Kind, Project: t.Project, Name: t.Name}
+	e.writer.drop(store.StatusKey(ref, writerName))
 	if err := e.writer.flush(ctx); err != nil {
 		return err
 	}
-	ref := store.Ref{Kind: KindVolume, Project: t.Project, Name: t.Name}
-	txn := store.Txn{
+	if _, err := e.Store.Commit(ctx, store.Txn{
 		If:   []store.Cmp{store.ModRevision(store.SpecKey(ref), revision)},
-		Then: []store.Op{store.DeleteOp(store.SpecKey(ref)), store.DeletePrefixOp(store.StatusPrefix(ref))},
-	}
-	if trashed != nil {
-		op, err := store.PutJSON(store.SpecKey(store.Ref{Kind: KindTrash, Project: t.Project, Name: trashed.UID}), trashed, 0)
-		if err != nil {
-			return err
-		}
-		txn.Then = append(txn.Then, op)
-	}
-	if _, err := e.Store.Commit(ctx, txn); err != nil {
-		return fault.Wrap(err, "cannot remove volume %q", t.Name)
+		Then: append([]store.Op{store.DeleteOp(store.SpecKey(ref)), store.DeletePrefixOp(store.StatusPrefix(ref))}, also...),
+	}); err != nil {
+		return fault.Wrap(err, "cannot remove %s %q", t.Kind, t.Name)
 	}
 	e.ops.end(ctx, due, operation.Done, nil)
 	return nil
