@@ -56,8 +56,7 @@ func (a *Actions) ImportBootFile(ctx context.Context, call Call, ref model.Ref, 
 		}
 		replaced = f.SHA256
 		f.Kind, f.SHA256, f.Size, f.Generation = kind, sha, n, f.Generation+1
-		now := a.Now()
-		c.status = &operation.Status{State: operation.Done, Ended: &now}
+		c.atOnce(a.Now())
 		c.require(store.ModRevision(bootFileKey(target.Ref), kv.ModRevision))
 		return c.put(bootFileKey(target.Ref), f)
 	})
@@ -129,8 +128,7 @@ func (a *Actions) DeleteBootFile(ctx context.Context, call Call, ref model.Ref) 
 			return fault.New(fault.Conflict, "boot file %q is used by %s", target.Name, users).Try("delete that VM, or change its boot")
 		}
 		content = f.SHA256
-		now := a.Now()
-		c.status = &operation.Status{State: operation.Done, Ended: &now}
+		c.atOnce(a.Now())
 		c.step("delete boot file %s (%s)", f.Name, f.Size)
 		c.require(store.ModRevision(kv.Key, kv.ModRevision))
 		c.txn.Then = append(c.txn.Then, store.DeleteOp(kv.Key))

@@ -52,8 +52,7 @@ func (a *Actions) CancelOperation(ctx context.Context, call Call, id string) (Re
 		}
 		c.step("end operation %s (%s %s)", wish.ID, wish.Action, wish.Target.Name)
 		wish.CancelAsked = true
-		now := a.Now()
-		c.status = &operation.Status{State: operation.Done, Ended: &now}
+		c.atOnce(a.Now())
 		c.require(store.ModRevision(kv.Key, kv.ModRevision))
 		return c.put(kv.Key, wish)
 	})
@@ -63,8 +62,7 @@ func (a *Actions) CancelOperation(ctx context.Context, call Call, id string) (Re
 func (a *Actions) giveUp(c *change, wish operation.Wish, kv store.KV) error {
 	c.step("give up operation %s (%s %s)", wish.ID, wish.Action, wish.Target.Name)
 	wish.CancelAsked = true
-	now := a.Now()
-	c.status = &operation.Status{State: operation.Done, Ended: &now}
+	c.atOnce(a.Now())
 	c.require(store.ModRevision(kv.Key, kv.ModRevision))
 	return c.put(kv.Key, wish)
 }
@@ -80,8 +78,7 @@ func (a *Actions) cancelImage(ctx context.Context, c *change, wish operation.Wis
 	}
 	c.step("stop making image %s, and delete it", i.Name)
 	wish.CancelAsked = true
-	now := a.Now()
-	c.status = &operation.Status{State: operation.Done, Ended: &now}
+	c.atOnce(a.Now())
 	c.require(store.ModRevision(kv.Key, kv.ModRevision))
 	if err := c.putDeletedImage(at, i); err != nil {
 		return err

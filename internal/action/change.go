@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -299,5 +300,18 @@ func (a *Actions) append(ctx context.Context, r audit.Record) {
 	}
 	if err != nil {
 		a.Log.Error("the audit log missed an outcome", "action", r.Action, "target", r.Target, "result", r.Result, "err", err)
+	}
+}
+
+// atOnce says that a change is done as soon as it is committed.
+func (c *change) atOnce(now time.Time) {
+	c.status = &operation.Status{State: operation.Done, Ended: &now}
+}
+
+// byHand is what a new object that somebody asks for is called, and what it is told apart by.
+func (a *Actions) byHand(c *change, project, name string, labels map[string]string) model.Metadata {
+	return model.Metadata{
+		Name: name, Project: project, UID: uuid(a.Random(16)), Labels: labels,
+		Origin: model.Manual, Generation: 1, Created: c.wish.Created,
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
-	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/wire"
@@ -250,7 +249,6 @@ func (a *Actions) clones(src storage.Volume, body wire.CloneVolume) ([]storage.V
 
 // putClones puts the volumes into the transaction, and says of their source that it is below others.
 func (a *Actions) putClones(ctx context.Context, c *change, kv store.KV, src storage.Volume, made []storage.Volume, snapshot string) error {
-	now := a.Now()
 	for i, v := range made {
 		if _, err := a.Store.Get(ctx, volumeKey(v.Project, v.Name)); err == nil {
 			return fault.New(fault.Conflict, "volume %q exists already", v.Name).
@@ -274,7 +272,7 @@ func (a *Actions) putClones(ctx context.Context, c *change, kv store.KV, src sto
 		}
 	}
 	c.wish.TargetUID, c.wish.Generation = src.UID, src.Generation
-	c.status = &operation.Status{State: operation.Done, Ended: &now}
+	c.atOnce(a.Now())
 	return nil
 }
 

@@ -150,11 +150,8 @@ func (a *Actions) newImage(ctx context.Context, c *change, body wire.ImportImage
 		return storage.Image{}, fault.Wrap(err, "cannot import image %q", body.Name)
 	}
 	return storage.Image{
-		Metadata: model.Metadata{
-			Name: body.Name, Project: project, UID: uuid(a.Random(16)), Labels: body.Labels,
-			Origin: model.Manual, Generation: 1, Created: c.wish.Created,
-		},
-		Spec: spec,
+		Metadata: a.byHand(c, project, body.Name, body.Labels),
+		Spec:     spec,
 	}, nil
 }
 

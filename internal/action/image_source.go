@@ -45,13 +45,10 @@ func (a *Actions) AddImageSource(ctx context.Context, call Call, body wire.AddIm
 			return fault.New(fault.Conflict, "there is an image source %q already", body.Name).
 				Try("choose another name, or hv image source remove %s", body.Name).WithCode("HV-IMG-031")
 		}
-		s := storage.Index{Metadata: model.Metadata{
-			Name: body.Name, Project: store.HostWide, UID: uuid(a.Random(16)), Labels: body.Labels, Origin: model.Manual, Generation: 1, Created: c.wish.Created,
-		}, Spec: body.IndexSpec}
+		s := storage.Index{Metadata: a.byHand(c, store.HostWide, body.Name, body.Labels), Spec: body.IndexSpec}
 		c.step("take what %s lists for images", s.Spec.URL)
 		c.wish.TargetUID, c.wish.Generation = s.UID, 1
-		now := a.Now()
-		c.status = &operation.Status{State: operation.Done, Ended: &now}
+		c.atOnce(a.Now())
 		c.require(store.Absent(sourceKey(s.Name)))
 		return c.put(sourceKey(s.Name), s)
 	})
@@ -70,8 +67,7 @@ func (a *Actions) RemoveImageSource(ctx context.Context, call Call, name string)
 		}
 		c.step("forget image source %s; images that came from there stay", name)
 		c.wish.TargetUID, c.wish.Generation = s.UID, s.Generation+1
-		now := a.Now()
-		c.status = &operation.Status{State: operation.Done, Ended: &now}
+		c.atOnce(a.Now())
 		c.require(store.ModRevision(kv.Key, kv.ModRevision))
 		c.txn.Then = append(c.txn.Then, store.DeleteOp(kv.Key))
 		return nil

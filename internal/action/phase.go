@@ -66,7 +66,8 @@ func (a *Actions) Harden(ctx context.Context, call Call, opt wire.Harden) (Resul
 			return fault.New(fault.Precondition, "the host is hardened already").Try("hv phase show").WithCode("HV-PHASE-005")
 		}
 		if st.Hardened { // by the same call, whose answer was lost
-			return c.atOnce(a.Now())
+			c.atOnce(a.Now())
+			return nil
 		}
 		order, sealing, err := a.hardening(ctx, c)
 		if err != nil {
@@ -82,7 +83,8 @@ func (a *Actions) Harden(ctx context.Context, call Call, opt wire.Harden) (Resul
 			st, err := a.Seal.Harden(ctx, order, sealing.vms)
 			return a.changed(n, st, err)
 		}
-		return c.atOnce(a.Now())
+		c.atOnce(a.Now())
+		return nil
 	})
 }
 
@@ -210,7 +212,8 @@ func (a *Actions) Unlock(ctx context.Context, call Call, opt wire.Unlock) (Resul
 			st, err := a.Seal.Unlock(ctx, privilege.Unlock{By: privilege.Person{UID: call.Actor.UID, Name: call.Actor.Name}, Key: opt.Key})
 			return a.changed(n, st, err)
 		}
-		return c.atOnce(a.Now())
+		c.atOnce(a.Now())
+		return nil
 	})
 }
 
@@ -226,7 +229,8 @@ func (a *Actions) Relock(ctx context.Context, call Call) (Result, error) {
 			st, err := a.Seal.Relock(ctx, privilege.Relock{By: privilege.Person{UID: call.Actor.UID, Name: call.Actor.Name}})
 			return a.changed(n, st, err)
 		}
-		return c.atOnce(a.Now())
+		c.atOnce(a.Now())
+		return nil
 	})
 }
 
@@ -249,12 +253,6 @@ func (a *Actions) changed(n uint64, st privilege.SealState, err error) error {
 	case a.hold.asked <- struct{}{}:
 	default: // it is known already that there is news
 	}
-	return nil
-}
-
-// atOnce says that a change is done as soon as it is committed.
-func (c *change) atOnce(now time.Time) error {
-	c.status = &operation.Status{State: operation.Done, Ended: &now}
 	return nil
 }
 

@@ -94,11 +94,8 @@ func (a *Actions) CreatePool(ctx context.Context, call Call, body wire.CreatePoo
 			return err
 		}
 		p := storage.Pool{
-			Metadata: model.Metadata{
-				Name: body.Name, Project: store.HostWide, UID: uuid(a.Random(16)), Labels: body.Labels,
-				Origin: model.Manual, Generation: 1, Created: c.wish.Created,
-			},
-			Spec: body.PoolSpec,
+			Metadata: a.byHand(c, store.HostWide, body.Name, body.Labels),
+			Spec:     body.PoolSpec,
 		}
 		c.step("keep volumes in %s, as a pool of kind %s", p.Spec.Where(), p.Spec.Effective().Kind)
 		c.wish.TargetUID, c.wish.Generation = p.UID, 1

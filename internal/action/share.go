@@ -46,11 +46,8 @@ func (a *Actions) CreateShare(ctx context.Context, call Call, body wire.CreateSh
 			return fault.New(fault.Conflict, "share %q exists already", body.Name).Try("hv share show %s", body.Name).WithCode("HV-SHARE-002")
 		}
 		s := storage.Share{
-			Metadata: model.Metadata{
-				Name: body.Name, Project: store.HostWide, UID: uuid(a.Random(16)), Labels: body.Labels,
-				Origin: model.Manual, Generation: 1, Created: c.wish.Created,
-			},
-			Spec: body.ShareSpec,
+			Metadata: a.byHand(c, store.HostWide, body.Name, body.Labels),
+			Spec:     body.ShareSpec,
 		}
 		c.step("VMs may mount %s as share %s", s.Spec.Path, s.Name)
 		c.wish.TargetUID, c.wish.Generation = s.UID, 1
@@ -58,7 +55,8 @@ func (a *Actions) CreateShare(ctx context.Context, call Call, body wire.CreateSh
 		if err := c.put(key, s); err != nil {
 			return err
 		}
-		return c.atOnce(c.wish.Created)
+		c.atOnce(c.wish.Created)
+		return nil
 	})
 }
 
@@ -92,7 +90,8 @@ func (a *Actions) DeleteShare(ctx context.Context, call Call, name string) (Resu
 		c.wish.TargetUID, c.wish.Generation = s.UID, s.Generation
 		c.require(store.ModRevision(kv.Key, kv.ModRevision))
 		c.txn.Then = append(c.txn.Then, store.DeleteOp(kv.Key))
-		return c.atOnce(c.wish.Created)
+		c.atOnce(c.wish.Created)
+		return nil
 	})
 }
 

@@ -91,10 +91,8 @@ func (a *Actions) CreateSnapshot(ctx context.Context, call Call, ref model.Ref, 
 // newSnapshot is the set that is wished for, with what speaks against it asked first.
 func (a *Actions) newSnapshot(ctx context.Context, c *change, o vm.Object, st vm.PowerStatus, body wire.CreateSnapshot) (vm.Snapshot, error) {
 	set := vm.Snapshot{
-		Metadata: model.Metadata{
-			Name: body.Name, Project: o.Project, UID: uuid(a.Random(16)), Origin: model.Manual, Generation: 1, Created: c.wish.Created,
-		},
-		VM: o.Spec.UUID, Description: body.Description, Memory: body.Memory, Quiesce: body.Quiesce,
+		Metadata: a.byHand(c, o.Project, body.Name, nil),
+		VM:       o.Spec.UUID, Description: body.Description, Memory: body.Memory, Quiesce: body.Quiesce,
 		Phase: vm.SnapshotTaking, Disks: map[string]vm.SnapshotDisk{},
 	}
 	if set.Quiesce == "" {

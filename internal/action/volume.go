@@ -127,14 +127,8 @@ func (a *Actions) newVolume(ctx context.Context, c *change, body wire.CreateVolu
 	if err := a.allocate(ctx, c, allocation{pool: spec.Pool, format: spec.Format, virtual: spec.Size, takes: takes}); err != nil {
 		return storage.Volume{}, fault.Wrap(err, "cannot make volume %q", body.Name)
 	}
-	uid := uuid(a.Random(16))
-	return storage.Volume{
-		Metadata: model.Metadata{
-			Name: body.Name, Project: project, UID: uid, Labels: body.Labels,
-			Origin: model.Manual, Generation: 1, Created: c.wish.Created,
-		},
-		Spec: spec, File: storage.VolumeFile(uid, spec.Format),
-	}, nil
+	m := a.byHand(c, project, body.Name, body.Labels)
+	return storage.Volume{Metadata: m, Spec: spec, File: storage.VolumeFile(m.UID, spec.Format)}, nil
 }
 
 // kept is the size that a volume has in its pool: some keep multiples of more than a sector only.
@@ -181,9 +175,8 @@ func (a *Actions) ImportVolume(ctx context.Context, call Call, project string, b
 		if _, err := a.newVolume(ctx, c, body, 0); err != nil { // somebody took the name meanwhile
 			return err
 		}
-		now := a.Now()
 		made.Created = c.wish.Created
-		c.status = &operation.Status{State: operation.Done, Ended: &now}
+		c.atOnce(a.Now())
 		c.require(store.Absent(volumeKey(target.Project, made.Name)))
 		if err := c.put(store.StatusKey(store.Ref{Kind: "volume", Project: target.Project, Name: made.Name}, "reconcile"), storage.VolumeStatus{Made: true}); err != nil {
 			return err

@@ -75,9 +75,8 @@ func (a *Actions) RestoreVolume(ctx context.Context, call Call, ref model.Ref, n
 		c.require(store.ModRevision(kv.Key, kv.ModRevision), store.Absent(key))
 		c.txn.Then = append(c.txn.Then, store.DeleteOp(kv.Key))
 		c.step("take volume %s (%s) out of the trash", v.Name, v.Spec.Size)
-		now := a.Now()
 		c.wish.TargetUID, c.wish.Params = v.UID, map[string]string{"name": v.Name}
-		c.status = &operation.Status{State: operation.Done, Ended: &now}
+		c.atOnce(a.Now())
 		v.Generation++
 		status := store.StatusKey(store.Ref{Kind: "volume", Project: target.Project, Name: v.Name}, "reconcile")
 		if err := c.put(status, storage.VolumeStatus{Made: true}); err != nil {
