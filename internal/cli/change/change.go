@@ -27,6 +27,18 @@ type Change struct {
 	Do         func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error)
 }
 
+// Each is the same change of every name.
+func Each(noun, verb, past string, names []string, do func(ctx context.Context, c *client.Client, name string, how client.Change) (client.Result, error)) []Change {
+	var all []Change
+	for _, name := range names {
+		all = append(all, Change{Noun: noun, Name: name, Verb: verb, Past: past,
+			Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+				return do(ctx, c, name, how)
+			}})
+	}
+	return all
+}
+
 // May returns why a change would be refused as things are, in the words in which it would be told; nil for one that is
 // not. It is for who is to be asked something first: to answer would be in vain.
 func (c Change) May(ctx context.Context, to *client.Client) error {

@@ -186,14 +186,9 @@ leaves nothing half done.`,
 		Args:              s.Some("operation"),
 		ValidArgsFunction: s.Live(0, s.Operations),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var all []change.Change
-			for _, id := range args {
-				all = append(all, change.Change{Noun: "operation", Name: id, Verb: "cancel", Past: "cancelled",
-					Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-						return c.CancelOperation(ctx, id, how)
-					}})
-			}
-			return change.Run(cmd.Context(), s, all...)
+			return change.Run(cmd.Context(), s, change.Each("operation", "cancel", "cancelled", args, func(ctx context.Context, c *client.Client, id string, how client.Change) (client.Result, error) {
+				return c.CancelOperation(ctx, id, how)
+			})...)
 		},
 	}
 	s.Mutates(cmd)

@@ -197,13 +197,9 @@ being fetched of one is given up.`,
 			if args, err = listing(s, c).Chosen(cmd.Context(), s, args); err != nil {
 				return err
 			}
-			var all []change.Change
-			for _, name := range args {
-				all = append(all, change.Change{Noun: "image", Name: name, Verb: "delete", Past: "deleted",
-					Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-						return c.DeleteImage(ctx, s.Ref(name), how)
-					}})
-			}
+			all := change.Each("image", "delete", "deleted", args, func(ctx context.Context, c *client.Client, name string, how client.Change) (client.Result, error) {
+				return c.DeleteImage(ctx, s.Ref(name), how)
+			})
 			if len(all) == 1 && !s.DryRun && !s.Yes { // what is refused is not asked about
 				if err := all[0].May(cmd.Context(), c); err != nil {
 					return err

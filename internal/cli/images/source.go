@@ -94,14 +94,9 @@ func removeSource(s *session.Session) *cobra.Command {
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: s.Live(0, s.ImageSources),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var all []change.Change
-			for _, name := range args {
-				all = append(all, change.Change{Noun: "image-source", Name: name, Verb: "remove", Past: "removed",
-					Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-						return c.RemoveImageSource(ctx, name, how)
-					}})
-			}
-			return change.Run(cmd.Context(), s, all...)
+			return change.Run(cmd.Context(), s, change.Each("image-source", "remove", "removed", args, func(ctx context.Context, c *client.Client, name string, how client.Change) (client.Result, error) {
+				return c.RemoveImageSource(ctx, name, how)
+			})...)
 		},
 	}
 	s.Mutates(cmd)

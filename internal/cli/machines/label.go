@@ -82,12 +82,7 @@ func labelPatch(edits []string) (json.RawMessage, error) {
 
 // editAll sends the same merge patch to VMs.
 func editAll(ctx context.Context, s *session.Session, names []string, verb, past string, patch json.RawMessage) error {
-	var all []change.Change
-	for _, name := range names {
-		all = append(all, change.Change{Noun: "vm", Name: name, Verb: verb, Past: past,
-			Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-				return c.EditVM(ctx, s.Ref(name), patch, how)
-			}})
-	}
-	return change.Run(ctx, s, all...)
+	return change.Run(ctx, s, change.Each("vm", verb, past, names, func(ctx context.Context, c *client.Client, name string, how client.Change) (client.Result, error) {
+		return c.EditVM(ctx, s.Ref(name), patch, how)
+	})...)
 }

@@ -89,12 +89,7 @@ func act(ctx context.Context, s *session.Session, args []string, v verb, opt wir
 	if err != nil {
 		return err
 	}
-	var all []change.Change
-	for _, name := range names {
-		all = append(all, change.Change{Noun: "vm", Name: name, Verb: string(v.Verb), Past: v.past,
-			Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-				return c.PowerVM(ctx, s.Ref(name), v.Verb, opt, how)
-			}})
-	}
-	return change.Run(ctx, s, all...)
+	return change.Run(ctx, s, change.Each("vm", string(v.Verb), v.past, names, func(ctx context.Context, c *client.Client, name string, how client.Change) (client.Result, error) {
+		return c.PowerVM(ctx, s.Ref(name), v.Verb, opt, how)
+	})...)
 }

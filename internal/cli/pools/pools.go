@@ -146,14 +146,9 @@ func remove(s *session.Session) *cobra.Command {
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: s.Live(0, s.Pools),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var all []change.Change
-			for _, name := range args {
-				all = append(all, change.Change{Noun: "pool", Name: name, Verb: "delete", Past: "let go of",
-					Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-						return c.DeletePool(ctx, name, how)
-					}})
-			}
-			return change.Run(cmd.Context(), s, all...)
+			return change.Run(cmd.Context(), s, change.Each("pool", "delete", "let go of", args, func(ctx context.Context, c *client.Client, name string, how client.Change) (client.Result, error) {
+				return c.DeletePool(ctx, name, how)
+			})...)
 		},
 	}
 	s.Mutates(cmd)

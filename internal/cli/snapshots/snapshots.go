@@ -266,14 +266,9 @@ only these hold is lost.`,
 					return err
 				}
 			}
-			var all []change.Change
-			for _, name := range args[1:] {
-				all = append(all, change.Change{Noun: "snapshot", Name: name, Verb: "delete", Past: "deleted",
-					Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-						return c.DeleteSnapshot(ctx, s.Ref(args[0]), name, how)
-					}})
-			}
-			return change.Run(ctx, s, all...)
+			return change.Run(ctx, s, change.Each("snapshot", "delete", "deleted", args[1:], func(ctx context.Context, c *client.Client, name string, how client.Change) (client.Result, error) {
+				return c.DeleteSnapshot(ctx, s.Ref(args[0]), name, how)
+			})...)
 		},
 	}
 	s.Mutates(cmd)

@@ -124,14 +124,9 @@ func removeBootFiles(s *session.Session) *cobra.Command {
 			if args, err = bootListing(s, c).Chosen(cmd.Context(), s, args); err != nil {
 				return err
 			}
-			var all []change.Change
-			for _, name := range args {
-				all = append(all, change.Change{Noun: "boot-file", Name: name, Verb: "delete", Past: "deleted",
-					Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-						return c.DeleteBootFile(ctx, s.Ref(name), how)
-					}})
-			}
-			return change.Run(cmd.Context(), s, all...)
+			return change.Run(cmd.Context(), s, change.Each("boot-file", "delete", "deleted", args, func(ctx context.Context, c *client.Client, name string, how client.Change) (client.Result, error) {
+				return c.DeleteBootFile(ctx, s.Ref(name), how)
+			})...)
 		},
 	}
 	s.Mutates(cmd)

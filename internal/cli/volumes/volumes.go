@@ -202,13 +202,9 @@ refused. What lies in the trash takes the room that it took.`,
 			if now {
 				past = "deleted for ever"
 			}
-			var all []change.Change
-			for _, name := range args {
-				all = append(all, change.Change{Noun: "volume", Name: name, Verb: "delete", Past: past,
-					Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-						return c.DeleteVolume(ctx, s.Ref(name), now, how)
-					}})
-			}
+			all := change.Each("volume", "delete", past, args, func(ctx context.Context, c *client.Client, name string, how client.Change) (client.Result, error) {
+				return c.DeleteVolume(ctx, s.Ref(name), now, how)
+			})
 			if len(all) == 1 && !s.DryRun && !s.Yes { // what is refused is not asked about
 				if err := all[0].May(ctx, c); err != nil {
 					return err
