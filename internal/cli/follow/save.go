@@ -3,6 +3,7 @@ package follow
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
@@ -11,9 +12,20 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model"
 )
 
-// Save writes total bytes into a file here, with the user's rights, and shows how far that is. Blocks of zeros become holes where
+// Export saves a content that is called so, and says that it is done.
+func Export(s *session.Session, what string, from io.Reader, total model.Bytes, path string, force bool) error {
+	if err := save(s, from, total, path, force); err != nil {
+		return err
+	}
+	if !s.Quiet && !s.Output.ForPrograms() {
+		fmt.Fprintf(s.Out, "%s exported: %s\n", what, path)
+	}
+	return nil
+}
+
+// save writes total bytes into a file here, with the user's rights, and shows how far that is. Blocks of zeros become holes where
 // the file can have them. One that exists is refused unless force; where it breaks off no file is left.
-func Save(s *session.Session, from io.Reader, total model.Bytes, path string, force bool) (err error) {
+func save(s *session.Session, from io.Reader, total model.Bytes, path string, force bool) (err error) {
 	how := os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	if force {
 		how = os.O_WRONLY | os.O_CREATE | os.O_TRUNC

@@ -76,13 +76,7 @@ is refused without --force.`,
 				return err
 			}
 			defer func() { _ = from.Close() }()
-			if err := follow.Save(s, from, total, args[1], force); err != nil {
-				return err
-			}
-			if !s.Quiet && !s.Output.ForPrograms() {
-				fmt.Fprintf(s.Out, "image/%s exported: %s\n", args[0], args[1])
-			}
-			return nil
+			return follow.Export(s, "image/"+args[0], from, total, args[1], force)
 		},
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "write over a file that exists")

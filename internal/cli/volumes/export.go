@@ -1,7 +1,6 @@
 package volumes
 
 import (
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -51,13 +50,7 @@ no one moment. hv volume clone makes a copy of one moment under the VM, and that
 				return err
 			}
 			defer func() { _ = from.Close() }()
-			if err := follow.Save(s, from, total, args[1], force); err != nil {
-				return err
-			}
-			if !s.Quiet && !s.Output.ForPrograms() {
-				fmt.Fprintf(s.Out, "volume/%s exported: %s\n", args[0], args[1])
-			}
-			return nil
+			return follow.Export(s, "volume/"+args[0], from, total, args[1], force)
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "", "of the file: raw, qcow2, vmdk or vhdx")
