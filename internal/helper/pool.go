@@ -18,18 +18,7 @@ import (
 // alone, as a helper leaves it that ends between making and giving it.
 func (h *Helper) poolFolder(at string, p *privilege.PoolFolder) error {
 	path := "/" + p.Tree + "/" + strings.Join(p.Names, "/")
-	dir, err := openBelow(unix.AT_FDCWD, at)
-	for _, name := range p.Names[:len(p.Names)-1] {
-		if err == nil {
-			err = h.rootsAlone(dir)
-		}
-		if err != nil {
-			break
-		}
-		next, openErr := openBelow(int(dir.Fd()), name)
-		_ = dir.Close() // a folder
-		dir, err = next, openErr
-	}
+	dir, err := h.descend(at, p.Names[:len(p.Names)-1])
 	if err == nil {
 		err = h.rootsAlone(dir)
 	}
@@ -91,6 +80,27 @@ func openBelow(at int, name string) (*os.File, error) {
 		return nil, &os.PathError{Op: "open", Path: name, Err: err}
 	}
 	return os.NewFile(uintptr(fd), name), nil
+}
+
+// descend opens the folder that names lead to below base. Every folder on the way is root's alone; of the last that is not asked.
+func (h *Helper) descend(base string, names []string) (*os.File, error) {
+	dir, err := openBelow(unix.AT_FDCWD, base)
+	for _, name := range names {
+		if err == nil {
+			err = h.rootsAlone(dir)
+		}
+		if err != nil {
+			break
+		}
+		next, openErr := openBelow(int(dir.Fd()), name)
+		_ = dir.Close() // a folder
+		dir, err = next, openErr
+	}
+	if err != nil && dir != nil {
+		_ = dir.Close() // a folder
+		dir = nil
+	}
+	return dir, err
 }
 
 // rootsAlone refuses a folder in which others could put something in the place of what is made.

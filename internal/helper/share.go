@@ -99,25 +99,12 @@ func (h *Helper) wireShare(s *start, f *shareFiles, vm string, id uint32) (err e
 // that is setuid, for one), nor a process of ours, nor of a group that is let to us: who runs on the host what the guest has
 // left there setgid would be of it. Of root's own folder a guest reads what everybody may.
 func (h *Helper) shareOwner(f *shareFiles) (st unix.Stat_t, err error) {
-	dir, err := openBelow(unix.AT_FDCWD, f.folder.Base)
-	for _, name := range strings.Split(f.folder.Name, "/") {
-		if err == nil {
-			err = h.rootsAlone(dir)
-		}
-		if err != nil {
-			break
-		}
-		next, openErr := openBelow(int(dir.Fd()), name)
-		_ = dir.Close() // a folder
-		dir, err = next, openErr
-	}
-	if dir != nil {
-		defer func() { _ = dir.Close() }() // a folder
-	}
+	dir, err := h.descend(f.folder.Base, strings.Split(f.folder.Name, "/"))
 	if err != nil {
 		return st, fault.New(fault.Precondition, "the folder cannot be shared").Because(err).
 			Try("mkdir it, with every folder above it root's alone").WithCode("HV-SHARE-006")
 	}
+	defer func() { _ = dir.Close() }() // a folder
 	if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
 		return st, err
 	}
