@@ -215,11 +215,7 @@ func (h *Host) Launch(ctx context.Context, order privilege.Launch, files []*os.F
 
 // Attach connects to a VM's monitor, asks for its UUID, and returns QEMU's version.
 func (h *Host) Attach(ctx context.Context, uuid string) (string, error) {
-	p, err := h.living(uuid)
-	if err != nil {
-		return "", err
-	}
-	m, err := p.monitor(ctx)
+	_, m, err := h.speaking(ctx, uuid)
 	if err != nil {
 		return "", err
 	}
@@ -232,6 +228,16 @@ func (h *Host) living(uuid string) (*process, error) {
 		return nil, fault.New(fault.Precondition, "its process is gone")
 	}
 	return p, nil
+}
+
+// speaking returns the process of a VM that lives, and its monitor.
+func (h *Host) speaking(ctx context.Context, uuid string) (*process, Monitor, error) {
+	p, err := h.living(uuid)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := p.monitor(ctx)
+	return p, m, err
 }
 
 // Cleanup takes away what a process that is gone has left.

@@ -19,11 +19,7 @@ import (
 // Plug gives a living VM's QEMU a device, on files of which the lowest comes first, and the secrets of its keys after them. What a cut-off earlier try has left of
 // it is used.
 func (h *Host) Plug(ctx context.Context, uuid string, d qmp.Hotplug, files ...*os.File) error {
-	p, err := h.living(uuid)
-	if err != nil {
-		return err
-	}
-	m, err := p.monitor(ctx)
+	p, m, err := h.speaking(ctx, uuid)
 	if err != nil {
 		return err
 	}
@@ -192,11 +188,7 @@ func saidOf(err error, words string) bool {
 // Unplug takes a device from a living VM's QEMU: the guest is asked to let go of it, and when it has, what
 // the device stood on goes too.
 func (h *Host) Unplug(ctx context.Context, uuid string, d qmp.Hotplug) error {
-	p, err := h.living(uuid)
-	if err != nil {
-		return err
-	}
-	m, err := p.monitor(ctx)
+	p, m, err := h.speaking(ctx, uuid)
 	if err != nil {
 		return err
 	}

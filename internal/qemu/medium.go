@@ -12,11 +12,7 @@ import (
 // uses the old one keeps its tray locked: it is asked to let go, and unless force is given that is waited for by
 // whoever calls again. It may be called again at any point: what is out is out.
 func (h *Host) ChangeMedium(ctx context.Context, uuid string, d qmp.Hotplug, file *os.File, force bool) error {
-	p, err := h.living(uuid)
-	if err != nil {
-		return err
-	}
-	m, err := p.monitor(ctx)
+	p, m, err := h.speaking(ctx, uuid)
 	if err != nil {
 		return err
 	}

@@ -98,11 +98,7 @@ func beginMirror(ctx context.Context, m qmp.Executor, d qmp.Mirror, open func() 
 // HoldMirror has a mirror come to its end: when it returns the guest's writes wait, and the copy is flushed and the same as
 // the original. It is to take its place then, or only to be left; SettleMirror does it and lets the guest's writes go on.
 func (h *Host) HoldMirror(ctx context.Context, uuid string, d qmp.Mirror, takesPlace bool) error {
-	p, err := h.living(uuid)
-	if err != nil {
-		return err
-	}
-	m, err := p.monitor(ctx)
+	p, m, err := h.speaking(ctx, uuid)
 	if err != nil {
 		return err
 	}
@@ -139,11 +135,7 @@ func (h *Host) EndMirror(ctx context.Context, uuid string, d qmp.Mirror) error {
 }
 
 func (h *Host) endMirror(ctx context.Context, uuid string, d qmp.Mirror, end func(context.Context, qmp.Executor, string) error) error {
-	p, err := h.living(uuid)
-	if err != nil {
-		return err
-	}
-	m, err := p.monitor(ctx)
+	p, m, err := h.speaking(ctx, uuid)
 	if err != nil {
 		return err
 	}

@@ -32,11 +32,7 @@ func (p *picture) Close() error {
 // path: what it writes is counted as its own by its cgroup. The descriptor is taken back whatever happens; a machine
 // that is stopped keeps it until it runs on, which is said by QEMU (query-fdsets) and not remembered here.
 func (h *Host) Picture(ctx context.Context, uuid string) (_ io.ReadCloser, size int64, err error) {
-	p, err := h.living(uuid)
-	if err != nil {
-		return nil, 0, err
-	}
-	m, err := p.monitor(ctx)
+	p, m, err := h.speaking(ctx, uuid)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -33,11 +33,7 @@ func (h *Host) SetMemory(ctx context.Context, uuid string, r qmp.Room) error {
 
 // SetCPUs gives the guest vCPUs, the lowest first, or takes the highest away.
 func (h *Host) SetCPUs(ctx context.Context, uuid string, cpus int) error {
-	p, err := h.living(uuid)
-	if err != nil {
-		return err
-	}
-	m, err := p.monitor(ctx)
+	p, m, err := h.speaking(ctx, uuid)
 	if err != nil {
 		return err
 	}

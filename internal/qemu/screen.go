@@ -22,11 +22,7 @@ var viewers atomic.Int64
 // RFB (RFC 6143). QEMU 7.2 takes no listening descriptor for VNC, and could reach no path: so each viewer is one
 // socketpair, of which QEMU is handed the other end. It ends with the VM's process and with Close.
 func (h *Host) Screen(ctx context.Context, uuid string) (io.ReadWriteCloser, error) {
-	p, err := h.living(uuid)
-	if err != nil {
-		return nil, err
-	}
-	m, err := p.monitor(ctx)
+	_, m, err := h.speaking(ctx, uuid)
 	if err != nil {
 		return nil, err
 	}

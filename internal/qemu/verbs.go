@@ -43,11 +43,7 @@ func (h *Host) StopOnReboot(ctx context.Context, uuid string, stop bool) error {
 
 // tell gives a living VM's QEMU one command.
 func (h *Host) tell(ctx context.Context, uuid string, command func(context.Context, qmp.Executor) error) error {
-	p, err := h.living(uuid)
-	if err != nil {
-		return err
-	}
-	m, err := p.monitor(ctx)
+	_, m, err := h.speaking(ctx, uuid)
 	if err != nil {
 		return err
 	}
