@@ -86,6 +86,27 @@ in
         default = { };
         description = "Folders of the host's that VMs may mount by virtiofs, by name.";
       };
+      keys = mkOption {
+        type = named "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?" 64 (types.submodule { options = {
+          kind = mkOption {
+            type = types.nullOr (types.enum [ "passphrase" "systemd-creds" "command" ]);
+            default = null;
+            description = "What seals it: passphrase (when absent), which hv key unlock asks for, systemd-creds, or what a command prints.";
+          };
+          with = mkOption {
+            type = types.nullOr (types.enum [ "auto" "host" "tpm2" "host+tpm2" ]);
+            default = null;
+            description = "systemd-creds: what it seals with: auto (when absent), host, tpm2 or host+tpm2.";
+          };
+          command = mkOption {
+            type = upTo 32 (types.str);
+            default = [ ];
+            description = "command: a program, absolute, and its arguments, which hvd runs as its own user; it prints between 16 bytes and 4 KiB.";
+          };
+        }; });
+        default = { };
+        description = "Keys to encrypt volumes with, by name. What seals one is declared, never its secret. One called default encrypts every new volume that says nothing else.";
+      };
     };
     featureManager = {
       profile = mkOption {

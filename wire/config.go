@@ -59,6 +59,7 @@ type ConfigPlan struct {
 
 	Pools     []PlannedPool    `json:"pools,omitempty"`
 	Shares    []PlannedShare   `json:"shares,omitempty"`
+	Keys      []PlannedKey     `json:"keys,omitempty"`
 	VMs       []PlannedVM      `json:"vms"`
 	Features  []PlannedFeature `json:"features"`
 	Untouched int              `json:"untouched"` // VMs that are not the declaration's, and are left alone
@@ -142,7 +143,8 @@ const (
 
 // Drift is one thing that is not as it is declared.
 type Drift struct {
-	VM     string `json:"vm"`
+	VM     string `json:"vm"`             // empty where it is of a key
+	Key    string `json:"key,omitempty"`  // of a declared key
 	Kind   string `json:"kind"`           // missing, foreign, left, differs, pending or power
 	Path   string `json:"path,omitempty"` // "memory"
 	What   string `json:"what"`           // in a sentence

@@ -40,6 +40,6 @@ type ResealKey struct {
 // PlannedKey is what would become of one key.
 type PlannedKey struct {
 	Name    string `json:"name"`
-	Becomes string `json:"becomes"` // created, changed, let go of or unchanged
+	Becomes string `json:"becomes"` // created, changed, kept (it is declared no more) or unchanged
 	Sealed  string `json:"sealed"`
 }

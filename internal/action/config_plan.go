@@ -33,6 +33,7 @@ type planned struct {
 
 	pools  map[string]storage.Pool // those that become another, as they are then
 	shares map[string]storage.Share
+	keys   map[string]storage.Key
 }
 
 // planConfig says what becomes of each thing when cand stands, and in the findings of c what speaks against it.
@@ -82,10 +83,14 @@ func (a *Actions) planConfig(ctx context.Context, c *change, before standing, ca
 	if err != nil {
 		return p, err
 	}
-	foundInPools = append(foundInPools, foundInShares...)
-	p.Nothing = p.same && !p.todo && len(p.pools) == 0 && len(p.shares) == 0
+	foundInKeys, err := a.planKeys(ctx, &p, cand.decl)
+	if err != nil {
+		return p, err
+	}
+	inStorage := slices.Concat(foundInPools, foundInShares, foundInKeys)
+	p.Nothing = p.same && !p.todo && len(p.pools)+len(p.shares)+len(p.keys) == 0
 	p.Moved = p.Nothing && !slices.Equal(before.Declaration, cand.encoded)
-	if err := a.against(ctx, c, &p, before, cand, foundInPools); err != nil {
+	if err := a.against(ctx, c, &p, before, cand, inStorage); err != nil {
 		return p, err
 	}
 	p.Digest = p.sum()
@@ -99,7 +104,7 @@ func takes(decl config.Declaration, o vm.Object) bool {
 }
 
 // against finds everything that speaks against cand, and what becomes of features.
-func (a *Actions) against(ctx context.Context, c *change, p *planned, before standing, cand candidate, inPools finding.List) error {
+func (a *Actions) against(ctx context.Context, c *change, p *planned, before standing, cand candidate, inStorage finding.List) error {
 	facts := a.Facts()
 	then := config.Check(cand.decl, facts)
 	now := feature.Resolve(before.decl.FeatureManager, config.FeatureFacts(facts))
@@ -114,7 +119,7 @@ func (a *Actions) against(ctx context.Context, c *change, p *planned, before sta
 	if err := p.features(now, then.Resolution, cand.decl); err != nil {
 		return err
 	}
-	c.notes = slices.Concat(then.Findings, inPools, a.clashes(ctx, cand.decl, p.objects), contested, used)
+	c.notes = slices.Concat(then.Findings, inStorage, a.clashes(ctx, cand.decl, p.objects), contested, used)
 	for i, f := range c.notes {
 		if f.Path != "" && f.Position == (finding.Position{}) {
 			c.notes[i].Position = cand.decl.Sources.At(f.Path)
@@ -267,6 +272,11 @@ func (p planned) tell(c *change, before standing, cand candidate) {
 	for _, share := range p.Shares {
 		if share.Becomes != wire.Unchanged {
 			c.step("share %s: %s", share.Name, share.Becomes)
+		}
+	}
+	for _, key := range p.Keys {
+		if key.Becomes != wire.Unchanged {
+			c.step("key %s: %s", key.Name, key.Becomes)
 		}
 	}
 	for _, v := range p.VMs {

@@ -77,6 +77,8 @@ func drawDeclaration(t *rapid.T) Declaration {
 		Hardening: HardeningSection{UnlockDelay: rapid.SampledFrom([]string{"", "90s", "10m", "7d"}).Draw(t, "unlockDelay")},
 		Storage: StorageSection{Pools: drawMap(t, "pools", 2, label, func(t *rapid.T) storage.PoolSpec {
 			return storage.PoolSpec{Path: "/srv/" + label.Draw(t, "folder"), WarnPercent: rapid.IntRange(0, 90).Draw(t, "warn"), Retention: rapid.SampledFrom([]string{"", "0", "3d"}).Draw(t, "retention")}
+		}), Keys: drawMap(t, "keys", 2, label, func(t *rapid.T) storage.KeySpec {
+			return rapid.SampledFrom([]storage.KeySpec{{}, {Kind: storage.CredsKey, With: storage.WithTPM}, {Kind: storage.CommandKey, Command: []string{"/bin/print", "house"}}}).Draw(t, "key")
 		})},
 		FeatureManager: feature.Declaration{
 			Profile:          rapid.SampledFrom(append(profiles(), "")).Draw(t, "profile"),

@@ -83,6 +83,13 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.storage.pools.*.stopPercent": {doc: "How full it gets before nothing new is made in it; 95 when absent.", low: 1, high: 100},
 		"hypervisor.storage.pools.*.retention":   {doc: "How long what is deleted lies in the trash: 7d when absent, 0 for no trash.", pattern: `^(0|[0-9]{1,10}[smhd])$`},
 
+		"hypervisor.storage.keys":             {doc: "Keys to encrypt volumes with, by name. What seals one is declared, never its secret. One called default encrypts every new volume that says nothing else.", most: maxDeclaredKeys, pattern: dnsLabel},
+		"hypervisor.storage.keys.*":           {doc: "One key. Its kind stays once it has a secret."},
+		"hypervisor.storage.keys.*.kind":      {doc: "What seals it: passphrase (when absent), which hv key unlock asks for, systemd-creds, or what a command prints.", enum: words(storage.KeyKinds()...)},
+		"hypervisor.storage.keys.*.with":      {doc: "systemd-creds: what it seals with: auto (when absent), host, tpm2 or host+tpm2.", enum: storage.Withs()},
+		"hypervisor.storage.keys.*.command":   {doc: "command: a program, absolute, and its arguments, which hvd runs as its own user; it prints between 16 bytes and 4 KiB.", most: storage.MaxKeyCommand},
+		"hypervisor.storage.keys.*.command[]": {doc: "One word of it. Everybody may read it: it is no place for a secret."},
+
 		"hypervisor.featureManager":                     {doc: "Which features the host offers, and how much risk its owner accepts."},
 		"hypervisor.featureManager.profile":             {enum: profiles(), doc: "A named selection of features; balanced when absent. An explicit enabledFeatures beats it. With custom the list has to be written."},
 		"hypervisor.featureManager.riskTolerance":       {enum: catalogue.Tolerances(), doc: "The highest risk a feature may have: paranoid up to low, cautious up to moderate, balanced up to high, accepting all. balanced when absent."},

@@ -17,6 +17,7 @@ const CodePool = "HV-DECL-014"
 type StorageSection struct {
 	Pools  map[string]storage.PoolSpec  `json:"pools,omitempty"`
 	Shares map[string]storage.ShareSpec `json:"shares,omitempty"`
+	Keys   map[string]storage.KeySpec   `json:"keys,omitempty"`
 }
 
 // maxPools bounds the pools of a host: all of them are written in one transaction with the declaration.
@@ -73,5 +74,5 @@ func checkStorage(s StorageSection) finding.List {
 	if err := errors.Join(storage.CheckPools(s.Pools)...); err != nil {
 		refuse("hypervisor.storage.pools", []string{"host"}, err)
 	}
-	return append(found, checkShares(s.Shares)...)
+	return append(append(found, checkShares(s.Shares)...), checkKeys(s.Keys)...)
 }

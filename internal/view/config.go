@@ -179,8 +179,14 @@ func (v *View) ConfigStatus(ctx context.Context) (wire.ConfigStatus, error) {
 		}
 		seen[ref.Name] = one
 	}
+	keys := map[string]config.SeenKey{}
+	for name, e := range v.keys {
+		if e.key.Name != "" {
+			keys[name] = config.SeenKey{Key: e.key, Status: e.status}
+		}
+	}
 	v.mu.RUnlock()
-	out.Drift = config.Drift(decl, seen)
+	out.Drift = append(config.Drift(decl, seen), config.DriftOfKeys(decl, keys)...)
 	out.Released, out.Manual = released(seen)
 	res := feature.Resolve(decl.FeatureManager, config.FeatureFacts(v.Facts()))
 	for _, e := range res.Effective {

@@ -28,4 +28,5 @@ var keys = Family{"KEY", "Keys, and what is encrypted with them.", []Code{
 	{"HV-KEY-026", "what is encrypted is not copied under a VM that runs", "stop the VM, then ask again"},
 	{"HV-KEY-027", "the pool keeps devices, which are not encrypted", "a pool that is a folder"},
 	{"HV-KEY-028", "a rotation waits: a file that is encrypted with the key is gone", "put the file back, or delete the volume: it goes on then"},
+	{"HV-KEY-029", "a key in `hypervisor.storage.keys` cannot be one; the message says why", "write what the message names otherwise; turn feature encryption on"},
 }}

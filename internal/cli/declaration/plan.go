@@ -24,6 +24,7 @@ func tellPlan(s *session.Session, to screen.Screen, p wire.Preview) {
 		tellFeatures(to, p.Config.Features)
 		tellPools(to, p.Config.Pools)
 		tellShares(to, p.Config.Shares)
+		tellKeys(to, p.Config.Keys)
 		tellVMs(to, *p.Config)
 		fmt.Fprintln(to, generationLine(*p.Config))
 	}
@@ -70,6 +71,18 @@ func tellShares(to screen.Screen, all []wire.PlannedShare) {
 	for _, p := range all {
 		if p.Becomes != wire.Unchanged {
 			t.Add(p.Name, p.Becomes, p.Path)
+		}
+	}
+	if len(t.Rows) > 0 {
+		_ = t.Write(to, false)
+	}
+}
+
+func tellKeys(to screen.Screen, all []wire.PlannedKey) {
+	t := output.Table{Columns: []output.Column{{Title: "KEY"}, {Title: "BECOMES", Paint: becomesPaint}, {Title: "SEALED BY", Cut: true}}}
+	for _, k := range all {
+		if k.Becomes != wire.Unchanged {
+			t.Add(k.Name, k.Becomes, k.Sealed)
 		}
 	}
 	if len(t.Rows) > 0 {

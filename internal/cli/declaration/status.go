@@ -109,13 +109,17 @@ func heldBy(all []string) string {
 }
 
 func drifts(s *session.Session, all []wire.Drift) error {
-	t := output.Table{Columns: []output.Column{{Title: "VM"}, {Title: "DRIFT", Paint: func(string) screen.Paint { return screen.Yellow }}, {Title: "WHAT", Cut: true}, {Title: "TRY", Cut: true}}}
+	t := output.Table{Columns: []output.Column{{Title: "OF"}, {Title: "DRIFT", Paint: func(string) screen.Paint { return screen.Yellow }}, {Title: "WHAT", Cut: true}, {Title: "TRY", Cut: true}}}
 	for _, d := range all {
 		what := d.What
 		if d.Why != "" {
 			what += ": " + d.Why
 		}
-		t.Add(d.VM, d.Kind, what, d.Remedy)
+		of := "vm " + d.VM
+		if d.Key != "" {
+			of = "key " + d.Key
+		}
+		t.Add(of, d.Kind, what, d.Remedy)
 	}
 	return t.Write(s.Out, true)
 }
