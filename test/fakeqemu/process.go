@@ -32,11 +32,11 @@ func RunIfAsked() {
 // Command is a fake QEMU to be started from a test program that calls RunIfAsked.
 func Command(t testing.TB, o Options, args ...string) *exec.Cmd {
 	t.Helper()
-	self, err := os.Executable()
+	path, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := exec.Command(self, args...)
+	c := exec.Command(path, args...) // #nosec G204 -- the fake
 	c.Env = append(os.Environ(), Env+"="+string(mustJSON(o)))
 	if os.Getenv("GORACE") == "" {
 		c.Env = append(c.Env, "GORACE=atexit_sleep_ms=0") // a race detector sleeps a second at every exit
@@ -71,6 +71,8 @@ func Main(config string, args []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintf(stderr, "fakeqemu: %s: %v\n", Env, err)
 		return 2
 	}
+	signals := make(chan os.Signal, 1) // before anybody can be answered, who might send one
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	q, err := start(o, args, stdout)
 	if err != nil {
 		_, _ = fmt.Fprintln(stderr, failure(o.Version, err))
@@ -79,8 +81,6 @@ func Main(config string, args []string, stdout, stderr io.Writer) int {
 	if q == nil {
 		return 0
 	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	select {
 	case s := <-signals:
 		_, _ = fmt.Fprintf(stderr, "%s: terminating on signal %d\n", programName, s)
