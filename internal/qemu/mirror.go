@@ -36,6 +36,12 @@ func (h *Host) Mirror(ctx context.Context, uuid string, d qmp.Mirror, open func(
 	if err != nil {
 		return p.orGone(ctx, err)
 	}
+	if have.Status == qmp.JobConcluded { // an earlier daemon was cut off before it took it away
+		if err := gone(qmp.JobDismiss(ctx, m, id)); err != nil {
+			return p.orGone(ctx, err)
+		}
+		have.Status = ""
+	}
 	if have.Status == "" {
 		if err := beginMirror(ctx, m, d, open); err != nil {
 			return p.orGone(ctx, err)
