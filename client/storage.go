@@ -40,6 +40,7 @@ func (c *Client) ImportVolume(ctx context.Context, project string, body wire.Cre
 	req.query.text("format", string(body.Format))
 	req.query.text("pool", body.Pool)
 	req.query.text("labels", labels(body.Labels))
+	req.query.text("encryption", body.Encryption)
 	return c.mutate(ctx, req.content(size, r, progress), ch)
 }
 

@@ -64,9 +64,9 @@ type Auditor interface {
 
 // Volumes receives the content of volumes, durably, before anything names it.
 type Volumes interface {
-	// Receive stores size bytes of r under file, checks that they are of the format (an image that
+	// Receive stores size bytes of r as a volume's file, encrypted where it has a key, checks that they are of the format (an image that
 	// names another file is refused), and returns their digest and the virtual size.
-	Receive(ctx context.Context, pool, file string, format storage.Format, size model.Bytes, r io.Reader) (sha256 string, virtual model.Bytes, err error)
+	Receive(ctx context.Context, v storage.Volume, size model.Bytes, r io.Reader) (sha256 string, virtual model.Bytes, err error)
 	// Prepare makes the file of the head of a volume that there is not yet, empty.
 	Prepare(ctx context.Context, v storage.Volume) error
 	Can(pool string) (storage.Capabilities, error)

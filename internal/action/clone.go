@@ -48,7 +48,7 @@ func (a *Actions) CloneVolume(ctx context.Context, call Call, ref model.Ref, bod
 		if err := a.mayClone(ctx, c, src, body); err != nil {
 			return err
 		}
-		now, err := a.cloneSecret(ctx, src.Head().Key)
+		now, err := a.secretNumber(ctx, src.Head().Key)
 		if err != nil {
 			return err
 		}
@@ -122,10 +122,10 @@ func (a *Actions) mayClone(ctx context.Context, c *change, src storage.Volume, b
 	return a.unwritten(ctx, c, src)
 }
 
-// cloneSecret is the number of the secret that clones are made with; 0 for those in clear. The files of clones are made before
+// secretNumber is which secret linked clones and imports are made with; 0 for those in clear. Their files are made before
 // any object names them, where a rotation would find them: so none begins while a key turns, and none is committed once its key was to turn,
 // for that changes the key's object.
-func (a *Actions) cloneSecret(ctx context.Context, key string) (int, error) {
+func (a *Actions) secretNumber(ctx context.Context, key string) (int, error) {
 	if key == "" {
 		return 0, nil
 	}
@@ -138,7 +138,7 @@ func (a *Actions) cloneSecret(ctx context.Context, key string) (int, error) {
 		return 0, err
 	}
 	if st.State == storage.KeyRotating || k.Secret > st.Secret {
-		return 0, fault.New(fault.Conflict, "key %q is being rotated, and no linked clones are made meanwhile", key).WithCode("HV-KEY-016").
+		return 0, fault.New(fault.Conflict, "key %q is being rotated, and nothing is cloned or imported with it meanwhile", key).WithCode("HV-KEY-016").
 			Try("hv operation wait %s, then ask again", k.Rotation)
 	}
 	return st.Secret, nil

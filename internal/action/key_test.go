@@ -1,6 +1,7 @@
 package action
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"testing"
@@ -67,6 +68,46 @@ func TestNoLinkedCloneIsMadeWithASecretThatIsBeingGivenUp(t *testing.T) {
 				t.Error("something is left of it")
 			}
 		})
+	}
+}
+
+// looks reads as what it returns.
+type looks func() []byte
+
+func (l looks) Read(b []byte) (int, error) { return copy(b, l()), nil }
+
+func TestAnImportIsEncryptedWithTheSecretThatNewVolumesHave(t *testing.T) {
+	d := newDesk(t)
+	_, err := d.CreateKey(t.Context(), root, wire.CreateKey{Name: storage.DefaultKey, Passphrase: phrase})
+	d.must(err)
+	content := bytes.Repeat([]byte("content "), 64)
+	res, err := d.ImportVolume(t.Context(), member, "default", wire.CreateVolume{Name: "data"}, 512, bytes.NewReader(content))
+	d.must(err)
+	v, _, err := d.Actions.volume(t.Context(), "default", "data")
+	d.must(err)
+	if v.Head().Key != storage.DefaultKey || v.SHA256 == "" {
+		t.Errorf("%+v (%s)", v, res.Operation.ID)
+	}
+	secret, err := d.keys.Secret(t.Context(), storage.DefaultKey)
+	d.must(err)
+	if opens, err := d.pool.Opens(t.Context(), v.Head(), secret); !opens || err != nil {
+		t.Errorf("it does not open: %v", err)
+	}
+	before := strings.Join(d.files(), " ")
+	_, err = d.ImportVolume(t.Context(), member, "default", wire.CreateVolume{Name: "more"}, 512, looks(func() []byte {
+		d.turns(storage.DefaultKey)
+		return content
+	}))
+	if fault.CodeOf(err) != "HV-KEY-016" || strings.Join(d.files(), " ") != before {
+		t.Errorf("its key turned meanwhile: %v", err)
+	}
+	_, err = d.ImportVolume(t.Context(), member, "default", wire.CreateVolume{Name: "open", VolumeSpec: storage.VolumeSpec{Encryption: storage.NoKey}}, 512, bytes.NewReader(content))
+	d.must(err)
+	d.keys.Lock(storage.DefaultKey)
+	d.put(store.StatusKey(keyRef(storage.DefaultKey), "reconcile"), storage.KeyStatus{State: storage.KeyLocked, Secret: 1})
+	_, err = d.ImportVolume(t.Context(), member, "default", wire.CreateVolume{Name: "more"}, 512, bytes.NewReader(content))
+	if fault.CodeOf(err) != "HV-KEY-002" {
+		t.Errorf("while its key is locked: %v", err)
 	}
 }
 

@@ -53,10 +53,6 @@ func (a *Actions) freeVolume(ctx context.Context, call Call, target operation.Ta
 func (a *Actions) CreateVolume(ctx context.Context, call Call, project string, body wire.CreateVolume) (Result, error) {
 	target := volumeTarget(model.Ref{Project: project, Name: body.Name})
 	if body.URL != "" {
-		if err := arrivesInClear(&body); err != nil {
-			a.refused(ctx, call, VolumeCreate, target, err)
-			return Result{}, err
-		}
 		if body.Size == 0 {
 			body.Size = 512 // what the image has is known once it is there
 		}
@@ -81,6 +77,9 @@ func (a *Actions) CreateVolume(ctx context.Context, call Call, project string, b
 				return err
 			}
 			c.step("make a volume of %s that begins as image %s%s", v.Spec.Size, v.Spec.Image, with(v.Spec.Encryption))
+			if v.Spec.Encryption != "" {
+				c.step("leave the image itself in clear: others stand on it too")
+			}
 		}
 		c.require(store.Absent(volumeKey(target.Project, v.Name)))
 		return c.put(volumeKey(target.Project, v.Name), v)
@@ -147,16 +146,12 @@ func (a *Actions) kept(spec storage.VolumeSpec) model.Bytes {
 // what was allowed before is asked again when all of it is there.
 func (a *Actions) ImportVolume(ctx context.Context, call Call, project string, body wire.CreateVolume, size model.Bytes, r io.Reader) (Result, error) {
 	target := volumeTarget(model.Ref{Project: project, Name: body.Name})
-	if err := arrivesInClear(&body); err != nil {
-		a.refused(ctx, call, VolumeImport, target, err)
-		return Result{}, err
-	}
 	body.Size = max(size/512*512, 512) // what the image holds is known after it was read
 	if call.DryRun {
 		return a.do(ctx, call, VolumeImport, target, func(c *change) error {
 			v, err := a.newVolume(ctx, c, body, size)
 			if err == nil {
-				c.step("store %s as a %s volume", size, v.Spec.Format)
+				c.step("store %s as a %s volume%s", size, v.Spec.Format, with(v.Spec.Encryption))
 			}
 			return err
 		})
@@ -165,14 +160,23 @@ func (a *Actions) ImportVolume(ctx context.Context, call Call, project string, b
 	if err != nil || res.repeated {
 		return res, err
 	}
-	made.SHA256, made.Spec.Size, err = a.Volumes.Receive(ctx, made.Spec.Pool, made.File, made.Spec.Format, size, r)
+	secret, err := a.secretNumber(ctx, made.Spec.Encryption)
+	if err != nil {
+		a.refused(ctx, call, VolumeImport, target, err)
+		return Result{}, err
+	}
+	made.SHA256, made.Spec.Size, err = a.Volumes.Receive(ctx, made, size, r)
 	if err != nil {
 		err = fault.Wrap(err, "cannot import volume %q", body.Name)
 		a.refused(ctx, call, VolumeImport, target, err)
 		return Result{}, err
 	}
 	res, err = a.do(ctx, call, VolumeImport, target, func(c *change) error {
-		if _, err := a.newVolume(ctx, c, body, 0); err != nil { // somebody took the name meanwhile
+		again, err := a.newVolume(ctx, c, body, 0)
+		if err != nil { // somebody took the name meanwhile
+			return err
+		}
+		if err := a.sealedAsBegun(ctx, again, made, secret); err != nil {
 			return err
 		}
 		made.Created = c.wish.Created
@@ -193,15 +197,14 @@ func (a *Actions) ImportVolume(ctx context.Context, call Call, project string, b
 	return res, err
 }
 
-// arrivesInClear refuses a key for a volume whose content comes from elsewhere: it is stored as it comes, and is never said to be
-// encrypted, not by the key of new volumes either.
-func arrivesInClear(body *wire.CreateVolume) error {
-	if key := body.Encryption; key != "" && key != storage.NoKey {
-		return fault.New(fault.Precondition, "what is imported arrives in clear, and volume %q is to be encrypted", body.Name).WithCode("HV-KEY-010").
-			Try("import it without --encryption, then hv volume clone %s NEW --encryption %s, and hv volume delete %s --now", body.Name, key, body.Name)
+// sealedAsBegun refuses what has arrived with a key, or with a secret of it, that new volumes are not encrypted with any more: no
+// rotation has found its file.
+func (a *Actions) sealedAsBegun(ctx context.Context, again, made storage.Volume, secret int) error {
+	now, err := a.secretNumber(ctx, made.Spec.Encryption)
+	if err == nil && (now != secret || again.Spec.Encryption != made.Spec.Encryption) {
+		err = fault.New(fault.Conflict, "what volume %q is to be encrypted with has changed while it arrived", made.Name).Try("import it again").WithCode("HV-KEY-016")
 	}
-	body.Encryption = storage.NoKey
-	return nil
+	return err
 }
 
 // awaited is the volume that an import would make, before a byte of it is read; or the answer to the same call,

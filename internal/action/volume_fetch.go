@@ -36,7 +36,10 @@ func (a *Actions) fetchVolume(c *change, call Call, v storage.Volume, body wire.
 		}
 	}
 	v.Source = &storage.Source{URL: body.URL, SHA256: body.SHA256, Local: call.Root}
-	c.step("fetch %s as a %s volume", body.URL, v.Spec.Format)
+	c.step("fetch %s as a %s volume%s", body.URL, v.Spec.Format, with(v.Spec.Encryption))
+	if v.Spec.Encryption != "" {
+		c.step("encrypt it; until then what was fetched lies in clear in pool %s", v.Spec.Pool)
+	}
 	if body.SHA256 == "" {
 		c.step("hold it against nothing: no sum was given")
 	}

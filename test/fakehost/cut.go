@@ -314,9 +314,9 @@ func (v *cutVolumes) Delete(ctx context.Context, vol storage.Volume) error {
 	return v.points.step(plan.DeleteVolume, func() error { return v.Pools.Delete(ctx, vol) })
 }
 
-func (v *cutVolumes) Receive(ctx context.Context, pool, file string, format storage.Format, size model.Bytes, r io.Reader) (sum string, virtual model.Bytes, err error) {
+func (v *cutVolumes) Receive(ctx context.Context, vol storage.Volume, size model.Bytes, r io.Reader) (sum string, virtual model.Bytes, err error) {
 	err = v.points.around("receive volume", func() error {
-		sum, virtual, err = v.Pools.Receive(ctx, pool, file, format, size, r)
+		sum, virtual, err = v.Pools.Receive(ctx, vol, size, r)
 		return err
 	})
 	return sum, virtual, err

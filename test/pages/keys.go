@@ -10,7 +10,6 @@ var keys = Family{"KEY", "Keys, and what is encrypted with them.", []Code{
 	{"HV-KEY-007", "the program of a key failed, printed too little or too much, or took too long", "run it as the user of hvd, and see what it says"},
 	{"HV-KEY-008", "systemd-creds is missing, or does not seal or open", "the message says why; `systemd-creds setup` where the host has no key of its own"},
 	{"HV-KEY-009", "a key of that name exists", "choose another name"},
-	{"HV-KEY-010", "what is imported arrives in clear, and the volume was to be encrypted", "import it in clear, then `hv volume clone NAME NEW --encryption KEY`"},
 	{"HV-KEY-011", "the memory of a VM with encrypted disks would lie in a file in clear", "stop the VM in place of suspending it; leave `--memory` out"},
 	{"HV-KEY-012", "a volume that is encrypted would be exported, or checked, in clear", "`hv volume clone NAME NEW --encryption none`, and take that one"},
 	{"HV-KEY-013", "something is encrypted with the key", "delete that first, also from the trash; or keep the key"},

@@ -27,6 +27,7 @@ type importVolume struct {
 	Format  string `query:"format" doc:"raw or qcow2; raw when absent, never guessed"`
 	Pool    string `query:"pool"`
 	Labels  string `query:"labels" maxLength:"8192" doc:"tier=web,env=test"`
+	Key     string `query:"encryption" doc:"the key that it is encrypted with, or none; key default where there is one, when absent"`
 	Content upload
 }
 
@@ -108,7 +109,7 @@ func (s *server) routeVolumes() {
 			return action.Result{}, err
 		}
 		body := wire.CreateVolume{
-			Name: in.Name, Labels: labels, VolumeSpec: storage.VolumeSpec{Pool: in.Pool, Format: storage.Format(in.Format)},
+			Name: in.Name, Labels: labels, VolumeSpec: storage.VolumeSpec{Pool: in.Pool, Format: storage.Format(in.Format), Encryption: in.Key},
 		}
 		return s.Actions.ImportVolume(ctx, in.call(ctx), in.Project, body, in.Content.size, in.Content.reader)
 	}, bytesBody)

@@ -30,10 +30,10 @@ import (
 // running is what `hv run` was asked for.
 type running struct {
 	*session.Session
-	name, size, memory, disk, network string
-	cpus                              int
-	keys                              []string
-	noWait                            bool
+	name, size, memory, disk, network, key string
+	cpus                                   int
+	keys                                   []string
+	noWait                                 bool
 }
 
 // Run returns `hv run`.
@@ -64,6 +64,8 @@ Where cloud-init is in the image, the guest gets the VM's name as its host name 
 	f.StringVar(&r.memory, "memory", "", "memory, such as 2GiB")
 	f.StringVar(&r.disk, "disk", "", "the size of its disk, such as 20GiB")
 	f.StringVar(&r.network, "network", vm.UserNetwork, "the network of its card; none for no card")
+	f.StringVar(&r.key, "encryption", "", "the key that its disk is encrypted with, or none (key "+storage.DefaultKey+" where there is one, when absent)")
+	s.LiveFlag(cmd, "encryption", s.Keys)
 	f.StringArrayVar(&r.keys, "ssh-key", nil, "a file with public SSH keys (~/.ssh/*.pub when absent)")
 	f.BoolVar(&r.noWait, "no-wait", false, "do not wait until the guest answers")
 	var types []string
@@ -109,7 +111,7 @@ func (r *running) run(ctx context.Context, from string) error {
 	want = atLeast(want, image)
 	disk := name + "-root"
 	if err := r.change(ctx, "volume", disk, func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-		return c.CreateVolume(ctx, r.Project, wire.CreateVolume{Name: disk, VolumeSpec: storage.VolumeSpec{Image: image.Metadata.Name, Size: want.Disk}}, how)
+		return c.CreateVolume(ctx, r.Project, wire.CreateVolume{Name: disk, VolumeSpec: storage.VolumeSpec{Image: image.Metadata.Name, Size: want.Disk, Encryption: r.key}}, how)
 	}); err != nil {
 		return err
 	}

@@ -77,6 +77,6 @@ func volumeOf(ctx context.Context, s *session.Session, name string) error {
 	}
 	return change.Run(ctx, s, change.Change{Noun: "volume", Name: name, Verb: "create", Past: "created",
 		Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-			return c.CreateVolume(ctx, s.Project, wire.CreateVolume{Name: name, VolumeSpec: storage.VolumeSpec{Image: name}}, how)
+			return c.CreateVolume(ctx, s.Project, wire.CreateVolume{Name: name, VolumeSpec: storage.VolumeSpec{Image: name, Encryption: storage.NoKey}}, how)
 		}})
 }

@@ -26,7 +26,7 @@ import (
 )
 
 func importVolume(s *session.Session) *cobra.Command {
-	var format, pool, sum string
+	var format, pool, sum, key string
 	var labels []string
 	cmd := &cobra.Command{
 		Use:   "import NAME FILE|URL",
@@ -37,6 +37,9 @@ another format, or for many VMs, is for hv image import.
 
 --format says what the file is: raw, or qcow2. It is never guessed from its content, which a guest may have written:
 a file that begins like another format is refused until --format is given.
+With --encryption, or where there is a key default, what arrives is encrypted before it is written; what is fetched from a URL lies
+in clear beside the volume until it is.
+
 A volume that holds the same content already is left as it is.`,
 		Example:           "  hv volume import web-root ./debian.qcow2 --format qcow2\n  hv volume import web-root https://images.example/debian.qcow2 --format qcow2",
 		Args:              session.Exactly("NAME", "FILE"),
@@ -46,6 +49,7 @@ A volume that holds the same content already is left as it is.`,
 			if err != nil {
 				return err
 			}
+			body.Encryption = key
 			if strings.HasPrefix(args[1], "https://") || strings.HasPrefix(args[1], "http://") {
 				return fetch(cmd.Context(), s, body, args[1], sum)
 			}
@@ -77,6 +81,7 @@ A volume that holds the same content already is left as it is.`,
 	}
 	cmd.Flags().StringVar(&sum, "sha256", "", "of a URL: what the SHA-256 of the image must be")
 	session.Values(cmd, "sha256")
+	keyed(s, cmd, &key)
 	shape(s, cmd, &format, &pool, &labels)
 	s.Mutates(cmd)
 	return cmd

@@ -72,8 +72,7 @@ room for what is written to it alone. It is as large as the image, or larger.`,
 	cmd.Flags().StringVar(&size, "size", "", "its size, such as 10GiB")
 	cmd.Flags().StringVar(&image, "image", "", "the image that it begins as")
 	s.LiveFlag(cmd, "image", s.Images)
-	cmd.Flags().StringVar(&key, "encryption", "", "the key that it is encrypted with, or none (key "+storage.DefaultKey+" where there is one, when absent)")
-	s.LiveFlag(cmd, "encryption", s.Keys)
+	keyed(s, cmd, &key)
 	shape(s, cmd, &format, &pool, &labels)
 	session.Values(cmd, "size", "1GiB", "10GiB", "100GiB")
 	s.Mutates(cmd)
@@ -87,6 +86,12 @@ func shape(s *session.Session, cmd *cobra.Command, format, pool *string, labels 
 	cmd.Flags().StringArrayVar(labels, "label", nil, "a label: KEY=VALUE")
 	session.Values(cmd, "format", string(storage.Raw), string(storage.QCOW2))
 	s.LiveFlag(cmd, "pool", s.Pools)
+}
+
+// keyed gives cmd the flag that says what a new volume is encrypted with.
+func keyed(s *session.Session, cmd *cobra.Command, key *string) {
+	cmd.Flags().StringVar(key, "encryption", "", "the key that it is encrypted with, or none (key "+storage.DefaultKey+" where there is one, when absent)")
+	s.LiveFlag(cmd, "encryption", s.Keys)
 }
 
 func volume(name, format, pool string, labels []string) (wire.CreateVolume, error) {

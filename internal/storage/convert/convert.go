@@ -52,6 +52,8 @@ type Image struct {
 	Backing *Image
 	// Secret opens the LUKS header of an image that is encrypted; empty for one that is not.
 	Secret string
+	// Around opens a LUKS header behind which the whole image stands, of whatever format it is.
+	Around string
 	// At and Size are where in the file the image stands; Size 0 means the whole file.
 	At, Size int64
 }
@@ -73,6 +75,9 @@ func (r *run) node(i Image) (map[string]any, error) {
 	}
 	if i.Size > 0 {
 		protocol = map[string]any{"driver": "raw", "offset": i.At, "size": i.Size, "file": protocol}
+	}
+	if i.Around != "" {
+		protocol = map[string]any{"driver": "luks", "key-secret": r.secret(i.Around), "file": protocol}
 	}
 	n := map[string]any{"driver": string(i.Format), "file": protocol}
 	switch {

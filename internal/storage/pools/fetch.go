@@ -35,7 +35,7 @@ func (p *Pools) Fetch(ctx context.Context, v storage.Volume, get func(ctx contex
 	if err := b.Remove(ctx, v.File); err != nil {
 		return err
 	}
-	return b.Make(ctx, v.File, 0, func(ctx context.Context, f *os.File) (err error) {
+	fill := func(ctx context.Context, f *os.File) (err error) {
 		fd, err := unix.MemfdCreate("fetched", unix.MFD_CLOEXEC)
 		if err != nil {
 			return fault.New(fault.Exhausted, "there is no memory for a note").Because(err)
@@ -46,7 +46,11 @@ func (p *Pools) Fetch(ctx context.Context, v storage.Volume, get func(ctx contex
 			return err
 		}
 		return fetched(f, b, v)
-	})
+	}
+	if v.Spec.Encryption != "" {
+		return p.fetchSealed(ctx, b, v, fill)
+	}
+	return b.Make(ctx, v.File, 0, fill)
 }
 
 // fetched refuses what is not what was asked for.

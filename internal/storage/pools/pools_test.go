@@ -53,6 +53,10 @@ func volume(pool string, f storage.Format, size model.Bytes) storage.Volume {
 	}
 }
 
+func arriving(pool, file string, f storage.Format) storage.Volume {
+	return storage.Volume{File: file, Spec: storage.VolumeSpec{Pool: pool, Format: f}}
+}
+
 func TestAPoolIsFoundByItsName(t *testing.T) {
 	p, path := desk(t)
 	fast := storage.PoolSpec{Path: filepath.Join(filepath.Dir(path), "fast")}
@@ -119,18 +123,18 @@ func TestAnImportIsThereWholeOrNotAtAll(t *testing.T) {
 	p, path := desk(t)
 	content := bytes.Repeat([]byte("hyper"), 1000)
 	file := storage.VolumeFile(uid, storage.Raw)
-	if _, _, err := p.Receive(t.Context(), "default", file, storage.Raw, 6000, bytes.NewReader(content)); !errors.Is(err, fault.Invalid) {
+	if _, _, err := p.Receive(t.Context(), arriving("default", file, storage.Raw), 6000, bytes.NewReader(content)); !errors.Is(err, fault.Invalid) {
 		t.Errorf("a short import: %v", err)
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := p.Receive(cancelled, "default", file, storage.Raw, 5000, bytes.NewReader(content)); !errors.Is(err, fault.Unavailable) {
+	if _, _, err := p.Receive(cancelled, arriving("default", file, storage.Raw), 5000, bytes.NewReader(content)); !errors.Is(err, fault.Unavailable) {
 		t.Errorf("a cancelled import: %v", err)
 	}
 	if left, _ := os.ReadDir(path); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	sum, virtual, err := p.Receive(t.Context(), "default", file, storage.Raw, 5000, bytes.NewReader(content))
+	sum, virtual, err := p.Receive(t.Context(), arriving("default", file, storage.Raw), 5000, bytes.NewReader(content))
 	want := sha256.Sum256(content)
 	if err != nil || sum != hex.EncodeToString(want[:]) || virtual != 5120 {
 		t.Errorf("%s %d %v", sum, virtual, err)
@@ -156,14 +160,14 @@ func TestAnImageThatNamesAnotherFileIsNotReceived(t *testing.T) {
 	_ = made.Close()
 	file := storage.VolumeFile(uid, storage.QCOW2)
 	binary.BigEndian.PutUint64(image[8:], 400)
-	if _, _, err := p.Receive(t.Context(), "", file, storage.QCOW2, model.Bytes(len(image)), bytes.NewReader(image)); fault.CodeOf(err) != "HV-VOL-005" {
+	if _, _, err := p.Receive(t.Context(), arriving("", file, storage.QCOW2), model.Bytes(len(image)), bytes.NewReader(image)); fault.CodeOf(err) != "HV-VOL-005" {
 		t.Errorf("with a backing file: %v", err)
 	}
 	if left, _ := os.ReadDir(path); len(left) != 0 {
 		t.Errorf("left %v", left)
 	}
 	binary.BigEndian.PutUint64(image[8:], 0)
-	if _, virtual, err := p.Receive(t.Context(), "", file, storage.QCOW2, model.Bytes(len(image)), bytes.NewReader(image)); err != nil || virtual != model.GiB {
+	if _, virtual, err := p.Receive(t.Context(), arriving("", file, storage.QCOW2), model.Bytes(len(image)), bytes.NewReader(image)); err != nil || virtual != model.GiB {
 		t.Errorf("%s, %v", virtual, err)
 	}
 }
@@ -175,7 +179,7 @@ func TestWhatWasReceivedIsUnsettledUntilAVolumeNamesItOrItIsDeleted(t *testing.T
 		if err := p.Delete(t.Context(), v); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := p.Receive(t.Context(), "default", v.File, storage.Raw, 512, bytes.NewReader(make([]byte, 512))); err != nil {
+		if _, _, err := p.Receive(t.Context(), arriving("default", v.File, storage.Raw), 512, bytes.NewReader(make([]byte, 512))); err != nil {
 			t.Fatal(err)
 		}
 		if left, err := p.Unsettled(t.Context()); err != nil || len(left) != 1 || left[0].File != v.File {

@@ -118,26 +118,30 @@ func (p *Pools) Allocated(ctx context.Context, v storage.Volume) (model.Bytes, e
 // Receive stores size bytes of r as a volume's file, and returns their digest and the virtual size
 // of the image. The file has its name only when all of it is there, is of the format and is durable; it
 // is among Unsettled until Settle or Delete.
-// A raw image is padded with zeros to the size that the pool can keep.
-func (p *Pools) Receive(ctx context.Context, pool, file string, format storage.Format, size model.Bytes, r io.Reader) (sum string, virtual model.Bytes, err error) {
-	b, err := p.Of(pool)
+// A raw image is padded with zeros to the size that the pool can keep. That of a volume with a key is encrypted before it is written.
+func (p *Pools) Receive(ctx context.Context, v storage.Volume, size model.Bytes, r io.Reader) (sum string, virtual model.Bytes, err error) {
+	b, err := p.Of(v.Spec.Pool)
 	if err != nil {
 		return "", 0, err
 	}
 	if size <= 0 || size > storage.MaxVolume {
 		return "", 0, fault.New(fault.Invalid, "an image of %s is not between 1B and %s", size, storage.MaxVolume)
 	}
-	if format == storage.Raw {
-		virtual = b.Can().Round(size)
-	}
-	err = b.Arrive(ctx, file, virtual, func(ctx context.Context, f *os.File) (err error) {
-		if sum, err = folder.Receive(ctx, f, size, r); err == nil && format == storage.QCOW2 {
-			virtual, err = qcow2.Size(f)
+	if v.Spec.Encryption != "" {
+		sum, virtual, err = p.receiveSealed(ctx, b, v, size, r)
+	} else {
+		if v.Spec.Format == storage.Raw {
+			virtual = b.Can().Round(size)
 		}
-		return err
-	})
+		err = b.Arrive(ctx, v.File, virtual, func(ctx context.Context, f *os.File) (err error) {
+			if sum, err = folder.Receive(ctx, f, size, r); err == nil && v.Spec.Format == storage.QCOW2 {
+				virtual, err = qcow2.Size(f)
+			}
+			return err
+		})
+	}
 	if err == nil && sum == "" {
-		err = fault.New(fault.Conflict, "%s is in pool %q already", file, pool)
+		err = fault.New(fault.Conflict, "%s is in pool %q already", v.File, v.Spec.Pool)
 	}
 	if err != nil {
 		return "", 0, osfault.File(err, "cannot store the image")
