@@ -66,8 +66,8 @@ type Engine struct {
 	ops      *ops
 	copies   *copies
 	followed *followed
-	layers   sync.Mutex   // held while it is found out what shares the layers of a volume, and what nobody shares goes
-	turning  sync.RWMutex // held for writing while a key's secret turns, for reading while something is opened or made with one
+	layers   sync.Mutex // held while it is found out what shares the layers of a volume, and what nobody shares goes
+	turning  turning
 	images   *makings
 
 	mu     sync.Mutex

@@ -115,6 +115,8 @@ type Volumes interface {
 
 // Keys is the hand that keeps what encrypted volumes are opened with.
 type Keys interface {
+	// Know says what a key's spec is, and opens nothing.
+	Know(key storage.Key)
 	// Reach says what a key's spec is, and how the key is; made that it had a secret once. One that needs nobody is opened.
 	Reach(ctx context.Context, key storage.Key, made bool) (storage.KeyStatus, error)
 	// Make makes a key's first secret; what is there already is opened.

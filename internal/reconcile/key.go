@@ -22,18 +22,16 @@ func keyStatusKey(t operation.Target) string {
 	return store.StatusKey(store.Ref{Kind: KindKey, Project: t.Project, Name: t.Name}, writerName)
 }
 
-// LoadKeys has the hand know every key, before anybody asks for what opens a volume.
+// LoadKeys has the hand know every key, before anybody asks for what opens a volume. Those that need nobody are opened by the looks
+// at them, or by who needs them first: one whose program takes its time does not hold up the start.
 func (e *Engine) LoadKeys(ctx context.Context) error {
 	if e.Keys == nil {
 		return nil
 	}
 	keys, _, err := store.ListAll[storage.Key](ctx, e.Store, store.SpecPrefix(KindKey))
 	for _, k := range keys {
-		t := keyTarget(k.Value.Name)
-		if _, why := e.seeKey(ctx, t, k.Value); why != nil {
-			e.Log.Warn("a key is not open", "key", k.Value.Name, "err", why, "hint", fault.HintOf(why)) // and tried again
-		}
-		e.queue.add(t)
+		e.Keys.Know(k.Value)
+		e.queue.add(keyTarget(k.Value.Name))
 	}
 	return err
 }
@@ -231,25 +229,4 @@ func (e *Engine) keyed(ctx context.Context, key string) (keyUse, error) {
 		}
 	}
 	return use, err
-}
-
-// holdKeys keeps the keys of chains from turning until it is let go of: what is made or opened meanwhile is so with one
-// secret from beginning to end.
-func (e *Engine) holdKeys(chains ...[]storage.Layer) func() {
-	for _, chain := range chains {
-		if len(storage.Keys(chain)) > 0 {
-			e.turning.RLock()
-			return e.turning.RUnlock
-		}
-	}
-	return func() {}
-}
-
-// holdKeysOf is holdKeys of a VM's volumes.
-func (e *Engine) holdKeysOf(in plan.VMInput) func() {
-	var chains [][]storage.Layer
-	for _, v := range in.Volumes {
-		chains = append(chains, v.Chain())
-	}
-	return e.holdKeys(chains...)
 }

@@ -29,8 +29,9 @@ func (e *Engine) rotate(ctx context.Context, k storage.Key) error {
 		return nil
 	}
 	// What was opened or made by the secret before has been so by now, and nothing new is.
-	e.turning.Lock()
-	defer e.turning.Unlock()
+	turns := e.turning.of(k.Name)
+	turns.Lock()
+	defer turns.Unlock()
 	use, err := e.keyed(ctx, k.Name)
 	if err != nil {
 		return err
@@ -76,8 +77,9 @@ func (e *Engine) turn(ctx context.Context, k storage.Key, current, next string) 
 	if err := add(); err != nil {
 		return err
 	}
-	e.turning.Lock()
-	defer e.turning.Unlock()
+	turns := e.turning.of(k.Name)
+	turns.Lock()
+	defer turns.Unlock()
 	if err := add(); err != nil {
 		return err
 	}

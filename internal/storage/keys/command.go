@@ -25,6 +25,7 @@ const (
 // printed, without the end of the line. What it says on stderr is not told: it may be a part of the secret.
 func printed(ctx context.Context, command []string) ([]byte, error) {
 	name := path.Base(command[0])
+	asked := ctx
 	ctx, cancel := context.WithTimeout(ctx, storage.KeyCommandTime)
 	defer cancel()
 	out := &bounded{}
@@ -39,6 +40,8 @@ func printed(ctx context.Context, command []string) ([]byte, error) {
 	err := cmd.Run()
 	text := bytes.TrimRight(out.kept.Bytes(), "\r\n")
 	switch exit, ended := errors.AsType[*exec.ExitError](err); {
+	case asked.Err() != nil:
+		return nil, fail("%s was ended: nobody waits for it", name)
 	case ctx.Err() != nil:
 		return nil, fail("%s did not end within %s", name, storage.KeyCommandTime)
 	case out.lost:

@@ -39,9 +39,8 @@ type Keys struct {
 	creds  Creds
 	cost   cost
 
-	mu    sync.Mutex // held while a file is read, opened or written
-	known map[string]storage.KeySpec
-	open  map[string]*opened
+	mu   sync.Mutex
+	ring map[string]*one // by name
 }
 
 // opened is a key whose secrets are in memory.
@@ -61,7 +60,7 @@ func Open(folder string, creds Creds) (*Keys, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, osfault.File(err, "cannot make the folder of keys")
 	}
-	k := &Keys{folder: folder, creds: creds, cost: usual, known: map[string]storage.KeySpec{}, open: map[string]*opened{}}
+	k := &Keys{folder: folder, creds: creds, cost: usual, ring: map[string]*one{}}
 	if err := k.sweep(); err != nil {
 		return nil, err
 	}
@@ -79,11 +78,9 @@ func (k *Keys) sweep() error {
 
 // Reach says what a key's spec is, and how the key is; made that it had a secret once. One that needs nobody is opened.
 func (k *Keys) Reach(ctx context.Context, key storage.Key, made bool) (storage.KeyStatus, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.known[key.Name] = key.Spec.Effective()
-	if key.Spec.Effective().Kind != storage.PassphraseKey && k.open[key.Name] == nil {
-		err := k.unlock(ctx, key.Name, "")
+	k.Know(key)
+	if key.Spec.Effective().Kind != storage.PassphraseKey {
+		err := k.openBySelf(ctx, key.Name)
 		if err != nil && fault.CodeOf(err) != codeUnmade {
 			st := storage.KeyStatus{State: storage.KeyLocked, Problem: err.Error(), Hint: fault.HintOf(err)}
 			if fault.CodeOf(err) == codeLost {
@@ -96,7 +93,7 @@ func (k *Keys) Reach(ctx context.Context, key storage.Key, made bool) (storage.K
 }
 
 func (k *Keys) status(key storage.Key, made bool) storage.KeyStatus {
-	if o := k.open[key.Name]; o != nil {
+	if o := k.now(key.Name); o != nil {
 		st := storage.KeyStatus{State: storage.KeyUnlocked, Secret: o.content.Current}
 		if len(o.content.Secrets) > 1 || key.Secret > o.content.Current {
 			st.State = storage.KeyRotating
@@ -134,13 +131,16 @@ func locked(name string) error {
 // Make makes a key with its first secret, sealed by what its spec says, leaves it open, and reports that. One that is
 // there already is unlocked.
 func (k *Keys) Make(ctx context.Context, name string, spec storage.KeySpec, passphrase string) (made bool, err error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	if err := model.CheckName("key name", name); err != nil {
 		return false, err
 	}
 	spec = spec.Effective()
-	k.known[name] = spec
+	k.know(name, spec)
+	release, err := k.hold(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	defer release()
 	if _, err := k.read(name); err == nil {
 		return false, k.unlock(ctx, name, passphrase)
 	} else if fault.CodeOf(err) != codeUnmade {
@@ -155,23 +155,27 @@ func (k *Keys) Make(ctx context.Context, name string, spec storage.KeySpec, pass
 	if err := k.write(name, seal, o); err != nil {
 		return false, err
 	}
-	k.open[name] = o
+	k.set(name, o)
 	return true, nil
 }
 
 // Unlock opens a key. The passphrase is for those that have one.
 func (k *Keys) Unlock(ctx context.Context, name, passphrase string) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	err := k.unlock(ctx, name, passphrase)
+	release, err := k.hold(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer release()
+	err = k.unlock(ctx, name, passphrase)
 	if fault.CodeOf(err) == codeUnmade { // who unlocks one has made it once
 		return lost(name)
 	}
 	return err
 }
 
+// unlock opens a key; it is the caller's turn with it.
 func (k *Keys) unlock(ctx context.Context, name, passphrase string) error {
-	spec, known := k.known[name]
+	spec, known := k.spec(name)
 	if !known {
 		return unknown(name)
 	}
@@ -192,7 +196,7 @@ func (k *Keys) unlock(ctx context.Context, name, passphrase string) error {
 	if err != nil {
 		return wrong(name, spec.Kind)
 	}
-	k.open[name] = &opened{sealer: sealer, content: c}
+	k.set(name, &opened{sealer: sealer, content: c})
 	return nil
 }
 
@@ -210,17 +214,27 @@ func unknown(name string) error {
 
 // Lock forgets a key's secrets. What is open goes on: QEMU has what it needs.
 func (k *Keys) Lock(name string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	delete(k.open, name)
+	if release, err := k.hold(context.Background(), name); err == nil { // who changes its file would open it again
+		defer release()
+	}
+	k.set(name, nil)
 }
 
 // Leave forgets a key, and removes its sealed file: what is encrypted with it can never be opened again.
 func (k *Keys) Leave(name string) error {
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	delete(k.open, name)
-	delete(k.known, name)
+	if o := k.ring[name]; o != nil && o.opening != nil {
+		o.opening.giveUp()
+	}
+	k.mu.Unlock()
+	if release, err := k.hold(context.Background(), name); err == nil {
+		defer release()
+	}
+	k.mu.Lock()
+	if o := k.ring[name]; o != nil {
+		o.open, o.spec = nil, nil
+	}
+	k.mu.Unlock()
 	if model.CheckName("key name", name) != nil {
 		return nil
 	}
@@ -229,8 +243,6 @@ func (k *Keys) Leave(name string) error {
 
 // Secret is what opens, now, what is encrypted with a key. One that needs nobody is opened for it.
 func (k *Keys) Secret(ctx context.Context, name string) (string, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	o, err := k.opened(ctx, name)
 	if err != nil {
 		return "", err
@@ -261,12 +273,12 @@ func (k *Keys) File(ctx context.Context, name string) (*os.File, error) {
 	return f, nil
 }
 
-// opened is a key that is open, or what keeps it from that.
+// opened is a key that is open, or what keeps it from that. It must not be the caller's turn with it: it may wait for that.
 func (k *Keys) opened(ctx context.Context, name string) (*opened, error) {
-	if o := k.open[name]; o != nil {
+	if o := k.now(name); o != nil {
 		return o, nil
 	}
-	spec, known := k.known[name]
+	spec, known := k.spec(name)
 	if !known {
 		return nil, unknown(name)
 	}
@@ -279,24 +291,41 @@ func (k *Keys) opened(ctx context.Context, name string) (*opened, error) {
 		}
 		return nil, locked(name)
 	}
-	if err := k.unlock(ctx, name, ""); err != nil {
+	if err := k.openBySelf(ctx, name); err != nil {
 		if fault.CodeOf(err) == codeUnmade {
 			return nil, lost(name)
 		}
 		return nil, err
 	}
-	return k.open[name], nil
+	if o := k.now(name); o != nil {
+		return o, nil
+	}
+	return nil, locked(name)
+}
+
+// openInTurn is a key that is open, with the caller's turn with it.
+func (k *Keys) openInTurn(ctx context.Context, name string) (o *opened, release func(), err error) {
+	if _, err := k.opened(ctx, name); err != nil {
+		return nil, nil, err
+	}
+	if release, err = k.hold(ctx, name); err != nil {
+		return nil, nil, err
+	}
+	if o = k.now(name); o == nil { // it was locked meanwhile
+		release()
+		return nil, nil, locked(name)
+	}
+	return o, release, nil
 }
 
 // Reseal seals a key's file by another passphrase. The one before opens it no more; secrets stay as they are.
 func (k *Keys) Reseal(ctx context.Context, name, passphrase string) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	o, err := k.opened(ctx, name)
+	o, release, err := k.openInTurn(ctx, name)
 	if err != nil {
 		return err
 	}
-	spec := k.known[name]
+	defer release()
+	spec, _ := k.spec(name)
 	seal := sealed{Form: form, Key: name, Kind: spec.Kind, KDF: k.cost.fresh()}
 	opener, err := k.opener(ctx, &seal, spec, passphrase)
 	if err != nil {
@@ -306,7 +335,7 @@ func (k *Keys) Reseal(ctx context.Context, name, passphrase string) error {
 	if err := k.write(name, seal, next); err != nil {
 		return err
 	}
-	k.open[name] = next
+	k.set(name, next)
 	return nil
 }
 

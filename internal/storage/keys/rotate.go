@@ -13,18 +13,17 @@ import (
 // key is rotated is: the next opens everything too; Switch; the one before opens nothing any more; End. Cut off anywhere,
 // the current one opens everything.
 func (k *Keys) Begin(ctx context.Context, name string, number int) (current, next string, past []string, err error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	o, err := k.opened(ctx, name)
+	o, release, err := k.openInTurn(ctx, name)
 	if err != nil {
 		return "", "", nil, err
 	}
+	defer release()
 	c := o.content
 	if number > c.Current && c.Secrets[number] == "" {
 		if err := k.change(name, o, func(c *content) { c.Secrets[number] = secret() }); err != nil {
 			return "", "", nil, err
 		}
-		c = k.open[name].content
+		c = k.now(name).content
 	}
 	for _, n := range slices.Sorted(maps.Keys(c.Secrets)) {
 		switch {
@@ -50,9 +49,12 @@ func (k *Keys) End(name string) error {
 }
 
 func (k *Keys) edit(name string, do func(*content)) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	o := k.open[name]
+	release, err := k.hold(context.Background(), name)
+	if err != nil {
+		return err
+	}
+	defer release()
+	o := k.now(name)
 	if o == nil {
 		return locked(name)
 	}
@@ -70,6 +72,6 @@ func (k *Keys) change(name string, o *opened, do func(*content)) error {
 	if err := k.write(name, seal, next); err != nil {
 		return err
 	}
-	k.open[name] = next
+	k.set(name, next)
 	return nil
 }
