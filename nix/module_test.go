@@ -306,7 +306,7 @@ func TestTheTypesOfOptionsAreThoseOfTheSchema(t *testing.T) {
 		`hypervisor.vms.a.memory = "much"`:         "vms.a.memory",
 		`hypervisor.vms.A_b.cpus = 1`:              "hypervisor.vms",
 		`hypervisor.vms.a.disks.root.volum = "x"`:  "volum",
-		`hypervisor.vms.a.disks.root = { }`:        "volume",
+		`hypervisor.vms.a.shares.music = { }`:      "share",
 		`hypervisor.featureManager.profile = "x"`:  "profile",
 		`hypervisor.vms.a.power = true`:            "power",
 		`hypervisor.vms.a.nics.lan.mac = "52:54"`:  "mac",

@@ -412,8 +412,9 @@ The features to turn on, instead of the profile's. An empty list is core only.
         disks = mkOption {
           type = named "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?" 24 (types.submodule { options = {
             volume = mkOption {
-              type = types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
-              description = "The volume on the disk, by its name (hv volume list), never a path.";
+              type = types.nullOr (types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
+              default = null;
+              description = "The volume on the disk, by its name (hv volume list), never a path. Where image or size is said it is made with the disk, and called as the VM and the disk when absent.";
             };
             readOnly = mkOption {
               type = types.nullOr (types.bool);
@@ -517,6 +518,26 @@ The features to turn on, instead of the profile's. An empty list is core only.
               default = { };
               description = "What it may do in a second; what it can when absent. A VM that runs takes them at once.";
             };
+            image = mkOption {
+              type = types.nullOr (types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
+              default = null;
+              description = "The image of the library (hv image list) that its volume is made of when the disk is new. The volume is kept from then on.";
+            };
+            size = mkOption {
+              type = types.nullOr (size);
+              default = null;
+              description = "How large its volume is made, such as 20GiB: of an image, or empty; as the image when absent. A larger one makes it grow, a smaller one changes nothing.";
+            };
+            pool = mkOption {
+              type = types.nullOr (types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
+              default = null;
+              description = "The pool in which its volume is made; default when absent.";
+            };
+            encryption = mkOption {
+              type = types.nullOr (types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
+              default = null;
+              description = "The key (hv key list) that its volume is encrypted with when it is made, or none; key default where there is one when absent.";
+            };
           }; });
           default = { };
           description = "The VM's disks, by a device name of your choice, such as root.";
@@ -563,6 +584,11 @@ The features to turn on, instead of the profile's. An empty list is core only.
               type = types.nullOr (types.ints.between 1 32);
               default = null;
               description = "Its turn in the order of booting, in one with the disks; after them when none has one.";
+            };
+            image = mkOption {
+              type = types.nullOr (types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
+              default = null;
+              description = "An ISO of the library, as the medium. Its volume is made where there is none, and called as the image unless volume says otherwise.";
             };
           }; });
           default = { };

@@ -94,6 +94,7 @@ type PlannedVM struct {
 	Again   bool            `json:"again,omitempty"`   // it was declared before, taken out, and is declared again
 	Changes []PlannedChange `json:"changes,omitempty"` //
 	Volumes []string        `json:"volumes,omitempty"` // kept, of what is declared no more
+	Makes   []string        `json:"makes,omitempty"`   // in words: volumes that are made with it, or grow
 }
 
 // PlannedChange is one change of a VM.

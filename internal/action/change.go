@@ -29,6 +29,7 @@ type change struct {
 	diff   []wire.Change
 	act    func(context.Context) error // what is done beside the store, once it is recorded and before it is committed; it may run twice
 	config *wire.ConfigPlan            // of a declaration
+	making *making                     // the volumes that are made with it; nil where none can be
 }
 
 func (c *change) put(key string, v any) error {

@@ -122,6 +122,12 @@ func diskOf(s vm.Spec, volume string) (vm.Disk, bool) {
 
 // claimVolume takes one volume; where others stand against it, it returns them.
 func (a *Actions) claimVolume(ctx context.Context, c *change, project string, d vm.Disk, holder string) ([]string, error) {
+	if _, made := c.made(d.Volume); made {
+		key := store.ClaimKey("disk", project, d.Volume)
+		claim, _ := storage.Claim{}.With(holder, d.ReadOnly)
+		c.require(store.Absent(key))
+		return nil, c.put(key, claim)
+	}
 	v, kv, err := a.volume(ctx, project, d.Volume)
 	if err != nil {
 		return nil, err

@@ -31,6 +31,8 @@ type planned struct {
 	objects map[string]vm.Object // of the default project, where declared VMs live
 	moves   []move               // what becomes of what VMs hold alone
 
+	found finding.List // what speaks against volumes that are to be made
+
 	pools  map[string]storage.Pool // those that become another, as they are then
 	shares map[string]storage.Share
 	keys   map[string]storage.Key
@@ -119,7 +121,7 @@ func (a *Actions) against(ctx context.Context, c *change, p *planned, before sta
 	if err := p.features(now, then.Resolution, cand.decl); err != nil {
 		return err
 	}
-	c.notes = slices.Concat(then.Findings, inStorage, a.clashes(ctx, cand.decl, p.objects), contested, used)
+	c.notes = slices.Concat(then.Findings, inStorage, p.found, a.clashes(ctx, cand.decl, p.objects), contested, used)
 	for i, f := range c.notes {
 		if f.Path != "" && f.Position == (finding.Position{}) {
 			c.notes[i].Position = cand.decl.Sources.At(f.Path)
@@ -165,7 +167,12 @@ func (a *Actions) declaredNoMore(ctx context.Context, decl config.Declaration) (
 func (a *Actions) planVM(ctx context.Context, c *change, p *planned, def vm.Definition) error {
 	v := wire.PlannedVM{Name: def.Name, Becomes: wire.Unchanged}
 	o, there := p.objects[def.Name]
+	var err error
+	if v.Makes, err = a.planFresh(ctx, c, p, o, def); err != nil {
+		return err
+	}
 	if !there {
+		def, _ := def.Settled()
 		v.Becomes = wire.Created
 		if full, _ := vm.Effective(def.Spec, ""); full.Power != vm.Off {
 			v.Power = full.Power
@@ -173,13 +180,16 @@ func (a *Actions) planVM(ctx context.Context, c *change, p *planned, def vm.Defi
 		p.VMs, p.moves = append(p.VMs, v), append(p.moves, move{name: def.Name, next: def.Spec})
 		return nil
 	}
-	want := config.Kept(o, def)
+	want, _ := config.Kept(o, def).Settled()
 	paths := vm.Diff(o.Spec, want.Spec)
 	if !maps.Equal(o.Labels, want.Labels) {
 		paths = append(paths, "labels")
 	}
 	v.Again = o.Origin == model.Released
 	if len(paths) == 0 && !v.Again || o.Origin == model.Manual || o.Deleted != nil { // of the last two clashes tells
+		if len(v.Makes) > 0 && o.Origin == model.Declared && o.Deleted == nil { // a volume grows
+			v.Becomes = wire.Changed
+		}
 		p.VMs = append(p.VMs, v)
 		return nil
 	}
@@ -306,6 +316,7 @@ func inWords(v wire.PlannedVM) string {
 	if len(later) > 0 {
 		words = append(words, "at its next start "+strings.Join(later, ", "))
 	}
+	words = append(words, v.Makes...)
 	if v.Power != "" && v.Becomes != wire.Stopped {
 		words = append(words, fmt.Sprintf("power %s", v.Power))
 	}

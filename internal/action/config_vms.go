@@ -24,6 +24,10 @@ func (a *Actions) wishVMs(ctx context.Context, call Call, gone []string, decl co
 	}
 	for _, name := range decl.Names() {
 		jobs = append(jobs, func(ctx context.Context) (Result, error) { return a.wishVM(ctx, call, decl.VMs[name]) })
+		_, wishes := decl.VMs[name].Settled()
+		for _, w := range wishes {
+			jobs = append(jobs, func(ctx context.Context) (Result, error) { return a.growVolume(ctx, call, w) })
+		}
 	}
 	var ids []string
 	var rev int64
@@ -75,7 +79,7 @@ func (a *Actions) wishVM(ctx context.Context, call Call, def vm.Definition) (Res
 	if err != nil {
 		return Result{}, err
 	}
-	want := config.Kept(o, def)
+	want, _ := config.Kept(o, def).Settled()
 	if len(vm.Diff(o.Spec, want.Spec)) == 0 && maps.Equal(o.Labels, want.Labels) && o.Origin == model.Declared {
 		return Result{}, nil
 	}

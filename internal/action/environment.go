@@ -18,12 +18,20 @@ func (a *Actions) CreateEnvironment(ctx context.Context, call Call, project stri
 			e.InstanceType = body.InstanceType
 		}
 	}
-	if err == nil && body.Volume == "" {
-		err = fault.New(fault.Invalid, "a development environment needs a volume that begins as an image").Try("hv dev create %s %s makes it too", body.Name, body.Environment)
+	if err == nil && (body.Volume == "") == (body.Image == "") {
+		err = fault.New(fault.Invalid, "a development environment needs an image, or a volume that begins as one").Try("hv dev create %s %s makes it too", body.Name, body.Environment)
 	}
 	var def vm.Definition
 	if err == nil {
 		def, err = e.Definition(body.Name, body.Volume, vm.CloudInit{User: body.User, SSHKeys: body.SSHKeys})
+	}
+	if err == nil && body.Image != "" {
+		var size vm.InstanceType
+		if size, err = vm.FindInstanceType(e.InstanceType); err == nil {
+			i, st, _, lost := a.madeImage(ctx, target.Project, body.Image)
+			err = lost
+			def.Disks["root"] = vm.Disk{Image: body.Image, Size: max(size.Disk, st.Size, i.Spec.Needs.Disk)}
+		}
 	}
 	if err != nil {
 		if gate := a.may(ctx, call, EnvironmentCreate, target); gate != nil {

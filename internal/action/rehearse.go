@@ -76,7 +76,11 @@ func (a *Actions) planInput(ctx context.Context, c *change, o vm.Object, st vm.P
 	in.Block = map[string]bool{}
 	err = in.Gather(
 		func(name string) (storage.Volume, bool, error) {
-			v, found, err := store.Find[storage.Volume](ctx, a.Store, volumeKey(o.Project, name))
+			v, found := c.made(name)
+			var err error
+			if !found {
+				v, found, err = store.Find[storage.Volume](ctx, a.Store, volumeKey(o.Project, name))
+			}
 			if can, closed := a.Volumes.Can(v.Head().Pool); found && closed == nil {
 				in.Block[v.Head().Pool] = can.Block
 			}

@@ -44,10 +44,11 @@ func (a *Actions) createVM(ctx context.Context, call Call, project string, def v
 
 func (a *Actions) createAs(ctx context.Context, call Call, row Row, project string, def vm.Definition, origin model.Origin) (Result, error) {
 	target := vmTarget(model.Ref{Project: project, Name: def.Name})
-	return a.do(ctx, call, row, target, func(c *change) error {
+	return a.doMaking(ctx, call, row, target, func(c *change) error {
 		if err := a.checkVM(ctx, c, def); err != nil {
 			return err
 		}
+		def, wishes := def.Settled()
 		spec, err := a.withUUID(ctx, def.Clone())
 		if err != nil {
 			return err
@@ -66,6 +67,9 @@ func (a *Actions) createAs(ctx context.Context, call Call, row Row, project stri
 		}
 		c.require(store.Absent(key))
 		c.wish.TargetUID, c.wish.Generation = o.UID, 1
+		if err := a.makeVolumes(ctx, c, vm.Object{}, wishes, origin); err != nil {
+			return err
+		}
 		c.step("create vm %s", def.Name)
 		for _, path := range vm.Follows(spec, a.Facts().Arch) {
 			c.step("os %s: %s", spec.OS, path)
@@ -106,6 +110,7 @@ func (a *Actions) checkVM(ctx context.Context, c *change, def vm.Definition) err
 // lost says which volumes and boot files that a definition names do not exist.
 func (a *Actions) lost(ctx context.Context, project string, def vm.Definition) finding.List {
 	var found finding.List
+	def, wishes := def.Settled()
 	look := func(kind, name, path, remedy string) {
 		if name == "" || model.CheckName(kind, name) != nil {
 			return // told already
@@ -121,8 +126,12 @@ func (a *Actions) lost(ctx context.Context, project string, def vm.Definition) f
 	uses := def.Volumes()
 	for _, device := range slices.Sorted(maps.Keys(uses)) {
 		v := uses[device].Volume
+		if slices.ContainsFunc(wishes, func(w vm.Fresh) bool { return w.Volume == v }) {
+			continue // it is made
+		}
 		look("volume", v, device+".volume", "hv volume create "+v+" --size 10GiB")
 	}
+	found = append(found, a.lostImages(ctx, project, def.Name, wishes)...)
 	for _, tag := range slices.Sorted(maps.Keys(def.Shares)) {
 		name := def.Shares[tag].Share
 		if _, err := a.Store.Get(ctx, shareKey(name)); fault.KindOf(err) == fault.NotFound {
@@ -207,7 +216,7 @@ func (a *Actions) editAs(ctx context.Context, call Call, row Row, ref model.Ref,
 	edit func(vm.Object) (vm.Definition, model.Origin, error),
 ) (Result, error) {
 	target := vmTarget(ref)
-	return a.do(ctx, call, row, target, func(c *change) error {
+	return a.doMaking(ctx, call, row, target, func(c *change) error {
 		o, kv, err := a.vm(ctx, target.Ref)
 		if err != nil {
 			return err
@@ -221,6 +230,10 @@ func (a *Actions) editAs(ctx context.Context, call Call, row Row, ref model.Ref,
 			return err
 		}
 		if err := a.checkVM(ctx, c, def); err != nil {
+			return err
+		}
+		def, wishes := def.Settled()
+		if err := a.makeVolumes(ctx, c, o, wishes, origin); err != nil {
 			return err
 		}
 		next, err := edited(o, def, origin)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/feature"
@@ -38,8 +39,10 @@ const (
 // no other VM holds a name, a volume or an address is for the store to know.
 func CheckVMs(all []vm.Definition, sources SourceMap, f host.Facts, on feature.Resolution) finding.List {
 	c := vmCheck{facts: f, features: on}
-	for _, d := range all {
+	all = slices.Clone(all)
+	for i, d := range all {
 		c.one(d)
+		all[i], _ = d.Settled()
 	}
 	c.shared(all)
 	c.circle(all)

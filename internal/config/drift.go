@@ -51,7 +51,7 @@ func Drift(d Declaration, seen map[string]SeenVM) []api.Drift {
 func drift(def vm.Definition, s SeenVM) []api.Drift {
 	var out []api.Drift
 	o, again := s.Object, "apply the declaration again"
-	want := Kept(o, def)
+	want, _ := Kept(o, def).Settled()
 	for _, path := range vm.Diff(o.Spec, want.Spec) {
 		one := api.Drift{VM: o.Name, Kind: api.DriftDiffers, Path: path, What: path + " is another than is declared", Remedy: again}
 		if path == "power" {
@@ -96,7 +96,7 @@ func whyNot(p vm.PowerStatus) string {
 }
 
 // Kept is def as it is stored in place of o: the UUID stays, and power where the declaration says nothing of it
-// is the owner's to switch.
+// is the owner's to switch. Volumes that it wishes made are still wished for in it.
 func Kept(o vm.Object, def vm.Definition) vm.Definition {
 	def.Spec = def.Clone()
 	if def.UUID == "" {

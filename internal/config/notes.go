@@ -20,8 +20,9 @@ type note struct {
 	low      int64
 	high     int64 // 0: no range
 	required bool
-	pattern  string // of a string, or of a map's keys
-	most     int    // keys or items; 0: maxKeys or maxItems
+	some     []string // of an object: one of these keys is there
+	pattern  string   // of a string, or of a map's keys
+	most     int      // keys or items; 0: maxKeys or maxItems
 }
 
 // listPattern is that of a list of CPUs, or of nodes.
@@ -159,8 +160,8 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.vms.*.boot.initrd":                         {doc: "The boot file with the initial RAM disk.", pattern: dnsLabel},
 		"hypervisor.vms.*.boot.cmdline":                        {doc: "The kernel's command line, up to 2047 bytes."},
 		"hypervisor.vms.*.disks":                               {doc: "The VM's disks, by a device name of your choice, such as root.", most: vm.MaxDisks, pattern: dnsLabel},
-		"hypervisor.vms.*.disks.*":                             {doc: "One disk."},
-		"hypervisor.vms.*.disks.*.volume":                      {doc: "The volume on the disk, by its name (hv volume list), never a path.", required: true, pattern: dnsLabel},
+		"hypervisor.vms.*.disks.*":                             {doc: "One disk.", some: []string{"volume", "image", "size"}},
+		"hypervisor.vms.*.disks.*.volume":                      {doc: "The volume on the disk, by its name (hv volume list), never a path. Where image or size is said it is made with the disk, and called as the VM and the disk when absent.", pattern: dnsLabel},
 		"hypervisor.vms.*.disks.*.readOnly":                    {doc: "The guest cannot write to it."},
 		"hypervisor.vms.*.disks.*.bootIndex":                   {doc: "The order in which the firmware tries disks: 1 first. A disk without one is not booted from.", low: 1, high: vm.MaxDisks},
 		"hypervisor.vms.*.disks.*.iothread":                    {doc: "The thread that serves it, by a name of your choice; disks that name one share it. QEMU's main thread when absent.", pattern: `^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`},

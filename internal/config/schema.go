@@ -80,6 +80,13 @@ func (s *shape) objectSchema(out map[string]any) {
 		slices.Sort(required)
 		out["required"] = required
 	}
+	var some []any
+	for _, key := range s.note.some {
+		some = append(some, map[string]any{"required": []string{key}})
+	}
+	if len(some) > 0 {
+		out["anyOf"] = some
+	}
 }
 
 func (s *shape) textSchema(out map[string]any) {

@@ -7,6 +7,7 @@ type CDROM struct {
 	Volume    string `json:"volume,omitempty"`    // empty: there is no medium in it
 	Bus       string `json:"bus,omitempty"`       // scsi | sata; scsi when absent
 	BootIndex int    `json:"bootIndex,omitempty"` // as that of a disk, in one order with them
+	Image     string `json:"image,omitempty"`     // in a definition: an ISO of the library, whose volume is made where there is none
 }
 
 // MaxCDROMs is how many drives a VM may have.

@@ -29,6 +29,8 @@ var (
 // each other. What a host lacks is asked elsewhere. Empty when d is well formed.
 func Check(d Definition) []Problem {
 	c := &check{}
+	c.images(d)
+	d, _ = d.Settled()
 	c.err("name", model.CheckName("vm name", d.Name))
 	for _, err := range model.CheckLabels(d.Labels) {
 		c.err("labels", err)
@@ -163,11 +165,13 @@ func (c *check) disks(disks map[string]Disk) {
 	for _, name := range sortedKeys(disks) {
 		d, path := disks[name], "disks."+name
 		c.err(path, model.CheckName("disk name", name))
-		c.err(path+".volume", model.CheckName("volume name", d.Volume))
-		if other, twice := at[d.Volume]; twice {
-			c.say(path+".volume", "give each disk a volume of its own", "volume %q is already disk %q", d.Volume, other)
+		if d.Volume != "" { // else it is told already
+			c.err(path+".volume", model.CheckName("volume name", d.Volume))
+			if other, twice := at[d.Volume]; twice {
+				c.say(path+".volume", "give each disk a volume of its own", "volume %q is already disk %q", d.Volume, other)
+			}
+			at[d.Volume] = name
 		}
-		at[d.Volume] = name
 		if other, twice := index[d.BootIndex]; twice && d.BootIndex != 0 {
 			c.say(path+".bootIndex", "", "%d is already that of disk %q", d.BootIndex, other)
 		}

@@ -151,7 +151,7 @@ type Boot struct {
 
 // Disk attaches one volume, by its name in a pool, never by a path.
 type Disk struct {
-	Volume    string `json:"volume"`
+	Volume    string `json:"volume,omitempty"`
 	ReadOnly  bool   `json:"readOnly,omitempty"`
 	BootIndex int    `json:"bootIndex,omitempty"` // 1 is tried first; 0 is not booted from, unless no disk says more
 	Serial    string `json:"serial,omitempty"`    // shown to the guest; up to 20 of A-Z a-z 0-9 _ . -
@@ -159,6 +159,13 @@ type Disk struct {
 	IOThread string     `json:"iothread,omitempty"` // a thread that serves it, and other disks that name it; QEMU's main one when absent
 	Bus      string     `json:"bus,omitempty"`      // virtio | sata | nvme; virtio when absent
 	Limits   DiskLimits `json:"limits,omitzero"`    // what it may do in a second; what it can when absent
+
+	// A definition may have the volume made with its disk: of an image, or empty. What is stored names the volume; see Settled.
+	Image string      `json:"image,omitempty"`
+	Size  model.Bytes `json:"size,omitempty"` // as the image when absent
+	Pool  string      `json:"pool,omitempty"` // where it is made; default when absent
+	// Encryption is the key that it is made with, or none; the default key where there is one when absent.
+	Encryption string `json:"encryption,omitempty"`
 }
 
 // NIC is one network card.
@@ -181,6 +188,7 @@ const (
 	MaxMemory     = 16 * model.TiB
 	MaxCPUs       = 1024
 	MaxDisks      = 24
+	MaxDisk       = 64 * model.TiB // as a volume may have
 	MaxNICs       = 8
 	MaxCmdline    = 2047 // x86 COMMAND_LINE_SIZE less its NUL
 	MaxStopSecond = 86400

@@ -142,6 +142,7 @@ func whatOf(v wire.PlannedVM) string {
 	if len(later) > 0 {
 		parts = append(parts, "at its next start: "+strings.Join(later, ", "))
 	}
+	parts = append(parts, v.Makes...)
 	if v.Power != "" && v.Becomes != wire.Stopped {
 		parts = append(parts, "power "+string(v.Power))
 	}

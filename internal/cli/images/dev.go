@@ -9,10 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hyper-nixos/hyper-nixos/client"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/begin"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
-	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
@@ -94,14 +94,10 @@ distribution's mirrors; without a network it is as it was made, and cloud-init s
 	}
 	f := cmd.Flags()
 	f.StringVar(&image, "image", "", "another image than the environment's, which is like Debian")
-	f.StringVar(&r.size, "instance-type", "", "another size: hv instance-type list")
+	f.StringVar(&r.size.Type, "instance-type", "", "another size: hv instance-type list")
 	f.StringArrayVar(&r.keys, "ssh-key", nil, "a file with public SSH keys (~/.ssh/*.pub when absent)")
 	f.BoolVar(&r.noWait, "no-wait", false, "do not wait until the guest answers")
-	var types []string
-	for _, t := range vm.InstanceTypes() {
-		types = append(types, t.Name+"\t"+t.What)
-	}
-	session.Values(cmd, "instance-type", types...)
+	session.Values(cmd, "instance-type", begin.InstanceTypes()...)
 	s.LiveFlag(cmd, "image", s.Images)
 	if err := cmd.MarkFlagFilename("ssh-key", "pub"); err != nil {
 		panic("cli: " + err.Error())
@@ -111,7 +107,7 @@ distribution's mirrors; without a network it is as it was made, and cloud-init s
 
 // environment makes one. Whether it may is asked before anything is fetched or made.
 func (r *running) environment(ctx context.Context, name, other string) error {
-	keys, err := r.publicKeys()
+	keys, err := begin.PublicKeys(r.keys)
 	if err != nil {
 		return err
 	}
@@ -129,23 +125,13 @@ func (r *running) environment(ctx context.Context, name, other string) error {
 	if _, err := c.VM(ctx, r.Ref(r.name)); err == nil {
 		return fault.New(fault.Conflict, "vm %q exists already", r.name).Try("hv dev create ANOTHER %s", name)
 	}
-	size, err := vm.FindInstanceType(cmp.Or(r.size, e.InstanceType))
+	image, err := begin.Image(ctx, r.Session, c, cmp.Or(other, e.Image))
 	if err != nil {
 		return err
 	}
-	image, err := r.image(ctx, c, cmp.Or(other, e.Image))
-	if err != nil {
-		return err
-	}
-	disk := r.name + "-root"
-	if err := r.change(ctx, "volume", disk, func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-		return c.CreateVolume(ctx, r.Project, wire.CreateVolume{Name: disk, VolumeSpec: storage.VolumeSpec{Image: image.Metadata.Name, Size: max(size.Disk, image.Status.Size)}}, how)
-	}); err != nil {
-		return err
-	}
-	if err := r.change(ctx, "vm", r.name, func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+	if err := r.create(ctx, r.name, func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
 		return c.CreateEnvironment(ctx, r.Project, wire.CreateEnvironment{
-			Name: r.name, Environment: e.Name, Volume: disk, InstanceType: r.size, User: image.Spec.User, SSHKeys: keys,
+			Name: r.name, Environment: e.Name, Image: image.Metadata.Name, InstanceType: r.size.Type, User: image.Spec.User, SSHKeys: keys,
 		}, how)
 	}); err != nil {
 		return err

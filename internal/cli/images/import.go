@@ -13,19 +13,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hyper-nixos/hyper-nixos/client"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/begin"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/change"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/follow"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
-	"github.com/hyper-nixos/hyper-nixos/model/cloud"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
-
-// Named is the name that an entry of the catalogue has as an object: names of objects have no dots.
-func Named(entry string) string { return strings.ReplaceAll(entry, ".", "-") }
 
 type importing struct {
 	spec   storage.ImageSpec
@@ -92,10 +89,8 @@ func complete(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellC
 		return nil, cobra.ShellCompDirectiveDefault
 	}
 	var names []string
-	for _, e := range cloud.All() {
-		if len(args) == 0 {
-			names = append(names, Named(e.Name)+"\t"+e.Title)
-		}
+	if len(args) == 0 {
+		names = begin.Catalogue()
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
@@ -105,7 +100,7 @@ func (in importing) run(ctx context.Context, s *session.Session, name, from stri
 	if err != nil {
 		return err
 	}
-	entry, unknown := find(from)
+	entry, unknown := begin.Find(from)
 	_, absent := os.Stat(from)
 	_, _, listed := storage.ParseListed(from)
 	switch {
@@ -114,7 +109,7 @@ func (in importing) run(ctx context.Context, s *session.Session, name, from stri
 	case listed && absent != nil:
 		body.Source.Listed = from
 	case unknown == nil && (absent != nil || !strings.ContainsRune(from, filepath.Separator)):
-		body.Name, body.Catalogue = Named(name), entry.Name
+		body.Name, body.Catalogue = begin.Named(name), entry.Name
 	case name == from || strings.Contains(from, "://"):
 		return report.Usage("hv image search; or name a file or an https URL", "the catalogue has no image %q", from)
 	default:
@@ -124,16 +119,6 @@ func (in importing) run(ctx context.Context, s *session.Session, name, from stri
 		Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
 			return c.ImportImage(ctx, s.Project, body, how)
 		}})
-}
-
-// find is an entry of the catalogue by its name or by that of the object that it becomes.
-func find(name string) (cloud.Entry, error) {
-	for _, e := range cloud.All() {
-		if Named(e.Name) == name {
-			return e, nil
-		}
-	}
-	return cloud.Find(name)
 }
 
 func (in importing) body(name string) (wire.ImportImage, error) {

@@ -4,11 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,12 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hyper-nixos/hyper-nixos/client"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/begin"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/change"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
-	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
-	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/wire"
@@ -30,10 +25,10 @@ import (
 // running is what `hv run` was asked for.
 type running struct {
 	*session.Session
-	name, size, memory, disk, network, key string
-	cpus                                   int
-	keys                                   []string
-	noWait                                 bool
+	size               begin.Size
+	name, network, key string
+	keys               []string
+	noWait             bool
 }
 
 // Run returns `hv run`.
@@ -59,20 +54,16 @@ Where cloud-init is in the image, the guest gets the VM's name as its host name 
 	}
 	f := cmd.Flags()
 	f.StringVar(&r.name, "name", "", "the VM's name (the image's when absent)")
-	f.StringVar(&r.size, "instance-type", "", "a size that has a name: hv instance-type list")
-	f.IntVar(&r.cpus, "cpus", 0, "vCPUs")
-	f.StringVar(&r.memory, "memory", "", "memory, such as 2GiB")
-	f.StringVar(&r.disk, "disk", "", "the size of its disk, such as 20GiB")
+	f.StringVar(&r.size.Type, "instance-type", "", "a size that has a name: hv instance-type list")
+	f.IntVar(&r.size.CPUs, "cpus", 0, "vCPUs")
+	f.StringVar(&r.size.Memory, "memory", "", "memory, such as 2GiB")
+	f.StringVar(&r.size.Disk, "disk", "", "the size of its disk, such as 20GiB")
 	f.StringVar(&r.network, "network", vm.UserNetwork, "the network of its card; none for no card")
 	f.StringVar(&r.key, "encryption", "", "the key that its disk is encrypted with, or none (key "+storage.DefaultKey+" where there is one, when absent)")
 	s.LiveFlag(cmd, "encryption", s.Keys)
 	f.StringArrayVar(&r.keys, "ssh-key", nil, "a file with public SSH keys (~/.ssh/*.pub when absent)")
 	f.BoolVar(&r.noWait, "no-wait", false, "do not wait until the guest answers")
-	var types []string
-	for _, t := range vm.InstanceTypes() {
-		types = append(types, t.Name+"\t"+t.What)
-	}
-	session.Values(cmd, "instance-type", types...)
+	session.Values(cmd, "instance-type", begin.InstanceTypes()...)
 	session.Values(cmd, "name")
 	session.Values(cmd, "cpus", "1", "2", "4", "8")
 	session.Values(cmd, "memory", "512MiB", "1GiB", "2GiB", "4GiB")
@@ -85,11 +76,10 @@ Where cloud-init is in the image, the guest gets the VM's name as its host name 
 }
 
 func (r *running) run(ctx context.Context, from string) error {
-	want, err := r.wanted()
-	if err != nil {
+	if err := r.size.Check(); err != nil {
 		return err
 	}
-	keys, err := r.publicKeys()
+	keys, err := begin.PublicKeys(r.keys)
 	if err != nil {
 		return err
 	}
@@ -97,7 +87,7 @@ func (r *running) run(ctx context.Context, from string) error {
 	if err != nil {
 		return err
 	}
-	image, err := r.image(ctx, c, from)
+	image, err := begin.Image(ctx, r.Session, c, from)
 	if err != nil {
 		return err
 	}
@@ -108,15 +98,12 @@ func (r *running) run(ctx context.Context, from string) error {
 	if _, err := c.VM(ctx, r.Ref(name)); err == nil {
 		return fault.New(fault.Conflict, "vm %q exists already", name).Try("hv run %s --name ANOTHER", from)
 	}
-	want = atLeast(want, image)
-	disk := name + "-root"
-	if err := r.change(ctx, "volume", disk, func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-		return c.CreateVolume(ctx, r.Project, wire.CreateVolume{Name: disk, VolumeSpec: storage.VolumeSpec{Image: image.Metadata.Name, Size: want.Disk, Encryption: r.key}}, how)
-	}); err != nil {
+	want, err := r.size.Of(image)
+	if err != nil {
 		return err
 	}
-	def := r.definition(name, disk, image, want, keys)
-	if err := r.change(ctx, "vm", name, func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+	def := r.definition(name, image, want, keys)
+	if err := r.create(ctx, name, func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
 		return c.CreateVM(ctx, r.Project, def, how)
 	}); err != nil {
 		return err
@@ -127,122 +114,9 @@ func (r *running) run(ctx context.Context, from string) error {
 	return r.answer(ctx, c, name, image.Spec.User)
 }
 
-// change makes one thing, waits for it and tells it.
-func (r *running) change(ctx context.Context, noun, name string, do func(context.Context, *client.Client, client.Change) (client.Result, error)) error {
-	return change.Run(ctx, r.Session, change.Change{Noun: noun, Name: name, Verb: "create", Past: "created", Do: do})
-}
-
-// wanted is what the flags say of the machine; 0 where they say nothing.
-func (r *running) wanted() (storage.Needs, error) {
-	var want storage.Needs
-	if r.size != "" {
-		t, err := vm.FindInstanceType(r.size)
-		if err != nil {
-			return want, err
-		}
-		want = storage.Needs{CPUs: t.CPUs, Memory: t.Memory, Disk: t.Disk}
-	}
-	if r.cpus > 0 {
-		want.CPUs = r.cpus
-	}
-	for flag, f := range map[string]struct {
-		text string
-		to   *model.Bytes
-	}{"memory": {r.memory, &want.Memory}, "disk": {r.disk, &want.Disk}} {
-		if f.text == "" {
-			continue
-		}
-		n, err := model.ParseBytes(f.text)
-		if err != nil {
-			return want, report.Usage("--"+flag+" 2GiB", "--%s: %v", flag, err)
-		}
-		*f.to = n
-	}
-	return want, nil
-}
-
-// atLeast fills in what nobody said with what the image needs.
-func atLeast(want storage.Needs, image wire.Image) storage.Needs {
-	needs := image.Spec.Needs
-	if o := image.Status.OVF; o != nil {
-		needs.CPUs, needs.Memory = max(needs.CPUs, o.CPUs), max(needs.Memory, o.Memory)
-	}
-	if want.CPUs == 0 {
-		want.CPUs = max(needs.CPUs, vm.DefaultCPUs)
-	}
-	if want.Memory == 0 {
-		want.Memory = max(needs.Memory*2, vm.DefaultMemory)
-	}
-	if want.Disk == 0 {
-		want.Disk = max(needs.Disk, image.Status.Size)
-	}
-	return want
-}
-
-// image is the one of the library, fetched where it is not there and the catalogue has it.
-func (r *running) image(ctx context.Context, c *client.Client, from string) (wire.Image, error) {
-	name := Named(from)
-	i, err := c.Image(ctx, r.Ref(name))
-	if errors.Is(err, fault.NotFound) {
-		e, unknown := find(from)
-		if unknown != nil {
-			return i, unknown
-		}
-		name = Named(e.Name)
-		if i, err = c.Image(ctx, r.Ref(name)); errors.Is(err, fault.NotFound) {
-			err = change.Run(ctx, r.Session, change.Change{Noun: "image", Name: name, Verb: "import", Past: "imported",
-				Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-					return c.ImportImage(ctx, r.Project, wire.ImportImage{Name: name, Catalogue: e.Name}, how)
-				}})
-			if err != nil {
-				return i, err
-			}
-			i, err = c.Image(ctx, r.Ref(name))
-		}
-	}
-	switch {
-	case err != nil:
-		return i, err
-	case !i.Status.Ready:
-		return i, fault.New(fault.Precondition, "image %q is still being made", name).Try("hv operation list").WithCode("HV-IMG-022")
-	case i.Spec.Kind == storage.ISOImage:
-		return i, fault.New(fault.Invalid, "image %q is an ISO: it is put into a drive, not run", name).Try("hv volume create %s --image %s; hv vm create NAME --cdrom %s", name, name, name)
-	}
-	return i, nil
-}
-
-// publicKeys reads the keys that are to log in.
-func (r *running) publicKeys() ([]string, error) {
-	files := r.keys
-	if len(files) == 0 {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return nil, nil //nolint:nilerr // who has no home has no keys there
-		}
-		if files, err = filepath.Glob(filepath.Join(home, ".ssh", "*.pub")); err != nil {
-			return nil, err
-		}
-	}
-	var keys []string
-	for _, name := range files {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, fault.New(fault.Unreadable, "cannot read %s", name).Because(err)
-		}
-		text, err := io.ReadAll(io.LimitReader(f, 64<<10))
-		if err = errors.Join(err, f.Close()); err != nil {
-			return nil, fault.New(fault.Unreadable, "cannot read %s", name).Because(err)
-		}
-		if strings.Contains(string(text), "PRIVATE KEY") {
-			return nil, report.Usage("--ssh-key FILE.pub", "%s is a private key: it stays with you", name)
-		}
-		for line := range strings.Lines(string(text)) {
-			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") && !slices.Contains(keys, line) {
-				keys = append(keys, line)
-			}
-		}
-	}
-	return keys, nil
+// create makes the VM with its volume, waits for it and tells it.
+func (r *running) create(ctx context.Context, name string, do func(context.Context, *client.Client, client.Change) (client.Result, error)) error {
+	return change.Run(ctx, r.Session, change.Change{Noun: "vm", Name: name, Verb: "create", Past: "created", Do: do})
 }
 
 // tries is how often the guest is asked whether it answers.
@@ -365,9 +239,9 @@ func printTypes(s *session.Session, all []vm.InstanceType) error {
 }
 
 // definition is the VM that is made.
-func (r *running) definition(name, disk string, image wire.Image, want storage.Needs, keys []string) vm.Definition {
+func (r *running) definition(name string, image wire.Image, want storage.Needs, keys []string) vm.Definition {
 	def := vm.Definition{Name: name, Labels: map[string]string{"image": image.Metadata.Name}, Spec: vm.Spec{
-		Power: vm.On, CPUs: want.CPUs, Memory: want.Memory, Arch: image.Spec.Arch, Disks: map[string]vm.Disk{"root": {Volume: disk}},
+		Power: vm.On, CPUs: want.CPUs, Memory: want.Memory, Arch: image.Spec.Arch, Disks: map[string]vm.Disk{"root": {Image: image.Metadata.Name, Size: want.Disk, Encryption: r.key}},
 	}}
 	if r.network != "none" {
 		def.NICs = map[string]vm.NIC{"lan": {Network: r.network}}

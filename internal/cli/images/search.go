@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/begin"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/follow"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
@@ -40,10 +41,10 @@ With --source NAME hvd asks that source (hv image source list) what it lists.`,
 			}}
 			for _, e := range found {
 				if s.Output == output.Name {
-					fmt.Fprintln(s.Out, Named(e.Name))
+					fmt.Fprintln(s.Out, begin.Named(e.Name))
 					continue
 				}
-				t.Add(Named(e.Name), strings.Join(e.Aliases, ", "), e.Title, e.User, e.Needs.Memory.String(), e.Needs.Disk.String(), e.URL)
+				t.Add(begin.Named(e.Name), strings.Join(e.Aliases, ", "), e.Title, e.User, e.Needs.Memory.String(), e.Needs.Disk.String(), e.URL)
 			}
 			if s.Output == output.Name {
 				return nil

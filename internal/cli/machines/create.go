@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,9 +31,16 @@ The file holds one VM ({ name = "web"; cpus = 2; … }) or a declaration with hy
 with your rights, and only files below its folder are read. "-f -" reads JSON or YAML from standard input.
 A VM names its disks and its kernel by their names in hv volume list and hv boot-file list, never by a path.
 
---disk and --nic may be given more than once. --disk takes VOLUME, DEVICE=VOLUME, and :ro for read-only.
+--disk and --nic may be given more than once. --disk takes VOLUME, DEVICE=VOLUME, and :ro for read-only; DEVICE=20GiB makes an
+empty volume NAME-DEVICE.
+
+With --image it begins as an image, as hv run makes it: its volume NAME-root is made with it, in one step, so that there are both or
+neither. --disk 40GiB is the size of that disk then; what is not said of CPUs, memory and disk is what the image needs. A card on
+the network user is there unless --nic says otherwise (--nic none: no card). Your public SSH keys log in.
+
 It starts with --start, or where its file says power = "on".`,
 		Example: "  hv vm create -f examples/first-vm.nix\n" +
+			"  hv vm create web --image debian-12 --disk 40GiB --instance-type medium --start\n" +
 			"  hv vm create web --cpus 2 --memory 2GiB --disk web-root --nic user --start",
 		Args: f.args,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -83,20 +91,21 @@ type definition struct {
 	startup                  vm.Startup
 	machine, accel, describe string
 	hardware                 hardware
+	begin                    beginning
 }
 
 // shaping are the flags that describe a VM: with a file there is nothing for them to do.
-var shaping = append([]string{
+var shaping = slices.Concat([]string{
 	"cpus", "memory", "disk", "nic", "kernel", "initrd", "cmdline", "machine", "accelerator", "label", "description", "autostart",
 	"start-order", "start-delay", "start-after", "on-power-off", "on-reboot", "on-crash",
-}, hardwareFlags...)
+}, hardwareFlags, beginningFlags)
 
 func (f *definition) bind(s *session.Session, cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVarP(&f.file, "file", "f", "", "read the VMs from this file; - is standard input")
 	fl.IntVar(&f.spec.CPUs, "cpus", 0, fmt.Sprintf("vCPUs (%d when absent)", vm.DefaultCPUs))
 	fl.StringVar(&f.memory, "memory", "", fmt.Sprintf("memory, such as 2GiB (%s when absent)", vm.DefaultMemory))
-	fl.StringArrayVar(&f.disks, "disk", nil, "a volume: [DEVICE=]VOLUME[:ro]")
+	fl.StringArrayVar(&f.disks, "disk", nil, "a volume: [DEVICE=]VOLUME[:ro], or an empty one that is made: DEVICE=SIZE; with --image SIZE is that of its disk")
 	fl.StringArrayVar(&f.nics, "nic", nil, "a network card: [DEVICE=]NETWORK; user reaches out by NAT")
 	fl.StringVar(&f.kernel, "kernel", "", "boot this kernel of hv boot-file list directly")
 	fl.StringVar(&f.initrd, "initrd", "", "with this initrd")
@@ -104,6 +113,7 @@ func (f *definition) bind(s *session.Session, cmd *cobra.Command) {
 	fl.StringVar(&f.machine, "machine", "", "machine family: q35, pc, virt")
 	fl.StringVar(&f.accel, "accelerator", "", "auto, kvm or tcg")
 	f.hardware.bind(cmd)
+	f.begin.bind(s, cmd)
 	fl.StringArrayVar(&f.labels, "label", nil, "a label: KEY=VALUE")
 	fl.StringVar(&f.describe, "description", "", "a description")
 	fl.BoolVar(&f.spec.Autostart, "autostart", false, "start again after a host reboot, if it was on")
@@ -156,7 +166,11 @@ func (f *definition) definitions(ctx context.Context, s *session.Session, args [
 	if f.file != "" {
 		return declaration.VMs(ctx, s, f.file)
 	}
+	disk := f.root()
 	def, err := f.described(args[0])
+	if err == nil {
+		def, err = f.begins(ctx, s, def, disk)
+	}
 	return []vm.Definition{def}, nil, err
 }
 
@@ -180,15 +194,22 @@ func (f *definition) described(name string) (vm.Definition, error) {
 	for _, text := range f.disks {
 		device, volume := named(text)
 		volume, readOnly := strings.CutSuffix(volume, ":ro")
+		disk := vm.Disk{Volume: volume, ReadOnly: readOnly}
+		if size, err := model.ParseBytes(volume); err == nil && device != "" && strings.HasSuffix(volume, "iB") { // no name is written so
+			disk.Volume, disk.Size, disk.Encryption = "", size, f.begin.key
+		}
 		if device == "" {
 			device = volume
 		}
-		if err := add(&def.Disks, "--disk", device, vm.Disk{Volume: volume, ReadOnly: readOnly}); err != nil {
+		if err := add(&def.Disks, "--disk", device, disk); err != nil {
 			return def, err
 		}
 	}
 	for i, text := range f.nics {
 		device, network := named(text)
+		if network == "none" && len(f.nics) == 1 {
+			break
+		}
 		if device == "" {
 			device = fmt.Sprintf("nic%d", i)
 		}
