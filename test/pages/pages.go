@@ -82,6 +82,8 @@ var applying = Family{"CFG", "What stands in the way of a declaration.", []Code{
 	{"HV-CFG-007", "that generation of the declaration is not kept", "`hv config history` lists those that are"},
 	{"HV-CFG-008", "a declared VM has another UUID than the one that exists", "leave `uuid` out"},
 	{"HV-CFG-009", "a declared VM takes a volume, an address or a UUID that another VM holds, and will hold", "declare another one, or take it from the other first"},
+	{"HV-CFG-013", "a volume that a declared disk wishes made of an image cannot be made, or another of its name is there", "what the finding says: import the image, or name the volume alone to take it as it is"},
+	{"HV-CFG-014", "a declared disk is smaller than its volume, which stays as large", "declare the size that it has"},
 }}
 
 var hosts = Family{"HOST", "What limits a host. `hv host` lists them.", []Code{

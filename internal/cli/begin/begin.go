@@ -1,6 +1,6 @@
 // Package begin knows how a VM begins as an image: where the image comes from, how large the machine is, and who may log in.
 //
-// What lives here: what hv run, hv dev and hv vm create --image have in common. What does not: the commands.
+// What lives here: what run, dev and vm create --image have in common. What does not: the commands.
 package begin
 
 import (

@@ -26,10 +26,11 @@ func QueryBlock(ctx context.Context, on Executor) ([]Block, error) {
 	return queryBlock.do(ctx, on, none{})
 }
 
-// Of reports whether this is the device of that id, or a part of it.
+// Of reports whether this is the device of that id, or a part of it. QEMU calls a device by its id where it has one itself, as a
+// drive or a SATA disk has, and by its path where it is a part of another, as what is behind virtio-blk-pci is.
 func (b Block) Of(id string) bool {
 	path := "/machine/peripheral/" + id
-	return b.Device == path || strings.HasPrefix(b.Device, path+"/")
+	return b.Device == id || b.Device == path || strings.HasPrefix(b.Device, path+"/")
 }
 
 // BlockResize makes a block node as large as size, with the file below it, and tells the guest.
