@@ -87,6 +87,11 @@ func (h *Helper) adoptVM(g *guest, ours map[int]bool) error {
 		g.share(tag, l)
 	}
 	if g.alive() {
+		for socket, l := range g.links {
+			if l.alive() {
+				h.unblock(g, false, socket) // the helper before may have come to its end before that
+			}
+		}
 		h.say("adopted VM %s (%s), process %d", g.record.Name, g.vm, g.record.PID)
 	}
 	return nil

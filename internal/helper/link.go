@@ -140,6 +140,7 @@ func (h *Helper) settle(g *guest, waiting []*unborn) {
 		return
 	}
 	until := time.Now().Add(passtSettles)
+	var sockets []string
 	for _, w := range waiting {
 		if err := w.shim.Await(launch.Patience); err != nil {
 			w.link.why = err.Error()
@@ -148,7 +149,11 @@ func (h *Helper) settle(g *guest, waiting []*unborn) {
 			w.link.Gone(time.Millisecond)
 		}
 		w.link.why = h.whyDown(g, w.socket, w.link)
+		if w.link.alive() {
+			sockets = append(sockets, w.socket)
+		}
 	}
+	h.unblock(g, true, sockets...)
 	g.recordLinks()
 	if err := h.folder.Write(g.record); err != nil {
 		h.say("VM %s: cannot write its record: %v", g.vm, err)

@@ -3,12 +3,14 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
@@ -41,6 +43,46 @@ func passts(t *testing.T, vmUID uint32) []int {
 	return found
 }
 
+// waitsForNobody waits until QEMU's connection to passt is one on which no write waits: QEMU writes to it from its main loop.
+func (h *helperHost) waitsForNobody(qemu int) {
+	h.t.Helper()
+	path := filepath.Join(h.run, "vm", helperVM, "net-lan.sock")
+	var flags []string
+	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+		if flags = acceptedOn(h.t, qemu, path); len(flags) == 1 && strings.HasSuffix(flags[0], "4002") {
+			return
+		}
+	}
+	h.t.Errorf("QEMU's connection to passt has the flags %v", flags)
+}
+
+// acceptedOn returns the flags (octal, as open(2) has them) of the connections that a process has accepted at path.
+func acceptedOn(t *testing.T, pid int, path string) (flags []string) {
+	t.Helper()
+	table, err := os.ReadFile("/proc/net/unix")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const connected = "03"
+	for line := range strings.Lines(string(table)) {
+		f := strings.Fields(line) // address, references, protocol, flags, type, state, inode, path
+		if len(f) < 8 || f[7] != path || f[5] != connected {
+			continue
+		}
+		for _, fd := range entries(t, fmt.Sprintf("/proc/%d/fd", pid)) {
+			if to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, fd)); err != nil || to != "socket:["+f[6]+"]" {
+				continue
+			}
+			info, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, fd))
+			if _, rest, ok := strings.Cut(string(info), "flags:\t"); err == nil && ok {
+				value, _, _ := strings.Cut(rest, "\n")
+				flags = append(flags, value)
+			}
+		}
+	}
+	return flags
+}
+
 func TestAnUplinkIsAPasstWithoutPrivilegesInTheHostsNetwork(t *testing.T) {
 	h := newHelperHost(t)
 	reply, pidfd := h.mustLaunch(withUplink())
@@ -64,6 +106,8 @@ func TestAnUplinkIsAPasstWithoutPrivilegesInTheHostsNetwork(t *testing.T) {
 		t.Errorf("command line %q", line)
 	}
 
+	h.waitsForNobody(reply.PID)
+
 	// A passt that dies is replaced while the VM runs.
 	if err := syscall.Kill(pids[0], syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -71,6 +115,7 @@ func TestAnUplinkIsAPasstWithoutPrivilegesInTheHostsNetwork(t *testing.T) {
 	if err := h.client.Uplink(t.Context(), privilege.Uplink{VM: helperVM, Socket: "net-lan"}); err != nil {
 		t.Fatal(err)
 	}
+	h.waitsForNobody(reply.PID)
 	again := passts(t, reply.UID)
 	if len(again) != 1 || again[0] == pids[0] {
 		t.Errorf("passts %v, before %v", again, pids)
