@@ -93,7 +93,7 @@ in
             default = null;
             description = "What seals it: passphrase (when absent), which hv key unlock asks for, systemd-creds, or what a command prints.";
           };
-          with = mkOption {
+          "with" = mkOption {
             type = types.nullOr (types.enum [ "auto" "host" "tpm2" "host+tpm2" ]);
             default = null;
             description = "systemd-creds: what it seals with: auto (when absent), host, tpm2 or host+tpm2.";

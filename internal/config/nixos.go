@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/feature/catalogue"
+	"github.com/hyper-nixos/hyper-nixos/internal/nixlang"
 )
 
 // NixOptions returns the NixOS module that declares hypervisor.*: every key of a declaration as an
@@ -47,7 +48,7 @@ func (w *optionWriter) line(depth int, format string, args ...any) {
 func (w *optionWriter) group(s *shape, depth int) {
 	w.WriteString("{")
 	for _, f := range s.fields {
-		w.line(depth+1, "%s = ", f.name)
+		w.line(depth+1, "%s = ", nixlang.Name(f.name))
 		if f.shape.form == formObject && !f.shape.absent && !s.inMap() {
 			w.group(f.shape, depth+1)
 		} else {

@@ -97,7 +97,7 @@ func (w *layout) element(open json.Delim, depth int) error {
 	if !ok {
 		return errNotJSON
 	}
-	w.out.WriteString(plainKey(name) + " = ")
+	w.out.WriteString(Name(name) + " = ")
 	if err := w.value(depth + 1); err != nil {
 		return err
 	}
@@ -114,7 +114,8 @@ var noKey = map[string]bool{
 	"if": true, "then": true, "else": true, "assert": true, "with": true, "let": true, "in": true, "rec": true, "inherit": true, "or": true,
 }
 
-func plainKey(s string) string {
+// Name writes the name of an attribute: in quotes where it is a word of the language, or no word at all.
+func Name(s string) string {
 	plain := s != "" && !noKey[s]
 	for i, r := range s {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '_'
