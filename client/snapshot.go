@@ -27,6 +27,24 @@ func (c *Client) DeleteSnapshot(ctx context.Context, ref model.Ref, name string,
 	return c.mutate(ctx, vmRequest(http.MethodDelete, ref, "snapshots", name), ch)
 }
 
+// EditSnapshot changes what is said of a snapshot, and whether it may be deleted.
+func (c *Client) EditSnapshot(ctx context.Context, ref model.Ref, name string, body wire.EditSnapshot, ch Change) (Result, error) {
+	r, err := vmRequest(http.MethodPatch, ref, "snapshots", name).json(body)
+	if err != nil {
+		return Result{}, err
+	}
+	return c.mutate(ctx, r, ch)
+}
+
+// PruneSnapshots deletes the snapshots of a VM that no rule keeps.
+func (c *Client) PruneSnapshots(ctx context.Context, ref model.Ref, body wire.PruneSnapshots, ch Change) (Result, error) {
+	r, err := vmRequest(http.MethodPost, ref, "snapshots", "actions", "prune").json(body)
+	if err != nil {
+		return Result{}, err
+	}
+	return c.mutate(ctx, r, ch)
+}
+
 // Snapshots are those of a VM, the oldest first.
 func (c *Client) Snapshots(ctx context.Context, ref model.Ref) (wire.Snapshots, error) {
 	return call[wire.Snapshots](ctx, c, vmRequest(http.MethodGet, ref, "snapshots"))

@@ -138,6 +138,8 @@ type Snapshot struct {
 	Current     bool                    `json:"current,omitempty"` // the VM stands on it now
 	State       string                  `json:"state"`             // ready | taking | deleting
 	Description string                  `json:"description,omitempty"`
+	Scheduled   bool                    `json:"scheduled,omitempty"` // the VM's schedule has taken it, by whose rules it goes
+	Protected   bool                    `json:"protected,omitempty"` // it is not deleted before somebody says otherwise
 	Created     time.Time               `json:"created"`
 	Taken       *time.Time              `json:"taken,omitempty"` // the moment that it is of
 	VMState     vm.State                `json:"vmState,omitempty"`
@@ -161,6 +163,20 @@ type SnapshotDisk struct {
 type Snapshots struct {
 	Items   []Snapshot `json:"items"`
 	Current string     `json:"current,omitempty"` // the one that the VM stands on
+	// Schedule is what became of the VM's schedule; absent for a VM that has none.
+	Schedule *vm.ScheduleStatus `json:"schedule,omitempty"`
+}
+
+// EditSnapshot is the body that changes what is said of a snapshot; what is absent stays.
+type EditSnapshot struct {
+	Description *string `json:"description,omitempty"`
+	Protected   *bool   `json:"protected,omitempty"`
+}
+
+// PruneSnapshots is the body that has snapshots go which no rule keeps.
+type PruneSnapshots struct {
+	Keep   *vm.Keep `json:"keep,omitempty"`   // what stays; as the VM's schedule says when absent
+	ByHand bool     `json:"byHand,omitempty"` // those that were taken by hand count too, and may go
 }
 
 // BootFile is one kernel or initrd.

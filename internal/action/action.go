@@ -43,6 +43,7 @@ type Call struct {
 	NoWait  bool
 
 	within   bool              // what is asked is the part of its class that a hardened host does
+	schedule bool              // a VM's schedule asks, which a hardened host has taken as it was
 	asSealed bool              // it follows from the declaration that was sealed
 	uuids    map[string]string // that VMs of that declaration had, by name
 }
@@ -100,6 +101,8 @@ type Config struct {
 	MakeRoom func() bool
 	Facts    func() host.Facts
 	Now      func() time.Time
+	// Zone is by whose clocks a day begins; UTC where it is nil.
+	Zone *time.Location
 	// Steady is the time against which what is due is held: the engine's. Now where it is nil.
 	Steady func() time.Time
 	// Random returns n random bytes.

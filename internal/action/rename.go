@@ -80,6 +80,13 @@ func (a *Actions) moveStatus(ctx context.Context, c *change, o, next vm.Object) 
 	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return err
 	}
+	schedule, found, err := store.Find[vm.ScheduleStatus](ctx, a.Store, store.StatusKey(vmRef(model.Ref{Project: o.Project, Name: o.Name}), "schedule"))
+	if err == nil && found {
+		err = c.put(store.StatusKey(vmRef(model.Ref{Project: o.Project, Name: next.Name}), "schedule"), schedule)
+	}
+	if err != nil {
+		return err
+	}
 	return c.put(store.StatusKey(vmRef(model.Ref{Project: o.Project, Name: next.Name}), "power"), st)
 }
 

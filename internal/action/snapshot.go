@@ -71,6 +71,7 @@ func (a *Actions) CreateSnapshot(ctx context.Context, call Call, ref model.Ref, 
 			return err
 		}
 		set, err := a.newSnapshot(ctx, c, o, st, body)
+		set.Scheduled = call.schedule
 		if err != nil {
 			return err
 		}
@@ -81,6 +82,9 @@ func (a *Actions) CreateSnapshot(ctx context.Context, call Call, ref model.Ref, 
 		c.require(store.ModRevision(kv.Key, kv.ModRevision), store.Absent(key))
 		c.wish.TargetUID, c.wish.Generation = o.UID, o.Generation
 		c.wish.Params = map[string]string{"snapshot": set.Name}
+		if call.schedule {
+			c.wish.Params[vm.ParamScheduled] = "true"
+		}
 		if err := c.put(kv.Key, o); err != nil { // as it is: whoever deletes it meanwhile and saw no set looks again
 			return err
 		}
@@ -246,6 +250,10 @@ func (a *Actions) DeleteSnapshot(ctx context.Context, call Call, ref model.Ref, 
 		set, at, err := a.snapshot(ctx, o, name)
 		if err != nil && set.Phase != vm.SnapshotDeleting { // who asks again waits for the same
 			return err
+		}
+		if set.Protected {
+			return fault.New(fault.Conflict, "snapshot %q of vm %q is protected", name, o.Name).
+				Try("hv snapshot edit %s %s --protected=false, then delete it", o.Name, name).WithCode("HV-SNAP-006")
 		}
 		set.Phase = vm.SnapshotDeleting
 		c.require(store.ModRevision(kv.Key, kv.ModRevision), store.ModRevision(at.Key, at.ModRevision))

@@ -147,6 +147,8 @@ var (
 	SnapshotCreate  = row("snapshot.create", Member, snapshots, phase.Configure, true, Edge, "POST", vmPath+"/snapshots", "take a snapshot of a VM")
 	SnapshotRestore = row("snapshot.restore", Member, snapshots, phase.Configure, true, Edge, "POST", vmPath+"/snapshots/{snapshot}/actions/restore", "put a VM back to a snapshot")
 	SnapshotDelete  = row("snapshot.delete", Member, snapshots, phase.Configure, true, Edge, "DELETE", vmPath+"/snapshots/{snapshot}", "delete a snapshot of a VM")
+	SnapshotEdit    = row("snapshot.edit", Member, snapshots, phase.Configure, true, Edge, "PATCH", vmPath+"/snapshots/{snapshot}", "change what is said of a snapshot")
+	SnapshotPrune   = row("snapshot.prune", Member, snapshots, phase.Configure, true, Edge, "POST", vmPath+"/snapshots/actions/prune", "delete the snapshots of a VM that no rule keeps")
 	SnapshotList    = row("snapshot.list", Member, core, phase.Look, false, Read, "GET", vmPath+"/snapshots", "list the snapshots of a VM")
 
 	KeyCreate = row("key.create", Root, encryption, phase.Configure, true, Level, "POST", "/v1/keys", "make a key to encrypt volumes with")

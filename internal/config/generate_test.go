@@ -65,6 +65,15 @@ func drawVM(t *rapid.T) vm.Definition {
 			d.Startup.After = nil
 		}
 	}
+	if rapid.Bool().Draw(t, "has a schedule") {
+		d.Snapshots = &vm.Snapshots{
+			Every: rapid.SampledFrom([]vm.Every{vm.Daily, vm.Weekly, vm.Monthly}).Draw(t, "every"), At: rapid.StringMatching(`[01][0-9]:[0-5][0-9]`).Draw(t, "at"),
+			WhileOff: rapid.Bool().Draw(t, "whileOff"),
+		}
+		if keep := (vm.Keep{Last: rapid.IntRange(0, 9).Draw(t, "last"), Weekly: rapid.IntRange(0, 9).Draw(t, "weekly")}); keep.Sum() > 0 {
+			d.Snapshots.Keep = &keep
+		}
+	}
 	if rapid.Bool().Draw(t, "boots directly") {
 		d.Boot = &vm.Boot{Kernel: label.Draw(t, "kernel"), Initrd: rapid.OneOf(rapid.Just(""), label).Draw(t, "initrd"), Cmdline: rapid.StringMatching(`[ -~]{0,30}`).Draw(t, "cmdline")}
 	}

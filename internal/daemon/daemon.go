@@ -218,17 +218,17 @@ func (d *daemon) wire(ctx context.Context) {
 	d.keeping = &keeping{state: d.State, store: d.store}
 	d.actions = action.New(action.Config{
 		Store: d.store, Audit: d.audit, Volumes: d.volumes, Pools: d.volumes, Keys: d.keys, BootFiles: d.boots, Images: d.images, Mirror: d.fetch.Mirrored, MakeRoom: d.reserve.Give,
-		Facts: d.facts.known, Now: now, Random: random, Steady: d.steady.now, DeclaredBy: declared, Log: d.Log,
+		Facts: d.facts.known, Now: now, Zone: time.Local, Random: random, Steady: d.steady.now, DeclaredBy: declared, Log: d.Log,
 		Seal: d.helper, Members: members, AuditWhole: d.auditWhole, Declared: d.declaredNow,
 		SealedCopy: sealedFile(filepath.Join(d.State, "sealed.json")),
 	})
 	d.engine = reconcile.New(reconcile.Config{
 		Store: d.store, Hypervisor: hypervisor{d.vms, d.guests}, Volumes: d.volumes, Pools: d.volumes, Keys: d.keys, Images: d.images, Fetch: d.fetch.Fetch, BootFiles: d.boots, Firmware: d.nvram, SavedVMs: d.saved, Seeds: d.seeds, Sets: d.sets, Guests: frozen{d.guests}, Logs: d.logs,
-		Facts: d.facts.now(ctx), Features: d.actions.Resolution, Now: now, Steady: d.steady.now, Outcome: d.actions.Ended, Recorded: d.actions.Recorded, Log: d.Log,
+		Facts: d.facts.now(ctx), Features: d.actions.Resolution, Now: now, Scheduled: d.actions, Zone: time.Local, Steady: d.steady.now, Outcome: d.actions.Ended, Recorded: d.actions.Recorded, Log: d.Log,
 	})
 	d.view = view.New(view.Config{
 		Store: d.store, Audit: d.audit, Facts: d.facts.known, Allocated: d.volumes.Allocated, Pools: d.volumes,
-		Features: d.actions.Resolution, Now: now, Version: d.Version, Started: d.started, DeclaredBy: declared, Log: d.Log,
+		Features: d.actions.Resolution, Now: now, Zone: time.Local, Version: d.Version, Started: d.started, DeclaredBy: declared, Log: d.Log,
 		Processes: d.vms.Living, Sample: monitoring.New(d.vms.Counters, time.Now).Sample, Keeping: d.keeping.now, Applying: d.actions.Applying, Phase: d.actions.Phase,
 	})
 	d.lines = console.NewLines(d.logs, d.uuid, d.vms.Socket, d.vms.Gone)

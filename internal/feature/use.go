@@ -26,6 +26,8 @@ type Use struct {
 var uses = []Use{
 	{Kind: "vm", Path: "nestedVirtualization", Feature: catalogue.NestedVirtualization, Code: "HV-VM-042",
 		With: "its guest may run VMs", Without: "its guest can run no VMs, and it cannot start until nestedVirtualization is off in it"},
+	{Kind: "vm", Path: "snapshots", Feature: catalogue.Snapshots, Code: "HV-SNAP-033",
+		With: "snapshots of it are taken by themselves", Without: "none are taken any more; those that there are stay"},
 }
 
 // Uses returns the table.

@@ -14,7 +14,9 @@ import (
 // withheld refuses to start a VM that has something of a feature which is off (feature.Uses): its owner counts on having
 // it, and the host's owner on there being none.
 func withheld(in VMInput) error {
-	spec, err := json.Marshal(in.Effective)
+	asks := in.Effective
+	asks.Snapshots = nil // nothing of a start: the schedule is refused by itself, and told
+	spec, err := json.Marshal(asks)
 	if err != nil {
 		return fault.New(fault.Internal, "the spec of vm %q cannot be written", in.Wish.Name).Because(err)
 	}

@@ -40,6 +40,8 @@ type Config struct {
 	Sets       SavedVMs // what snapshots hold besides disks, by their UIDs
 	Guests     Guests   // nil where nobody speaks to agents
 	Logs       Logs
+	Scheduled  Scheduled      // nil: no schedule is due for anything
+	Zone       *time.Location // by whose clocks it is; UTC where it is nil
 	// Fetch downloads into a file; nil where nobody can.
 	Fetch func(ctx context.Context, d storage.Download, into, note *os.File, tell func(done, total model.Bytes)) error
 	Facts func() host.Facts
@@ -80,6 +82,9 @@ type Engine struct {
 	resets map[operation.Target]vm.Resets         // as the hand last counted them
 	sets   map[string]map[string]vm.SnapshotPhase // snapshots that are being taken, by the VM's UUID
 	merges map[string]*merging                    // of layers in QEMU, that this daemon has begun, by the VM's UUID
+
+	schedules map[operation.Target]operation.Operation // of snapshots, with what they asked for last and how that ended, where it has
+	skew      time.Duration                            // by which the clock on the wall was ahead of the steady one
 }
 
 // New returns an engine that does nothing until Run.
@@ -97,9 +102,16 @@ func New(c Config) *Engine {
 		c.Recorded = func(context.Context, []operation.Operation) (map[string]operation.Status, error) { return nil, nil }
 	}
 	e := &Engine{
-		Config: c, queue: newQueue[operation.Target](), writer: newWriter(c.Store, c.Log), followed: newFollowed(), images: newMakings(),
+		schedules: map[operation.Target]operation.Operation{},
+		Config:    c, queue: newQueue[operation.Target](), writer: newWriter(c.Store, c.Log), followed: newFollowed(), images: newMakings(),
 		names: map[string]model.Ref{}, alones: map[string]*named{}, power: map[operation.Target]*vm.PowerStatus{}, tries: map[operation.Target]int{},
 		resets: map[operation.Target]vm.Resets{}, sets: map[string]map[string]vm.SnapshotPhase{}, merges: map[string]*merging{},
+	}
+	e.skew = c.Now().Sub(c.Steady())
+	tell := c.Outcome
+	c.Outcome = func(ctx context.Context, op operation.Operation) {
+		tell(ctx, op)
+		e.scheduledEnded(op)
 	}
 	e.ops, e.copies = newOps(e.writer, c), newCopies()
 	return e
@@ -214,6 +226,7 @@ func (e *Engine) load(ctx context.Context) (int64, error) {
 	for _, o := range vms {
 		e.know(o.Value)
 		e.queue.add(target(KindVM, o.Value.Metadata))
+		e.knowSchedule(o.Value)
 	}
 	if err := e.loadBoot(ctx, vms); err != nil {
 		return 0, err
@@ -279,6 +292,7 @@ func (e *Engine) noticed(ev store.Event) {
 	case KindVM:
 		if o, err := store.Decode[vm.Object](ev.KV); err == nil && ev.Type == store.Put {
 			e.know(o)
+			e.knowSchedule(o)
 		}
 		e.queue.add(operation.Target{Kind: KindVM, Ref: model.Ref{Project: ref.Project, Name: ref.Name}})
 	case KindSnapshot:
@@ -325,6 +339,8 @@ func (e *Engine) look(ctx context.Context, t operation.Target) {
 	switch t.Kind {
 	case KindVM:
 		err = e.reconcileVM(ctx, t)
+	case KindSchedule:
+		err = e.reconcileSchedule(ctx, t)
 	case KindHost:
 		err = e.reconcileHost(ctx, t)
 	case KindVolume:

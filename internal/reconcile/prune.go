@@ -77,6 +77,7 @@ func (e *Engine) housekeep(ctx context.Context, every time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			e.clockChanged()
 			if err := e.Prune(ctx); err != nil && ctx.Err() == nil {
 				e.Log.Warn("housekeeping", "err", err)
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -28,16 +29,19 @@ func (r *vmRun) snapshots(ctx context.Context, due []*operation.Operation) ([]*o
 	err := r.leaveOthers(ctx, due)
 	var left []*operation.Operation
 	for _, op := range due {
-		do := map[string]func(context.Context, *operation.Operation, string) error{"snapshot.create": r.take, "snapshot.delete": r.drop}[op.Action]
+		do := map[string]func(context.Context, *operation.Operation, string) error{"snapshot.create": r.take, "snapshot.delete": r.drop, "snapshot.prune": r.drop}[op.Action]
 		if do == nil {
 			left = append(left, op)
 			continue
 		}
 		one := []*operation.Operation{op}
-		failed := do(ctx, op, op.Params["snapshot"])
+		var failed error
+		for _, name := range setsNamed(op) {
+			failed = errors.Join(failed, do(ctx, op, name))
+		}
 		var at *operation.Progress
-		if failed == nil && op.Action == "snapshot.delete" {
-			at, failed = r.giveBack(ctx, op.Params["snapshot"])
+		if failed == nil && deletesSets(op) {
+			at, failed = r.giveBack(ctx, strings.Join(setsNamed(op), ", "))
 		}
 		switch {
 		case ctx.Err() != nil: // whoever comes next goes on
@@ -62,7 +66,9 @@ func (r *vmRun) leaveOthers(ctx context.Context, due []*operation.Operation) err
 	sets := r.unfinished(r.in.Wish.Spec.UUID)
 	asked := map[string]bool{}
 	for _, op := range append(r.ops.all(r.target), due...) { // one that came since this look began is for the next
-		asked[op.Params["snapshot"]] = true
+		for _, name := range setsNamed(op) {
+			asked[name] = true
+		}
 	}
 	var errs []error
 	for name, phase := range sets {
@@ -78,6 +84,21 @@ func (r *vmRun) leaveOthers(ctx context.Context, due []*operation.Operation) err
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// deletesSets reports whether an operation wishes sets away: it is done when they are gone, and their room is given back.
+func deletesSets(op *operation.Operation) bool {
+	return op.Action == "snapshot.delete" || op.Action == "snapshot.prune"
+}
+
+// setsNamed are the sets that an operation is about.
+func setsNamed(op *operation.Operation) []string {
+	return strings.Fields(op.Params["snapshot"])
+}
+
+// anyOf reports whether one of the sets named is still being taken or deleted.
+func anyOf(unfinished map[string]vm.SnapshotPhase, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return unfinished[name] != "" })
 }
 
 // taking is one set on its way.

@@ -288,7 +288,8 @@ func (r *vmRun) dropWished(ctx context.Context) {
 	if r.in.Restore { // it may be the one to go back to
 		return
 	}
-	for name, phase := range r.unfinished(r.in.Wish.Spec.UUID) {
+	left := r.unfinished(r.in.Wish.Spec.UUID)
+	for name, phase := range maps.Clone(left) {
 		if phase != vm.SnapshotDeleting {
 			continue
 		}
@@ -296,12 +297,13 @@ func (r *vmRun) dropWished(ctx context.Context) {
 			r.Log.Warn("a snapshot that is to be deleted is not gone yet", "vm", r.in.Wish.Name, "snapshot", name, "err", err)
 			continue
 		}
+		delete(left, name)
 		if m, err := r.mergeable(ctx); m != nil || err != nil { // whoever asked waits for that too
 			continue
 		}
 		var asked []*operation.Operation
 		r.due = slices.DeleteFunc(slices.Clone(r.due), func(op *operation.Operation) bool {
-			mine := op.Action == "snapshot.delete" && op.Params["snapshot"] == name
+			mine := deletesSets(op) && slices.Contains(setsNamed(op), name) && !anyOf(left, setsNamed(op))
 			if mine {
 				asked = append(asked, op)
 			}

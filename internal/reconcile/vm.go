@@ -48,7 +48,7 @@ func (e *Engine) reconcileVM(ctx context.Context, t operation.Target) (err error
 		e.giveUp(ctx, t, e.ops.of(t, obj.Generation), err)
 		return err
 	}
-	calledOff := slices.ContainsFunc(e.ops.all(t), func(op *operation.Operation) bool { return op.Action == "snapshot.delete" && e.ops.cancelled(op) })
+	calledOff := slices.ContainsFunc(e.ops.all(t), func(op *operation.Operation) bool { return deletesSets(op) && e.ops.cancelled(op) })
 	due := e.settle(ctx, obj, e.ops.of(t, obj.Generation))
 	in := plan.VMInput{
 		Wish: obj, Last: last, Seen: seen, Facts: e.Facts(), Now: e.Steady(), Clock: e.Now(),

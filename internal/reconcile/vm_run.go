@@ -258,7 +258,7 @@ func (r *vmRun) failed(ctx context.Context, err error) error {
 		r.put(st)
 	}
 	r.due = slices.DeleteFunc(slices.Clone(r.due), func(op *operation.Operation) bool { // a snapshot goes, whatever becomes of the VM
-		if op.Action == "snapshot.delete" && !slices.Contains(slices.Collect(maps.Keys(r.unfinished(r.in.Wish.Spec.UUID))), op.Params["snapshot"]) {
+		if deletesSets(op) && !anyOf(r.unfinished(r.in.Wish.Spec.UUID), setsNamed(op)) {
 			r.ops.end(ctx, []*operation.Operation{op}, operation.Done, nil)
 			return true
 		}
@@ -294,6 +294,7 @@ func (r *vmRun) remove(ctx context.Context, revision int64) error {
 	}
 	r.writer.drop(powerKey(r.target))
 	r.writer.drop(guestKey(r.target))
+	r.writer.drop(scheduleKey(r.target))
 	if err := r.writer.flush(ctx, powerKey(r.target)); err != nil {
 		return err
 	}

@@ -158,6 +158,9 @@ func (v *View) statusEvent(out wire.Event, ref store.Ref, writer string, ev stor
 	case ref.Kind == "vm" && writer == "guest":
 		out.Type, out.Data = "vm.guest.changed", json.RawMessage(ev.KV.Value)
 		return out, true
+	case ref.Kind == "vm" && writer == "schedule":
+		out.Type, out.Data = "vm.snapshot-schedule.changed", json.RawMessage(ev.KV.Value)
+		return out, true
 	case ref.Kind == "host" && writer == "facts":
 		return hostEvent(out, ev)
 	case ref.Kind == "image":

@@ -43,6 +43,7 @@ type Config struct {
 	Allocated func(ctx context.Context, v storage.Volume) (model.Bytes, error)
 	Pools     Pools // nil where nothing can be measured
 	Now       func() time.Time
+	Zone      *time.Location // by whose clocks schedules are; UTC where it is nil
 	// Processes are the VMs' processes that live, by UUID; nil for none.
 	Processes func() map[string]vm.Living
 	// Sample is what VMs use, by UUID; nil for nothing. It may take a second, and reads while it is called only.
@@ -93,6 +94,8 @@ type vmEntry struct {
 	object vm.Object
 	power  *vm.PowerStatus
 	guest  *vm.GuestStatus
+
+	schedule *vm.ScheduleStatus
 }
 
 type volumeEntry struct {
@@ -255,6 +258,8 @@ func (v *View) applyStatus(r store.Ref, writer string, ev store.Event, gone bool
 		return v.applyPower(ref, ev, gone)
 	case r.Kind == "vm" && writer == "guest":
 		return v.applyGuest(ref, ev, gone)
+	case r.Kind == "vm" && writer == "schedule":
+		return v.applySchedule(ref, ev, gone)
 	case r.Kind == "volume" && writer == "check":
 		return v.applyVolumeCheck(ref, ev, gone)
 	case r.Kind == "volume":

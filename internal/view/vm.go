@@ -160,8 +160,9 @@ func (v *View) VM(ctx context.Context, ref model.Ref) (wire.VM, error) {
 	var o vm.Object
 	var power *vm.PowerStatus
 	var guest *vm.GuestStatus
+	var schedule *vm.ScheduleStatus
 	if e != nil {
-		o, power, guest = e.object, e.power, e.says()
+		o, power, guest, schedule = e.object, e.power, e.says(), v.scheduled(e)
 	}
 	closed := v.closedDisk(ref, o.Spec.Disks)
 	v.mu.RUnlock()
@@ -175,9 +176,10 @@ func (v *View) VM(ctx context.Context, ref model.Ref) (wire.VM, error) {
 	}
 	full, filled := vm.Effective(o.Spec, facts.Arch)
 	out := wire.VM{
-		Kind: "vm", Metadata: o.Metadata, Spec: o.Spec.Shown(), Effective: full.Shown(), Defaults: filled, Status: vm.Status{Power: withoutSecrets(power), Guest: guest},
+		Kind: "vm", Metadata: o.Metadata, Spec: o.Spec.Shown(), Effective: full.Shown(), Defaults: filled, Status: vm.Status{Power: withoutSecrets(power), Guest: guest, Schedule: schedule},
 		Findings: config.CheckVMs([]vm.Definition{{Name: o.Name, Labels: o.Labels, Spec: o.Spec}}, nil, facts, features),
 	}
+	out.Findings = append(out.Findings, missing(o.Name, schedule)...)
 	if closed != "" {
 		out.Findings = append(out.Findings, finding.Finding{
 			Code: "HV-KEY-002", Severity: finding.Waiting, Subject: []string{"vm/" + o.Name}, What: "it cannot be started: " + closed,

@@ -31,7 +31,7 @@ func (s State) Ended() bool { return s != Pending && s != Running && s != "" }
 type Actor struct {
 	UID  uint32 `json:"uid"`
 	Name string `json:"name,omitempty"` // the login name, where it is known
-	Via  string `json:"via"`            // "socket", "boot", "apply"
+	Via  string `json:"via"`            // "socket", "boot", "apply", "schedule"
 }
 
 // Target is what an operation is about: kind "vm", project "default", name "web".

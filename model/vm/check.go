@@ -50,6 +50,7 @@ func Check(d Definition) []Problem {
 	c.pinning(d.Spec)
 	c.boot(d.Spec)
 	c.startup(d)
+	c.snapshots(d.Snapshots)
 	c.cloudInit(d.CloudInit)
 	c.disks(d.Disks)
 	c.ioThreads(d.Disks)

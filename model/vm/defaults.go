@@ -48,6 +48,9 @@ func Effective(s Spec, arch string) (Spec, []string) {
 	if out.Vsock != nil {
 		set("vsock.cid", out.Vsock.CID == 0, func() { out.Vsock.CID = CID(out.UUID) })
 	}
+	if s := out.Snapshots; s != nil {
+		set("snapshots.keep", s.Keep == nil, func() { s.Keep = &Keep{Last: DefaultKeep} })
+	}
 	bootOrder(&out, set)
 	for _, name := range sortedKeys(out.NICs) {
 		nic := out.NICs[name]

@@ -7,7 +7,7 @@ import (
 )
 
 // live are the fields of a spec that take effect without a restart.
-var live = []string{"power", "description", "autostart", "startup", "stopTimeout", "onPowerOff", "onCrash"}
+var live = []string{"power", "description", "autostart", "startup", "snapshots", "stopTimeout", "onPowerOff", "onCrash"}
 
 // NeedRestart returns the JSON paths, sorted, in which running differs from wish and that take
 // effect at the next start only. Both have their defaults filled in; running those of the build that

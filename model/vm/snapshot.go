@@ -23,6 +23,8 @@ type Snapshot struct {
 	Description string        `json:"description,omitempty"`
 	Memory      bool          `json:"memory,omitempty"` // its memory and devices are in it: it goes on where it was
 	Quiesce     Quiesce       `json:"quiesce,omitempty"`
+	Scheduled   bool          `json:"scheduled,omitempty"` // its VM's schedule has taken it, by whose rules it goes
+	Protected   bool          `json:"protected,omitempty"` // it does not go before somebody says otherwise
 	Phase       SnapshotPhase `json:"phase,omitempty"`
 	// Disks are the disks that it had, by device.
 	Disks map[string]SnapshotDisk `json:"disks"`

@@ -118,6 +118,8 @@ type Spec struct {
 	Autostart bool     `json:"autostart,omitempty"` // start again after a host reboot, if it was on
 	Startup   *Startup `json:"startup,omitempty"`   // its place among those that start again, and in reverse among those that stop with the host
 
+	Snapshots *Snapshots `json:"snapshots,omitempty"` // taken by themselves; none when absent
+
 	StopTimeout int        `json:"stopTimeout,omitempty"` // seconds a guest gets to power itself off
 	OnPowerOff  Afterwards `json:"onPowerOff,omitempty"`  // stop | restart, when the guest powers itself off
 	OnReboot    Afterwards `json:"onReboot,omitempty"`    // restart | stop, when the guest resets itself; restart keeps the process
@@ -210,6 +212,7 @@ func (s Spec) Clone() Spec {
 	if s.Startup = clone(s.Startup); s.Startup != nil {
 		s.Startup.After = slices.Clone(s.Startup.After)
 	}
+	s.Snapshots = s.Snapshots.clone()
 	s.Boot, s.Serial, s.RNG, s.Agent = clone(s.Boot), clone(s.Serial), clone(s.RNG), clone(s.Agent)
 	s.CDROMs = maps.Clone(s.CDROMs)
 	s.CPU, s.Watchdog, s.Graphics = s.CPU.clone(), clone(s.Watchdog), clone(s.Graphics)

@@ -60,6 +60,8 @@ func (s State) Alive() bool {
 type Status struct {
 	Power *PowerStatus `json:"power,omitempty"` // written by reconcile
 	Guest *GuestStatus `json:"guest,omitempty"` // what the guest says of itself, through its agent
+
+	Schedule *ScheduleStatus `json:"schedule,omitempty"` // of its snapshots
 }
 
 // PowerStatus is what was seen of a VM's process.

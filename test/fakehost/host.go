@@ -261,7 +261,7 @@ func (h *Host) boot(points, helper *Points, log *slog.Logger) (*Daemon, error) {
 		Seal: &cutSeal{h.Seal, points}, SealedCopy: &cutCopy{h, points},
 	})
 	d.Engine = reconcile.New(reconcile.Config{
-		Store: &cutStore{h.Store, h, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, Pools: h.Volumes, Keys: d.Keys, BootFiles: h.Boots, Images: &cutImages{h.Images, points}, Fetch: h.Fetch, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, h, points}, Sets: h.Sets, Logs: &cutLogs{h.Logs, points},
+		Store: &cutStore{h.Store, h, points, "commit"}, Hypervisor: &cutHypervisor{d.VMs, points}, Volumes: volumes, Pools: h.Volumes, Keys: d.Keys, BootFiles: h.Boots, Images: &cutImages{h.Images, points}, Fetch: h.Fetch, Firmware: h.NVRAM, SavedVMs: &cutSaved{h.Saved, h, points}, Sets: h.Sets, Scheduled: d.Actions, Logs: &cutLogs{h.Logs, points},
 		Facts: h.known, Features: d.Actions.Resolution, Now: h.now, Steady: h.steady, Log: log, Outcome: d.Actions.Ended, Recorded: d.Actions.Recorded,
 	})
 	d.View = view.New(view.Config{

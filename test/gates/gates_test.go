@@ -63,6 +63,7 @@ var calls = []line{
 	{"vm cloud-init web", "vm.cloud-init"}, {"vm cloud-init web --show-secrets", "vm.cloud-init-secrets"}, {"shell web", "vm.console"}, {"shell web -- true", "vm.exec"},
 	{"snapshot create web before --dry-run", "snapshot.create"}, {"snapshot list web", "snapshot.list"}, {"snapshot show web before", "snapshot.list"},
 	{"snapshot clone web before copy --dry-run", "snapshot.list"}, {"snapshot restore web before --yes --dry-run", "snapshot.restore"}, {"snapshot delete web before --yes --dry-run", "snapshot.delete"},
+	{"snapshot edit web before --protected --dry-run", "snapshot.edit"}, {"snapshot prune web --keep-last 1 --dry-run", "snapshot.prune"},
 	{"image list", "image.list"}, {"image show base", "image.show"}, {"image import base https://images.example/base.qcow2 --dry-run", "image.import"},
 	{"image import base $F/image --dry-run", "image.upload"}, {"image export base $F/out.qcow2", "image.export"}, {"image delete base --dry-run", "image.delete"}, {"image update base --dry-run", "image.update"},
 	{"dev list", "environment.list"}, {"dev create shop web --no-wait", "environment.list"},

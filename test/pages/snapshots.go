@@ -6,6 +6,7 @@ var snapshots = Family{"SNAP", "Snapshots of VMs.", []Code{
 	{"HV-SNAP-003", "a VM has a snapshot of that name already", "choose another name"},
 	{"HV-SNAP-004", "a VM that has snapshots is to be deleted", "delete them first: `hv snapshot delete`"},
 	{"HV-SNAP-005", "a volume that is in a snapshot is to be deleted", "delete that snapshot first"},
+	{"HV-SNAP-006", "a snapshot that is protected is to be deleted", "`hv snapshot edit VM NAME --protected=false`, then delete it"},
 	{"HV-SNAP-010", "a disk of a snapshot is not the VM's any more", "attach its volume again"},
 	{"HV-SNAP-011", "the guest was to write out what it holds back, and did not", "start its agent, or `--quiesce auto`"},
 	{"HV-SNAP-012", "the memory of a VM could not be saved", "`hv vm logs VM --log qemu`"},
@@ -17,4 +18,8 @@ var snapshots = Family{"SNAP", "Snapshots of VMs.", []Code{
 	{"HV-SNAP-025", "a VM with as many snapshots as are kept", "delete some"},
 	{"HV-SNAP-026", "a disk of a VM that runs waits for a restart, or is being changed: QEMU has another", "stop the VM, and take the snapshot then"},
 	{"HV-SNAP-027", "a VM with shares is not saved with its memory: what it has open there would be no more", "leave `--memory` out, or take `shares` out of its spec and start it anew"},
+	{"HV-SNAP-030", "the snapshot that a VM's schedule was due for was not taken", "the finding says why, and what helps; the next one is tried at its time"},
+	{"HV-SNAP-031", "the snapshot that a VM's schedule was due for was left out: the one before is still being taken", "wait for that: the operation is named"},
+	{"HV-SNAP-032", "snapshots that a VM's schedule does not keep are not deleted", "`hv snapshot prune VM` says what is in the way"},
+	{"HV-SNAP-033", "a VM has a schedule of snapshots, and the feature snapshots is off", "turn it on in the declaration, or take `snapshots` out of the VM"},
 }}

@@ -43,6 +43,8 @@ type VMActions interface {
 	RenameVM(ctx context.Context, call action.Call, ref model.Ref, name string) (action.Result, error)
 	CreateSnapshot(ctx context.Context, call action.Call, ref model.Ref, body wire.CreateSnapshot) (action.Result, error)
 	RestoreSnapshot(ctx context.Context, call action.Call, ref model.Ref, name string) (action.Result, error)
+	EditSnapshot(ctx context.Context, call action.Call, ref model.Ref, name string, body wire.EditSnapshot) (action.Result, error)
+	PruneSnapshots(ctx context.Context, call action.Call, ref model.Ref, body wire.PruneSnapshots) (action.Result, error)
 	DeleteSnapshot(ctx context.Context, call action.Call, ref model.Ref, name string) (action.Result, error)
 	PowerVM(ctx context.Context, call action.Call, row action.Row, ref model.Ref, opt wire.VerbOptions) (action.Result, error)
 }

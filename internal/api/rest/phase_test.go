@@ -125,6 +125,8 @@ func byHand(h *house) map[string][]asks {
 		"vm.cloud-init-secrets": get(vmsPath + "/web/cloud-init/secrets"),
 
 		"snapshot.create":     {{method: "POST", path: vmsPath + "/disked/snapshots", body: `{"name":"more"}`}},
+		"snapshot.edit":       {{method: "PATCH", path: vmsPath + "/disked/snapshots/whole", body: `{"description":"kept"}`}},
+		"snapshot.prune":      {{method: "POST", path: vmsPath + "/disked/snapshots/actions/prune", body: `{"keep":{"last":1}}`}},
 		"snapshot.restore":    {{method: "POST", path: vmsPath + "/disked/snapshots/whole/actions/restore", body: ``}},
 		"snapshot.delete":     {{method: "DELETE", path: vmsPath + "/disked/snapshots/whole"}},
 		"volume.create":       {{method: "POST", path: "/v1/projects/default/volumes", body: `{"name":"more","size":"1MiB"}`}},

@@ -19,6 +19,19 @@ type oneSnapshot struct {
 	Snapshot string `path:"snapshot" pattern:"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$" patternDescription:"a DNS label"`
 }
 
+type editSnapshot struct {
+	Named
+	Changing
+	Snapshot string `path:"snapshot" pattern:"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$" patternDescription:"a DNS label"`
+	Body     wire.EditSnapshot
+}
+
+type pruneSnapshots struct {
+	Named
+	Changing
+	Body wire.PruneSnapshots
+}
+
 type allSnapshots struct{ Body wire.Snapshots }
 
 func (s *server) routeSnapshots() {
@@ -46,5 +59,19 @@ func (s *server) routeSnapshots() {
 			return action.Result{}, err
 		}
 		return s.Actions.DeleteSnapshot(ctx, call, in.ref(), in.Snapshot)
+	})
+	change(s, action.SnapshotEdit, func(ctx context.Context, in *editSnapshot) (action.Result, error) {
+		call, err := in.call(ctx)
+		if err != nil {
+			return action.Result{}, err
+		}
+		return s.Actions.EditSnapshot(ctx, call, in.ref(), in.Snapshot, in.Body)
+	})
+	change(s, action.SnapshotPrune, func(ctx context.Context, in *pruneSnapshots) (action.Result, error) {
+		call, err := in.call(ctx)
+		if err != nil {
+			return action.Result{}, err
+		}
+		return s.Actions.PruneSnapshots(ctx, call, in.ref(), in.Body)
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/guests"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/output"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/snapshots"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/wire"
@@ -61,6 +62,7 @@ func printVM(s *session.Session, v wire.VM) error {
 		seen(s, &f, p)
 	}
 	guests.Fields(s, &f, v.Status.Guest)
+	snapshots.Schedule(s, &f, v.Status.Schedule)
 	wished(s, &f, v)
 	if err := f.Write(s.Out); err != nil {
 		return err

@@ -29,7 +29,7 @@ func Command(s *session.Session) *cobra.Command {
 firmware remembers, and with --memory its memory, so that it goes on just where it was. It is whole, or it is not taken.`,
 		Example: "  hv snapshot create web before-upgrade\n  hv snapshot list web\n  hv snapshot restore web before-upgrade",
 	}
-	cmd.AddCommand(create(s), list(s), show(s), restore(s), clone(s), remove(s))
+	cmd.AddCommand(create(s), list(s), show(s), restore(s), clone(s), edit(s), prune(s), remove(s))
 	return cmd
 }
 
@@ -91,6 +91,7 @@ func list(s *session.Session) *cobra.Command {
 				return s.Output.Value(s.Out, all)
 			case len(all.Items) == 0 && s.Output != output.Name:
 				s.Notice("no snapshots yet: hv snapshot create " + args[0])
+				told(s, all.Schedule)
 				return nil
 			}
 			for _, line := range tree(all) {
@@ -99,6 +100,9 @@ func list(s *session.Session) *cobra.Command {
 					continue
 				}
 				fmt.Fprintf(s.Out, "%-40s  %-12s  %8s  %s\n", line.mark, output.Age(s.Now(), line.Created), exclusive(line.Snapshot), line.note())
+			}
+			if s.Output != output.Name {
+				told(s, all.Schedule)
 			}
 			return nil
 		},
@@ -114,6 +118,12 @@ func (l line) note() string {
 	var parts []string
 	if l.State != "ready" {
 		parts = append(parts, l.State)
+	}
+	if l.Scheduled {
+		parts = append(parts, "by schedule")
+	}
+	if l.Protected {
+		parts = append(parts, "protected")
 	}
 	if l.Memory > 0 {
 		parts = append(parts, "with memory")
@@ -190,6 +200,12 @@ func show(s *session.Session) *cobra.Command {
 			fmt.Fprintf(s.Out, "snapshot %s of vm %s: %s\n", one.Name, args[0], one.State)
 			var f output.Fields
 			f.Add("description", one.Description)
+			if one.Scheduled {
+				f.Add("taken by", "the VM's schedule")
+			}
+			if one.Protected {
+				f.Add("protected", "it is not deleted: hv snapshot edit --protected=false")
+			}
 			if one.Taken != nil {
 				f.Add("taken", output.Moment(s.Now(), *one.Taken))
 			}
