@@ -137,6 +137,7 @@ func (s Snapshots) on(date time.Time) bool {
 		return date.Day() == 1
 	case Yearly:
 		return date.YearDay() == 1
+	case Hourly, Daily:
 	}
 	return true
 }
