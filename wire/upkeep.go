@@ -8,5 +8,6 @@ type Upkeep struct {
 	Snapshots []upkeep.Snapshot `json:"snapshots,omitempty"`
 	Snapshot  *upkeep.Snapshot  `json:"snapshot,omitempty"`
 	Restore   *upkeep.Restore   `json:"restore,omitempty"`
+	Forgotten *upkeep.Forgotten `json:"forgotten,omitempty"`
 	Problem   *Problem          `json:"problem,omitempty"` // why it was not done
 }

@@ -13,6 +13,9 @@ import (
 // thousands of VMs larger than one value of the store may be, and it shrinks to a tenth.
 const packFrom = 32 << 10
 
+// PackedField is the member in which a packed declaration is stored: what is in it shows only when it is unpacked.
+const PackedField = "packed"
+
 // plainApplied is an Applied without its way to be stored.
 type plainApplied Applied
 

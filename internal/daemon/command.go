@@ -32,7 +32,7 @@ const ExitUnusable = 65
 // Command runs hvd with these arguments until it is told to end, and returns its exit code.
 func Command(args []string) int {
 	if len(args) > 0 && args[0] == "store" {
-		return upkeep(context.Background(), args[1:], os.Stdout)
+		return upkeepCommand(context.Background(), args[1:], os.Stdout)
 	}
 	if len(args) == 1 && args[0] == "fetch" {
 		return fetch(context.Background(), os.Stdin)

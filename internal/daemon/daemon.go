@@ -43,6 +43,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/saved"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
+	"github.com/hyper-nixos/hyper-nixos/internal/store/sealing"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/snapshot"
 	"github.com/hyper-nixos/hyper-nixos/internal/view"
 	"github.com/hyper-nixos/hyper-nixos/model"
@@ -89,7 +90,8 @@ func Run(ctx context.Context, opt Options) (err error) {
 
 // kept is what stays when the daemon goes.
 type kept struct {
-	store   *local.Store
+	file    *local.Store
+	store   *sealing.Store // what everybody speaks to
 	audit   *audit.Log
 	volumes *pools.Pools
 	keys    *keys.Keys
@@ -111,7 +113,10 @@ func keep(opt Options, helper *privilege.Client) (k *kept, err error) {
 		}
 	}()
 	in := func(name string) string { return filepath.Join(opt.State, name) }
-	if k.store, err = local.Open(in(storeFolder), local.Options{Snapshots: in(snapshotFolder)}); err != nil {
+	if k.file, err = local.Open(in(storeFolder), local.Options{Snapshots: in(snapshotFolder)}); err != nil {
+		return k, err
+	}
+	if k.store, err = sealing.Open(context.Background(), k.file, in(storeKey), secrets, !k.file.Restored().IsZero()); err != nil {
 		return k, err
 	}
 	if k.audit, err = audit.Open(in("audit"), audit.Options{}); err != nil {
@@ -174,8 +179,11 @@ func (k *kept) close() error {
 	if k.audit != nil {
 		errs = append(errs, k.audit.Close())
 	}
-	if k.store != nil {
+	switch {
+	case k.store != nil:
 		errs = append(errs, k.store.Close())
+	case k.file != nil:
+		errs = append(errs, k.file.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -215,12 +223,12 @@ func (d *daemon) wire(ctx context.Context) {
 		declared = d.Declaration
 	}
 	d.reserve = reserve.New(filepath.Join(d.State, "reserve"), reserve.Size)
-	d.keeping = &keeping{state: d.State, store: d.store}
+	d.keeping = &keeping{state: d.State, store: d.file}
 	d.actions = action.New(action.Config{
 		Store: d.store, Audit: d.audit, Volumes: d.volumes, Pools: d.volumes, Keys: d.keys, BootFiles: d.boots, Images: d.images, Mirror: d.fetch.Mirrored, MakeRoom: d.reserve.Give,
 		Facts: d.facts.known, Now: now, Zone: time.Local, Random: random, Steady: d.steady.now, DeclaredBy: declared, Log: d.Log,
 		Seal: d.helper, Members: members, AuditWhole: d.auditWhole, Declared: d.declaredNow,
-		SealedCopy: sealedFile(filepath.Join(d.State, "sealed.json")),
+		SealedCopy: sealedFile{filepath.Join(d.State, "sealed.json"), d.store},
 	})
 	d.engine = reconcile.New(reconcile.Config{
 		Store: d.store, Hypervisor: hypervisor{d.vms, d.guests}, Volumes: d.volumes, Pools: d.volumes, Keys: d.keys, Images: d.images, Fetch: d.fetch.Fetch, BootFiles: d.boots, Firmware: d.nvram, SavedVMs: d.saved, Seeds: d.seeds, Sets: d.sets, Guests: frozen{d.guests}, Logs: d.logs,
@@ -256,7 +264,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	if err := d.reachPools(ctx); err != nil {
 		return err
 	}
-	if d.store.Restored().IsZero() { // else what nobody names may be what the lost part of the store named
+	if d.file.Restored().IsZero() { // else what nobody names may be what the lost part of the store named
 		if err := d.actions.Sweep(ctx); err != nil { // it wastes room, and keeps nobody from his VMs
 			d.Log.Error("cannot tidy up", "err", err)
 		}
@@ -287,7 +295,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	g.Go(func() error { d.actions.KeepPhase(ctx); return nil })
 	g.Go(func() error { d.watchHost(ctx); return nil })
 	g.Go(func() error { tidy(ctx, giveBack); return nil })
-	g.Go(func() error { d.store.KeepSnapshots(ctx, snapshot.Hourly, d.Log); return nil })
+	g.Go(func() error { d.file.KeepSnapshots(ctx, snapshot.Hourly, d.Log); return nil })
 	g.Go(func() error {
 		d.reserve.Run(ctx, 30*time.Second, func(err error) { d.Log.Warn("no reserve for a full disk", "err", err) })
 		return nil

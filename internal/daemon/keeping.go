@@ -121,7 +121,7 @@ func (k *keeping) watch(ctx context.Context, log *slog.Logger) {
 // takeUp fits the wishes of a store that was put back to what runs, once: also where only what was sealed shows that it
 // was, and what was made anew runs already.
 func (d *daemon) takeUp(ctx context.Context, sealedIsBack bool) error {
-	at := d.store.Restored()
+	at := d.file.Restored()
 	if at.IsZero() && !sealedIsBack {
 		return nil
 	}
@@ -141,7 +141,7 @@ func (d *daemon) takeUp(ctx context.Context, sealedIsBack bool) error {
 		f.Why = "these run though they were off then, and are left running: " + strings.Join(names, ", ")
 	}
 	d.keeping.note(f)
-	return d.store.NoteRestored(ctx)
+	return d.file.NoteRestored(ctx)
 }
 
 // undeclared tells that the host's own declaration does not stand.

@@ -13,31 +13,36 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/osfault"
 	"github.com/hyper-nixos/hyper-nixos/internal/phase"
+	"github.com/hyper-nixos/hyper-nixos/internal/store/sealing"
 )
 
-// sealedFile is the copy of what was sealed, in the state folder: beside the store, and not put back with it.
-type sealedFile string
+// sealedFile is the copy of what was sealed, in the state folder: beside the store, and not put back with it. Its
+// secrets lie in boxes, as in the store.
+type sealedFile struct {
+	path  string
+	boxes *sealing.Store
+}
 
 // maxSealed is more than the largest declaration takes.
 const maxSealed = 64 << 20
 
 // Keep writes a new file, synced, over the old one.
 func (s sealedFile) Keep(data []byte) error {
-	f, err := os.OpenFile(string(s)+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(s.path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return osfault.File(err, "cannot write %s", string(s))
+		return osfault.File(err, "cannot write %s", s.path)
 	}
-	_, err = f.Write(data)
+	_, err = f.Write(s.boxes.Sealed(filepath.Base(s.path), data))
 	if err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(string(s)+".new", string(s))
+		err = os.Rename(s.path+".new", s.path)
 	}
 	if err == nil {
-		err = syncFolder(filepath.Dir(string(s)))
+		err = syncFolder(filepath.Dir(s.path))
 	}
-	return osfault.File(err, "cannot write %s", string(s))
+	return osfault.File(err, "cannot write %s", s.path)
 }
 
 func syncFolder(path string) error {
@@ -50,7 +55,7 @@ func syncFolder(path string) error {
 
 // Kept reads it.
 func (s sealedFile) Kept() ([]byte, error) {
-	f, err := os.Open(string(s))
+	f, err := os.Open(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.New(fault.NotFound, "there is no copy of what was sealed")
 	}
@@ -58,7 +63,11 @@ func (s sealedFile) Kept() ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // read only
-	return io.ReadAll(io.LimitReader(f, maxSealed))
+	data, err := io.ReadAll(io.LimitReader(f, maxSealed))
+	if err != nil {
+		return nil, err
+	}
+	return s.boxes.Unsealed(filepath.Base(s.path), data)
 }
 
 // putBackSealed has the sealed declaration stand on a hardened host, before anything is made of what stands, and reports

@@ -5,6 +5,7 @@ package daemon
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"io"
 	"os"
@@ -13,8 +14,12 @@ import (
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
+	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/store/local"
+	"github.com/hyper-nixos/hyper-nixos/internal/store/sealing"
+	"github.com/hyper-nixos/hyper-nixos/model/upkeep"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
@@ -22,15 +27,19 @@ import (
 const (
 	storeFolder    = "store"
 	snapshotFolder = "snapshots"
+	storeKey       = "store.key" // beside them: whoever has the store or a copy of it has no secret
 )
 
-// upkeep is `hvd store VERB`, which `hv store VERB` calls: what is done about a store without a daemon, by the
+// secrets are what lies in the store in boxes: what a guest is told, and a large declaration, which is packed.
+var secrets = sealing.Fields{"cloudInit": vm.SecretFields, "": {config.PackedField}}
+
+// upkeepCommand is `hvd store VERB`, which `hv store VERB` calls: what is done about a store without a daemon, by the
 // program that has what it takes to read one. It answers JSON.
-func upkeep(ctx context.Context, args []string, out io.Writer) int {
+func upkeepCommand(ctx context.Context, args []string, out io.Writer) int {
 	f := flag.NewFlagSet("hvd store", flag.ContinueOnError)
 	state := f.String("state", Installed, "folder that holds everything that stays")
 	name := f.String("snapshot", "", "restore: the snapshot that is meant; the newest if empty")
-	really := f.Bool("really", false, "restore: do it; else it is only said what would be lost")
+	really := f.Bool("really", false, "restore, forget-secrets: do it; else it is only said what would be lost")
 	if len(args) == 0 {
 		args = []string{""}
 	}
@@ -79,8 +88,27 @@ func keepUp(ctx context.Context, verb, state, name string, really bool) (a wire.
 		got, err := local.Restore(ctx, store, snapshots, name, really, time.Now())
 		a.Restore = &got
 		return a, err
+	case "forget-secrets":
+		a.Forgotten, err = forgetSecrets(ctx, store, snapshots, filepath.Join(state, storeKey), really)
+		return a, err
 	}
-	return a, fault.New(fault.Invalid, "hvd store has no verb %.40q", verb).Try("hv store check, list, snapshot or restore")
+	return a, fault.New(fault.Invalid, "hvd store has no verb %.40q", verb).Try("hv store check, list, snapshot, restore or forget-secrets")
+}
+
+// forgetSecrets empties what the key beside the store does not open. A snapshot is taken first.
+func forgetSecrets(ctx context.Context, dir, snapshots, key string, really bool) (_ *upkeep.Forgotten, err error) {
+	file, err := local.Open(dir, local.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if really {
+		if _, err := local.TakeSnapshot(ctx, dir, snapshots, time.Now()); err != nil {
+			return nil, err
+		}
+	}
+	keys, err := sealing.Forget(ctx, file, key, secrets, really)
+	return &upkeep.Forgotten{Of: sealing.Objects(keys)}, err
 }
 
 // becomeOwner makes root the user whose store it is: files that are made are that user's, and what is read
@@ -126,7 +154,7 @@ func notYours(store string) error {
 // not help.
 func unusable(err error) bool {
 	switch fault.CodeOf(err) {
-	case local.CodeDamaged, local.CodeNewer, audit.CodeDamaged:
+	case local.CodeDamaged, local.CodeNewer, audit.CodeDamaged, sealing.CodeNoKey:
 		return true
 	}
 	return false

@@ -86,3 +86,8 @@ const (
 	Older Fate = "older"       // it becomes what it was
 	Again Fate = "there again" // it was deleted later
 )
+
+// Forgotten is what forgetting the secrets that nothing opens means, or meant.
+type Forgotten struct {
+	Of []string `json:"of"` // the objects that held one, such as "vm web"
+}

@@ -34,6 +34,9 @@ const (
 	MaxRuncmd   = 256
 )
 
+// SecretFields are the members of a CloudInit that are kept and shown as secrets.
+var SecretFields = []string{"passwordHash", "userData", "vendorData", "networkConfig"}
+
 // Hidden stands for a secret where it is shown.
 const Hidden = "(hidden)"
 

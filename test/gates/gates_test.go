@@ -89,7 +89,7 @@ var forPrograms = []string{"api.show", "environment.create", "boot-file.show", "
 // here are commands that answer without a daemon, or are the way to one.
 var here = []string{
 	"completion", "config check", "config convert", "config eval", "config new", "audit verify", "audit head", "audit key", "audit proof", "audit export",
-	"instance-type list", "store check", "store list", "store restore", "store snapshot", "proxy",
+	"instance-type list", "store check", "store list", "store restore", "store forget-secrets", "store snapshot", "proxy",
 	"feature show", "feature explain", "feature why-not", "feature what-if", "feature matrix", "feature graph", "feature report", "feature diff",
 }
 

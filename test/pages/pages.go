@@ -141,6 +141,7 @@ var keeping = Family{"STORE", "The store, which holds what is wished on a host; 
 	{"HV-STORE-007", "the store is near the most that it may have", "delete what nobody needs"},
 	{"HV-STORE-008", "no snapshot of the store could be taken", "the finding says why; `sudo hv store snapshot` tries it"},
 	{"HV-STORE-009", "the store was put back from a snapshot since hvd was last started", "look at `hv vm list`; a restart of hvd ends the message"},
+	{"HV-STORE-010", "the key beside the store does not open the secrets in it: hvd does not start, and touches nothing", "put `store.key` back; where there is no copy of it: `sudo hv store forget-secrets`"},
 }}
 
 var auditing = Family{"AUDIT", "The audit log; see [store-and-audit.md](store-and-audit.md#is-the-audit-log-whole).", []Code{

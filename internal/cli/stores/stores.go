@@ -45,7 +45,7 @@ store's form.`,
 	}
 	cmd.PersistentFlags().StringVar(&k.state, "state", installed, "the daemon's state folder")
 	session.FolderFlag(cmd, "state")
-	cmd.AddCommand(k.check(), k.list(), k.snapshot(), k.restore())
+	cmd.AddCommand(k.check(), k.list(), k.snapshot(), k.restore(), k.forgetSecrets())
 	return cmd
 }
 
