@@ -73,7 +73,7 @@ func (a *Actions) planInput(ctx context.Context, c *change, o vm.Object, st vm.P
 	if in.Features, _, err = a.Resolution(ctx); err != nil {
 		return in, err
 	}
-	in.Block = map[string]bool{}
+	in.Can = map[string]storage.Capabilities{}
 	err = in.Gather(
 		func(name string) (storage.Volume, bool, error) {
 			v, found := c.made(name)
@@ -82,7 +82,7 @@ func (a *Actions) planInput(ctx context.Context, c *change, o vm.Object, st vm.P
 				v, found, err = store.Find[storage.Volume](ctx, a.Store, volumeKey(o.Project, name))
 			}
 			if can, closed := a.Volumes.Can(v.Head().Pool); found && closed == nil {
-				in.Block[v.Head().Pool] = can.Block
+				in.Can[v.Head().Pool] = can
 			}
 			return v, found, err
 		},

@@ -95,6 +95,11 @@ func (a *Actions) checkVM(ctx context.Context, c *change, def vm.Definition) err
 		return err
 	}
 	found = append(found, pins...)
+	disks, err := a.diskIO(ctx, c.wish.Target.Project, def)
+	if err != nil {
+		return err
+	}
+	found = append(found, disks...)
 	found.Sort()
 	c.notes = found
 	if !found.Refuses() {

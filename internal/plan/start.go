@@ -36,6 +36,11 @@ func startVM(in VMInput) (*Start, finding.List, error) {
 	if err := hugePages(in); err != nil {
 		return nil, findings, err
 	}
+	disks, err := diskIOAt(in)
+	if err != nil {
+		return nil, findings, err
+	}
+	findings = append(findings, disks...)
 	nested, err := nestedFlag(in, accel)
 	if err != nil {
 		return nil, findings, err
@@ -164,7 +169,7 @@ func machineInput(in VMInput, accel vm.Accelerator) machine.Input {
 	}
 	mi.Media = map[string]machine.Volume{}
 	for drive, v := range in.Media {
-		mi.Media[drive] = machine.Volume{Format: v.Head().Format, ReadOnly: true, Block: in.Block[v.Head().Pool]}
+		mi.Media[drive] = machine.Volume{Format: v.Head().Format, ReadOnly: true, Block: in.Can[v.Head().Pool].Block}
 	}
 	for _, f := range in.BootFiles {
 		mi.BootBytes += f.Size
@@ -174,7 +179,7 @@ func machineInput(in VMInput, accel vm.Accelerator) machine.Input {
 
 // consistsOf is what a machine must know of a volume.
 func (in VMInput) consistsOf(v storage.Volume) machine.Volume {
-	return machine.Volume{Format: v.Head().Format, Layers: v.Chain(), Block: in.Block[v.Head().Pool]}
+	return machine.Volume{Format: v.Head().Format, Layers: v.Chain(), Block: in.Can[v.Head().Pool].Block}
 }
 
 // source says where one file of the machine comes from.

@@ -22,10 +22,10 @@ type VMInput struct {
 	Now       time.Time // steady: what is due is held against it
 	Clock     time.Time // on the wall, for what people read
 
-	Volumes   map[string]storage.Volume   // by disk device name; a missing one is absent
-	Media     map[string]storage.Volume   // by CD-ROM drive; the same
-	BootFiles map[string]storage.BootFile // by name
-	Block     map[string]bool             // pools whose volumes are block devices
+	Volumes   map[string]storage.Volume       // by disk device name; a missing one is absent
+	Media     map[string]storage.Volume       // by CD-ROM drive; the same
+	BootFiles map[string]storage.BootFile     // by name
+	Can       map[string]storage.Capabilities // what the pools of volumes can do; none of one that is closed
 
 	Shares map[string]storage.ShareSpec // by mount tag; a missing one is absent
 

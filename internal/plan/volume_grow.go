@@ -6,6 +6,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
 // VolumeDisk is a volume as the QEMU of one VM has it.
@@ -22,6 +23,8 @@ type VolumeDisk struct {
 	Slot   int    `json:"slot,omitempty"`
 	On     string `json:"on,omitempty"`
 	Copies bool   `json:"copies,omitempty"`
+
+	IO vm.DiskIO `json:"io,omitzero"` // how it was started
 }
 
 // grow makes a volume as large as it is wished. Whoever has the file open for writing grows it: a QEMU that runs, or

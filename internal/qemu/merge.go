@@ -143,7 +143,7 @@ func reopenOne(ctx context.Context, on qmp.Executor, node, file string, m machin
 		return err
 	}
 	var nodes []qmp.Object
-	for _, n := range machine.ReopenNodes(node, file, m.Chain[at], below, readOnly, set) {
+	for _, n := range machine.ReopenNodes(node, file, m.Chain[at], below, readOnly, set, m.IO) {
 		nodes = append(nodes, n.Add)
 	}
 	if err := qmp.BlockdevReopen(ctx, on, nodes); err != nil {
@@ -207,7 +207,7 @@ func flush(ctx context.Context, on qmp.Executor, m machine.Merge, at int, has fu
 	if from := under(m, at, has); from >= 0 {
 		below, _ = m.Node(from, has)
 	}
-	nodes := machine.ReopenNodes(node, file, m.Chain[at], below, false, 0)
+	nodes := machine.ReopenNodes(node, file, m.Chain[at], below, false, 0, m.IO)
 	return qmp.BlockdevReopen(ctx, on, []qmp.Object{nodes[1].Add})
 }
 

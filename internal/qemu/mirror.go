@@ -87,7 +87,7 @@ func beginMirror(ctx context.Context, m qmp.Executor, d qmp.Mirror, open func() 
 	if err != nil {
 		return err
 	}
-	for _, n := range machine.FreshNodes(d.Slot, d.Layer, storage.Layer{Format: storage.Format(d.Format)}, added.Set, d.Block) {
+	for _, n := range machine.FreshNodes(d.Slot, d.Layer, storage.Layer{Format: storage.Format(d.Format)}, added.Set, d.Block, d.IO) {
 		if err == nil {
 			err = qmp.BlockdevAdd(ctx, m, n.Add)
 		}

@@ -101,7 +101,7 @@ func ready(ctx context.Context, m qmp.Executor, d qmp.Overlay, head string, over
 	if err != nil {
 		return err
 	}
-	for _, n := range machine.OverlayNodes(d.Slot, d.Layer, d.Key, added.Set) {
+	for _, n := range machine.OverlayNodes(d.Slot, d.Layer, d.Key, added.Set, d.IO) {
 		if err := qmp.BlockdevAdd(ctx, m, n.Add); err != nil {
 			return err
 		}

@@ -180,7 +180,15 @@ func (r *vmRun) inQEMU(m merging) machine.Merge {
 	if p := r.status.Pinned; p != nil {
 		slot = p.Slots[machine.SlotOf("disks", m.disk)]
 	}
-	return machine.Merge{Merge: m.Merge, Disk: m.disk, Slot: slot, Chain: m.chain}
+	return machine.Merge{Merge: m.Merge, Disk: m.disk, Slot: slot, Chain: m.chain, IO: r.startedDisk(m.disk).DiskIO}
+}
+
+// startedDisk is a disk as the process has it.
+func (r *vmRun) startedDisk(name string) vm.Disk {
+	if p := r.status.Process; p != nil && p.Started != nil {
+		return p.Started.Disks[name]
+	}
+	return vm.Disk{}
 }
 
 func (r *vmRun) mergeLive(ctx context.Context, m merging) (at *operation.Progress, err error) {

@@ -87,7 +87,7 @@ func (r *vmRun) overlays(ctx context.Context, t taking) (files []*os.File, overl
 		if p := r.status.Pinned; p != nil {
 			slot = p.Slots[machine.SlotOf("disks", d.device)]
 		}
-		overlays = append(overlays, qmp.Overlay{Device: machine.DiskDevice(d.device), Slot: slot, Layer: chain[i].ID, Key: chain[i].Key})
+		overlays = append(overlays, qmp.Overlay{Device: machine.DiskDevice(d.device), Slot: slot, Layer: chain[i].ID, Key: chain[i].Key, IO: qmp.DiskIO(r.startedDisk(d.device).DiskIO)})
 	}
 	for _, key := range qmp.OverlayKeys(overlays) {
 		f, err := r.Keys.File(ctx, key)

@@ -199,12 +199,12 @@ func (e *Engine) gather(ctx context.Context, in *plan.VMInput) error {
 	at := func(kind, name string) string {
 		return store.SpecKey(store.Ref{Kind: kind, Project: in.Wish.Project, Name: name})
 	}
-	in.Block = map[string]bool{}
+	in.Can = map[string]storage.Capabilities{}
 	return in.Gather(
 		func(name string) (storage.Volume, bool, error) {
 			v, found, err := store.Find[storage.Volume](ctx, e.Store, at(KindVolume, name))
 			if can, closed := e.Volumes.Can(v.Head().Pool); found && closed == nil { // of one that is closed nothing is opened
-				in.Block[v.Head().Pool] = can.Block
+				in.Can[v.Head().Pool] = can
 			}
 			return v, found, err
 		},

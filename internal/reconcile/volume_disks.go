@@ -109,7 +109,7 @@ func diskDevice(s vm.Spec, volume string) (plan.VolumeDisk, bool) {
 		if kind == "cdroms" {
 			return plan.VolumeDisk{Device: machine.CDROMDevice(name), ReadOnly: true}, true
 		}
-		return plan.VolumeDisk{Device: machine.DiskDevice(name), ReadOnly: d.ReadOnly}, true
+		return plan.VolumeDisk{Device: machine.DiskDevice(name), ReadOnly: d.ReadOnly, IO: s.Disks[name].DiskIO}, true
 	}
 	return plan.VolumeDisk{}, false
 }

@@ -25,7 +25,7 @@ func copied(v storage.Volume) storage.Volume {
 
 func (e *Engine) mirrorOf(v storage.Volume, d plan.VolumeDisk) qmp.Mirror {
 	to := copied(v).Head()
-	m := qmp.Mirror{Device: d.Device, Slot: d.Slot, Layer: to.ID, Format: string(to.Format)}
+	m := qmp.Mirror{Device: d.Device, Slot: d.Slot, Layer: to.ID, Format: string(to.Format), IO: qmp.DiskIO(d.IO)}
 	if can, closed := e.Volumes.Can(to.Pool); closed == nil {
 		m.Block = can.Block
 	}

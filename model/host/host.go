@@ -91,6 +91,8 @@ type QEMU struct {
 	CPUs     []CPUModel `json:"cpuModels,omitempty"` // absent: not asked
 	CPUFlags []string   `json:"cpuFlags,omitempty"`  // every flag it knows, sorted; absent: not asked
 
+	AIO []string `json:"aio,omitempty"` // how it can hand requests of disks to the kernel; absent: not asked
+
 	BlockDrivers []string `json:"blockDrivers,omitempty"` // disk formats and protocols it was built with, sorted; absent: not asked
 }
 

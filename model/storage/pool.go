@@ -31,6 +31,8 @@ type Capabilities struct {
 	Grow      bool        `json:"grow,omitempty"`      // a volume can grow, also while a VM has it open
 	Shared    bool        `json:"shared,omitempty"`    // other hosts see the same volumes
 	Block     bool        `json:"block,omitempty"`     // volumes are block devices, not files
+	Direct    bool        `json:"direct,omitempty"`    // files are read and written past the page cache (O_DIRECT)
+	Discard   bool        `json:"discard,omitempty"`   // room in the middle of a volume can be given back
 	Exclusive bool        `json:"exclusive,omitempty"` // it knows which part of a volume's room nothing shares
 	Step      model.Bytes `json:"step"`                // sizes are multiples of it
 }
@@ -48,7 +50,7 @@ func (c Capabilities) Round(n model.Bytes) model.Bytes {
 // system with reflinks) is left out, and found out when the pool is opened.
 var kinds = map[PoolKind]Capabilities{
 	Dir:     {Formats: []Format{Raw, QCOW2}, Overlays: true, Thin: true, Grow: true, Step: 512},
-	LVMThin: {Formats: []Format{Raw}, Reflink: true, Thin: true, Grow: true, Block: true, Step: 4 * model.MiB},
+	LVMThin: {Formats: []Format{Raw}, Reflink: true, Thin: true, Grow: true, Block: true, Direct: true, Discard: true, Step: 4 * model.MiB},
 }
 
 // PoolKinds are the kinds of pools, in order.

@@ -182,6 +182,7 @@ func (c *check) disks(disks map[string]Disk) {
 			c.say(path+".serial", "", "%.40q is not up to 20 of A-Z a-z 0-9 _ . -", d.Serial)
 		}
 		c.diskLimits(path+".limits", d.Limits)
+		c.diskIO(path, d)
 	}
 }
 

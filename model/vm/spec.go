@@ -168,6 +168,8 @@ type Disk struct {
 	Pool  string      `json:"pool,omitempty"` // where it is made; default when absent
 	// Encryption is the key that it is made with, or none; the default key where there is one when absent.
 	Encryption string `json:"encryption,omitempty"`
+
+	DiskIO
 }
 
 // NIC is one network card.

@@ -32,7 +32,7 @@ with your rights, and only files below its folder are read. "-f -" reads JSON or
 A VM names its disks and its kernel by their names in hv volume list and hv boot-file list, never by a path.
 
 --disk and --nic may be given more than once. --disk takes VOLUME, DEVICE=VOLUME, and :ro for read-only; DEVICE=20GiB makes an
-empty volume NAME-DEVICE.
+empty volume NAME-DEVICE. Behind a comma stands how the disk is read and written: cache, aio, discard and detectZeroes, as in hv vm show.
 
 With --image it begins as an image, as hv run makes it: its volume NAME-root is made with it, in one step, so that there are both or
 neither. --disk 40GiB is the size of that disk then; what is not said of CPUs, memory and disk is what the image needs. A card on
@@ -41,7 +41,8 @@ the network user is there unless --nic says otherwise (--nic none: no card). You
 It starts with --start, or where its file says power = "on".`,
 		Example: "  hv vm create -f examples/first-vm.nix\n" +
 			"  hv vm create web --image debian-12 --disk 40GiB --instance-type medium --start\n" +
-			"  hv vm create web --cpus 2 --memory 2GiB --disk web-root --nic user --start",
+			"  hv vm create web --cpus 2 --memory 2GiB --disk web-root --nic user --start\n" +
+			"  hv vm create db --disk db-root --disk data=db-data,cache=none,aio=native",
 		Args: f.args,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -105,7 +106,7 @@ func (f *definition) bind(s *session.Session, cmd *cobra.Command) {
 	fl.StringVarP(&f.file, "file", "f", "", "read the VMs from this file; - is standard input")
 	fl.IntVar(&f.spec.CPUs, "cpus", 0, fmt.Sprintf("vCPUs (%d when absent)", vm.DefaultCPUs))
 	fl.StringVar(&f.memory, "memory", "", fmt.Sprintf("memory, such as 2GiB (%s when absent)", vm.DefaultMemory))
-	fl.StringArrayVar(&f.disks, "disk", nil, "a volume: [DEVICE=]VOLUME[:ro], or an empty one that is made: DEVICE=SIZE; with --image SIZE is that of its disk")
+	fl.StringArrayVar(&f.disks, "disk", nil, "a volume: [DEVICE=]VOLUME[:ro], or an empty one that is made: DEVICE=SIZE; with --image SIZE is that of its disk; behind it ,cache= ,aio= ,discard= and ,detectZeroes=")
 	fl.StringArrayVar(&f.nics, "nic", nil, "a network card: [DEVICE=]NETWORK; user reaches out by NAT")
 	fl.StringVar(&f.kernel, "kernel", "", "boot this kernel of hv boot-file list directly")
 	fl.StringVar(&f.initrd, "initrd", "", "with this initrd")
@@ -139,7 +140,9 @@ func (f *definition) bind(s *session.Session, cmd *cobra.Command) {
 	session.Values(cmd, "on-reboot", string(vm.AfterRestart), string(vm.AfterStop))
 	session.Values(cmd, "on-crash", string(vm.AfterStop), string(vm.AfterRestart), string(vm.AfterPreserve))
 	session.Values(cmd, "accelerator", string(vm.Auto), string(vm.KVM), string(vm.TCG))
-	s.LiveFlag(cmd, "disk", s.Volumes)
+	if err := cmd.RegisterFlagCompletionFunc("disk", completeDisk(s)); err != nil {
+		panic("cli: " + err.Error())
+	}
 	s.LiveFlag(cmd, "start-after", s.VMs)
 	s.LiveFlag(cmd, "cdrom", s.Volumes)
 	s.LiveFlag(cmd, "share", s.Shares)
@@ -192,14 +195,17 @@ func (f *definition) described(name string) (vm.Definition, error) {
 		def.Boot = &vm.Boot{Kernel: f.kernel, Initrd: f.initrd, Cmdline: f.cmdline}
 	}
 	for _, text := range f.disks {
+		text, options, _ := strings.Cut(text, ",")
 		device, volume := named(text)
-		volume, readOnly := strings.CutSuffix(volume, ":ro")
-		disk := vm.Disk{Volume: volume, ReadOnly: readOnly}
+		disk, err := diskOf(volume, options)
+		if err != nil {
+			return def, err
+		}
 		if size, err := model.ParseBytes(volume); err == nil && device != "" && strings.HasSuffix(volume, "iB") { // no name is written so
 			disk.Volume, disk.Size, disk.Encryption = "", size, f.begin.key
 		}
 		if device == "" {
-			device = volume
+			device = disk.Volume
 		}
 		if err := add(&def.Disks, "--disk", device, disk); err != nil {
 			return def, err

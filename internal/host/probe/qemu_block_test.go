@@ -50,3 +50,16 @@ func recordedSchema(t *testing.T, version string) json.RawMessage {
 	}
 	return outer.Schema
 }
+
+func TestAQEMUNamesHowItReadsDisks(t *testing.T) {
+	for _, version := range []string{"7.2", "10.0"} {
+		if got := aio(recordedSchema(t, version)); !slices.Equal(got, []string{"threads", "native", "io_uring"}) {
+			t.Errorf("QEMU %s: %v", version, got)
+		}
+	}
+	for _, said := range []string{"", "{}", "[]"} {
+		if got := aio(json.RawMessage(said)); got != nil {
+			t.Errorf("%q has %v", said, got)
+		}
+	}
+}

@@ -52,7 +52,7 @@ func askWithin(ctx context.Context, limit time.Duration, arch, path string) host
 	q.Version, q.Package = said.version.String(), said.version.Package
 	q.Machines = machines(said.machines)
 	q.CPUs, q.CPUFlags = cpuModels(said.cpus), cpuFlags(said.max)
-	q.BlockDrivers = blockDrivers(said.schema)
+	q.BlockDrivers, q.AIO = blockDrivers(said.schema), aio(said.schema)
 	if !said.version.AtLeast(oldestMajor, oldestMinor) {
 		q.Why = fmt.Sprintf("QEMU %s is older than %d.%d", q.Version, oldestMajor, oldestMinor)
 	}

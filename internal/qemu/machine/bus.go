@@ -33,13 +33,14 @@ type ata struct {
 	Drive     string `json:"drive,omitempty"`
 	BootIndex int    `json:"bootindex,omitempty"`
 	Serial    string `json:"serial,omitempty"`
+	Caches    string `json:"write-cache,omitempty"`
 }
 
 // onBus returns the disk as its bus has it. NVMe wants a serial number: the disk's name stands for one that is not given.
 func onBus(d virtioBlk, name string, spec vm.Disk, ports map[string]int) any {
 	switch spec.Bus {
 	case vm.BusSATA:
-		return ata{Driver: "ide-hd", ID: d.ID, Bus: sataBus(ports[d.ID]), Drive: d.Drive, BootIndex: d.BootIndex, Serial: d.Serial}
+		return ata{Driver: "ide-hd", ID: d.ID, Bus: sataBus(ports[d.ID]), Drive: d.Drive, BootIndex: d.BootIndex, Serial: d.Serial, Caches: d.Caches}
 	case vm.BusNVMe:
 		d.Driver = "nvme"
 		if d.Serial == "" {

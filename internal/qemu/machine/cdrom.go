@@ -66,12 +66,12 @@ func cdrom(name string, d vm.CDROM, medium Volume, target int, ports map[string]
 // Medium returns the block nodes of a medium, file first, as QEMU takes them at start and while it runs.
 func Medium(name string, v Volume, file string) []any {
 	node := CDROMNode(name)
-	n := formatNode{string(cmp.Or(v.Format, storage.Raw)), node, node + fileSuffix, true, "ignore"}
+	n := formatNode{Driver: string(cmp.Or(v.Format, storage.Raw)), NodeName: node, File: node + fileSuffix, ReadOnly: true, Discard: "ignore"}
 	image := any(n)
 	if v.Format == storage.QCOW2 {
 		image = qcow2Node{formatNode: n}
 	}
-	return []any{fileNode{"file", node + fileSuffix, file, "on", true, "ignore", nil}.on(v.Block), image}
+	return []any{fileNode{Driver: "file", NodeName: node + fileSuffix, Filename: file, Locking: "on", ReadOnly: true, Discard: "ignore"}.on(v.Block), image}
 }
 
 // assignTargets gives every drive its number on the controller; one that is pinned keeps it.

@@ -42,11 +42,13 @@ type fileNode struct {
 	ReadOnly bool   `json:"read-only"`
 	Discard  string `json:"discard"`
 	Cache    *cache `json:"cache,omitempty"`
+	AIO      string `json:"aio,omitempty"`
 }
 
 // cache says how the host caches what is read and written; none is QEMU's way, its page cache.
 type cache struct {
-	Direct bool `json:"direct"`
+	Direct  bool `json:"direct"`
+	NoFlush bool `json:"no-flush,omitempty"`
 }
 
 type formatNode struct {
@@ -55,6 +57,7 @@ type formatNode struct {
 	File     string `json:"file"`
 	ReadOnly bool   `json:"read-only"`
 	Discard  string `json:"discard"`
+	Zeroes   string `json:"detect-zeroes,omitempty"`
 }
 
 // qcow2Node does not follow what the image itself names as its backing file: it is told what is below it.
@@ -72,6 +75,7 @@ type virtioBlk struct {
 	BootIndex int    `json:"bootindex,omitempty"`
 	Serial    string `json:"serial,omitempty"`
 	IOThread  string `json:"iothread,omitempty"`
+	Caches    string `json:"write-cache,omitempty"` // "off": the guest hears of a write when it is on the disk
 }
 
 // layerSets is where the fdsets of disks with more than one layer begin, with room for setsPerDisk each.
@@ -120,16 +124,17 @@ type layer struct {
 
 // layers are what a disk stands on, base first. A disk of one layer has nodes that are named after it. Of several
 // each stands on the one before by its node's name, and no header is asked what is below it. Only the last is written to.
-func layers(name string, readOnly bool, v Volume, slot int) []layer {
+func layers(name string, d vm.Disk, v Volume, slot int) []layer {
+	readOnly := d.ReadOnly || v.ReadOnly
 	if len(v.Layers) < 2 {
-		return []layer{oneLayer(DiskNode(name), fileSuffix, only(v), "", readOnly, diskSets+slot).on(v.Block)}
+		return []layer{oneLayer(DiskNode(name), fileSuffix, only(v), "", readOnly, diskSets+slot).by(d.DiskIO, v.Block)}
 	}
 	var out []layer
 	below := ""
 	for i, l := range v.Layers {
 		node := LayerNode(slot, l.ID)
 		head := i == len(v.Layers)-1
-		out = append(out, oneLayer(node, layerFile, l, below, readOnly || !head, layerSets+slot*setsPerDisk+i).on(v.Block))
+		out = append(out, oneLayer(node, layerFile, l, below, readOnly || !head, layerSets+slot*setsPerDisk+i).by(d.DiskIO, v.Block))
 		below = node
 	}
 	return out
@@ -149,7 +154,7 @@ func oneLayer(node, suffix string, l storage.Layer, below string, readOnly bool,
 	if readOnly {
 		access, discard = ReadOnly, "ignore"
 	}
-	n := formatNode{string(cmp.Or(l.Format, storage.Raw)), node, node + suffix, readOnly, discard}
+	n := formatNode{Driver: string(cmp.Or(l.Format, storage.Raw)), NodeName: node, File: node + suffix, ReadOnly: readOnly, Discard: discard}
 	format := any(n)
 	if l.Key != "" && l.Format != storage.QCOW2 {
 		n.Driver = "luks"
@@ -165,18 +170,43 @@ func oneLayer(node, suffix string, l storage.Layer, below string, readOnly bool,
 		}
 		format = q
 	}
-	return layer{fileNode{"file", node + suffix, fdset(set), "on", readOnly, discard, nil}, format, set, access}
+	file := fileNode{Driver: "file", NodeName: node + suffix, Filename: fdset(set), Locking: "on", ReadOnly: readOnly, Discard: discard}
+	return layer{file, format, set, access}
 }
 
-// on is a layer on a block device, or on a file.
-func (l layer) on(block bool) layer {
+// by is a layer on a block device, or on a file, that is read and written as its disk's owner wants it.
+func (l layer) by(io vm.DiskIO, block bool) layer {
+	io = io.On(block)
 	l.file = l.file.on(block)
+	l.file.AIO = io.AIO
+	if io.Direct() || io.Forgets() {
+		l.file.Cache = &cache{Direct: io.Direct(), NoFlush: io.Forgets()}
+	}
+	if l.access == ReadOnly {
+		return l
+	}
+	if io.Discard == vm.DiscardIgnore {
+		l.file.Discard = vm.DiscardIgnore
+	}
+	zeroes := io.DetectZeroes
+	if zeroes == vm.ZeroesOff {
+		zeroes = "" // it is QEMU's way
+	}
+	switch n := l.format.(type) {
+	case formatNode:
+		n.Discard, n.Zeroes = l.file.Discard, zeroes
+		l.format = n
+	case luksNode:
+		n.Discard, n.Zeroes = l.file.Discard, zeroes
+		l.format = n
+	case qcow2Node:
+		n.Discard, n.Zeroes = l.file.Discard, zeroes
+		l.format = n
+	}
 	return l
 }
 
-// on is a node on a block device, or on a file: to QEMU two drivers, of which each refuses the other's. A device is written
-// to past the page cache: that says EIO where a thin pool is full, and only of ENOSPC QEMU stops its guest, which then goes
-// on when there is room. Source: fs/buffer.c of Linux, end_buffer_async_write.
+// on is a node on a block device, or on a file: to QEMU two drivers, of which each refuses the other's.
 func (n fileNode) on(block bool) fileNode {
 	if block {
 		n.Driver, n.Cache = "host_device", &cache{Direct: true}
@@ -187,7 +217,7 @@ func (n fileNode) on(block bool) fileNode {
 // disk is a virtio-blk device on a volume that comes as fds, one for each layer. What the guest discards is given back to
 // the pool. The raw format gets no size: QEMU refuses to resize a raw node that has one.
 func disk(name string, d vm.Disk, v Volume, slot int, at place, ports map[string]int) part {
-	all := layers(name, d.ReadOnly || v.ReadOnly, v, slot)
+	all := layers(name, d, v, slot)
 	var p part
 	for i, l := range all {
 		file := DiskDevice(name)
@@ -204,8 +234,16 @@ func disk(name string, d vm.Disk, v Volume, slot int, at place, ports map[string
 func diskDevice(name string, d vm.Disk, v Volume, slot int, at place) virtioBlk {
 	return virtioBlk{
 		Driver: "virtio-blk-pci", ID: DiskDevice(name), place: at, Drive: headNode(name, v, slot), BootIndex: d.BootIndex, Serial: d.Serial,
-		IOThread: IOThread(d.IOThread),
+		IOThread: IOThread(d.IOThread), Caches: writeCache(d.DiskIO),
 	}
+}
+
+// writeCache has a disk tell its guest that it caches nothing, so that QEMU has each write be on the disk.
+func writeCache(io vm.DiskIO) string {
+	if io.Through() {
+		return "off"
+	}
+	return ""
 }
 
 // headNode is the node that the guest's disk is.

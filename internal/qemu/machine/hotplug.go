@@ -18,7 +18,7 @@ func HotplugDisk(machineType, name string, d vm.Disk, v Volume, slot int) (qmp.H
 		h.Thread = IOThread(d.IOThread)
 	}
 	var access []Access
-	for _, l := range layers(name, d.ReadOnly || v.ReadOnly, v, slot) {
+	for _, l := range layers(name, d, v, slot) {
 		h.Nodes = append(h.Nodes, qmp.BlockPlug{Name: l.file.NodeName, Add: json.RawMessage(object(l.file)), FDSet: l.set},
 			qmp.BlockPlug{Name: nodeOf(l.format), Add: json.RawMessage(object(l.format))})
 		access = append(access, l.access)

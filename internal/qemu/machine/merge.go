@@ -6,6 +6,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
+	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
 // Merge is two layers of a disk that become one in the QEMU which runs with it.
@@ -14,6 +15,7 @@ type Merge struct {
 	Disk  string          // its name: "root"
 	Slot  int             // where it sits
 	Chain []storage.Layer // what it consists of
+	IO    vm.DiskIO       // how it was started
 }
 
 // mergeJob begins the name of each job of ours that merges.
@@ -54,7 +56,7 @@ func (m Merge) Node(at int, has func(string) bool) (node, file string) {
 }
 
 // ReopenNodes are the two nodes of a layer as they are to be open, the file's first; below is the node that it stands on.
-func ReopenNodes(node, file string, l storage.Layer, below string, readOnly bool, set int) []qmp.BlockPlug {
-	at := oneLayer(node, strings.TrimPrefix(file, node), l, below, readOnly, set)
+func ReopenNodes(node, file string, l storage.Layer, below string, readOnly bool, set int, io vm.DiskIO) []qmp.BlockPlug {
+	at := oneLayer(node, strings.TrimPrefix(file, node), l, below, readOnly, set).by(io, false)
 	return []qmp.BlockPlug{{Name: file, Add: json.RawMessage(object(at.file))}, {Name: node, Add: json.RawMessage(object(at.format))}}
 }

@@ -12,8 +12,8 @@ func seed(at place) part {
 	const id = "seed"
 	return part{
 		args: append(addFD(id, seedSet),
-			"-blockdev", object(fileNode{"file", id + fileSuffix, fdset(seedSet), "off", true, "ignore", nil}),
-			"-blockdev", object(formatNode{"raw", id, id + fileSuffix, true, "ignore"}),
+			"-blockdev", object(fileNode{Driver: "file", NodeName: id + fileSuffix, Filename: fdset(seedSet), Locking: "off", ReadOnly: true, Discard: "ignore"}),
+			"-blockdev", object(formatNode{Driver: "raw", NodeName: id, File: id + fileSuffix, ReadOnly: true, Discard: "ignore"}),
 			"-device", object(virtioBlk{Driver: "virtio-blk-pci", ID: id, place: at, Drive: id})),
 		files: []File{{Name: id, Kind: SeedFile, Access: ReadOnly}},
 	}

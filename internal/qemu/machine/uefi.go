@@ -28,7 +28,7 @@ func uefi() part {
 
 func flash(node string, set int, readOnly bool) []string {
 	return []string{
-		"-blockdev", object(fileNode{"file", node + fileSuffix, fdset(set), "on", readOnly, "ignore", nil}),
-		"-blockdev", object(formatNode{"raw", node, node + fileSuffix, readOnly, "ignore"}),
+		"-blockdev", object(fileNode{Driver: "file", NodeName: node + fileSuffix, Filename: fdset(set), Locking: "on", ReadOnly: readOnly, Discard: "ignore"}),
+		"-blockdev", object(formatNode{Driver: "raw", NodeName: node, File: node + fileSuffix, ReadOnly: readOnly, Discard: "ignore"}),
 	}
 }

@@ -9,6 +9,7 @@ type Mirror struct {
 	Layer  string // the new layer's ID
 	Format string // "raw", "qcow2"
 	Block  bool   // on a block device
+	IO     DiskIO // how the disk is read and written
 	Limit  int64  // bytes a second, 0 for as many as there are
 }
 

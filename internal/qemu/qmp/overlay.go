@@ -11,7 +11,11 @@ type Overlay struct {
 	Slot   int    // where it sits
 	Layer  string // the new layer's ID
 	Key    string // that it is encrypted with; empty for none
+	IO     DiskIO // how the disk is read and written
 }
+
+// DiskIO is what model/vm calls so, for nodes that are made while a disk is in use.
+type DiskIO struct{ Cache, AIO, Discard, DetectZeroes string }
 
 // OverlayKeys are the keys of new layers, each once. Their secrets come as files, after those of the layers.
 func OverlayKeys(all []Overlay) []string {

@@ -62,6 +62,29 @@ func (p *Pool) probeReflink() bool {
 	return unix.IoctlFileClone(int(files[1].Fd()), int(files[0].Fd())) == nil
 }
 
+// probeIO finds out whether a file of the folder can be read and written past the page cache, and whether its room can be
+// given back in the middle. The one is asked as QEMU asks it of a descriptor that it is handed.
+func (p *Pool) probeIO() (direct, discard bool) {
+	name := folder.Partial + rand.Text()
+	f, err := p.folder.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return false, false
+	}
+	defer func() {
+		_ = f.Close()
+		_ = p.folder.Remove(name) // swept at the next start if not now
+	}()
+	if _, err := f.Write(make([]byte, 8192)); err != nil {
+		return false, false
+	}
+	discard = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, 4096) == nil
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+	if err == nil {
+		_, err = unix.FcntlInt(f.Fd(), unix.F_SETFL, flags|unix.O_DIRECT)
+	}
+	return err == nil, discard
+}
+
 // Usage is what a file takes.
 func (p *Pool) Usage(ctx context.Context, name string) (storage.Usage, error) {
 	f, err := p.Open(ctx, name, true)

@@ -43,6 +43,7 @@ func Open(name, path string) (*Pool, error) {
 	p := &Pool{name: name, folder: f, can: storage.Dir.Can()}
 	p.can.Reflink = p.probeReflink()
 	p.can.Exclusive = p.can.Reflink
+	p.can.Direct, p.can.Discard = p.probeIO()
 	return p, nil
 }
 
