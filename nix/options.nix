@@ -392,7 +392,8 @@ The features to turn on, instead of the profile's. An empty list is core only.
         boot = mkOption {
           type = types.nullOr (types.submodule { options = {
             kernel = mkOption {
-              type = types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
+              type = types.nullOr (types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
+              default = null;
               description = "The boot file with the kernel.";
             };
             initrd = mkOption {
@@ -405,12 +406,27 @@ The features to turn on, instead of the profile's. An empty list is core only.
               default = null;
               description = "The kernel's command line, up to 2047 bytes.";
             };
+            order = mkOption {
+              type = upTo 128 (types.str);
+              default = [ ];
+              description = "The devices that the firmware tries, the first one first, by their names: root, or disks.root where another device has that name too. It stands for their bootIndex.";
+            };
+            menu = mkOption {
+              type = types.nullOr (types.bool);
+              default = null;
+              description = "The firmware waits at the start, and offers its menu to whoever presses Escape.";
+            };
+            menuTimeout = mkOption {
+              type = types.nullOr (types.ints.between 1 60);
+              default = null;
+              description = "Seconds that it waits; 5 when absent.";
+            };
           }; });
           default = null;
-          description = "A Linux kernel to boot directly, by the names of boot files (hv boot-file list).";
+          description = "A Linux kernel to boot directly, by the names of boot files (hv boot-file list); or in which order the firmware tries devices.";
         };
         disks = mkOption {
-          type = named "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?" 24 (types.submodule { options = {
+          type = named "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?" 112 (types.submodule { options = {
             volume = mkOption {
               type = types.nullOr (types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
               default = null;
@@ -422,9 +438,9 @@ The features to turn on, instead of the profile's. An empty list is core only.
               description = "The guest cannot write to it.";
             };
             bootIndex = mkOption {
-              type = types.nullOr (types.ints.between 1 24);
+              type = types.nullOr (types.ints.between 1 128);
               default = null;
-              description = "The order in which the firmware tries disks: 1 first. A disk without one is not booted from.";
+              description = "Its turn in the order of booting, in one with drives and network cards: 1 first. What has none is not booted from. boot.order says it in one line.";
             };
             serial = mkOption {
               type = types.nullOr (types.strMatching "[A-Za-z0-9_.-]{0,20}");
@@ -437,9 +453,9 @@ The features to turn on, instead of the profile's. An empty list is core only.
               description = "The thread that serves it, by a name of your choice; disks that name one share it. QEMU's main thread when absent.";
             };
             bus = mkOption {
-              type = types.nullOr (types.enum [ "virtio" "sata" "nvme" ]);
+              type = types.nullOr (types.enum [ "virtio" "scsi" "sata" "nvme" "usb" ]);
               default = null;
-              description = "What the disk is on: virtio (when absent), sata on machine q35, or nvme.";
+              description = "What the disk is on: virtio (when absent); scsi (virtio-scsi), for many; sata on machine q35; nvme; or usb, as a stick.";
             };
             limits = mkOption {
               type = types.submodule { options = {
@@ -538,6 +554,26 @@ The features to turn on, instead of the profile's. An empty list is core only.
               default = null;
               description = "The key (hv key list) that its volume is encrypted with when it is made, or none; key default where there is one when absent.";
             };
+            cache = mkOption {
+              type = types.nullOr (types.enum [ "none" "writeback" "writethrough" "directsync" "unsafe" ]);
+              default = null;
+              description = "How the host caches it: writeback (when absent), none: past the page cache (when absent on a block device), writethrough and directsync: each write is on the disk before the guest hears of it, unsafe: the guest's flushes do nothing, and a crash of the host loses what it wrote.";
+            };
+            aio = mkOption {
+              type = types.nullOr (types.enum [ "threads" "native" ]);
+              default = null;
+              description = "How QEMU hands requests to the kernel: threads (when absent), or native, which needs cache none or directsync.";
+            };
+            discard = mkOption {
+              type = types.nullOr (types.enum [ "unmap" "ignore" ]);
+              default = null;
+              description = "What the guest discards is given back to the pool: unmap (when absent), or ignore.";
+            };
+            detectZeroes = mkOption {
+              type = types.nullOr (types.enum [ "off" "on" "unmap" ]);
+              default = null;
+              description = "Zeros that the guest writes: off (when absent) writes them, on notes them without writing, unmap gives their room back.";
+            };
           }; });
           default = { };
           description = "The VM's disks, by a device name of your choice, such as root.";
@@ -555,14 +591,19 @@ The features to turn on, instead of the profile's. An empty list is core only.
               description = "Its address, in lower case with colons. Made from the VM's UUID and the card's name when absent.";
             };
             model = mkOption {
-              type = types.nullOr (types.enum [ "virtio" "e1000e" ]);
+              type = types.nullOr (types.enum [ "virtio" "e1000e" "rtl8139" "vmxnet3" ]);
               default = null;
-              description = "The network card: virtio (when absent), or e1000e for a system without a driver of it.";
+              description = "The network card: virtio (when absent), or for a system without a driver of it e1000e, rtl8139 (old ones) or vmxnet3 (of VMware; x86_64 alone).";
             };
             link = mkOption {
               type = types.nullOr (types.enum [ "up" "down" ]);
               default = null;
               description = "down pulls its cable; a VM that runs takes it at once. up when absent.";
+            };
+            bootIndex = mkOption {
+              type = types.nullOr (types.ints.between 1 128);
+              default = null;
+              description = "Its turn in the order of booting, in one with disks and drives: by PXE. What has none is not booted from.";
             };
           }; });
           default = { };
@@ -576,12 +617,12 @@ The features to turn on, instead of the profile's. An empty list is core only.
               description = "The medium: a volume with an ISO image, by its name (hv volume list). Several VMs may read it. The drive is empty when absent.";
             };
             bus = mkOption {
-              type = types.nullOr (types.enum [ "scsi" "sata" ]);
+              type = types.nullOr (types.enum [ "scsi" "sata" "usb" ]);
               default = null;
-              description = "What the drive is on: scsi (virtio-scsi, when absent), or sata on machine q35.";
+              description = "What the drive is on: scsi (virtio-scsi, when absent), sata on machine q35, or usb.";
             };
             bootIndex = mkOption {
-              type = types.nullOr (types.ints.between 1 32);
+              type = types.nullOr (types.ints.between 1 128);
               default = null;
               description = "Its turn in the order of booting, in one with the disks; after them when none has one.";
             };
@@ -594,12 +635,38 @@ The features to turn on, instead of the profile's. An empty list is core only.
           default = { };
           description = "The VM's CD-ROM drives, by a device name of your choice, such as install.";
         };
+        scsi = mkOption {
+          type = types.nullOr (types.submodule { options = {
+            iothread = mkOption {
+              type = types.nullOr (types.strMatching "[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?");
+              default = null;
+              description = "The thread that serves it with all its disks; QEMU's main thread when absent.";
+            };
+          }; });
+          default = null;
+          description = "The controller of bus scsi. It is there anyhow when something is on that bus; with it disks can be attached to it while the VM runs.";
+        };
+        usbController = mkOption {
+          type = types.nullOr (types.bool);
+          default = null;
+          description = "A USB controller for what is plugged in while the VM runs; there when something is on bus usb, when absent.";
+        };
+        sound = mkOption {
+          type = types.nullOr (types.enum [ "ich9" "ac97" "none" ]);
+          default = null;
+          description = "A sound card: ich9 (Intel HD Audio), ac97 for older systems, or none (when absent). Viewers by VNC that can hear it.";
+        };
         graphics = mkOption {
           type = types.nullOr (types.submodule { options = {
             device = mkOption {
-              type = types.nullOr (types.enum [ "vga" "virtio" ]);
+              type = types.nullOr (types.enum [ "vga" "virtio" "qxl" "cirrus" "none" ]);
               default = null;
-              description = "The graphics card: vga (when absent on x86_64) for every guest, virtio (on aarch64) for those with a driver of it.";
+              description = "The graphics card: vga (when absent on x86_64) for every guest, virtio (on aarch64) or qxl for those with a driver of it, cirrus for old ones; none: no screen.";
+            };
+            memory = mkOption {
+              type = types.nullOr (size);
+              default = null;
+              description = "What the graphics card has to show a picture of; a power of two, 16MiB when absent. For vga, qxl and cirrus.";
             };
           }; });
           default = null;
@@ -779,6 +846,72 @@ The features to turn on, instead of the profile's. An empty list is core only.
           }; });
           default = null;
           description = "The VM's place among those that start again with the host, and in reverse among those that stop with it.";
+        };
+        snapshots = mkOption {
+          type = types.nullOr (types.submodule { options = {
+            every = mkOption {
+              type = types.enum [ "hourly" "daily" "weekly" "monthly" "yearly" ];
+              description = "How often.";
+            };
+            at = mkOption {
+              type = types.nullOr (types.str);
+              default = null;
+              description = "When, by the host's clock: HH:MM, or HH:MM:SS; with hourly :MM, or :MM:SS. Midnight, or the full hour, when absent.";
+            };
+            weekday = mkOption {
+              type = types.nullOr (types.enum [ "sunday" "monday" "tuesday" "wednesday" "thursday" "friday" "saturday" ]);
+              default = null;
+              description = "With weekly, the day; sunday when absent.";
+            };
+            whileOff = mkOption {
+              type = types.nullOr (types.bool);
+              default = null;
+              description = "Also while the VM does not run.";
+            };
+            quiesce = mkOption {
+              type = types.nullOr (types.enum [ "auto" "yes" "no" ]);
+              default = null;
+              description = "Whether the guest writes out first what it holds back: auto (when absent), yes or no.";
+            };
+            keep = mkOption {
+              type = types.nullOr (types.submodule { options = {
+                last = mkOption {
+                  type = types.nullOr (types.ints.between 1 28);
+                  default = null;
+                  description = "The last ones.";
+                };
+                hourly = mkOption {
+                  type = types.nullOr (types.ints.between 1 28);
+                  default = null;
+                  description = "The last of each of so many hours that have one.";
+                };
+                daily = mkOption {
+                  type = types.nullOr (types.ints.between 1 28);
+                  default = null;
+                  description = "The last of each of so many days that have one.";
+                };
+                weekly = mkOption {
+                  type = types.nullOr (types.ints.between 1 28);
+                  default = null;
+                  description = "The last of each of so many weeks that have one.";
+                };
+                monthly = mkOption {
+                  type = types.nullOr (types.ints.between 1 28);
+                  default = null;
+                  description = "The last of each of so many months that have one.";
+                };
+                yearly = mkOption {
+                  type = types.nullOr (types.ints.between 1 28);
+                  default = null;
+                  description = "The last of each of so many years that have one.";
+                };
+              }; });
+              default = null;
+              description = "Which of them stay; the last seven when absent. What any of these keeps stays, and no more than 28 in all.";
+            };
+          }; });
+          default = null;
+          description = "Snapshots of the VM that are taken by themselves; none when absent. Only where the host's feature snapshots is on.";
         };
         stopTimeout = mkOption {
           type = types.nullOr (types.ints.between 1 86400);

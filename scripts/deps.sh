@@ -5,7 +5,7 @@ set -euo pipefail
 
 # What is only read (the guest's kernel and busybox) is downloaded by test/guest and not installed.
 run=(ca-certificates git make passt qemu-system-x86 qemu-utils util-linux xz-utils)
-test=("${run[@]}" btrfs-progs e2fsprogs gcc iproute2 libc6-dev mmdebstrap nix-bin openssh-client openssh-server ovmf pciutils qemu-system-arm shellcheck strace swtpm xfsprogs)
+test=("${run[@]}" btrfs-progs e2fsprogs gcc ipxe-qemu iproute2 libc6-dev mmdebstrap nix-bin openssh-client openssh-server ovmf pciutils qemu-system-arm shellcheck strace swtpm xfsprogs)
 lab=("${run[@]}" e2fsprogs mmdebstrap)
 
 case ${1:-run} in

@@ -26,7 +26,7 @@ func hasScreen(o vm.Object, last vm.PowerStatus) error {
 	if p := last.Process; p != nil && p.Started != nil {
 		spec = *p.Started
 	}
-	if spec.Graphics == nil {
+	if !spec.Screen() {
 		return fault.New(fault.Precondition, "vm %q was started without a screen", o.Name).
 			Try("add graphics = {} to its spec, then stop and start it; hv vm console %s is its serial line", o.Name).WithCode("HV-VM-045")
 	}

@@ -146,7 +146,7 @@ func (a *Actions) lost(ctx context.Context, project string, def vm.Definition) f
 			})
 		}
 	}
-	if b := def.Boot; b != nil {
+	if b := def.Boot; def.BootsKernel() {
 		look("boot-file", b.Kernel, "boot.kernel", "hv boot-file import "+b.Kernel+" FILE --kind kernel")
 		look("boot-file", b.Initrd, "boot.initrd", "hv boot-file import "+b.Initrd+" FILE --kind initrd")
 	}

@@ -143,7 +143,7 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.vms.*.watchdog":                            {doc: "A timer (i6300esb) that the guest pets once it has armed it; none when absent."},
 		"hypervisor.vms.*.watchdog.onExpiry":                   {doc: "What happens to a guest that does not: reset (when absent), poweroff, pause, or none: an event is all.", enum: words(vm.ExpiryReset, vm.ExpiryPowerOff, vm.ExpiryPause, vm.ExpiryNone)},
 		"hypervisor.vms.*.graphics":                            {doc: "A screen with keyboard and tablet, for hv vm vnc; none when absent."},
-		"hypervisor.vms.*.graphics.device":                     {doc: "The graphics card: vga (when absent on x86_64) for every guest, virtio (on aarch64) for those with a driver of it.", enum: words(vm.DisplayVGA, vm.DisplayVirtio)},
+		"hypervisor.vms.*.graphics.device":                     {doc: "The graphics card: vga (when absent on x86_64) for every guest, virtio (on aarch64) or qxl for those with a driver of it, cirrus for old ones; none: no screen.", enum: words(vm.DisplayVGA, vm.DisplayVirtio, vm.DisplayQXL, vm.DisplayCirrus, vm.DisplayNone)},
 		"hypervisor.vms.*.tpm":                                 {doc: "A TPM 2.0 of the VM's own, which keeps what the guest seals over restarts; none when absent."},
 		"hypervisor.vms.*.tpm.interface":                       {doc: "How the guest speaks to it: crb (when absent on x86_64), or tis (on aarch64).", enum: words(vm.TPMCRB, vm.TPMTIS)},
 		"hypervisor.vms.*.memory":                              {doc: "RAM, a multiple of 1MiB; 512MiB when absent.", low: int64(vm.MinMemory), high: int64(vm.MaxMemory)},
@@ -155,15 +155,15 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.vms.*.accelerator":                         {doc: "What executes the guest's instructions. auto (when absent) takes KVM where it was proven and TCG else, and says which.", enum: words(vm.Auto, vm.KVM, vm.TCG)},
 		"hypervisor.vms.*.firmware":                            {doc: "What runs first in the guest: bios boots from disks, uefi does too, and keeps its variables over restarts, kernel loads boot.kernel. kernel when boot is there, bios else.", enum: words(vm.BIOS, vm.UEFI, vm.Kernel)},
 		"hypervisor.vms.*.secureBoot":                          {doc: "UEFI Secure Boot: the firmware starts only what its vendors' keys have signed. For x86_64 with machine q35; firmware is uefi then. A kernel of boot.kernel is its owner's and is not checked."},
-		"hypervisor.vms.*.boot":                                {doc: "A Linux kernel to boot directly, by the names of boot files (hv boot-file list)."},
-		"hypervisor.vms.*.boot.kernel":                         {doc: "The boot file with the kernel.", required: true, pattern: dnsLabel},
+		"hypervisor.vms.*.boot":                                {doc: "A Linux kernel to boot directly, by the names of boot files (hv boot-file list); or in which order the firmware tries devices."},
+		"hypervisor.vms.*.boot.kernel":                         {doc: "The boot file with the kernel.", pattern: dnsLabel},
 		"hypervisor.vms.*.boot.initrd":                         {doc: "The boot file with the initial RAM disk.", pattern: dnsLabel},
 		"hypervisor.vms.*.boot.cmdline":                        {doc: "The kernel's command line, up to 2047 bytes."},
 		"hypervisor.vms.*.disks":                               {doc: "The VM's disks, by a device name of your choice, such as root.", most: vm.MaxDisks, pattern: dnsLabel},
 		"hypervisor.vms.*.disks.*":                             {doc: "One disk.", some: []string{"volume", "image", "size"}},
 		"hypervisor.vms.*.disks.*.volume":                      {doc: "The volume on the disk, by its name (hv volume list), never a path. Where image or size is said it is made with the disk, and called as the VM and the disk when absent.", pattern: dnsLabel},
 		"hypervisor.vms.*.disks.*.readOnly":                    {doc: "The guest cannot write to it."},
-		"hypervisor.vms.*.disks.*.bootIndex":                   {doc: "The order in which the firmware tries disks: 1 first. A disk without one is not booted from.", low: 1, high: vm.MaxDisks},
+		"hypervisor.vms.*.disks.*.bootIndex":                   {doc: "Its turn in the order of booting, in one with drives and network cards: 1 first. What has none is not booted from. boot.order says it in one line.", low: 1, high: vm.MaxBootIndex},
 		"hypervisor.vms.*.disks.*.iothread":                    {doc: "The thread that serves it, by a name of your choice; disks that name one share it. QEMU's main thread when absent.", pattern: `^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`},
 		"hypervisor.vms.*.disks.*.limits":                      {doc: "What it may do in a second; what it can when absent. A VM that runs takes them at once."},
 		"hypervisor.vms.*.disks.*.limits.iops":                 {doc: "Requests, read and written.", low: 1, high: vm.MaxRate},
@@ -182,9 +182,9 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.vms.*.disks.*.limits.burstSeconds":         {doc: "How long a burst may last; 1 when absent.", low: 1, high: vm.MaxBurstSeconds},
 		"hypervisor.vms.*.disks.*.serial":                      {doc: "The serial number the guest sees: up to 20 of A-Z a-z 0-9 _ . -", pattern: `^[A-Za-z0-9_.-]{0,20}$`},
 		"hypervisor.vms.*.cdroms":                              {doc: "The VM's CD-ROM drives, by a device name of your choice, such as install.", most: vm.MaxCDROMs, pattern: dnsLabel},
-		"hypervisor.vms.*.cdroms.*":                            {doc: "One drive, on virtio-scsi."},
+		"hypervisor.vms.*.cdroms.*":                            {doc: "One drive."},
 		"hypervisor.vms.*.cdroms.*.volume":                     {doc: "The medium: a volume with an ISO image, by its name (hv volume list). Several VMs may read it. The drive is empty when absent.", pattern: dnsLabel},
-		"hypervisor.vms.*.cdroms.*.bootIndex":                  {doc: "Its turn in the order of booting, in one with the disks; after them when none has one.", low: 1, high: vm.MaxDisks + vm.MaxCDROMs},
+		"hypervisor.vms.*.cdroms.*.bootIndex":                  {doc: "Its turn in the order of booting, in one with the disks; after them when none has one.", low: 1, high: vm.MaxBootIndex},
 		"hypervisor.vms.*.nics":                                {doc: "The VM's network cards, by a device name of your choice, such as lan.", most: vm.MaxNICs, pattern: dnsLabel},
 		"hypervisor.vms.*.nics.*":                              {doc: "One network card."},
 		"hypervisor.vms.*.nics.*.network":                      {doc: "The network it is on. user (when absent) reaches out by NAT and needs nothing set up.", enum: []string{vm.UserNetwork}},
@@ -236,5 +236,6 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.vms.*.cloudInit.unchecked":     {doc: "Let through what cloud-init's schema refuses: the image may have a newer one."},
 	}
 	maps.Copy(all, deviceNotes())
+	maps.Copy(all, busNotes())
 	return all
 })

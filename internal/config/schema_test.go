@@ -141,7 +141,7 @@ func TestKeysAreOfferedWithTheirValues(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		"": "hypervisor", "hypervisor": "host hardening storage featureManager vms", "hypervisor.hardening": "unlockDelay", "hypervisor.host": "name description",
-		"hypervisor.vms.web.disks.root": "volume readOnly bootIndex serial iothread bus limits image size pool encryption cache aio discard detectZeroes", `hypervisor.vms."a.b".boot`: "kernel initrd cmdline",
+		"hypervisor.vms.web.disks.root": "volume readOnly bootIndex serial iothread bus limits image size pool encryption cache aio discard detectZeroes", `hypervisor.vms."a.b".boot`: "kernel initrd cmdline order menu menuTimeout",
 		"hypervisor.vms": "", "hypervisor.vms.web.cpus": "", "no.such": "", "hypervisor.featureManager.enabledFeatures[0]": "", `"`: "", "[": "",
 	} {
 		if got := names(path); got != want {

@@ -61,7 +61,7 @@ func (in *VMInput) gather(volume func(name string) (storage.Volume, bool, error)
 			in.Shares[tag] = found.Spec
 		}
 	}
-	if in.Effective.Boot == nil {
+	if !in.Effective.BootsKernel() {
 		return nil
 	}
 	for _, name := range []string{in.Effective.Boot.Kernel, in.Effective.Boot.Initrd} {

@@ -131,7 +131,7 @@ func sameDisk(has, want, written vm.Disk) bool {
 }
 
 func (l *liveEdit) plugDisk(path, name string, d vm.Disk) {
-	slot, ok := l.freeSlot(path, "disks", name)
+	slot, ok := l.freePlace(path, name, d.Bus)
 	if !ok {
 		return
 	}
@@ -165,6 +165,9 @@ func (l *liveEdit) nic(path, name string) {
 	has, had := l.process.Started.NICs[name]
 	want, wished := l.in.Effective.NICs[name]
 	_, begun := l.process.Change(path)
+	if had && wished && l.in.Wish.Spec.NICs[name].BootIndex == 0 { // as with disks
+		want.BootIndex = has.BootIndex
+	}
 	cable := has
 	cable.Link = want.Link // all but the cable
 	switch {
@@ -189,7 +192,7 @@ func (l *liveEdit) plugNIC(path, name string, n vm.NIC) {
 	}
 	l.Steps = append(l.Steps, Step{
 		Kind: Plug, Name: "attach network card " + name,
-		Edit: &Edit{Path: path, Device: machine.HotplugNIC(l.pinned.MachineType, name, n, slot), Slot: slot},
+		Edit: &Edit{Path: path, Device: machine.HotplugNIC(l.pinned.MachineType, name, n, l.in.Effective.Firmware, slot), Slot: slot},
 	})
 	if n.Link == vm.LinkDown {
 		l.Steps = append(l.Steps, linkStep(path, name, true))
@@ -280,17 +283,41 @@ func (l *liveEdit) freeSlot(path, kind, name string) (int, bool) {
 			return n, true
 		}
 	}
+	n, ok := machine.FreeSlot(l.places(), l.process.Ports)
+	if !ok {
+		l.Waits[path] = "no slot of its board is free; the next start makes more"
+		return 0, false
+	}
+	l.taken[machine.SlotOf(kind, name)] = n
+	return n, true
+}
+
+// places are those that are taken, by what is pinned and by what steps before have taken.
+func (l *liveEdit) places() map[string]int {
 	if l.taken == nil {
 		l.taken = maps.Clone(l.pinned.Slots)
 		if l.taken == nil {
 			l.taken = map[string]int{}
 		}
 	}
-	n, ok := machine.FreeSlot(l.taken, l.process.Ports)
-	if !ok {
-		l.Waits[path] = "no slot of its board is free; the next start makes more"
+	return l.taken
+}
+
+// freePlace finds a place for a new disk: a unit of its bus, or a slot of the board.
+func (l *liveEdit) freePlace(path, name, bus string) (int, bool) {
+	if !machine.HasUnits(bus) || l.pinned == nil {
+		return l.freeSlot(path, "disks", name)
+	}
+	if _, begun := l.process.Change(path); begun {
+		if n := l.slot("disks", name); n > 0 {
+			return n, true
+		}
+	}
+	n, none := machine.FreeUnit(bus, vm.Pinned{Slots: l.places(), Targets: l.pinned.Targets})
+	if none != "" {
+		l.Waits[path] = none
 		return 0, false
 	}
-	l.taken[machine.SlotOf(kind, name)] = n
+	l.taken[machine.SlotOf("disks", name)] = n
 	return n, true
 }

@@ -88,6 +88,30 @@ func TestWhatAVMThatRunsIsGivenAndWhatWaitsForItsNextStart(t *testing.T) {
 		"a full board waits":               {"running", func(in *VMInput, p *vm.Process) { attach(in, p); p.Ports = 3 }, "", "disks.data: no slot"},
 		"an older build left no slot": {"running", func(in *VMInput, p *vm.Process) { attach(in, p); p.Ports = 0 },
 			"", "disks.data: earlier build"},
+		"a disk on scsi takes a target that no drive has": {"running", func(in *VMInput, _ *vm.Process) {
+			in.Wish.Spec.Disks["data"] = vm.Disk{Volume: "web-data", Bus: vm.BusSCSI}
+			in.Last.Pinned.Slots["scsi"], in.Last.Pinned.Targets = 4, map[string]int{"cd": 1}
+		}, "plug disk-data", ""},
+		"without the controller it waits": {"running", func(in *VMInput, _ *vm.Process) {
+			in.Wish.Spec.Disks["data"] = vm.Disk{Volume: "web-data", Bus: vm.BusSCSI}
+		}, "", "disks.data: no controller of bus scsi"},
+		"as a stick does": {"running", func(in *VMInput, _ *vm.Process) {
+			in.Wish.Spec.Disks["data"] = vm.Disk{Volume: "web-data", Bus: vm.BusUSB}
+		}, "", "disks.data: no controller of bus usb"},
+		"a stick comes to a full board": {"running", func(in *VMInput, p *vm.Process) {
+			in.Wish.Spec.Disks["data"], p.Ports = vm.Disk{Volume: "web-data", Bus: vm.BusUSB}, 4
+			in.Last.Pinned.Slots["usb-sticks"] = 4
+		}, "plug disk-data", ""},
+		"another bus waits": {"running", func(in *VMInput, _ *vm.Process) {
+			in.Wish.Spec.Disks["root"] = vm.Disk{Volume: "web-root", Bus: vm.BusSCSI}
+			in.Last.Pinned.Slots["scsi"] = 4
+		}, "", "disks.root: not changed under it"},
+		"another order of booting waits, and the devices do not": {"running", func(in *VMInput, _ *vm.Process) {
+			in.Wish.Spec.Boot = &vm.Boot{Order: []string{"lan", "root"}}
+		}, "", "boot: while the VM runs"},
+		"sound and USB wait": {"running", func(in *VMInput, _ *vm.Process) {
+			in.Wish.Spec.Sound, in.Wish.Spec.USBController = vm.SoundICH9, &yes
+		}, "", "sound: while the VM runs\nusbController: while the VM runs"},
 		"what is begun and unknown is made sure of": {"running", func(in *VMInput, p *vm.Process) {
 			attach(in, p)
 			p.Started.Disks["data"], p.Changes = data, []vm.Change{{Path: "disks.data"}}

@@ -133,7 +133,7 @@ func files(in VMInput) error {
 			miss("share/"+s.Share, "share "+tag+": there is no share "+s.Share, "hv share create "+s.Share+" --path /srv/"+s.Share)
 		}
 	}
-	if b := in.Effective.Boot; b != nil {
+	if b := in.Effective.Boot; in.Effective.BootsKernel() {
 		for kind, name := range map[string]string{"kernel": b.Kernel, "initrd": b.Initrd} {
 			if _, ok := in.BootFiles[name]; !ok && name != "" {
 				miss("boot-file/"+name, "there is no boot file "+name, "hv boot-file import "+name+" FILE --kind "+kind)

@@ -53,6 +53,9 @@ func throttles(s vm.Spec) []Step {
 // idleWithout is the thread that serves nothing once the disk of this name has gone; empty for none.
 func (l *liveEdit) idleWithout(name string) string {
 	thread := l.process.Started.Disks[name].IOThread
+	if s := l.process.Started.SCSI; s != nil && s.IOThread == thread {
+		return ""
+	}
 	for other, d := range l.process.Started.Disks {
 		if other != name && d.IOThread == thread {
 			return ""

@@ -32,9 +32,9 @@ const (
 // Bounds of the wire. One message is one SOCK_SEQPACKET datagram of JSON.
 const (
 	MaxMessage = 128 << 10
-	MaxFiles   = 240 // file descriptors beside one message; the kernel's SCM_MAX_FD is 253
-	MaxArgs    = 1024
-	MaxUsage   = 256 // VMs in one usage call
+	MaxFiles   = 240  // file descriptors beside one message; the kernel's SCM_MAX_FD is 253
+	MaxArgs    = 2048 // a disk has eight
+	MaxUsage   = 256  // VMs in one usage call
 )
 
 // Request is what travels to hv-helper. Body is the verb's own request.

@@ -128,6 +128,10 @@ func headNodes(ctx context.Context, m qmp.Executor) (map[string]string, error) {
 	stats, err := qmp.QueryBlockStats(ctx, m)
 	nodes := map[string]string{}
 	for _, s := range stats {
+		if !strings.Contains(s.Device, "/") { // a disk that is a device itself, as those on scsi and sata
+			nodes[s.Device] = s.Node
+			continue
+		}
 		parts := strings.Split(s.Device, "/") // /machine/peripheral/disk-root/virtio-backend
 		if i := slices.Index(parts, "peripheral"); i >= 0 && i+1 < len(parts) {
 			nodes[parts[i+1]] = s.Node

@@ -2,7 +2,9 @@ package qemu
 
 import (
 	"context"
+	"errors"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/machine"
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
 )
@@ -16,11 +18,27 @@ func (h *Host) Throttle(ctx context.Context, uuid string, l qmp.Limits) error {
 	return h.tell(ctx, uuid, func(ctx context.Context, m qmp.Executor) error {
 		err := qmp.BlockSetIOThrottle(ctx, m, l)
 		if saidOf(err, "does not have a block device backend") { // of a PCI card it is what sits on it that has one
-			l.ID = peripherals + l.ID + virtioBackend
-			err = qmp.BlockSetIOThrottle(ctx, m, l)
+			device := l.ID
+			l.ID = peripherals + device + virtioBackend
+			if err = qmp.BlockSetIOThrottle(ctx, m, l); saidOf(err, "not found") { // of a stick it is the disk in it
+				if l.ID, err = innermost(ctx, m, device); err == nil {
+					err = qmp.BlockSetIOThrottle(ctx, m, l)
+				}
+			}
 		}
 		return err
 	})
+}
+
+// innermost is the path of what has the node of a disk, in or below its device.
+func innermost(ctx context.Context, m qmp.Executor, device string) (string, error) {
+	all, err := qmp.QueryBlock(ctx, m)
+	for _, b := range all {
+		if b.Of(device) {
+			return b.Device, nil
+		}
+	}
+	return "", errors.Join(err, fault.New(fault.NotFound, "QEMU has no disk %s", device))
 }
 
 // thread makes the iothread of a disk that is to be plugged in, where it is the first that it serves.

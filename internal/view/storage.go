@@ -166,7 +166,7 @@ func (v *View) BootFiles(_ context.Context, project string, opt ListOptions) (wi
 func (v *View) bootUsers() map[model.Ref][]string {
 	users := map[model.Ref][]string{}
 	for ref, e := range v.vms {
-		if b := e.object.Spec.Boot; b != nil {
+		if b := e.object.Spec.Boot; e.object.Spec.BootsKernel() {
 			for _, name := range []string{b.Kernel, b.Initrd} {
 				file := model.Ref{Project: ref.Project, Name: name}
 				users[file] = append(users[file], "vm/"+ref.Name)

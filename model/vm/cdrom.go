@@ -5,7 +5,7 @@ import "github.com/hyper-nixos/hyper-nixos/model"
 // CDROM is one drive. Its medium is a volume that the guest only reads, and that other VMs may read too.
 type CDROM struct {
 	Volume    string `json:"volume,omitempty"`    // empty: there is no medium in it
-	Bus       string `json:"bus,omitempty"`       // scsi | sata; scsi when absent
+	Bus       string `json:"bus,omitempty"`       // scsi | sata | usb; scsi when absent
 	BootIndex int    `json:"bootIndex,omitempty"` // as that of a disk, in one order with them
 	Image     string `json:"image,omitempty"`     // in a definition: an ISO of the library, whose volume is made where there is none
 }
@@ -32,18 +32,13 @@ func (c *check) cdroms(s Spec) {
 	if len(s.CDROMs) > MaxCDROMs {
 		c.say("cdroms", "", "%d drives are more than %d", len(s.CDROMs), MaxCDROMs)
 	}
-	at, index := map[string]string{}, map[int]string{}
+	at := map[string]string{}
 	for name, d := range s.Disks {
-		at[d.Volume], index[d.BootIndex] = "disk "+name, "disk "+name
+		at[d.Volume] = "disk " + name
 	}
 	for _, name := range sortedKeys(s.CDROMs) {
 		d, path := s.CDROMs[name], "cdroms."+name
 		c.err(path, model.CheckName("drive name", name))
-		c.between(path+".bootIndex", d.BootIndex, MaxDisks+MaxCDROMs)
-		if other, twice := index[d.BootIndex]; twice && d.BootIndex != 0 {
-			c.say(path+".bootIndex", "", "%d is already that of %s", d.BootIndex, other)
-		}
-		index[d.BootIndex] = "drive " + name
 		if d.Volume == "" {
 			continue
 		}

@@ -42,6 +42,9 @@ func Check(d Definition) []Problem {
 	c.graphics(d.Spec)
 	c.tpm(d.Spec)
 	c.system(d.Spec)
+	c.buses(d.Spec)
+	c.sound(d.Spec)
+	c.bootOrder(d.Spec)
 	c.shares(d.Spec)
 	c.vsock(d.Spec)
 	c.secureBoot(d.Spec)
@@ -53,7 +56,7 @@ func Check(d Definition) []Problem {
 	c.snapshots(d.Snapshots)
 	c.cloudInit(d.CloudInit)
 	c.disks(d.Disks)
-	c.ioThreads(d.Disks)
+	c.ioThreads(d.Spec)
 	c.nics(d.NICs)
 	slices.SortStableFunc(c.found, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
 	return c.found
@@ -114,10 +117,13 @@ func (c *check) scalars(s Spec) {
 }
 
 func (c *check) boot(s Spec) {
-	if s.Firmware == Kernel && s.Boot == nil {
+	if s.Firmware == Kernel && !s.BootsKernel() {
 		c.say("boot", "add boot.kernel, or use firmware bios", `firmware "kernel" needs boot.kernel`)
 	}
-	if s.Boot == nil {
+	if !s.BootsKernel() {
+		if s.Boot != nil && (s.Boot.Initrd != "" || s.Boot.Cmdline != "") {
+			c.say("boot.kernel", "add boot.kernel", "initrd and cmdline are of a kernel, and none is named")
+		}
 		return
 	}
 	if s.Firmware == BIOS {
@@ -162,7 +168,7 @@ func (c *check) disks(disks map[string]Disk) {
 	if len(disks) > MaxDisks {
 		c.say("disks", "", "%d disks are more than %d", len(disks), MaxDisks)
 	}
-	at, index := map[string]string{}, map[int]string{}
+	at := map[string]string{}
 	for _, name := range sortedKeys(disks) {
 		d, path := disks[name], "disks."+name
 		c.err(path, model.CheckName("disk name", name))
@@ -173,11 +179,6 @@ func (c *check) disks(disks map[string]Disk) {
 			}
 			at[d.Volume] = name
 		}
-		if other, twice := index[d.BootIndex]; twice && d.BootIndex != 0 {
-			c.say(path+".bootIndex", "", "%d is already that of disk %q", d.BootIndex, other)
-		}
-		index[d.BootIndex] = name
-		c.between(path+".bootIndex", d.BootIndex, MaxDisks)
 		if !serialShape.MatchString(d.Serial) {
 			c.say(path+".serial", "", "%.40q is not up to 20 of A-Z a-z 0-9 _ . -", d.Serial)
 		}

@@ -61,33 +61,6 @@ func Effective(s Spec, arch string) (Spec, []string) {
 	return out, filled
 }
 
-// bootOrder lets firmware try every disk, by name, and then every drive, where none says that it wants to be tried.
-func bootOrder(s *Spec, set func(path string, missing bool, fill func())) {
-	if s.Firmware == Kernel {
-		return
-	}
-	for _, d := range s.Disks {
-		if d.BootIndex != 0 {
-			return
-		}
-	}
-	for _, d := range s.CDROMs {
-		if d.BootIndex != 0 {
-			return
-		}
-	}
-	for i, name := range sortedKeys(s.Disks) {
-		d := s.Disks[name]
-		set("disks."+name+".bootIndex", true, func() { d.BootIndex = i + 1 })
-		s.Disks[name] = d
-	}
-	for i, name := range sortedKeys(s.CDROMs) {
-		d := s.CDROMs[name]
-		set("cdroms."+name+".bootIndex", true, func() { d.BootIndex = len(s.Disks) + i + 1 })
-		s.CDROMs[name] = d
-	}
-}
-
 func yes() *bool { v := true; return &v }
 
 func defaultMachine(arch string) string {
@@ -101,7 +74,7 @@ func defaultFirmware(s Spec) Firmware {
 	if s.SecureBoot {
 		return UEFI
 	}
-	if s.Boot != nil {
+	if s.BootsKernel() {
 		return Kernel
 	}
 	return BIOS

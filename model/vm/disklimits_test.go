@@ -43,7 +43,7 @@ func TestAThreadOfADiskIsALabel(t *testing.T) {
 		}
 	}
 	many := map[string]Disk{}
-	for i := range MaxDisks {
+	for i := range MaxPCIDisks {
 		many[string(rune('a'+i))] = Disk{Volume: "v" + string(rune('a'+i)), IOThread: "t" + string(rune('a'+i))}
 	}
 	if got := Check(Definition{Name: "web", Spec: Spec{Disks: many}}); len(got) != 1 || !strings.Contains(got[0].What, "more than 16") {

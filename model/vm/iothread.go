@@ -16,21 +16,29 @@ func (s Spec) IOThreads() []string {
 			named[d.IOThread] = true
 		}
 	}
+	if s.SCSI != nil && s.SCSI.IOThread != "" {
+		named[s.SCSI.IOThread] = true
+	}
 	return sortedKeys(named)
 }
 
-func (c *check) ioThreads(disks map[string]Disk) {
-	for _, name := range sortedKeys(disks) {
-		thread, path := disks[name].IOThread, "disks."+name+".iothread"
+func (c *check) ioThreads(s Spec) {
+	named := func(path, thread string) {
 		if thread == "" {
-			continue
+			return
 		}
 		c.err(path, model.CheckName("iothread", thread))
 		if len(thread) > maxIOThreadName {
 			c.say(path, "", "%d letters are more than %d", len(thread), maxIOThreadName)
 		}
 	}
-	if n := len(Spec{Disks: disks}.IOThreads()); n > MaxIOThreads {
+	for _, name := range sortedKeys(s.Disks) {
+		named("disks."+name+".iothread", s.Disks[name].IOThread)
+	}
+	if s.SCSI != nil {
+		named("scsi.iothread", s.SCSI.IOThread)
+	}
+	if n := len(s.IOThreads()); n > MaxIOThreads {
 		c.say("disks", "let several disks name one thread", "%d iothreads are more than %d", n, MaxIOThreads)
 	}
 }

@@ -23,17 +23,10 @@ const (
 	OtherOS   OS = "other" // devices that nearly every system has a driver of
 )
 
-// The buses of disks and drives, and the models of network cards. Absent is virtio, and for a drive virtio-scsi.
+// What a machine's clock shows.
 const (
-	BusVirtio   = "virtio"
-	BusSATA     = "sata" // machine q35; six of disks and drives together
-	BusNVMe     = "nvme"
-	NICVirtio   = "virtio"
-	NICE1000E   = "e1000e"
-	ClockUTC    = "utc"
-	ClockLocal  = "localtime"
-	MaxSATA     = 6
-	sataMachine = "q35"
+	ClockUTC   = "utc"
+	ClockLocal = "localtime"
 )
 
 // osDefaults is what a system wants where its owner says nothing.
@@ -46,11 +39,13 @@ type osDefaults struct {
 	clock       string
 	hyperv      bool // Hyper-V's enlightenments: a Windows guest asks for time and interrupts without leaving the vCPU
 	bus, nic    string
+	sound       Sound
+	usb         bool // a controller for sticks that come while it runs
 }
 
 var oses = map[OS]osDefaults{
-	Windows11: {cpus: 2, memory: 4 * model.GiB, firmware: UEFI, secure: true, tpm: true, screen: true, clock: ClockLocal, hyperv: true, bus: BusSATA, nic: NICE1000E},
-	Windows10: {cpus: 2, memory: 4 * model.GiB, firmware: UEFI, screen: true, clock: ClockLocal, hyperv: true, bus: BusSATA, nic: NICE1000E},
+	Windows11: {cpus: 2, memory: 4 * model.GiB, firmware: UEFI, secure: true, tpm: true, screen: true, clock: ClockLocal, hyperv: true, bus: BusSATA, nic: NICE1000E, sound: SoundICH9, usb: true},
+	Windows10: {cpus: 2, memory: 4 * model.GiB, firmware: UEFI, screen: true, clock: ClockLocal, hyperv: true, bus: BusSATA, nic: NICE1000E, sound: SoundICH9, usb: true},
 	Linux:     {},
 	Debian12:  {memory: model.GiB},
 	FreeBSD:   {memory: model.GiB},
@@ -77,12 +72,14 @@ func system(s *Spec, arch string, set func(path string, missing bool, fill func(
 	q35 := x86 && (s.Machine == "" || s.Machine == sataMachine)
 	set("cpus", d.cpus > 0 && s.CPUs == 0 && s.CPU == nil, func() { s.CPUs = d.cpus })
 	set("memory", d.memory > 0 && s.Memory == 0, func() { s.Memory = d.memory })
-	set("firmware", d.firmware != "" && s.Firmware == "" && s.Boot == nil, func() { s.Firmware = d.firmware })
+	set("firmware", d.firmware != "" && s.Firmware == "" && !s.BootsKernel(), func() { s.Firmware = d.firmware })
 	set("secureBoot", d.secure && q35 && !s.SecureBoot && s.Firmware == UEFI, func() { s.SecureBoot = true })
 	set("tpm", d.tpm && s.TPM == nil, func() { s.TPM = &TPM{} })
 	set("graphics", d.screen && s.Graphics == nil, func() { s.Graphics = &Graphics{} })
 	set("clock", d.clock != "" && s.Clock == "", func() { s.Clock = d.clock })
 	set("hyperv", d.hyperv && x86 && s.HyperV == nil, func() { s.HyperV = yes() })
+	set("sound", d.sound != "" && s.Sound == "", func() { s.Sound = d.sound })
+	set("usbController", d.usb && s.USBController == nil, func() { s.USBController = yes() })
 	room := MaxSATA
 	for _, name := range sortedKeys(s.CDROMs) {
 		v := s.CDROMs[name]
@@ -115,7 +112,7 @@ func Follows(s Spec, arch string) []string {
 	for i, path := range paths {
 		words := map[string]string{
 			"cpus": strconv.Itoa(d.cpus), "memory": d.memory.String(), "firmware": string(d.firmware), "secureBoot": "true", "tpm": "2.0",
-			"graphics": "a screen with keyboard and tablet", "clock": d.clock, "hyperv": "true",
+			"graphics": "a screen with keyboard and tablet", "clock": d.clock, "hyperv": "true", "sound": string(d.sound), "usbController": "true",
 		}[path]
 		if words == "" {
 			words = d.bus
@@ -157,29 +154,4 @@ func (c *check) system(s Spec) {
 		c.oneOf("os", string(s.OS), names...)
 	}
 	c.oneOf("clock", s.Clock, ClockUTC, ClockLocal)
-	sata := []string{}
-	for _, name := range sortedKeys(s.Disks) {
-		c.oneOf("disks."+name+".bus", s.Disks[name].Bus, BusVirtio, BusSATA, BusNVMe)
-		if s.Disks[name].Bus == BusSATA {
-			sata = append(sata, "disks."+name)
-		}
-		if bus := s.Disks[name].Bus; s.Disks[name].IOThread != "" && bus != "" && bus != BusVirtio {
-			c.say("disks."+name+".iothread", "leave bus out", "a disk on bus %q has no thread of its own", bus)
-		}
-	}
-	for _, name := range sortedKeys(s.CDROMs) {
-		c.oneOf("cdroms."+name+".bus", s.CDROMs[name].Bus, "scsi", BusSATA)
-		if s.CDROMs[name].Bus == BusSATA {
-			sata = append(sata, "cdroms."+name)
-		}
-	}
-	for _, name := range sortedKeys(s.NICs) {
-		c.oneOf("nics."+name+".model", s.NICs[name].Model, NICVirtio, NICE1000E)
-	}
-	switch {
-	case len(sata) > MaxSATA:
-		c.say(sata[0]+".bus", "put some on virtio or nvme", "%s are more than the %d that bus sata takes", strings.Join(sata, ", "), MaxSATA)
-	case len(sata) > 0 && (s.Arch == "aarch64" || s.Machine != "" && s.Machine != sataMachine):
-		c.say(sata[0]+".bus", "use machine q35, or leave bus out", "only machine q35 has a bus sata")
-	}
 }

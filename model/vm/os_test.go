@@ -57,7 +57,7 @@ func TestBusesAreChecked(t *testing.T) {
 	for want, s := range map[string]Spec{
 		"are more than the 6":              {Disks: seven},
 		"only machine q35 has a bus sata":  {Machine: "pc", CDROMs: map[string]CDROM{"a": {Bus: BusSATA}}},
-		"is none of virtio, sata, nvme":    {Disks: map[string]Disk{"a": {Volume: "v", Bus: "ide"}}},
+		"is none of virtio, scsi, sata":    {Disks: map[string]Disk{"a": {Volume: "v", Bus: "ide"}}},
 		"is none of virtio, e1000e":        {NICs: map[string]NIC{"a": {Model: "ne2k"}}},
 		"has no thread of its own":         {Disks: map[string]Disk{"a": {Volume: "v", Bus: BusNVMe, IOThread: "t"}}},
 		"is none of debian12, freebsd, li": {OS: "dos"},

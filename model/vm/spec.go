@@ -87,12 +87,16 @@ type Spec struct {
 	Accelerator   Accelerator         `json:"accelerator,omitempty"` // auto | kvm | tcg
 	Firmware      Firmware            `json:"firmware,omitempty"`    // bios | uefi | kernel
 	SecureBoot    bool                `json:"secureBoot,omitempty"`  // only what is signed starts; firmware uefi on a q35
-	Boot          *Boot               `json:"boot,omitempty"`        // with firmware "kernel" or "uefi"
+	Boot          *Boot               `json:"boot,omitempty"`        // a kernel, with firmware "kernel" or "uefi"; or the order in which the firmware tries devices
 
 	Disks map[string]Disk `json:"disks,omitempty"` // by device name, such as "root"
 	NICs  map[string]NIC  `json:"nics,omitempty"`  // by device name, such as "lan"
 
 	CDROMs map[string]CDROM `json:"cdroms,omitempty"` // by device name, such as "install"
+
+	SCSI          *SCSI `json:"scsi,omitempty"`          // the controller of bus scsi; there when something is on it, when absent
+	USBController *bool `json:"usbController,omitempty"` // one for what is plugged in while it runs; there when something is on bus usb, when absent
+	Sound         Sound `json:"sound,omitempty"`         // ich9 | ac97 | none; none when absent
 
 	Graphics *Graphics `json:"graphics,omitempty"` // a screen; none when absent
 	Watchdog *Watchdog `json:"watchdog,omitempty"` // none when absent
@@ -144,11 +148,18 @@ const (
 	HostStopSuspend HostStop = "suspend"
 )
 
-// Boot names the files of a direct kernel boot, by their names in the store of boot files.
+// Boot names the files of a direct kernel boot, by their names in the store of boot files; or what the firmware tries, and how it
+// lets itself be asked.
 type Boot struct {
-	Kernel  string `json:"kernel"`
+	Kernel  string `json:"kernel,omitempty"`
 	Initrd  string `json:"initrd,omitempty"`
 	Cmdline string `json:"cmdline,omitempty"` // bounded by MaxCmdline
+
+	// Order are the devices that are tried, the first one first: "root", or "disks.root" where a drive or a network card has that name
+	// too. It stands for their bootIndex. As those say when absent.
+	Order       []string `json:"order,omitempty"`
+	Menu        bool     `json:"menu,omitempty"`        // the firmware offers its menu at the start: Escape
+	MenuTimeout int      `json:"menuTimeout,omitempty"` // seconds that it waits for the key; DefaultMenuTimeout when absent
 }
 
 // Disk attaches one volume, by its name in a pool, never by a path.
@@ -159,7 +170,7 @@ type Disk struct {
 	Serial    string `json:"serial,omitempty"`    // shown to the guest; up to 20 of A-Z a-z 0-9 _ . -
 
 	IOThread string     `json:"iothread,omitempty"` // a thread that serves it, and other disks that name it; QEMU's main one when absent
-	Bus      string     `json:"bus,omitempty"`      // virtio | sata | nvme; virtio when absent
+	Bus      string     `json:"bus,omitempty"`      // virtio | scsi | sata | nvme | usb; virtio when absent
 	Limits   DiskLimits `json:"limits,omitzero"`    // what it may do in a second; what it can when absent
 
 	// A definition may have the volume made with its disk: of an image, or empty. What is stored names the volume; see Settled.
@@ -176,8 +187,10 @@ type Disk struct {
 type NIC struct {
 	Network string `json:"network,omitempty"` // "user": NAT by passt, nothing to set up
 	MAC     string `json:"mac,omitempty"`     // made from the VM's UUID and the device name when absent
-	Model   string `json:"model,omitempty"`   // virtio | e1000e; virtio when absent
+	Model   string `json:"model,omitempty"`   // virtio | e1000e | rtl8139 | vmxnet3; virtio when absent
 	Link    string `json:"link,omitempty"`    // up | down: its cable is in, or pulled; up when absent
+	// BootIndex is its turn in one order with disks and drives; 0 is not booted from.
+	BootIndex int `json:"bootIndex,omitempty"`
 }
 
 // LinkDown pulls the cable of a NIC.
@@ -191,7 +204,8 @@ const (
 	MinMemory     = 2 * model.MiB
 	MaxMemory     = 16 * model.TiB
 	MaxCPUs       = 1024
-	MaxDisks      = 24
+	MaxDisks      = 112            // so many on bus scsi: each is two comparisons of the transaction that makes the VM, which takes 256
+	MaxPCIDisks   = 24             // on the other buses
 	MaxDisk       = 64 * model.TiB // as a volume may have
 	MaxNICs       = 8
 	MaxCmdline    = 2047 // x86 COMMAND_LINE_SIZE less its NUL
@@ -215,7 +229,8 @@ func (s Spec) Clone() Spec {
 		s.Startup.After = slices.Clone(s.Startup.After)
 	}
 	s.Snapshots = s.Snapshots.clone()
-	s.Boot, s.Serial, s.RNG, s.Agent = clone(s.Boot), clone(s.Serial), clone(s.RNG), clone(s.Agent)
+	s.Boot, s.Serial, s.RNG, s.Agent = s.Boot.clone(), clone(s.Serial), clone(s.RNG), clone(s.Agent)
+	s.SCSI, s.USBController = clone(s.SCSI), clone(s.USBController)
 	s.CDROMs = maps.Clone(s.CDROMs)
 	s.CPU, s.Watchdog, s.Graphics = s.CPU.clone(), clone(s.Watchdog), clone(s.Graphics)
 	s.TPM, s.Balloon = clone(s.TPM), clone(s.Balloon)

@@ -31,8 +31,8 @@ The file holds one VM ({ name = "web"; cpus = 2; … }) or a declaration with hy
 with your rights, and only files below its folder are read. "-f -" reads JSON or YAML from standard input.
 A VM names its disks and its kernel by their names in hv volume list and hv boot-file list, never by a path.
 
---disk and --nic may be given more than once. --disk takes VOLUME, DEVICE=VOLUME, and :ro for read-only; DEVICE=20GiB makes an
-empty volume NAME-DEVICE. Behind a comma stands how the disk is read and written: cache, aio, discard and detectZeroes, as in hv vm show.
+--disk and --nic may be given more than once. --disk takes VOLUME, DEVICE=VOLUME, and behind it :ro for read-only and :scsi, :sata,
+:nvme or :usb for its bus; DEVICE=20GiB makes an empty volume NAME-DEVICE. Behind a comma stands how the disk is read and written: cache, aio, discard and detectZeroes, as in hv vm show.
 
 With --image it begins as an image, as hv run makes it: its volume NAME-root is made with it, in one step, so that there are both or
 neither. --disk 40GiB is the size of that disk then; what is not said of CPUs, memory and disk is what the image needs. A card on
@@ -106,7 +106,7 @@ func (f *definition) bind(s *session.Session, cmd *cobra.Command) {
 	fl.StringVarP(&f.file, "file", "f", "", "read the VMs from this file; - is standard input")
 	fl.IntVar(&f.spec.CPUs, "cpus", 0, fmt.Sprintf("vCPUs (%d when absent)", vm.DefaultCPUs))
 	fl.StringVar(&f.memory, "memory", "", fmt.Sprintf("memory, such as 2GiB (%s when absent)", vm.DefaultMemory))
-	fl.StringArrayVar(&f.disks, "disk", nil, "a volume: [DEVICE=]VOLUME[:ro], or an empty one that is made: DEVICE=SIZE; with --image SIZE is that of its disk; behind it ,cache= ,aio= ,discard= and ,detectZeroes=")
+	fl.StringArrayVar(&f.disks, "disk", nil, "a volume: [DEVICE=]VOLUME[:ro][:BUS], or an empty one that is made: DEVICE=SIZE; with --image SIZE is that of its disk; behind it ,cache= ,aio= ,discard= and ,detectZeroes=")
 	fl.StringArrayVar(&f.nics, "nic", nil, "a network card: [DEVICE=]NETWORK; user reaches out by NAT")
 	fl.StringVar(&f.kernel, "kernel", "", "boot this kernel of hv boot-file list directly")
 	fl.StringVar(&f.initrd, "initrd", "", "with this initrd")

@@ -13,7 +13,19 @@ import (
 // diskOf reads VOLUME[:ro] and NAME=VALUE,… behind it. What the values mean is for the daemon to say.
 func diskOf(volume, options string) (vm.Disk, error) {
 	var d vm.Disk
-	d.Volume, d.ReadOnly = strings.CutSuffix(volume, ":ro")
+	volume, how, _ := strings.Cut(volume, ":")
+	d.Volume = volume
+	for word := range strings.SplitSeq(how, ":") {
+		switch {
+		case word == "":
+		case word == "ro":
+			d.ReadOnly = true
+		case d.Bus != "":
+			return d, report.Usage("--disk web-data:scsi", "--disk: a disk has one bus, and %q and %q are two", d.Bus, word)
+		default:
+			d.Bus = word
+		}
+	}
 	for option := range strings.SplitSeq(options, ",") {
 		name, value, _ := strings.Cut(option, "=")
 		if option == "" {

@@ -23,10 +23,13 @@ type hardware struct {
 	shares                            []string
 	vsock                             bool
 	os                                string
+	sound                             string
+	bootOrder                         []string
+	bootMenu                          bool
 }
 
 // hardwareFlags are their names.
-var hardwareFlags = []string{"cpu", "topology", "nested", "firmware", "watchdog", "vnc", "cdrom", "tpm", "secure-boot", "memory-max", "cpus-max", "balloon", "share", "vsock", "os"}
+var hardwareFlags = []string{"cpu", "topology", "nested", "firmware", "watchdog", "vnc", "cdrom", "tpm", "secure-boot", "memory-max", "cpus-max", "balloon", "share", "vsock", "os", "sound", "boot-order", "boot-menu"}
 
 func (h *hardware) bind(cmd *cobra.Command) {
 	fl := cmd.Flags()
@@ -46,6 +49,13 @@ func (h *hardware) bind(cmd *cobra.Command) {
 	fl.StringArrayVar(&h.shares, "share", nil, "a folder of the host's, by virtiofs: [TAG=]SHARE[:ro]")
 	fl.StringVar(&h.os, "os", "", "what runs in the guest; defaults follow from it, --dry-run shows them")
 	session.Values(cmd, "os", string(vm.Windows11), string(vm.Windows10), string(vm.Linux), string(vm.Debian12), string(vm.FreeBSD), string(vm.OtherOS))
+	fl.StringVar(&h.sound, "sound", "", "a sound card: ich9, or ac97 for older systems")
+	session.Values(cmd, "sound", string(vm.SoundICH9), string(vm.SoundAC97), string(vm.SoundNone))
+	fl.StringSliceVar(&h.bootOrder, "boot-order", nil, "the devices that the firmware tries, the first one first: root,lan (disks, then drives, when absent)")
+	fl.BoolVar(&h.bootMenu, "boot-menu", false, "the firmware offers its menu at the start")
+	if err := cmd.RegisterFlagCompletionFunc("boot-order", given); err != nil {
+		panic("cli: " + err.Error())
+	}
 	fl.BoolVar(&h.vsock, "vsock", false, "a way to the host without a network (AF_VSOCK)")
 	fl.BoolVar(&h.tpm, "tpm", false, "a TPM 2.0 of its own")
 	fl.StringArrayVar(&h.cdroms, "cdrom", nil, "a CD-ROM drive: [DEVICE=]VOLUME, or DEVICE= for an empty one")
@@ -84,7 +94,13 @@ func (h *hardware) describe(s *vm.Spec) error {
 			return err
 		}
 	}
-	s.OS = vm.OS(h.os)
+	s.OS, s.Sound = vm.OS(h.os), vm.Sound(h.sound)
+	if len(h.bootOrder) > 0 || h.bootMenu {
+		if s.Boot == nil {
+			s.Boot = &vm.Boot{}
+		}
+		s.Boot.Order, s.Boot.Menu = h.bootOrder, h.bootMenu
+	}
 	if h.vsock {
 		s.Vsock = &vm.Vsock{}
 	}
@@ -142,4 +158,26 @@ func (h *hardware) processor(s *vm.Spec) error {
 		*to = n
 	}
 	return nil
+}
+
+// given completes devices that flags before it name.
+func given(cmd *cobra.Command, _ []string, start string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	for _, flag := range []string{"disk", "cdrom", "nic"} {
+		all, err := cmd.Flags().GetStringArray(flag)
+		for i, text := range all {
+			device, volume := named(text)
+			switch {
+			case err != nil || device != "":
+			case flag == "disk":
+				device, _, _ = strings.Cut(volume, ":")
+			case flag == "cdrom":
+				device = "cd" + strconv.Itoa(i)
+			default:
+				device = "nic" + strconv.Itoa(i)
+			}
+			names = append(names, device)
+		}
+	}
+	return session.Listed(names, start), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }

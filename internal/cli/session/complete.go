@@ -55,6 +55,48 @@ func (s *Session) VMs(ctx context.Context, c *client.Client) ([]string, error) {
 	return names, nil
 }
 
+// BootDevices lists what the VM of this name can boot from.
+func (s *Session) BootDevices(name string) Lister {
+	return func(ctx context.Context, c *client.Client) ([]string, error) {
+		o, err := c.VM(ctx, s.Ref(name))
+		if err != nil {
+			return nil, err
+		}
+		var names []string
+		for _, path := range o.Spec.BootDevices() {
+			kind, device, _ := strings.Cut(path, ".")
+			names = append(names, device+"\t"+strings.TrimSuffix(kind, "s"))
+		}
+		return names, nil
+	}
+}
+
+// BootOrder completes the devices of the VM that is the first argument, one after the other with commas between them.
+func (s *Session) BootOrder(cmd *cobra.Command, args []string, start string) ([]string, cobra.ShellCompDirective) {
+	none := cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	if len(args) == 0 {
+		return nil, none
+	}
+	names, _ := s.Live(0, s.BootDevices(args[0]))(cmd, nil, "")
+	return Listed(names, start), none
+}
+
+// Listed completes the last of names with commas between them: those that are not in the list yet.
+func Listed(names []string, start string) []string {
+	before := ""
+	if i := strings.LastIndexByte(start, ','); i >= 0 {
+		before = start[:i+1]
+	}
+	var out []string
+	for _, n := range names {
+		name, _, _ := strings.Cut(n, "\t")
+		if strings.HasPrefix(before+name, start) && !slices.Contains(strings.Split(before, ","), name) {
+			out = append(out, before+n)
+		}
+	}
+	return out
+}
+
 // Volumes lists the names of volumes with their size.
 func (s *Session) Volumes(ctx context.Context, c *client.Client) ([]string, error) {
 	var names []string

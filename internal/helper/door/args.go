@@ -23,9 +23,9 @@ var options = map[string]func(value string) error{
 	"mon": any1, "add-fd": any1, "set": any1, "global": any1, "boot": any1, "kernel": any1, "initrd": any1,
 	"append": any1, "dtb": any1, "bios": any1, "smbios": any1, "acpitable": any1, "fw_cfg": any1, "rtc": any1,
 	"action": any1, "watchdog-action": any1, "overcommit": any1, "msg": any1, "vga": any1, "tpmdev": any1,
-	"audiodev": any1, "icount": any1, "k": any1,
+	"audiodev": audiodev, "icount": any1, "k": any1,
 
-	"display": oneOf("none"), "vnc": oneOf("none"), "monitor": oneOf("none"),
+	"display": oneOf("none"), "vnc": oneOf("none", "none,audiodev=audio"), "monitor": oneOf("none"),
 	"serial": noneOrChardev, "parallel": noneOrChardev,
 	"incoming": incoming,
 }
@@ -54,6 +54,17 @@ func incoming(v string) error {
 		return nil
 	}
 	return errors.New("only defer or fd:N")
+}
+
+// audiodev plays to nobody: other back ends write files, or speak to what is the host's.
+func audiodev(v string) error {
+	var back struct {
+		Driver string `json:"driver"`
+	}
+	if err := json.Unmarshal([]byte(v), &back); err != nil || back.Driver != "none" {
+		return errors.New("only driver none, in JSON")
+	}
+	return nil
 }
 
 // netdev must not name a program to run; the sandbox would kill QEMU for it.

@@ -188,7 +188,7 @@ func TestOptionsThatWouldReachOutOfTheJailAreRefused(t *testing.T) {
 		{"-plugin", "x.so"}, {"-gdb", "tcp::1"}, {"-s"}, {"-qmp", "unix:x"}, {"-qmp-pretty", "stdio"}, {"-monitor", "stdio"},
 		{"-serial", "file:x"}, {"-parallel", "pipe:x"}, {"-debugcon", "stdio"}, {"-incoming", "exec:sh"}, {"-incoming", "tcp:0:1"},
 		{"-netdev", "tap,id=n,script=/bin/sh"}, {"-netdev", "bridge,id=n,helper=/bin/sh"}, {"-netdev", `{"type":"tap","scr\u0069pt":"x"}`},
-		{"-nic", "user"}, {"-net", "user"}, {"-display", "gtk"}, {"-vnc", ":1"}, {"-spice", "port=1"}, {"-virtfs", "local,path=/"},
+		{"-nic", "user"}, {"-net", "user"}, {"-display", "gtk"}, {"-vnc", ":1"}, {"-vnc", "none,sasl=on"}, {"-audiodev", "none,id=a"}, {"-audiodev", `{"driver":"wav","path":"/x"}`}, {"-spice", "port=1"}, {"-virtfs", "local,path=/"},
 		{"-fsdev", "local,path=/"}, {"-hda", "x"}, {"-cdrom", "x"}, {"-loadvm", "x"}, {"x"}, {"-"}, {"-m", "16\x00"},
 	} {
 		var w wrong

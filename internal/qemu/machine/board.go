@@ -123,7 +123,9 @@ func (b board) ports(slots map[string]int) int {
 	}
 	highest := 0
 	for _, n := range slots {
-		highest = max(highest, n)
+		if n < scsiUnits {
+			highest = max(highest, n)
+		}
 	}
 	return min(highest+sparePorts, b.capacity())
 }

@@ -2,11 +2,13 @@ package machine
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
 	"github.com/hyper-nixos/hyper-nixos/model/host"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
@@ -66,7 +68,7 @@ func (f *findings) say(code, path, remedy, format string, args ...any) {
 }
 
 // lay chooses the board and gives each device its slot, or says everything that is in the way.
-func lay(in Input) (board, map[string]int, finding.List) {
+func lay(in Input) (b board, slots, targets map[string]int, _ finding.List) {
 	f := &findings{vm: in.Name}
 	for _, p := range vm.Check(vm.Definition{Name: in.Name, Spec: in.Spec}) {
 		f.say(CodeSpec, p.Path, p.Hint, "%s: %s", p.Path, p.What)
@@ -76,15 +78,18 @@ func lay(in Input) (board, map[string]int, finding.List) {
 	checkMedia(f, in)
 	checkCPU(f, in)
 	pinned := pinnedFor(in)
-	b := board{family: in.Spec.Machine, serial: on(in.Spec.Serial) && in.Spec.Graphics == nil, bios: in.Spec.Firmware == vm.BIOS, kvm: in.Accel == vm.KVM, nested: in.Nested != "", fixed: in.Ports, secure: in.Spec.SecureBoot, sata: len(sataPorts(in.Spec)) > 0}
+	b = board{family: in.Spec.Machine, serial: on(in.Spec.Serial) && !in.Spec.Screen(), bios: in.Spec.Firmware == vm.BIOS, kvm: in.Accel == vm.KVM, nested: in.Nested != "", fixed: in.Ports, secure: in.Spec.SecureBoot, sata: len(sataPorts(in.Spec)) > 0}
 	b.machineType = chooseType(f, in, pinned.MachineType)
-	slots := assignSlots(in.Spec, pinned.Slots)
+	slots = assignSlots(in.Spec, pinned.Slots, kept(in, pinned)...)
 	for _, device := range slotted(in.Spec) {
 		if slots[device] > b.capacity() {
 			f.say(CodeSlots, "machine", "remove devices, or use machine q35", "%s finds no free slot: machine %s has %d", device, b.family, b.capacity())
 		}
 	}
-	return b, slots, f.list
+	targets = assignTargets(in.Spec, pinned.Targets, scsiTargets(in.Spec, pinned.Slots))
+	maps.Copy(slots, assignUnits(in.Spec, pinned.Slots, targets))
+	f.files(in)
+	return b, slots, targets, f.list
 }
 
 // pinnedFor is what the guest relies on, unless its owner has since chosen a machine of another family: then
@@ -139,7 +144,7 @@ func checkBoot(f *findings, s vm.Spec) {
 	if s.Firmware == vm.BIOS && s.Machine == familyVirt {
 		f.say(CodeFirmware, "firmware", `use firmware "uefi", or "kernel" with boot.kernel`, "machine virt has no BIOS")
 	}
-	if s.Boot == nil {
+	if !s.BootsKernel() {
 		return
 	}
 	if strings.Contains(s.Boot.Cmdline, tokenStart) {
@@ -172,5 +177,19 @@ func (f *findings) volume(kind, name, path, volume string, v Volume, exists bool
 		f.say(CodeVolume, path, fmt.Sprintf("hv volume create %s --size 10GiB", volume), "%s %q: volume %q does not exist", kind, name, volume)
 	case v.Format != "" && v.Format != storage.Raw && v.Format != storage.QCOW2:
 		f.say(CodeVolume, path, "", "%s %q: volume %q has the unknown format %.20q", kind, name, volume, string(v.Format))
+	}
+}
+
+// otherFiles is how many files and sockets a machine has beside its disks, media and network cards, at most.
+const otherFiles = 16
+
+// files holds how many files there are against what one message to the helper takes: a disk has one for each of its layers.
+func (f *findings) files(in Input) {
+	n := otherFiles + len(in.Media) + len(in.Spec.NICs) + len(in.Spec.Shares)
+	for name := range in.Spec.Disks {
+		n += max(len(in.Volumes[name].Layers), 1)
+	}
+	if n > privilege.MaxFiles {
+		f.say(CodeSlots, "disks", "delete snapshots of its volumes, or remove disks", "its disks and their layers are %d files with what else it has, and QEMU is given %d at most", n, privilege.MaxFiles)
 	}
 }

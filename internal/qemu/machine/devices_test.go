@@ -25,7 +25,7 @@ func TestEachDeviceAddsWhatItNeedsAndNoMore(t *testing.T) {
 				"-chardev", "ringbuf,id=holds-fds,size=4096", "-mon", "chardev=holds-fds,mode=control"},
 			sockets: []string{"qmp"},
 		}},
-		"network card": {nic("lan", vm.NIC{Network: vm.UserNetwork, MAC: "52:54:00:00:00:01"}, at), part{
+		"network card": {nic("lan", vm.NIC{Network: vm.UserNetwork, MAC: "52:54:00:00:00:01"}, vm.BIOS, at), part{
 			args: []string{"-netdev", `{"type":"stream","id":"net-lan","server":true,"addr":{"type":"fd","str":"{fd:net-lan}"}}`,
 				"-device", `{"driver":"virtio-net-pci","id":"nic-lan","bus":"rp2","netdev":"net-lan","mac":"52:54:00:00:00:01","romfile":""}`},
 			sockets: []string{"net-lan"},

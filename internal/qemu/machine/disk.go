@@ -214,7 +214,7 @@ func (n fileNode) on(block bool) fileNode {
 	return n
 }
 
-// disk is a virtio-blk device on a volume that comes as fds, one for each layer. What the guest discards is given back to
+// disk is a device on a volume that comes as fds, one for each layer; slot is its unit, where its bus has units. What the guest discards is given back to
 // the pool. The raw format gets no size: QEMU refuses to resize a raw node that has one.
 func disk(name string, d vm.Disk, v Volume, slot int, at place, ports map[string]int) part {
 	all := layers(name, d, v, slot)
@@ -227,7 +227,7 @@ func disk(name string, d vm.Disk, v Volume, slot int, at place, ports map[string
 		p.args = append(append(p.args, addFD(file, l.set)...), "-blockdev", object(l.file), "-blockdev", object(l.format))
 		p.files = append(p.files, File{Name: file, Kind: DiskFile, Object: d.Volume, Device: name, Access: l.access, Layer: i})
 	}
-	p.args = append(p.args, "-device", object(onBus(diskDevice(name, d, v, slot, at), name, d, ports)))
+	p.args = append(p.args, "-device", object(onBus(diskDevice(name, d, v, slot, at), name, d, slot, ports)))
 	return p
 }
 

@@ -35,7 +35,8 @@ func input(s vm.Spec) Input {
 	return in
 }
 
-func no() *bool { v := false; return &v }
+func no() *bool  { v := false; return &v }
+func on1() *bool { v := true; return &v }
 
 // machines are the specs whose command lines are kept in testdata and given to a real QEMU.
 func machines() map[string]Input {
@@ -100,12 +101,24 @@ func machines() map[string]Input {
 	media.Spec.Graphics = &vm.Graphics{Device: vm.DisplayVGA}
 	media.Media = map[string]Volume{"install": {Format: storage.Raw}}
 
+	// Of everything that is chosen by a word, the other words.
+	buses := input(vm.Spec{SCSI: &vm.SCSI{IOThread: "fast"}, Disks: map[string]vm.Disk{
+		"root": {Volume: "a", Bus: vm.BusSCSI, Serial: "R1"}, "data": {Volume: "b", Bus: vm.BusSCSI, ReadOnly: true}, "stick": {Volume: "c", Bus: vm.BusUSB},
+	}, CDROMs: map[string]vm.CDROM{"install": {Bus: vm.BusUSB, Volume: "debian"}, "tools": {}}, NICs: map[string]vm.NIC{"lan": {}, "old": {Model: vm.NICRTL8139}, "esx": {Model: vm.NICVMXNET3}},
+		Boot: &vm.Boot{Order: []string{"lan", "root", "install", "old", "esx", "stick"}, Menu: true}, Sound: vm.SoundICH9, Graphics: &vm.Graphics{Device: vm.DisplayQXL, Memory: 32 * model.MiB}})
+	buses.Media = map[string]Volume{"install": {Format: storage.Raw}}
+	buspc := buses
+	buspc.Spec = buses.Spec.Clone()
+	buspc.Spec.Machine, buspc.Spec.Sound, buspc.Spec.Graphics = "pc", vm.SoundAC97, &vm.Graphics{Device: vm.DisplayCirrus, Memory: 8 * model.MiB}
+	busvirt := input(vm.Spec{Arch: "aarch64", Firmware: vm.UEFI, SCSI: &vm.SCSI{}, USBController: on1(), Sound: vm.SoundICH9, Graphics: &vm.Graphics{}, Disks: map[string]vm.Disk{
+		"stick": {Volume: "c", Bus: vm.BusUSB}}, NICs: map[string]vm.NIC{"old": {Model: vm.NICRTL8139, BootIndex: 1}}})
+	dark := input(vm.Spec{OS: vm.Windows10, Firmware: vm.BIOS, Graphics: &vm.Graphics{Device: vm.DisplayNone}, Sound: vm.SoundNone, Disks: map[string]vm.Disk{"c": {Volume: "c"}}})
 	full := vm.Spec{Disks: map[string]vm.Disk{}, NICs: map[string]vm.NIC{}, Boot: &vm.Boot{Kernel: "cloud"}}
-	for i := range vm.MaxDisks {
+	for i := range vm.MaxPCIDisks {
 		full.Disks[fmt.Sprintf("d%02d", i)] = vm.Disk{Volume: fmt.Sprintf("v%02d", i)}
 	}
 	for i := range vm.MaxNICs {
 		full.NICs[fmt.Sprintf("n%d", i)] = vm.NIC{}
 	}
-	return map[string]Input{"other": other, "bare": bare, "bios": bios, "uefi": uefi, "secure": secure, "grows": grows, "threads": threads, "nodes": nodes, "near": near, "media": media, "layered": layered, "home": home, "kvm": kvm, "pc": pc, "virt": virt, "full": input(full)}
+	return map[string]Input{"buses": buses, "buses-pc": buspc, "buses-virt": busvirt, "dark": dark, "other": other, "bare": bare, "bios": bios, "uefi": uefi, "secure": secure, "grows": grows, "threads": threads, "nodes": nodes, "near": near, "media": media, "layered": layered, "home": home, "kvm": kvm, "pc": pc, "virt": virt, "full": input(full)}
 }

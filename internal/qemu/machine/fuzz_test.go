@@ -17,7 +17,7 @@ var shapes = map[string]string{
 	"-name": "options", "-uuid": "plain", "-nodefaults": "none", "-no-user-config": "none", "-display": "plain", "-vnc": "plain", "-S": "none",
 	"-action": "options", "-rtc": "options", "-global": "options", "-tpmdev": "options", "-machine": "options", "-accel": "options", "-cpu": "options", "-m": "options",
 	"-smp": "options", "-chardev": "options", "-mon": "options", "-serial": "plain", "-add-fd": "options", "-kernel": "plain",
-	"-initrd": "plain", "-append": "plain", "-boot": "options", "-blockdev": "json", "-device": "json", "-netdev": "json", "-object": "json", "-numa": "options", "-overcommit": "options",
+	"-initrd": "plain", "-append": "plain", "-boot": "options", "-blockdev": "json", "-device": "json", "-netdev": "json", "-object": "json", "-numa": "options", "-audiodev": "json", "-overcommit": "options",
 }
 
 // readBack reads a command line as QEMU does, and returns the keys of each option.

@@ -31,16 +31,40 @@ func displayDriver(d vm.Display, family string) string {
 		return "virtio-gpu-pci"
 	case d == vm.DisplayVirtio:
 		return "virtio-vga"
+	case d == vm.DisplayQXL:
+		return "qxl-vga"
+	case d == vm.DisplayCirrus:
+		return "cirrus-vga"
 	}
 	return "VGA"
 }
 
+// display is a graphics card. Of qxl's memory a quarter is what is shown, and the rest what is yet to be drawn.
+type display struct {
+	plugged
+	VGAMemory int `json:"vgamem_mb,omitempty"`
+	RAM       int `json:"ram_size_mb,omitempty"`
+}
+
+func displayCard(g vm.Graphics, b board) display {
+	d := display{plugged: plugged{Driver: displayDriver(g.Device, b.family), ID: "display", place: b.displayAt()}, VGAMemory: int(g.Memory / model.MiB)}
+	if g.Device == vm.DisplayQXL {
+		d.RAM = 4 * d.VGAMemory
+	}
+	return d
+}
+
 // graphics is a screen that viewers are let onto one by one (add_client): QEMU listens nowhere. A tablet says where
 // the pointer is, so that it stands under the viewer's own; a board without a PS/2 keyboard gets one on USB.
-func graphics(g vm.Graphics, b board, usb place) part {
+// What the guest plays is heard by viewers that can.
+func graphics(g vm.Graphics, sounds bool, b board, usb place) part {
+	vnc := []string{}
+	if sounds {
+		vnc = []string{"audiodev", audioID}
+	}
 	args := []string{
-		"-vnc", "none",
-		"-device", object(plugged{Driver: displayDriver(g.Device, b.family), ID: "display", place: b.displayAt()}),
+		"-vnc", options("none", vnc...),
+		"-device", object(displayCard(g, b)),
 		"-device", object(plugged{Driver: "qemu-xhci", ID: "usb", place: usb}),
 		"-device", object(plugged{Driver: "usb-tablet", ID: "tablet", place: place{Bus: "usb.0"}}),
 	}

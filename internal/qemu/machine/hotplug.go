@@ -2,6 +2,7 @@ package machine
 
 import (
 	"encoding/json"
+	"maps"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
@@ -24,7 +25,7 @@ func HotplugDisk(machineType, name string, d vm.Disk, v Volume, slot int) (qmp.H
 		access = append(access, l.access)
 	}
 	h.Keys = storage.Keys(v.Layers)
-	h.Add = json.RawMessage(object(onBus(diskDevice(name, d, v, slot, board{family: familyOf(machineType)}.place(slot)), name, d, nil)))
+	h.Add = json.RawMessage(object(onBus(diskDevice(name, d, v, slot, board{family: familyOf(machineType)}.place(slot)), name, d, slot, nil)))
 	return h, access
 }
 
@@ -50,9 +51,9 @@ func DiskUnplug(name string, slot int) qmp.Hotplug {
 
 // HotplugNIC returns the network card of this name as it is plugged into slot of a machine that runs. In place of
 // its listening socket it has what FDOf says, as at a start.
-func HotplugNIC(machineType, name string, n vm.NIC, slot int) qmp.Hotplug {
+func HotplugNIC(machineType, name string, n vm.NIC, firmware vm.Firmware, slot int) qmp.Hotplug {
 	h := NICUnplug(name)
-	h.Add = json.RawMessage(object(nicDevice(name, n, board{family: familyOf(machineType)}.place(slot))))
+	h.Add = json.RawMessage(object(pluggedNIC(name, n, firmware, board{family: familyOf(machineType)}.place(slot))))
 	h.NetdevAdd = json.RawMessage(object(streamNetdev{Type: "stream", ID: h.Netdev, Server: true, Addr: socketRef{"fd", fd(h.Netdev)}}))
 	return h
 }
@@ -81,12 +82,37 @@ func EjectMedium(name string, target int) qmp.Hotplug {
 }
 
 // FreeSlot returns the lowest slot of a board with so many ports that no pinned device sits in.
-func FreeSlot(pinned map[string]int, ports int) (int, bool) {
+func FreeSlot(pinned map[string]int, ports int) (int, bool) { return free(pinned, 1, ports) }
+
+// FreeUnit returns the lowest unit of a bus that has units, on which no device is that is pinned, nor a drive on its target. none
+// is why there is none.
+func FreeUnit(bus string, pinned vm.Pinned) (unit int, none string) {
+	taken, controller, most := maps.Clone(pinned.Slots), sticksSlot, usbPorts-1 // beyond that QEMU makes a hub
+	if bus == vm.BusSCSI {
+		controller, most = scsiSlot, maxTarget
+		for name, target := range pinned.Targets {
+			taken[cdromSlot(name)+"/target"] = scsiUnits + target
+		}
+	}
+	if taken[controller] == 0 {
+		return 0, "the board has no controller of bus " + bus + "; the next start brings one along"
+	}
+	n, ok := free(taken, unitsOf(bus)+1, unitsOf(bus)+most)
+	if !ok {
+		return 0, "bus " + bus + " is full"
+	}
+	return n, ""
+}
+
+// HasUnits reports whether disks on this bus are on a controller, and in no slot of the board.
+func HasUnits(bus string) bool { return unitsOf(bus) > 0 }
+
+func free(pinned map[string]int, from, to int) (int, bool) {
 	taken := map[int]bool{}
 	for _, n := range pinned {
 		taken[n] = true
 	}
-	for n := 1; n <= ports; n++ {
+	for n := from; n <= to; n++ {
 		if !taken[n] {
 			return n, true
 		}

@@ -40,7 +40,7 @@ func limits(in Input) Limits {
 			}
 		}
 	}
-	if s.Graphics != nil {
+	if s.Screen() {
 		total += displayMemory
 	}
 	for _, medium := range in.Media {

@@ -126,7 +126,7 @@ func Build(in Input) (Machine, error) {
 	if err := complete(in); err != nil {
 		return Machine{}, err
 	}
-	b, slots, found := lay(in)
+	b, slots, targets, found := lay(in)
 	if len(found) > 0 {
 		return Machine{}, refusal(in.Name, found)
 	}
@@ -138,26 +138,28 @@ func Build(in Input) (Machine, error) {
 	if in.Spec.Firmware == vm.UEFI {
 		parts = append(parts, uefi())
 	}
-	if in.Spec.Boot != nil {
+	if in.Spec.BootsKernel() {
 		parts = append(parts, kernel(*in.Spec.Boot))
 	} else {
-		parts = append(parts, part{args: []string{"-boot", "strict=on"}}) // only from disks with a boot index
+		parts = append(parts, booting(in.Spec.Boot))
 	}
 	parts = append(parts, ioThreads(in.Spec), secrets(in.Spec.Disks, in.Volumes))
 	ports := sataPorts(in.Spec)
+	if slot := slots[scsiSlot]; slot > 0 {
+		parts = append(parts, scsi(in.Spec.SCSI, b.place(slot)))
+	}
+	if slot := slots[sticksSlot]; slot > 0 {
+		parts = append(parts, sticksController(b.place(slot)))
+	}
 	for _, name := range disksInOrder(in.Spec.Disks) {
 		slot := slots[diskSlot(name)]
 		parts = append(parts, disk(name, in.Spec.Disks[name], in.Volumes[name], slot, b.place(slot), ports))
 	}
-	targets := assignTargets(in.Spec, pinnedFor(in).Targets)
-	if len(targets) > 0 {
-		parts = append(parts, scsi(b.place(slots[scsiSlot])))
-	}
-	for _, name := range sortedKeys(targets) {
-		parts = append(parts, cdrom(name, in.Spec.CDROMs[name], in.Media[name], targets[name], ports))
+	for _, name := range sortedKeys(in.Spec.CDROMs) {
+		parts = append(parts, cdrom(name, in.Spec.CDROMs[name], in.Media[name], targets[name], slots[cdromSlot(name)], ports))
 	}
 	for _, name := range sortedKeys(in.Spec.NICs) {
-		parts = append(parts, nic(name, in.Spec.NICs[name], b.place(slots[nicSlot(name)])))
+		parts = append(parts, nic(name, in.Spec.NICs[name], in.Spec.Firmware, b.place(slots[nicSlot(name)])))
 	}
 	if on(in.Spec.RNG) {
 		parts = append(parts, rng(b.place(slots[rngSlot])))
@@ -168,8 +170,11 @@ func Build(in Input) (Machine, error) {
 	if in.Spec.CloudInit != nil {
 		parts = append(parts, seed(b.place(slots[seedSlot])))
 	}
-	if g := in.Spec.Graphics; g != nil {
-		parts = append(parts, graphics(*g, b, b.place(slots[usbSlot])))
+	if in.Spec.Screen() {
+		parts = append(parts, graphics(*in.Spec.Graphics, in.Spec.Sounds(), b, b.place(slots[usbSlot])))
+	}
+	if in.Spec.Sounds() {
+		parts = append(parts, sound(in.Spec.Sound, b.soundAt(slots)))
 	}
 	if w := in.Spec.Watchdog; w != nil {
 		parts = append(parts, watchdog(*w, b.watchdogAt(slots)))

@@ -16,14 +16,21 @@ func nicSlot(name string) string  { return "nic/" + name }
 
 // assignSlots gives every device of s a number from 1. One that is pinned keeps its number; a new one takes the
 // lowest that is free, so that no other ever moves. A number that is pinned twice, or none, counts as not pinned.
-func assignSlots(s vm.Spec, pinned map[string]int) map[string]int {
-	return assign(slotted(s), pinned)
+func assignSlots(s vm.Spec, pinned map[string]int, kept ...string) map[string]int {
+	wanted := slotted(s)
+	for _, device := range kept {
+		if !slices.Contains(wanted, device) {
+			wanted = append(wanted, device)
+		}
+	}
+	return assign(wanted, pinned, func(n int) bool { return n > 0 && n < scsiUnits })
 }
 
-func assign(wanted []string, pinned map[string]int) map[string]int {
+// assign numbers what is wanted, from the lowest number that may be given.
+func assign(wanted []string, pinned map[string]int, may func(int) bool) map[string]int {
 	slots, taken := map[string]int{}, map[int]bool{}
 	for _, device := range wanted {
-		if n := pinned[device]; n > 0 && !taken[n] {
+		if n := pinned[device]; may(n) && !taken[n] {
 			slots[device], taken[n] = n, true
 		}
 	}
@@ -32,7 +39,7 @@ func assign(wanted []string, pinned map[string]int) map[string]int {
 		if slots[device] != 0 {
 			continue
 		}
-		for taken[next] {
+		for taken[next] || !may(next) {
 			next++
 		}
 		slots[device], taken[next] = next, true
@@ -45,7 +52,9 @@ func assign(wanted []string, pinned map[string]int) map[string]int {
 func slotted(s vm.Spec) []string {
 	var out []string
 	for _, name := range disksInOrder(s.Disks) {
-		out = append(out, diskSlot(name))
+		if unitsOf(s.Disks[name].Bus) == 0 {
+			out = append(out, diskSlot(name))
+		}
 	}
 	for _, name := range sortedKeys(s.NICs) {
 		out = append(out, nicSlot(name))
@@ -53,11 +62,17 @@ func slotted(s vm.Spec) []string {
 	if on(s.RNG) {
 		out = append(out, rngSlot)
 	}
-	if len(s.CDROMs) > 0 {
+	if s.OnSCSI() {
 		out = append(out, scsiSlot)
 	}
-	if s.Graphics != nil {
+	if s.Screen() {
 		out = append(out, usbSlot)
+	}
+	if s.OnUSB() {
+		out = append(out, sticksSlot)
+	}
+	if s.Sounds() && s.Machine == familyPC {
+		out = append(out, soundSlot)
 	}
 	if s.MemoryMax > 0 {
 		out = append(out, memorySlot)
