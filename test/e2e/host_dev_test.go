@@ -52,4 +52,5 @@ func TestADevelopmentEnvironmentBoots(t *testing.T) {
 	if out := must(t, h, "vm", "exec", "shop", "--", "cat", "/var/lib/cloud/instance/user-data.txt"); !strings.Contains(out, "nginx") || !strings.Contains(out, "/etc/hyper-nixos/environment") {
 		t.Errorf("what the guest is to make of itself:\n%s", out)
 	}
+	understood(t, h, "shop")
 }
