@@ -2,8 +2,10 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/wire"
@@ -22,6 +24,43 @@ func (c *Client) Exec(ctx context.Context, ref model.Ref, what vm.ExecRequest) (
 		return vm.ExecResult{}, err
 	}
 	return call[vm.ExecResult](ctx, c, r)
+}
+
+// ExecStream is Exec that tells what the program writes while it runs, part by part; the guest's program waits for tell. Who
+// stops waiting ends the program. It goes on where its time is up, or the daemon ends.
+func (c *Client) ExecStream(ctx context.Context, ref model.Ref, what vm.ExecRequest, tell func(vm.ExecPart) error) (vm.ExecResult, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r, err := vmRequest(http.MethodPost, ref, "actions", "exec").json(what)
+	if err != nil {
+		return vm.ExecResult{}, err
+	}
+	r.header.Set("Accept", "text/event-stream")
+	resp, err := c.send(ctx, r)
+	if err != nil {
+		return vm.ExecResult{}, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	frames := newFrames(resp.Body)
+	for {
+		f, err := frames.next()
+		if err != nil {
+			return vm.ExecResult{}, c.broken(ctx, err)
+		}
+		if f.event == problemEvent {
+			return vm.ExecResult{}, f.problem()
+		}
+		var part vm.ExecPart
+		if err := json.Unmarshal(f.data, &part); err != nil {
+			return vm.ExecResult{}, fault.New(fault.Unreadable, "what a program wrote is not in the words of this API").Because(err).WithCode(wire.CodeStrangers)
+		}
+		if part.Ended != nil {
+			return *part.Ended, nil
+		}
+		if err := tell(part); err != nil {
+			return vm.ExecResult{}, err
+		}
+	}
 }
 
 // SetGuestPassword gives a user of a VM's guest a password.

@@ -60,6 +60,15 @@ type ExecResult struct {
 	Truncated bool   `json:"truncated,omitempty"` // there was more than the agent keeps
 }
 
+// ExecPart is what is told of a program while it runs in a guest: one of its fields at a time.
+type ExecPart struct {
+	PID    int         `json:"pid,omitempty"`    // first: it was started, as this process of the guest
+	Output []byte      `json:"output,omitempty"` // what it wrote since the part before
+	Errors []byte      `json:"errors,omitempty"` // the same of its standard error
+	AtEnd  bool        `json:"atEnd,omitempty"`  // this guest cannot hand over what it writes before it has ended
+	Ended  *ExecResult `json:"ended,omitempty"`  // last: how it ended, without what it wrote
+}
+
 // Limits of what is asked of an agent.
 const (
 	MaxExecInput   = 512 << 10

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -70,6 +71,7 @@ func TestACloudImageConfiguresItselfAndItsGuestIsSpokenTo(t *testing.T) {
 		t.Errorf("its name is %q", out)
 	}
 	must(t, h, "vm", "exec", "web", "--", "sh", "-c", "cloud-init status --wait || true") // what it made is what counts
+	understood(t, h, "web")
 	if out := must(t, h, "vm", "exec", "web", "--", "cat", "/etc/made"); out != "made by webby\n" {
 		t.Errorf("at its first boot it made %q", out)
 	}
@@ -78,12 +80,21 @@ func TestACloudImageConfiguresItselfAndItsGuestIsSpokenTo(t *testing.T) {
 	if out, errs, code := h.HV(ctx, strings.NewReader("in\n"), "vm", "exec", "-i", "web", "--", "sh", "-c", "cat; echo out >&2; exit 7"); out != "in\n" || errs != "out\n" || code != 7 {
 		t.Errorf("a program that ends with 7: %q, %q, %d", out, errs, code)
 	}
+	tellsWhileItRuns(t, h)
 	knowsItself(t, h)
 	takesAPassword(t, h)
 	thawsWhatACrashLeft(t, h)
 	stopsByItsAgent(t, h)
 	if strings.Contains(h.Logs(), "s3cret-word") || strings.Contains(h.Logs(), "saltsalt") {
 		t.Error("a secret stands in the daemon's log")
+	}
+}
+
+// understood: cloud-init minds nothing of what the guest was told, nor of what its image says beside that.
+func understood(t *testing.T, h *onehost.Host, name string) {
+	t.Helper()
+	if out := must(t, h, "vm", "exec", name, "--", "sh", "-c", "cloud-init schema --system 2>&1; grep 'cloud-config provided' /var/log/cloud-init.log || true"); !strings.Contains(out, "Valid cloud-config") || strings.Contains(out, "provided") {
+		t.Errorf("cloud-init says of what it was told:\n%s", out)
 	}
 }
 
@@ -104,6 +115,43 @@ func knowsItself(t *testing.T, h *onehost.Host) {
 	}
 	must(t, h, "vm", "set-time", "web")
 	must(t, h, "vm", "trim", "web")
+}
+
+// tellsWhileItRuns: a program that does not end is heard, and ends with its reader.
+func tellsWhileItRuns(t *testing.T, h *onehost.Host) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(h.Bin, "hv"), "vm", "exec", "web", "--", "sh", "-c", "echo $$ > /run/told; echo one; tail -f /run/told")
+	cmd.Env = append(os.Environ(), "HV_HOST=unix://"+filepath.Join(h.Run, "api.sock"))
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := bufio.NewReader(out)
+	if line, err := from.ReadString('\n'); err != nil || line != "one\n" {
+		t.Errorf("it says %q, %v", line, err)
+	}
+	if line, err := from.ReadString('\n'); err != nil || len(line) < 2 {
+		t.Errorf("it follows what it wrote: %q, %v", line, err)
+	}
+	must(t, h, "vm", "exec", "web", "--", "sh", "-c", "echo more >> /run/told")
+	if line, err := from.ReadString('\n'); err != nil || line != "more\n" {
+		t.Errorf("then it says %q, %v", line, err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 130 {
+		t.Errorf("interrupted it ends with %v", err)
+	}
+	if out := must(t, h, "vm", "exec", "web", "--", "sh", "-c", `p=$(head -n 1 /run/told); for i in $(seq 100); do kill -0 $p 2>/dev/null || { echo ended; exit; }; sleep 0.1; done`); out != "ended\n" {
+		t.Errorf("the program goes on: %q", out)
+	}
+	if out := must(t, h, "vm", "exec", "web", "--", "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x"); len(out) != 3000000 || strings.Trim(out, "x") != "" {
+		t.Errorf("of 3000000 bytes there came %d", len(out))
+	}
 }
 
 func takesAPassword(t *testing.T, h *onehost.Host) {

@@ -9,11 +9,6 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
-type execInput struct {
-	Named
-	Body vm.ExecRequest
-}
-
 type passwordInput struct {
 	Named
 	Body wire.GuestPassword
@@ -21,7 +16,6 @@ type passwordInput struct {
 
 type (
 	guestFacts struct{ Body vm.GuestStatus }
-	execResult struct{ Body vm.ExecResult }
 	guestTrim  struct{ Body wire.GuestTrim }
 	guestSeed  struct{ Body wire.CloudInit }
 )
@@ -43,20 +37,7 @@ func (s *server) routeGuest() {
 			return &guestSeed{c}, err
 		})
 	}
-	handle(s, action.VMExec, func(ctx context.Context, in *execInput) (*execResult, error) {
-		var out execResult
-		err := s.asked(ctx, func(ctx context.Context) error {
-			program := ""
-			if len(in.Body.Command) > 0 {
-				program = in.Body.Command[0]
-			}
-			return s.Actions.OpenExec(ctx, callOf(ctx), in.ref(), program)
-		}, func(ctx context.Context) (err error) {
-			out.Body, err = s.Guests.Exec(ctx, in.ref(), in.Body)
-			return err
-		})
-		return &out, err
-	})
+	s.routeExec()
 	handle(s, action.VMPassword, func(ctx context.Context, in *passwordInput) (*struct{}, error) {
 		return nil, s.asked(ctx, func(ctx context.Context) error {
 			return s.Actions.OpenPassword(ctx, callOf(ctx), in.ref(), in.Body.User)

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -23,6 +24,27 @@ func (inside) Facts(context.Context, model.Ref) (vm.GuestStatus, error) {
 func (inside) Exec(_ context.Context, _ model.Ref, what vm.ExecRequest) (vm.ExecResult, error) {
 	return vm.ExecResult{PID: 7, ExitCode: 3, Output: []byte(strings.Join(what.Command, " ")), Errors: what.Input}, nil
 }
+
+// Stream tells the words of the command one by one; "wait" waits until it is given up.
+func (inside) Stream(ctx context.Context, _ model.Ref, what vm.ExecRequest, tell func(vm.ExecPart) error) (vm.ExecResult, error) {
+	for _, word := range what.Command {
+		switch word {
+		case "refuse":
+			return vm.ExecResult{}, fault.New(fault.Precondition, "the guest's agent says: no").WithCode("HV-GUEST-004")
+		case "wait":
+			<-ctx.Done()
+			gaveUp <- context.Cause(ctx)
+			return vm.ExecResult{}, ctx.Err()
+		}
+		if err := tell(vm.ExecPart{Output: []byte(word)}); err != nil {
+			return vm.ExecResult{}, err
+		}
+	}
+	return vm.ExecResult{PID: 7, ExitCode: 3}, nil
+}
+
+// gaveUp has why a program in a guest was not waited for.
+var gaveUp = make(chan error, 1)
 
 func (inside) SetPassword(_ context.Context, _ model.Ref, user, _ string, _ bool) error {
 	if user == "nobody" {
@@ -88,4 +110,38 @@ func TestAGuestIsAskedWhatItIsAndGivesBackWhatItDoesNotUse(t *testing.T) {
 		t.Errorf("%+v, %v", trimmed, err)
 	}
 	h.must(h.SetGuestTime(t.Context(), ref("web")))
+}
+
+func TestWhatAProgramInAGuestWritesComesWhileItRuns(t *testing.T) {
+	h := newHouse(t, member)
+	h.create("web")
+	withAgent(h)
+	var heard []string
+	tell := func(p vm.ExecPart) error {
+		heard = append(heard, string(p.Output))
+		return nil
+	}
+	got, err := h.ExecStream(t.Context(), ref("web"), vm.ExecRequest{Command: []string{"one", "two"}}, tell)
+	if err != nil || got.ExitCode != 3 || strings.Join(heard, ",") != "one,two" {
+		t.Errorf("%+v, %v, %v", got, heard, err)
+	}
+	_, err = h.ExecStream(t.Context(), ref("web"), vm.ExecRequest{Command: []string{"refuse"}}, tell)
+	refusal(t, err, fault.Precondition, "the guest's agent says: no", "HV-GUEST-004")
+	heard = nil
+	_, err = h.ExecStream(t.Context(), ref("web"), vm.ExecRequest{Command: []string{"one", "refuse"}}, tell)
+	refusal(t, err, fault.Precondition, "the guest's agent says: no", "HV-GUEST-004")
+	if strings.Join(heard, ",") != "one" {
+		t.Errorf("before it was refused there came %v", heard)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err = h.ExecStream(ctx, ref("web"), vm.ExecRequest{Command: []string{"one", "wait"}}, func(vm.ExecPart) error {
+		cancel()
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("who went away is told %v", err)
+	}
+	if why := <-gaveUp; !errors.Is(why, context.Canceled) {
+		t.Errorf("the guest's program is told that %v", why)
+	}
 }

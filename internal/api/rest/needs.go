@@ -176,6 +176,9 @@ type Guests interface {
 	Facts(ctx context.Context, ref model.Ref) (vm.GuestStatus, error)
 	// Exec returns when the program has ended, or ctx has: then it goes on in the guest.
 	Exec(ctx context.Context, ref model.Ref, what vm.ExecRequest) (vm.ExecResult, error)
+	// Stream tells what the program writes while it runs, by one at a time. It ends the program when ctx is cancelled, but not
+	// for another cause than context.Canceled.
+	Stream(ctx context.Context, ref model.Ref, what vm.ExecRequest, tell func(vm.ExecPart) error) (vm.ExecResult, error)
 	SetPassword(ctx context.Context, ref model.Ref, user, password string, crypted bool) error
 	SetTime(ctx context.Context, ref model.Ref) error
 	// Trim returns how many bytes were given back.

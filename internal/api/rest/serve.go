@@ -68,6 +68,9 @@ func shut(srv *http.Server) error {
 	return fault.Wrap(err, "the API did not end in order")
 }
 
+// errStops is why what lasts ends with the server.
+var errStops = fault.New(fault.Unavailable, "the daemon goes down")
+
 // untilStopped returns ctx, ended also by the server's going down. hijacked says that the request
 // takes its connection out of the server's hands.
 func untilStopped(ctx context.Context, hijacked bool) (_ context.Context, done func()) {
@@ -75,8 +78,9 @@ func untilStopped(ctx context.Context, hijacked bool) (_ context.Context, done f
 	if !ok {
 		return context.WithCancel(ctx)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	release := context.AfterFunc(alive.stopping, cancel)
+	ctx, stop := context.WithCancelCause(ctx)
+	release := context.AfterFunc(alive.stopping, func() { stop(errStops) })
+	cancel := func() { stop(nil) }
 	if !hijacked {
 		return ctx, func() { release(); cancel() }
 	}

@@ -4,6 +4,7 @@
 package guests
 
 import (
+	"context"
 	"errors"
 	"io"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
@@ -30,12 +32,16 @@ func Exec(s *session.Session) *cobra.Command {
 the words: sh -c '…' has one. hv ends with the program's exit code, and with 128 and the signal's number where a
 signal ended it.
 
-The agent hands over what a program writes when it has ended, up to 16 MiB of each stream, and no terminal: for those
-there is hv shell. -i sends this command's standard input, up to 512 KiB. With --timeout hv gives up waiting and
-exits with 5; the program goes on.
+What the program writes comes while it runs, and the program waits for whoever reads it. Ctrl-C ends the program too: its
+session gets SIGTERM, and SIGKILL after three seconds. With --timeout hv gives up waiting and exits with 5; the program goes on, and what it
+writes from then on is lost, as when the daemon is started anew. It needs a shell in the guest, with mkfifo and dd; without (Windows)
+what is written comes at the end, up to 16 MiB of each stream, which is said, and Ctrl-C leaves the program running. With -o json
+all of it comes at the end too.
+
+There is no terminal: for that there is hv shell. -i sends this command's standard input, up to 512 KiB.
 
 Who ran which program in which VM stands in the audit log; the arguments do not.`,
-		Example:           "  hv vm exec first -- hostname\n  hv vm exec first -- sh -c 'df -h / | tail -n 1'\n  hv vm exec -i first -- tee /etc/motd < motd",
+		Example:           "  hv vm exec first -- hostname\n  hv vm exec first -- journalctl -f\n  hv vm exec first -- sh -c 'df -h / | tail -n 1'\n  hv vm exec -i first -- tee /etc/motd < motd",
 		Args:              withProgram,
 		ValidArgsFunction: s.Live(1, s.VMs),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -56,7 +62,13 @@ Who ran which program in which VM stands in the audit log; the arguments do not.
 			if err != nil {
 				return err
 			}
-			got, err := c.Exec(cmd.Context(), s.Ref(args[0]), what)
+			ran := c.Exec
+			if !s.Output.ForPrograms() {
+				ran = func(ctx context.Context, ref model.Ref, what vm.ExecRequest) (vm.ExecResult, error) {
+					return c.ExecStream(ctx, ref, what, func(p vm.ExecPart) error { return passOn(s, p) })
+				}
+			}
+			got, err := ran(cmd.Context(), s.Ref(args[0]), what)
 			if err != nil {
 				if fault.CodeOf(err) == "HV-GUEST-007" {
 					return &report.Ended{Code: report.TimeUp, Err: err}
@@ -79,16 +91,20 @@ func withProgram(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// told passes on what the program wrote, and ends as it did.
+// passOn writes what a program has written as it was.
+func passOn(s *session.Session, p vm.ExecPart) error {
+	if p.AtEnd {
+		s.Notice("the guest has no shell with mkfifo and dd: what the program writes comes when it has ended")
+	}
+	_, errOut := s.Out.Foreign().Write(p.Output)
+	_, errErr := s.Err.Foreign().Write(p.Errors)
+	return errors.Join(errOut, errErr)
+}
+
+// told ends as the program did.
 func told(s *session.Session, got vm.ExecResult) error {
 	if s.Output.ForPrograms() {
 		if err := s.Output.Value(s.Out, got); err != nil {
-			return err
-		}
-	} else {
-		_, errOut := s.Out.Foreign().Write(got.Output)
-		_, errErr := s.Err.Foreign().Write(got.Errors)
-		if err := errors.Join(errOut, errErr); err != nil {
 			return err
 		}
 	}

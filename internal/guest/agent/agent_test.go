@@ -32,6 +32,7 @@ type guest struct {
 	mu    sync.Mutex
 	asked []string
 	mute  map[string]bool // commands that are never answered
+	runs  *programs       // what it is asked to run is run; nil: says knows what comes of it
 	slow  chan struct{}   // a freeze is answered once it is closed; nil: at once
 }
 
@@ -74,6 +75,9 @@ func (g *guest) answer(c net.Conn, line []byte) {
 	g.mu.Unlock()
 	if r.Execute == "guest-fsfreeze-freeze" && slow != nil {
 		<-slow
+	}
+	if g.runs != nil && strings.HasPrefix(r.Execute, "guest-exec") {
+		says, known = g.runs.answer(line), true
 	}
 	switch {
 	case mute:

@@ -80,32 +80,22 @@ func (s *session) exec(ctx context.Context, what vm.ExecRequest) (vm.ExecResult,
 		return vm.ExecResult{}, err
 	}
 	for wait := firstAsk; ; wait = min(2*wait, lastAsk) {
-		var st execStatus
-		if err := s.askWithin(ctx, 4*s.agents.Within, maxExec, "guest-exec-status", p, &st); err != nil {
-			if ctx.Err() != nil {
-				return vm.ExecResult{}, unfinished(p.PID)
-			}
-			return vm.ExecResult{}, err
-		}
-		if st.Exited {
-			return vm.ExecResult{
-				PID: p.PID, ExitCode: st.ExitCode, Signal: st.Signal, Output: st.Out, Errors: st.Err, Truncated: st.OutTruncated || st.ErrTruncated,
-			}, nil
-		}
-		t := time.NewTimer(wait)
-		select {
-		case <-t.C:
-		case <-s.ctx.Done():
-			t.Stop()
-			return vm.ExecResult{}, silent()
-		case <-ctx.Done():
-			t.Stop()
+		out, ended, err := s.status(ctx, p.PID)
+		switch {
+		case err != nil && ctx.Err() != nil:
 			return vm.ExecResult{}, unfinished(p.PID)
+		case err != nil || ended:
+			return out, err
+		case s.pause(ctx, wait):
+		case ctx.Err() != nil:
+			return vm.ExecResult{}, unfinished(p.PID)
+		default:
+			return vm.ExecResult{}, silent()
 		}
 	}
 }
 
-func unfinished(pid int) error {
+func unfinished(pid int) *fault.Error {
 	return fault.New(fault.Unavailable, "the program has not ended yet, and goes on as process %d of the guest", pid).
 		Try("the agent cannot end it: kill %d in the guest", pid).WithCode("HV-GUEST-007")
 }
