@@ -71,6 +71,11 @@ type Volumes interface {
 	// Prepare makes the file of the head of a volume that there is not yet, empty.
 	Prepare(ctx context.Context, v storage.Volume) error
 	Can(pool string) (storage.Capabilities, error)
+	// AddKeyslot has a passphrase open the encrypted layers of a chain, in a slot (below 0: one that is free); WipeKeyslot empties one;
+	// RecoverKeyslots has their key open again what a passphrase opens.
+	AddKeyslot(ctx context.Context, chain []storage.Layer, slot int, passphrase string) (int, error)
+	WipeKeyslot(ctx context.Context, chain []storage.Layer, slot int, force bool) error
+	RecoverKeyslots(ctx context.Context, chain []storage.Layer, passphrase string) (opens, of int, err error)
 	Delete(ctx context.Context, v storage.Volume) error
 	// Settle says that there is a volume of what was received; Unsettled are the files of which nobody has.
 	Settle(ctx context.Context, v storage.Volume) error

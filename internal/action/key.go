@@ -21,6 +21,8 @@ type Keys interface {
 	Unlock(ctx context.Context, name, passphrase string) error
 	// Reseal has another passphrase open a key, and the one before no more.
 	Reseal(ctx context.Context, name, passphrase string) error
+	// Renew makes the secret of that number for a key whose sealed file is gone or damaged.
+	Renew(ctx context.Context, name string, spec storage.KeySpec, passphrase string, number int) error
 	Lock(name string)
 	// Leave removes a key.
 	Leave(name string) error

@@ -135,10 +135,15 @@ var (
 	ShareShow      = row("share.show", Member, core, phase.Look, false, Read, "GET", "/v1/shares/{name}", "show a share, and who mounts it")
 	StorageRecover = row("storage.recover", Root, core, phase.Configure, true, Edge, "POST", "/v1/storage/actions/recover", "rebuild what the store has lost from the notes on the pools")
 
-	VolumeResize  = row("volume.resize", Member, core, phase.Configure, true, Level, "POST", project+"/volumes/{name}/actions/resize", "make a volume larger")
-	VolumeMove    = row("volume.move", Member, core, phase.Configure, true, Level, "POST", project+"/volumes/{name}/actions/move", "move a volume into another pool")
-	VolumeExport  = row("volume.export", Member, core, phase.Console, false, Edge, "GET", project+"/volumes/{name}/content", "read a volume's content")
-	VolumeCheck   = row("volume.check", Member, core, phase.Console, false, Edge, "POST", project+"/volumes/{name}/actions/check", "look whether a volume's files are in order")
+	VolumeResize   = row("volume.resize", Member, core, phase.Configure, true, Level, "POST", project+"/volumes/{name}/actions/resize", "make a volume larger")
+	VolumeMove     = row("volume.move", Member, core, phase.Configure, true, Level, "POST", project+"/volumes/{name}/actions/move", "move a volume into another pool")
+	VolumeExport   = row("volume.export", Member, core, phase.Console, false, Edge, "GET", project+"/volumes/{name}/content", "read a volume's content")
+	VolumeCheck    = row("volume.check", Member, core, phase.Console, false, Edge, "POST", project+"/volumes/{name}/actions/check", "look whether a volume's files are in order")
+	KeyslotAdd     = row("volume.keyslot-add", Root, encryption, phase.Configure, true, Edge, "POST", project+"/volumes/{name}/keyslots", "have a recovery passphrase open a volume")
+	KeyslotRemove  = row("volume.keyslot-remove", Root, encryption, phase.Configure, true, Edge, "DELETE", project+"/volumes/{name}/keyslots/{slot}", "empty a keyslot of a volume")
+	KeyslotRecover = row("volume.keyslot-recover", Root, encryption, phase.Configure, true, Edge, "POST", project+"/volumes/{name}/actions/recover", "have a volume's key open it again")
+	KeyslotList    = row("volume.keyslot-list", Member, core, phase.Look, false, Read, "GET", project+"/volumes/{name}/keyslots", "list what opens a volume")
+
 	VolumeRename  = row("volume.rename", Member, core, phase.Configure, true, Level, "POST", project+"/volumes/{name}/actions/rename", "give a volume another name")
 	VolumeRestore = row("volume.restore", Member, core, phase.Configure, true, Edge, "POST", project+"/volume-trash/{name}/actions/restore", "take a volume out of the trash")
 	VolumePurge   = row("volume.purge", Member, core, phase.Configure, true, Level, "DELETE", project+"/volume-trash/{name}", "delete a volume in the trash for ever")
@@ -153,6 +158,7 @@ var (
 
 	KeyCreate = row("key.create", Root, encryption, phase.Configure, true, Level, "POST", "/v1/keys", "make a key to encrypt volumes with")
 	KeyRotate = row("key.rotate", Root, encryption, phase.Configure, true, Level, "POST", "/v1/keys/{name}/actions/rotate", "put a new secret in the place of a key's")
+	KeyRenew  = row("key.renew", Root, encryption, phase.Configure, true, Edge, "POST", "/v1/keys/{name}/actions/renew", "make a new secret for a key that is lost")
 	KeyReseal = row("key.reseal", Root, encryption, phase.Configure, true, Edge, "POST", "/v1/keys/{name}/actions/reseal", "give a key another passphrase")
 	KeyUnlock = row("key.unlock", Root, core, phase.Power, true, Edge, "POST", "/v1/keys/{name}/actions/unlock", "open a key, so that VMs can be started with it")
 	KeyLock   = row("key.lock", Root, core, phase.Power, true, Edge, "POST", "/v1/keys/{name}/actions/lock", "forget a key's secret until it is unlocked")

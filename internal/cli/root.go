@@ -50,7 +50,7 @@ is applied (hv config check) needs no daemon.`,
 	root.SetUsageTemplate(usageTemplate)
 	s.Bind(root)
 	root.AddCommand(
-		machines.Command(s), snapshots.Command(s), volumes.Command(s), volumes.BootFiles(s), images.Command(s), images.Run(s), images.Dev(s), images.InstanceTypes(s), pools.Command(s), pools.Storage(s), pools.Shares(s), keys.Command(s), declaration.Command(s), features.Command(s), hosts.Command(s), phases.Command(s),
+		machines.Command(s), snapshots.Command(s), volumes.Command(s, keys.Keyslots(s)), volumes.BootFiles(s), images.Command(s), images.Run(s), images.Dev(s), images.InstanceTypes(s), pools.Command(s), pools.Storage(s), pools.Shares(s), keys.Command(s), declaration.Command(s), features.Command(s), hosts.Command(s), phases.Command(s),
 		history.Operations(s), history.Events(s), history.Audit(s), stores.Command(s), hosts.Version(s), hosts.Proxy(s), completion(s), guests.Shell(s),
 	)
 	root.AddCommand(topics.Commands()...)

@@ -14,6 +14,8 @@ import (
 
 // Pools measures pools and what is in them.
 type Pools interface {
+	// Keyslots says what opens the layers of a chain.
+	Keyslots(ctx context.Context, chain []storage.Layer) ([]storage.Keyslot, error)
 	Room(ctx context.Context, pool string) (storage.Room, error)
 	Usage(ctx context.Context, pool, file string) (storage.Usage, error)
 }

@@ -99,3 +99,56 @@ func TestAGuestOnEncryptedDisksRunsWhileItsKeyTurns(t *testing.T) {
 	must(t, h, "volume", "clone", "raw", "again")
 	refused(t, h, 1, []string{"encrypted with key"}, "key", "delete", "house")
 }
+
+// What somebody has written down opens a volume whose key is gone: added while its guest runs, and the guest finds what it wrote.
+func TestARecoveryPassphraseOpensAVolumeWhoseKeyIsLost(t *testing.T) {
+	h := bootable(t)
+	tells(t, h, 0, "correct horse battery\n", "key", "create", "house")
+	must(t, h, "volume", "create", "cow", "--size", "8MiB", "--format", "qcow2", "--encryption", "house")
+	must(t, h, "vm", "create", "-f", file(t, "vm.nix", tiny("shut", `disks.a.volume = "cow";`)))
+	must(t, h, "vm", "start", "shut")
+	g := at(t, h, "shut")
+	g.says("wrote it", "printf 'left by the %s' guest | dd of=/dev/vda bs=1 seek=65536 conv=notrunc,fsync 2>/dev/null; echo wrote i't'")
+	shown := strings.Fields(must(t, h, "volume", "keyslot", "add", "cow"))
+	recovery := shown[len(shown)-1]
+	if len(recovery) < 32 || strings.Count(must(t, h, "volume", "keyslot", "list", "cow"), "1 of 1") != 2 {
+		t.Fatalf("shown: %q\n%s", shown, must(t, h, "volume", "keyslot", "list", "cow"))
+	}
+	refused(t, h, 1, []string{"HV-KEY-030", "--force"}, "volume", "keyslot", "remove", "cow", "0")
+	g.says("alive 3", "echo alive $((1+2))")
+	must(t, h, "vm", "kill", "shut")
+
+	if err := h.EndHVD(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(h.State, "keys", "house.json")); err != nil {
+		t.Fatal(err)
+	}
+	h.StartHVD()
+	refused(t, h, 3, []string{"HV-KEY-003", "put house.json back"}, "vm", "start", "shut")
+	tells(t, h, 0, "another horse battery\n", "key", "renew", "house")
+	tells(t, h, 1, "not what was written down\n", "volume", "keyslot", "recover", "cow")
+	tells(t, h, 0, recovery+"\n", "volume", "keyslot", "recover", "cow")
+	must(t, h, "vm", "start", "shut")
+	at(t, h, "shut").says("by the guest", "dd if=/dev/vda bs=1 skip=65536 count=20 2>/dev/null; echo")
+	must(t, h, "key", "rotate", "house")
+	must(t, h, "vm", "kill", "shut")
+}
+
+// An image that is imported with a key is the guest's to read, and nobody else's.
+func TestAnImportWithAKeyIsReadByItsGuestOnly(t *testing.T) {
+	h := bootable(t)
+	tells(t, h, 0, "correct horse battery\n", "key", "create", "default")
+	image := filepath.Join(t.TempDir(), "image")
+	if err := os.WriteFile(image, append(make([]byte, 65536), []byte("PLAINTEXT-OF-THE-IMAGE"+strings.Repeat("\n", 1<<20))...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "qemu-img", "convert", "-f", "raw", "-O", "qcow2", image, image+".qcow2")
+	must(t, h, "volume", "import", "raw", image, "--format", "raw")
+	must(t, h, "volume", "import", "cow", image+".qcow2", "--format", "qcow2", "--encryption", "default")
+	nowhere(t, h, "PLAINTEXT-OF-THE-IMAGE")
+	must(t, h, "vm", "create", "-f", file(t, "vm.nix", tiny("shut", `disks.a.volume = "raw"; disks.b.volume = "cow";`)))
+	must(t, h, "vm", "start", "shut")
+	at(t, h, "shut").says("IMAGE IMAGE", "echo $(for d in a b; do dd if=/dev/vd$d bs=1 skip=65553 count=5 2>/dev/null; echo; done)")
+	must(t, h, "vm", "kill", "shut")
+}

@@ -19,7 +19,7 @@ var keys = Family{"KEY", "Keys, and what is encrypted with them.", []Code{
 	{"HV-KEY-017", "the key stands in the declaration", "take it out there, and apply that"},
 	{"HV-KEY-019", "a linked clone is encrypted as what it stands on", "leave `--encryption` out, or make a full clone"},
 	{"HV-KEY-020", "the LUKS header of a volume is damaged or missing, or of a cipher that is not ours", "take the volume from a backup"},
-	{"HV-KEY-021", "all eight keyslots of a LUKS header are taken", "end the rotation before"},
+	{"HV-KEY-021", "a keyslot that is asked for, or all of a LUKS header, are taken", "`hv volume keyslot list VOLUME`; remove one; end the rotation before"},
 	{"HV-KEY-022", "it would be the last secret that opens a LUKS header", "add another one first"},
 	{"HV-KEY-023", "the key does not open the volume", "the volume opens with the key that it was made with"},
 	{"HV-KEY-024", "a rotation waits: something is being copied", "nothing: it goes on when that has ended"},
@@ -28,4 +28,8 @@ var keys = Family{"KEY", "Keys, and what is encrypted with them.", []Code{
 	{"HV-KEY-027", "the pool keeps devices, which are not encrypted", "a pool that is a folder"},
 	{"HV-KEY-028", "a rotation waits: a file that is encrypted with the key is gone", "put the file back, or delete the volume: it goes on then"},
 	{"HV-KEY-029", "a key in `hypervisor.storage.keys` cannot be one; the message says why", "write what the message names otherwise; turn feature encryption on"},
+	{"HV-KEY-030", "the keyslot is what a key opens, and the host opens the volume by that", "remove the slot of a passphrase; `--force` where a recovery passphrase is to be the only one"},
+	{"HV-KEY-031", "the volume is not encrypted, and has no keyslots", "`hv volume clone NAME NEW --encryption KEY`"},
+	{"HV-KEY-032", "the keyslot is empty", "`hv volume keyslot list VOLUME`"},
+	{"HV-KEY-033", "the key is not lost, and gets no new secret by hv key renew", "`hv key unlock NAME`, or `hv key rotate NAME`"},
 }}

@@ -55,6 +55,13 @@ func (s *server) routeKeys() {
 		}
 		return s.Actions.UnlockKey(ctx, call, in.Name, in.Body.Passphrase)
 	})
+	change(s, action.KeyRenew, func(ctx context.Context, in *unlockKey) (action.Result, error) {
+		call, err := in.call(ctx)
+		if err != nil {
+			return action.Result{}, err
+		}
+		return s.Actions.RenewKey(ctx, call, in.Name, in.Body.Passphrase)
+	})
 	change(s, action.KeyReseal, func(ctx context.Context, in *resealKey) (action.Result, error) {
 		call, err := in.call(ctx)
 		if err != nil {

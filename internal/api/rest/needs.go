@@ -71,6 +71,10 @@ type StorageActions interface {
 	CreateKey(ctx context.Context, call action.Call, body wire.CreateKey) (action.Result, error)
 	UnlockKey(ctx context.Context, call action.Call, name, passphrase string) (action.Result, error)
 	LockKey(ctx context.Context, call action.Call, name string) (action.Result, error)
+	RenewKey(ctx context.Context, call action.Call, name, passphrase string) (action.Result, error)
+	AddKeyslot(ctx context.Context, call action.Call, ref model.Ref, body wire.AddKeyslot) (action.Result, error)
+	RemoveKeyslot(ctx context.Context, call action.Call, ref model.Ref, slot int, force bool) (action.Result, error)
+	RecoverKeyslots(ctx context.Context, call action.Call, ref model.Ref, passphrase string) (action.Result, error)
 	ResealKey(ctx context.Context, call action.Call, name string, body wire.ResealKey) (action.Result, error)
 	RotateKey(ctx context.Context, call action.Call, name string) (action.Result, error)
 	DeleteKey(ctx context.Context, call action.Call, name string) (action.Result, error)
@@ -128,6 +132,7 @@ type VMView interface {
 type StorageView interface {
 	Volumes(ctx context.Context, project string, opt view.ListOptions) (wire.Page, error)
 	Volume(ctx context.Context, ref model.Ref) (wire.Volume, error)
+	Keyslots(ctx context.Context, ref model.Ref) (wire.Keyslots, error)
 	ListShares(opt view.ListOptions) (wire.Page, error)
 	Share(name string) (wire.Share, error)
 	ListPools(ctx context.Context, opt view.ListOptions) (wire.Page, error)

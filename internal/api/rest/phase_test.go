@@ -20,6 +20,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/phase"
 	"github.com/hyper-nixos/hyper-nixos/internal/phase/recovery"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/luks"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
@@ -171,6 +172,13 @@ func byHand(h *house) map[string][]asks {
 		"key.unlock":          {{method: "POST", path: "/v1/keys/kept/actions/unlock", body: `{"passphrase":"a long passphrase"}`, before: withKey}},
 		"key.lock":            {{method: "POST", path: "/v1/keys/kept/actions/lock", before: withKey}},
 		"key.delete":          {{method: "DELETE", path: "/v1/keys/kept", before: withKey}},
+
+		"key.renew":              {{method: "POST", path: "/v1/keys/kept/actions/renew", body: `{"passphrase":"a long passphrase"}`, before: withLostKey}},
+		"volume.keyslot-list":    get("/v1/projects/default/volumes/data/keyslots"),
+		"volume.keyslot-add":     {{method: "POST", path: "/v1/projects/default/volumes/sealed/keyslots", body: `{"passphrase":"to recover with"}`, before: withSealed}},
+		"volume.keyslot-remove":  {{method: "DELETE", path: "/v1/projects/default/volumes/sealed/keyslots/7", before: withSealed}},
+		"volume.keyslot-recover": {{method: "POST", path: "/v1/projects/default/volumes/sealed/actions/recover", body: `{"passphrase":"to recover by"}`, before: withSealed}},
+
 		// Applied again at boot stands in TestASealedDeclarationIsAppliedAgainAtBootAndNoOther: it comes by no route.
 		"config.apply": {{method: "PUT", path: "/v1/config", body: `{"version":1,"value":{}}`}},
 		"config.rollback": {{method: "POST", path: "/v1/config/actions/rollback", body: `{"generation":1}`, before: func(h *house) {
@@ -275,6 +283,42 @@ func withKey(h *house) {
 	status, err := store.PutJSON(store.StatusKey(ref, "reconcile"), storage.KeyStatus{State: storage.KeyUnlocked, Secret: 1}, 0)
 	h.must(err)
 	_, err = h.store.Commit(h.t.Context(), store.Txn{Then: []store.Op{key, status}})
+	h.must(err)
+}
+
+// withLostKey is withKey of which the sealed file is gone.
+func withLostKey(h *house) {
+	withKey(h)
+	h.must(h.keys.Leave("kept"))
+	status, err := store.PutJSON(store.StatusKey(store.Ref{Kind: "key", Project: store.HostWide, Name: "kept"}, "reconcile"), storage.KeyStatus{State: storage.KeyLost, Secret: 1}, 0)
+	h.must(err)
+	_, err = h.store.Commit(h.t.Context(), store.Txn{Then: []store.Op{status}})
+	h.must(err)
+}
+
+// withSealed has an encrypted volume there, which a passphrase opens too.
+func withSealed(h *house) {
+	withKey(h)
+	secret, err := h.keys.Secret(h.t.Context(), "kept")
+	h.must(err)
+	const uid = "6d3ce1b6-2a1e-4ad9-a13e-2a9f3f6d7a77"
+	v := storage.Volume{
+		Metadata: model.Metadata{Name: "sealed", Project: model.DefaultProject, UID: uid, Generation: 1}, File: storage.VolumeFile(uid, storage.Raw),
+		Spec: storage.VolumeSpec{Pool: storage.DefaultPool, Format: storage.Raw, Size: model.MiB, Encryption: "kept"},
+	}
+	h.must(h.pool.Make(h.t.Context(), v.File, luks.Size+model.MiB, func(_ context.Context, f *os.File) error {
+		header, err := luks.New(secret)
+		if err == nil {
+			_, err = f.WriteAt(header, 0)
+		}
+		if err == nil {
+			err = luks.AddAt(f, 7, secret, "to recover by", 2000)
+		}
+		return err
+	}))
+	put, err := store.PutJSON(store.SpecKey(store.Ref{Kind: "volume", Project: model.DefaultProject, Name: "sealed"}), v, 0)
+	h.must(err)
+	_, err = h.store.Commit(h.t.Context(), store.Txn{Then: []store.Op{put}})
 	h.must(err)
 }
 

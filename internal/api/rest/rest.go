@@ -96,6 +96,7 @@ func newServer(c Config) *server {
 	s.routePools()
 	s.routeShares()
 	s.routeKeys()
+	s.routeKeyslots()
 	s.routeImages()
 	s.routeImageSources()
 	s.routeEnvironments()

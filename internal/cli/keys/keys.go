@@ -29,7 +29,7 @@ func Command(s *session.Session) *cobra.Command {
 (keys/NAME.json in the state folder) and of its passphrase elsewhere. Only root may change keys.`,
 		Example: "  hv key create house\n  hv volume create web-root --size 10GiB --encryption house\n  hv key unlock house\n  hv key rotate house",
 	}
-	cmd.AddCommand(create(s), list(s), show(s), unlock(s), lock(s), rotate(s), passphrase(s), remove(s))
+	cmd.AddCommand(create(s), list(s), show(s), unlock(s), lock(s), rotate(s), passphrase(s), renew(s), remove(s))
 	return cmd
 }
 
@@ -159,6 +159,27 @@ two lines of the standard input. The secret stays: volumes are not touched. Only
 			}
 			return func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
 				return c.ResealKey(ctx, name, wire.ResealKey{Passphrase: have, New: next}, how)
+			}, err
+		})
+}
+
+func renew(s *session.Session) *cobra.Command {
+	return verb(s, "renew NAME", "Make a new secret for a key that is lost",
+		`Makes a new secret for a key whose sealed file is gone or damaged; what is left of a damaged one is put aside. Putting the
+file back from a backup is better: with the new secret nothing opens, until hv volume keyslot recover has made room for it by a recovery
+passphrase, volume by volume. The passphrase that seals the key from now on is asked for, or read from the standard input. Only root may.`,
+		"  hv key renew house\n  hv volume keyslot recover web-root", "renewed",
+		func(cmd *cobra.Command, name string) (call, error) {
+			text := ""
+			var err error
+			if !s.DryRun {
+				var k wire.Key
+				if k, err = find(cmd, s, name); err == nil && k.Spec.Kind == storage.PassphraseKey {
+					text, err = ask(cmd, s, "new passphrase of key "+name+":", true)
+				}
+			}
+			return func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+				return c.RenewKey(ctx, name, text, how)
 			}, err
 		})
 }

@@ -23,8 +23,8 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
-// Command returns `hv volume`.
-func Command(s *session.Session) *cobra.Command {
+// Command returns `hv volume`, with what others hold of it.
+func Command(s *session.Session, others ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "volume",
 		Short: "Create, import, change and delete the disks of VMs",
@@ -33,6 +33,7 @@ by name, never by a path.`,
 		Example: "  hv volume create web-root --size 10GiB\n  hv volume import web-root ./debian.qcow2 --format qcow2",
 	}
 	cmd.AddCommand(create(s), importVolume(s), export(s), check(s), clone(s), list(s), show(s), resize(s), rename(s), move(s), attach(s), detach(s), remove(s), trash(s))
+	cmd.AddCommand(others...)
 	return cmd
 }
 

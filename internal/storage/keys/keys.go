@@ -339,6 +339,39 @@ func (k *Keys) Reseal(ctx context.Context, name, passphrase string) error {
 	return nil
 }
 
+// Renew makes the secret of that number for a key whose file is gone or damaged. Nothing opens with it before it was given a place in
+// the headers of what is encrypted; what is left of the file is kept beside it.
+func (k *Keys) Renew(ctx context.Context, name string, spec storage.KeySpec, passphrase string, number int) error {
+	if err := model.CheckName("key name", name); err != nil {
+		return err
+	}
+	k.know(name, spec)
+	release, err := k.hold(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer release()
+	_, err = k.read(name)
+	if err == nil || fault.CodeOf(err) != codeLost && fault.CodeOf(err) != codeUnmade {
+		return errors.Join(err, fault.New(fault.Precondition, "the sealed file of key %q is there: it is not lost", name).Try("hv key unlock %s", name).WithCode("HV-KEY-033"))
+	}
+	spec = spec.Effective()
+	seal := sealed{Form: form, Key: name, Kind: spec.Kind, KDF: k.cost.fresh()}
+	opener, err := k.opener(ctx, &seal, spec, passphrase)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(k.path(name), k.path(name)+".damaged"); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return osfault.File(err, "cannot put the damaged file of key %q aside", name)
+	}
+	o := &opened{sealer: seal.KDF.sealer(opener), content: content{Current: number, Secrets: map[int]string{number: secret()}}}
+	if err := k.write(name, seal, o); err != nil {
+		return err
+	}
+	k.set(name, o)
+	return nil
+}
+
 // opener is what a file is opened by, before Argon2id. A fresh seal of systemd-creds gets it.
 func (k *Keys) opener(ctx context.Context, seal *sealed, spec storage.KeySpec, passphrase string) ([]byte, error) {
 	switch spec.Kind {

@@ -67,7 +67,11 @@ func (s slot) bytes() []byte {
 
 // filled is the slot as it is with a key in it that a secret opens, and what stands in its area.
 func (s slot) filled(key []byte, secret string) (slot, []byte, error) {
-	s.state, s.rounds = active, rounds
+	return s.filledBy(key, secret, rounds)
+}
+
+func (s slot) filledBy(key []byte, secret string, n uint32) (slot, []byte, error) {
+	s.state, s.rounds = active, n
 	copy(s.salt[:], random(saltSize))
 	c, err := s.cipher(secret)
 	if err != nil {
@@ -106,24 +110,46 @@ func Add(f File, have, more string) error {
 		if err != nil {
 			return err
 		}
-		entry := s.bytes()
-		// Its area, then all of its entry but that it is one: a slot spans two sectors, which a power cut may part.
-		at := int64(firstSlot + i*slotBytes)
-		for _, w := range []struct {
-			at int64
-			b  []byte
-		}{{int64(s.at) * sector, area}, {at + 4, entry[4:]}, {at, entry[:4]}} {
-			if _, err := f.WriteAt(w.b, w.at); err != nil {
-				return err
-			}
-			if err := f.Sync(); err != nil {
-				return err
-			}
-		}
-		return nil
+		return put(f, i, s, area)
 	}
 	return fault.New(fault.Exhausted, "all %d keyslots of the LUKS header are taken", slots).WithCode("HV-KEY-021").
 		Try("end the rotation before: hv key rotate")
+}
+
+// put fills a slot: its area, then all of its entry but that it is one, for a slot spans two sectors, which a power cut may part.
+func put(f File, i int, s slot, area []byte) error {
+	entry, at := s.bytes(), int64(firstSlot+i*slotBytes)
+	for _, w := range []struct {
+		at int64
+		b  []byte
+	}{{int64(s.at) * sector, area}, {at + 4, entry[4:]}, {at, entry[:4]}} {
+		if _, err := f.WriteAt(w.b, w.at); err != nil {
+			return err
+		}
+		if err := f.Sync(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wipe empties a slot, in the other order.
+func wipe(f File, i int, s slot) error {
+	empty := slot{state: inactive, at: s.at, stripes: stripes}
+	for _, w := range []struct {
+		at int64
+		b  []byte
+	}{
+		{int64(firstSlot + i*slotBytes), empty.bytes()[:4]}, {int64(empty.at) * sector, random(keySize * stripes)}, {int64(firstSlot + i*slotBytes), empty.bytes()},
+	} {
+		if _, err := f.WriteAt(w.b, w.at); err != nil {
+			return err
+		}
+		if err := f.Sync(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Drop has a secret open a header no more, if keep opens it: the last way in is never closed. What stood in the slot is
@@ -146,26 +172,10 @@ func Drop(f File, gone, keep string) error {
 		if err != nil || !ok {
 			return err
 		}
-		empty := slot{state: inactive, at: h.slots[i].at, stripes: stripes}
-		if _, err := f.WriteAt(empty.bytes()[:4], int64(firstSlot+i*slotBytes)); err != nil {
+		if err := wipe(f, i, h.slots[i]); err != nil {
 			return err
 		}
-		if err := f.Sync(); err != nil {
-			return err
-		}
-		if _, err := f.WriteAt(random(keySize*stripes), int64(empty.at)*sector); err != nil {
-			return err
-		}
-		if err := f.Sync(); err != nil {
-			return err
-		}
-		if _, err := f.WriteAt(empty.bytes(), int64(firstSlot+i*slotBytes)); err != nil {
-			return err
-		}
-		if err := f.Sync(); err != nil {
-			return err
-		}
-		h.slots[i] = empty
+		h.slots[i] = slot{state: inactive, at: h.slots[i].at, stripes: stripes}
 	}
 }
 

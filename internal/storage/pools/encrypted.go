@@ -76,6 +76,10 @@ func (s section) ReadAt(b []byte, at int64) (int, error)  { return s.File.ReadAt
 func (s section) WriteAt(b []byte, at int64) (int, error) { return s.File.WriteAt(b, s.at+at) }
 
 func (p *Pools) atHeader(ctx context.Context, l storage.Layer, readOnly bool, do func(luks.File) error) (err error) {
+	if !readOnly { // two who look for a free slot would find the same
+		p.headers.Lock()
+		defer p.headers.Unlock()
+	}
 	b, err := p.Of(l.Pool)
 	if err != nil {
 		return err

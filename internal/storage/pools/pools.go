@@ -15,6 +15,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/storage/backend"
+	"github.com/hyper-nixos/hyper-nixos/internal/storage/luks"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 )
@@ -34,6 +35,8 @@ type Pools struct {
 	Keys Keys // nil: nothing is encrypted
 
 	open    Open
+	stretch uint32     // rounds of what a person has made up
+	headers sync.Mutex // held while a LUKS header is changed
 	opening sync.Mutex // one at a time; whoever asks for an open one does not wait for it
 
 	mu    sync.RWMutex
@@ -48,7 +51,9 @@ type pool struct {
 }
 
 // New returns pools of which none is known yet.
-func New(open Open) *Pools { return &Pools{open: open, known: map[string]*pool{}} }
+func New(open Open) *Pools {
+	return &Pools{open: open, stretch: luks.Rounds, known: map[string]*pool{}}
+}
 
 // Reach opens a pool that is wished, and returns what it can do. One that is open at that place already stays
 // so. One that cannot be opened is known all the same: whoever asks for it hears why. One whose place is missing is
