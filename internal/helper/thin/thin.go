@@ -9,7 +9,6 @@ package thin
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -17,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
@@ -31,6 +32,7 @@ const (
 // Volumes are those that this helper keeps.
 type Volumes struct {
 	devices string // folder of the nodes that are handed out
+	sys     string // where the kernel tells of devices
 	uid     int
 	gid     int
 	run     func(args ...string) ([]byte, error)
@@ -40,7 +42,7 @@ type Volumes struct {
 
 // New returns the volumes of the helper of this name. Their devices are handed to one user.
 func New(name string, uid, gid int) *Volumes {
-	return &Volumes{devices: "/dev/hv-" + name, uid: uid, gid: gid, run: lvm}
+	return &Volumes{devices: "/dev/hv-" + name, sys: blockDevices, uid: uid, gid: gid, run: lvm}
 }
 
 // lvm runs one of LVM's programs.
@@ -52,19 +54,44 @@ func lvm(args ...string) ([]byte, error) {
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "LVM is not installed").Try("apt-get install lvm2, then systemctl restart hv-helper").WithCode("HV-POOL-024")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
+	return within(path, patience, patience, args...)
+}
+
+// within runs a program that has so long, and as long again to come to an end when it was asked to. It is never killed: LVM
+// holds signals back in the middle of a change, and one that is cut off there leaves devices that stand still and
+// metadata that fit nothing. What does not end goes on, and LVM's own locks keep others from what it is about.
+func within(path string, patience, again time.Duration, args ...string) ([]byte, error) {
 	out, words := &bounded{most: maxReport}, &bounded{most: maxWords}
-	cmd := exec.CommandContext(ctx, path, args...)
+	cmd := exec.Command(path, args...) //nolint:noctx // a context would kill it
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin", "LC_ALL=C", "LVM_SUPPRESS_FD_WARNINGS=1"}
-	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = "/", out, words, time.Second
-	if err := cmd.Run(); err != nil {
-		return nil, failure(args[0], words.String(), err)
+	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = "/", out, words, time.Second // of what it has started, when it has ended
+	if err := cmd.Start(); err != nil {
+		return nil, failure(args[0], "", err)
 	}
-	if out.lost {
-		return nil, fault.New(fault.Unavailable, "%s tells of more than %d bytes", args[0], maxReport)
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	var late bool
+	for limit := patience; ; limit = again {
+		t := time.NewTimer(limit)
+		select {
+		case err := <-ended:
+			t.Stop()
+			if err != nil {
+				return nil, failure(args[0], words.String(), err)
+			}
+			if out.lost {
+				return nil, fault.New(fault.Unavailable, "%s tells of more than %d bytes", args[0], maxReport)
+			}
+			return out.Bytes(), nil
+		case <-t.C:
+		}
+		if late {
+			return nil, fault.New(fault.Unavailable, "%s has not ended after %s, and goes on as process %d", args[0], patience+again, cmd.Process.Pid).
+				Try("dmsetup info says whether a device stands still; journalctl -k, what it waits for")
+		}
+		late = true
+		_ = cmd.Process.Signal(unix.SIGTERM) // one that has ended needs none
 	}
-	return out.Bytes(), nil
 }
 
 // bounded keeps the first bytes of what is written to it.
@@ -159,6 +186,12 @@ func gone(p privilege.ThinPlace, name string) error {
 
 // List is how a pool stands, and some of what is in it.
 func (v *Volumes) List(p *privilege.ThinPool) (*privilege.ThinPoolReply, error) {
+	v.mu.Lock()
+	err := v.sweep()
+	v.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
 	r, err := v.look(p.ThinPlace, p.Only)
 	if err != nil {
 		return nil, err
@@ -182,6 +215,9 @@ func (v *Volumes) List(p *privilege.ThinPool) (*privilege.ThinPoolReply, error) 
 func (v *Volumes) Change(c *privilege.ThinChange) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if err := v.sweep(); err != nil {
+		return err
+	}
 	where := c.Group + "/" + lvName(c.ThinPlace, c.Name)
 	err := v.change(c, where)
 	if errors.Is(err, fault.Conflict) && c.Do == privilege.ThinRemove {
@@ -282,6 +318,9 @@ func (v *Volumes) set(have volume, to privilege.ThinState, where string) error {
 func (v *Volumes) Open(o *privilege.ThinOpen) (*os.File, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if err := v.sweep(); err != nil {
+		return nil, err
+	}
 	_, have, err := v.one(o.ThinPlace, o.Name)
 	if err == nil && have.State == privilege.ThinMaking && !o.Begun {
 		err = gone(o.ThinPlace, o.Name)
