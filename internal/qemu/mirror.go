@@ -3,6 +3,7 @@ package qemu
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -130,7 +131,7 @@ func (h *Host) HoldMirror(ctx context.Context, uuid string, d qmp.Mirror, takesP
 }
 
 // SettleMirror does what a mirror waits to do, and takes away of the two what the guest does not write to. One that has
-// ended is no error.
+// ended is no error; one that ended otherwise than it was to is a qmp.ErrJobFailed: the guest writes to the original.
 func (h *Host) SettleMirror(ctx context.Context, uuid string, d qmp.Mirror) error {
 	return h.endMirror(ctx, uuid, d, qmp.JobFinalize)
 }
@@ -165,7 +166,10 @@ func (h *Host) endMirror(ctx context.Context, uuid string, d qmp.Mirror, end fun
 			return err
 		}
 	}
-	return dropOther(ctx, m, d)
+	if err := dropOther(ctx, m, d); err != nil || have.Error == "" {
+		return err
+	}
+	return fmt.Errorf("%w: %s", qmp.ErrJobFailed, have.Error)
 }
 
 // dropOther takes away what a mirror has left that the guest does not write to: the copy, or all that it was made of.

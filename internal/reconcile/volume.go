@@ -8,6 +8,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/plan"
+	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
@@ -66,7 +67,12 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 		if s.Kind == plan.SplitDisk {
 			do = func(ctx context.Context, s plan.Step) error { return e.split(ctx, s, due) }
 		}
-		if err := do(ctx, s); err != nil {
+		err := do(ctx, s)
+		if s.Kind == plan.SwitchDisk && errors.Is(err, qmp.ErrJobFailed) {
+			e.queue.add(t) // at once: the guest writes to the old again, and until that is written down it must not end
+			return nil
+		}
+		if err != nil {
 			err = fault.Wrap(err, "cannot %s of volume %q", s.Name, v.Name)
 			e.ops.step(due, left, operation.Failed)
 			e.ops.end(ctx, due, operation.Failed, problem(err))

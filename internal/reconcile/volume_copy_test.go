@@ -199,6 +199,33 @@ func TestAVMThatDiesWhileItsDiskIsMovedLeavesTheOldAndStartsAgain(t *testing.T) 
 	d.Done(d.Verb("start", "web"))
 }
 
+// QEMU may fail at the very last, when the volume is said to be the new one already: its guest goes on with the old, and so
+// does the volume, or what the guest writes from then on would go with the old file.
+func TestAVolumeStaysWithItsGuestWhereQEMUDoesNotChangeOver(t *testing.T) {
+	h := fakehost.New(t)
+	d := h.Start()
+	h.SecondPool()
+	content := written(t, d)
+	d.Guest("web", fakeqemu.Options{Stays: true})
+	d.Done(d.Create(fakehost.Tiny("web", withData, func(def *vm.Definition) { def.Power = vm.On })))
+	was := d.State("web", vm.StateRunning).Process.PID
+	op := move(t, d, "second")
+	if end := d.Ended(op); end.State != operation.Failed || end.Error == nil || end.Error.Code != "HV-VOL-034" {
+		t.Errorf("it is %s: %+v", end.State, end.Error)
+	}
+	d.Until("what was copied to go", func() bool { return len(h.PoolFiles("second")) == 0 })
+	stayed(t, h)
+	holds(t, d, "data", content)
+	heads, err := d.VMs.Heads(t.Context(), d.VM("web").Spec.UUID)
+	if now := d.Power("web").Process.PID; err != nil || now != was || plan.IsLayer(stored(t, h, "data").Head(), heads["disk-root"]) != (heads["disk-root"] != "") {
+		t.Errorf("it is process %d and was %d; it writes to %v, %v", now, was, heads, err)
+	}
+	d.Guest("web", fakeqemu.Options{})
+	d.Done(d.Verb("stop", "web"))
+	d.Done(d.Verb("start", "web"))
+	d.Done(move(t, d, "second"))
+}
+
 // Where the daemon ends QEMU copies on; the next one takes it up, and gives it up where it is asked to.
 func TestAMoveUnderAGuestGoesOnWithoutADaemonAndIsTakenUpByTheNext(t *testing.T) {
 	h := fakehost.New(t)

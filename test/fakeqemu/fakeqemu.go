@@ -37,6 +37,7 @@ type Options struct {
 	Blocked  []string // why its guest cannot be moved
 	Crawls   bool     // moving its guest comes to no end
 	Copies   bool     // copying a disk comes to no end
+	Stays    bool     // a disk that is copied is not put in the place of the other: that fails
 	Faults   []Fault
 	Jobs     []Job // that are there from the start, as an adopter finds them
 }

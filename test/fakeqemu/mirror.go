@@ -118,7 +118,11 @@ func jobFinalize(q *QEMU, _ *monitor, args json.RawMessage) (any, error) {
 	if j.Status != "pending" {
 		return nil, refuse("Job '%s' in state '%s' cannot accept command verb 'finalize'", j.ID, j.Status)
 	}
-	if j.mirror != nil && j.mirror.takesPlace {
+	switch {
+	case j.mirror == nil || !j.mirror.takesPlace:
+	case q.o.Stays:
+		q.o.Jobs[i].Error = "Operation not permitted"
+	default:
 		for id, d := range q.devices {
 			if d.Drive == j.mirror.from {
 				d.Drive = j.mirror.to

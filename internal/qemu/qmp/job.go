@@ -1,6 +1,9 @@
 package qmp
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Job is a long-running task inside QEMU. A concluded one stays in the list until it is dismissed,
 // so that a restarted daemon learns how it ended.
@@ -12,6 +15,9 @@ type Job struct {
 	Total    int64  `json:"total-progress"` // an estimate that may grow; the unit is the job's own
 	Error    string `json:"error,omitempty"`
 }
+
+// ErrJobFailed says that a job has ended without what it was to do.
+var ErrJobFailed = errors.New("QEMU could not bring the job to its end")
 
 // States of a job (qapi/job.json, JobStatus).
 const (
