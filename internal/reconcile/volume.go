@@ -85,13 +85,12 @@ func (e *Engine) reconcileVolume(ctx context.Context, t operation.Target) error 
 	case p.Becomes != nil, p.Removed && v.Source != nil:
 		return e.settleCopy(ctx, t, in, p, kv.ModRevision, due)
 	case p.Removed:
-		trashed := e.trashed(p, v)
-		if trashed != nil { // what was deleted is not rebuilt from a note; one that is restored gets its own again
-			if err := e.dropNote(ctx, v); err != nil {
-				return err
-			}
+		// What was deleted is not rebuilt from a note; one that is restored gets its own again. Of one whose file went before
+		// a crash the note may be there still.
+		if err := e.dropNote(ctx, v); err != nil {
+			return err
 		}
-		return e.removeVolume(ctx, t, kv.ModRevision, due, trashed)
+		return e.removeVolume(ctx, t, kv.ModRevision, due, e.trashed(p, v))
 	case p.Reached:
 		return e.volumeReached(ctx, t, in, was, kv.Value, due)
 	}

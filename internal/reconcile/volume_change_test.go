@@ -3,6 +3,8 @@
 package reconcile_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -185,5 +187,24 @@ func awaitNote(t *testing.T, h *fakehost.Host, uid string) {
 	t.Helper()
 	for notesOf(t, h)[uid] == nil && t.Context().Err() == nil { // no event tells of a note
 		time.Sleep(time.Millisecond)
+	}
+}
+
+// A crash may come after a volume's file went and before its note did; hv storage recover would make it of that again.
+func TestTheNoteOfAVolumeWhoseFileHasGoneBeforeGoesAsWell(t *testing.T) {
+	h := fakehost.New(t)
+	d := h.Start()
+	d.Done(d.Volume("data"))
+	pool := filepath.Join(h.Folder(), "pool")
+	if err := os.Remove(filepath.Join(pool, h.PoolFiles("pool")[0])); err != nil {
+		t.Fatal(err)
+	}
+	res, err := d.Actions.DeleteVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Done(*res.Operation)
+	if left, err := filepath.Glob(filepath.Join(pool, "*.json")); err != nil || len(left) > 0 {
+		t.Errorf("left are %v, %v", left, err)
 	}
 }

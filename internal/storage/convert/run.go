@@ -67,11 +67,15 @@ func (r *run) do(ctx context.Context, args ...string) ([]byte, error) {
 	args = slices.Insert(args, 1, objects...)
 	out := &bounded{most: maxAnswer, progress: r.progress}
 	words := &bounded{most: maxWords}
-	outW, outDone, err := drain(out)
+	pause := time.Duration(0)
+	if r.progress != nil {
+		pause = between
+	}
+	outW, outDone, err := drain(out, pause)
 	if err != nil {
 		return nil, err
 	}
-	wordsW, wordsDone, err := drain(words)
+	wordsW, wordsDone, err := drain(words, 0)
 	if err != nil {
 		return nil, errors.Join(err, outW.Close(), outDone())
 	}
@@ -118,18 +122,40 @@ func (r *run) objects() (args []string, done func(), err error) {
 	return args, done, nil
 }
 
-// drain returns a pipe to write to, of which everything goes to w, and what waits for its end.
-func drain(w io.Writer) (*os.File, func() error, error) {
+// between is how often progress is read: each word would wake this process on a processor that the conversion uses, a
+// hundred times in a tenth of a second where it is fast.
+const between = 50 * time.Millisecond
+
+// drain returns a pipe to write to, of which everything goes to w, and what waits for its end, from when on there are no
+// pauses between what is read. The pipe holds what is written in one.
+func drain(w io.Writer, pause time.Duration) (*os.File, func() error, error) {
 	from, to, err := os.Pipe()
 	if err != nil {
 		return nil, nil, err
 	}
-	done := make(chan error, 1)
+	over, done := make(chan struct{}), make(chan error, 1)
 	go func() {
-		_, err := io.Copy(w, from)
+		_, err := io.Copy(w, &slow{from: from, pause: pause, over: over})
 		done <- errors.Join(err, from.Close())
 	}()
-	return to, func() error { return <-done }, nil
+	return to, func() error { close(over); return <-done }, nil
+}
+
+// slow reads with pauses, until it is over.
+type slow struct {
+	from  io.Reader
+	pause time.Duration
+	over  <-chan struct{}
+}
+
+func (s *slow) Read(p []byte) (int, error) {
+	if s.pause > 0 {
+		select {
+		case <-time.After(s.pause):
+		case <-s.over:
+		}
+	}
+	return s.from.Read(p)
 }
 
 // bounded keeps the first bytes of what is written to it. Where progress is wanted it reads that instead.
