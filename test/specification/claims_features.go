@@ -46,10 +46,10 @@ var loads = []Claim{
 var configurations = []Claim{
 	partial("config/home-lab", "it resolves to its set anywhere and is applied; webDashboard, monitoring, localBackup and cliEnhancements are not in the build",
 		dashboard+", "+watching+" and "+backups, resolves, anywhere, applied, "nix:TestNixSaysOfADeclarationWhatGoSays"),
-	partial("config/development", "it resolves to its set anywhere and is applied; none of its features is in the build",
-		dashboard+", "+tcp+", "+watching+" and "+snapshots, resolves, anywhere, applied, "nix:TestNixSaysOfADeclarationWhatGoSays"),
-	partial("config/production", "it resolves to its set anywhere, localBackup added, and is applied; of its features auditLogging alone is in the build",
-		backups+", "+detecting+", "+encrypted+" and "+network, resolves, anywhere, applied, "nix:TestNixSaysOfADeclarationWhatGoSays"),
+	partial("config/development", "it resolves to its set anywhere and is applied; of its features snapshots and devEnvironments are in the build",
+		dashboard+", "+tcp+" and "+watching, resolves, anywhere, applied, "nix:TestNixSaysOfADeclarationWhatGoSays"),
+	partial("config/production", "it resolves to its set anywhere, localBackup added, and is applied; of its features auditLogging and encryption are in the build",
+		backups+", "+detecting+", "+watching+" and "+network, resolves, anywhere, applied, "nix:TestNixSaysOfADeclarationWhatGoSays"),
 	partial("config/security-critical", "it resolves to its set anywhere, monitoring added, and is applied; of its features auditLogging alone is in the build",
 		detecting, resolves, anywhere, applied, "nix:TestNixSaysOfADeclarationWhatGoSays"),
 }

@@ -28,14 +28,15 @@ var platforms = []Claim{
 	partial("os/gpu-passthrough/*", "a declaration comes out as the cell says; no GPU is assigned yet", passing, platform),
 	partial("os/container-support/*", "a declaration comes out as the cell says; no container is run yet", container, platform),
 
-	partial("hypervisor/full-integration/qemu-kvm", "VMs live their whole life on it, machine, disks, network card and console; they are not moved, kept as snapshots or backed up",
-		moving+", "+snapshots+" and "+backups, firstVM, kvmVM, "test/e2e:TestDisksAndNetworkCardsComeAndGoWhileTheGuestRuns"),
+	partial("hypervisor/full-integration/qemu-kvm", "VMs live their whole life on it, machine, disks, network card, console and snapshots; they are not moved to another host or backed up",
+		moving+" and "+backups, firstVM, kvmVM, "test/e2e:TestDisksAndNetworkCardsComeAndGoWhileTheGuestRuns"),
 	proven("hypervisor/full-integration/*", foreign),
 	partial("hypervisor/vm-import/qemu-kvm", "disks and kernels are imported, raw and qcow2; the definition of a VM is not", importing,
 		"internal/action:TestAVolumeExistsOnlyWhenItsContentIsDurable", "internal/cli:TestScripts"),
 	notYet("hypervisor/vm-import/*", importing),
 	notYet("hypervisor/live-migration/*", moving),
-	notYet("hypervisor/snapshots/qemu-kvm", snapshots),
+	proven("hypervisor/snapshots/qemu-kvm", "test/e2e:TestASnapshotWithMemoryBringsBackMemoryAndDiskToTheByte",
+		"test/e2e:TestDeletedSnapshotsGiveTheirRoomBackUnderAGuestThatRuns", "test/e2e:TestAKillInTheMiddleOfASnapshotLeavesTheOldOrTheNew"),
 	notYet("hypervisor/snapshots/*", importing),
 }
 
@@ -61,14 +62,17 @@ const s3 = "internal/feature/catalogue:TestS3IsRefusedForDisksWithTheBackendsTha
 
 var storages = []Claim{
 	proven("storage/vm-storage/local", firstVM, "internal/action:TestAVolumeExistsOnlyWhenItsContentIsDurable", "test/e2e:TestADiskIsLockedForItsVM",
-		"test/e2e:TestADiskIsMovedAndClonedWhileItsGuestWritesToIt", "test/e2e:TestKillsInTheMiddleOfAMoveUnderAGuestLeaveTheOldOrTheNew"),
-	partial("storage/vm-storage/s3", "it is refused with the backends that would do; no pool can be declared yet, so nobody is asked", pools, s3),
+		"test/e2e:TestADiskIsMovedAndClonedWhileItsGuestWritesToIt", "test/e2e:TestKillsInTheMiddleOfAMoveUnderAGuestLeaveTheOldOrTheNew",
+		"test/e2e:TestKillsInTheMiddleOfAnyChangeOfADiskLeaveTheOldOrTheNew", "internal/storage/dir:TestAFolderIsAPool",
+		"test/lab/inside:TestADiskOnAThinPoolBootsGrowsMovesAndIsGoneThen"),
+	partial("storage/vm-storage/s3", "it is refused with the backends that would do; a pool is a folder or a thin pool of LVM so far, so nobody is asked", pools, s3),
 	notYet("storage/vm-storage/*", pools),
 	notYet("storage/backup-target/*", backups),
 	partial("storage/live-migration/s3", "it is refused with the backends that would do; no VM is moved yet, so nobody is asked", moving, s3),
 	notYet("storage/live-migration/*", moving),
-	partial("storage/encryption/*", "it is told with what lies in clear; no volume is encrypted yet, so nobody is asked", encrypted, s3).marked("⚠️"),
-	notYet("storage/encryption/*", encrypted),
+	proven("storage/encryption/local", "test/e2e:TestAGuestOnEncryptedDisksRunsWhileItsKeyTurns"),
+	partial("storage/encryption/*", "it is told with what lies in clear; there is no pool of that kind yet, so nobody is asked", pools, s3).marked("⚠️"),
+	notYet("storage/encryption/*", pools),
 }
 
 const (
