@@ -29,6 +29,11 @@ func (a *Actions) CloneVolume(ctx context.Context, call Call, ref model.Ref, bod
 	if !body.Linked && body.Snapshot == "" {
 		return a.copyVolume(ctx, call, ref, body)
 	}
+	if body.Snapshot == "" {
+		if runs, err := a.runsWith(ctx, inProject(ref)); err != nil || runs != "" {
+			return a.cloneRunning(ctx, call, ref, runs, body, err)
+		}
+	}
 	target := volumeTarget(ref)
 	var made, prepared []storage.Volume // prepared are all that there may be files of
 	secret := 0                         // which one of the key's the headers of made open with
@@ -47,6 +52,11 @@ func (a *Actions) CloneVolume(ctx context.Context, call Call, ref model.Ref, bod
 		}
 		if err := a.mayClone(ctx, c, src, body); err != nil {
 			return err
+		}
+		if body.Snapshot == "" { // else nobody ever writes to it
+			if err := a.unwritten(ctx, c, src); err != nil {
+				return err
+			}
 		}
 		now, err := a.secretNumber(ctx, src.Head().Key)
 		if err != nil {
@@ -116,10 +126,7 @@ func (a *Actions) mayClone(ctx context.Context, c *change, src storage.Volume, b
 	if err := a.allocate(ctx, c, want); err != nil {
 		return fault.Wrap(err, "cannot clone volume %q", src.Name)
 	}
-	if body.Snapshot != "" { // nobody ever writes to what is in it
-		return nil
-	}
-	return a.unwritten(ctx, c, src)
+	return nil
 }
 
 // secretNumber is which secret linked clones and imports are made with; 0 for those in clear. Their files are made before
@@ -250,12 +257,10 @@ func (a *Actions) clones(src storage.Volume, body wire.CloneVolume) ([]storage.V
 // putClones puts the volumes into the transaction, and says of their source that it is below others.
 func (a *Actions) putClones(ctx context.Context, c *change, kv store.KV, src storage.Volume, made []storage.Volume, snapshot string) error {
 	for i, v := range made {
-		if _, err := a.Store.Get(ctx, volumeKey(v.Project, v.Name)); err == nil {
-			return fault.New(fault.Conflict, "volume %q exists already", v.Name).
-				Try("choose another name, or hv volume delete %s", v.Name).WithCode("HV-VOL-002")
+		if err := a.noVolume(ctx, c, v); err != nil {
+			return err
 		}
 		v.Created = c.wish.Created
-		c.require(store.Absent(volumeKey(v.Project, v.Name)))
 		ref := store.Ref{Kind: "volume", Project: v.Project, Name: v.Name}
 		if err := errors.Join(c.put(volumeKey(v.Project, v.Name), v), c.put(store.StatusKey(ref, "reconcile"), storage.VolumeStatus{Made: true})); err != nil {
 			return err

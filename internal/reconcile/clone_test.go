@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -9,6 +10,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/fakehost"
+	"github.com/hyper-nixos/hyper-nixos/test/fakeqemu"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
@@ -51,9 +53,6 @@ func TestACloneAndItsSourceAreWrittenToSideBySideAndTheLastTakesWhatTheyShare(t 
 	source, clone := stored(t, h, "data"), stored(t, h, "copy")
 	if source.Frozen || len(source.Chain()) != 2 || source.Chain()[0].ID != base.ID || source.Head().ID == clone.Head().ID {
 		t.Errorf("its source writes to %+v", source)
-	}
-	if _, err := d.Actions.CloneVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: "more", Linked: true}); fault.CodeOf(err) != "HV-VOL-032" {
-		t.Errorf("a volume that is written to was cloned: %v", err)
 	}
 	d.Done(d.Delete("web", wire.VerbOptions{Force: true, Volumes: true}))
 	d.Until("the source to go", func() bool {
@@ -131,4 +130,35 @@ func TestWhatANoteOfALostVolumeNamesIsNotRemoved(t *testing.T) {
 	if is := stored(t, h, "copy"); is.UID != clone.UID || len(is.Chain()) != len(clone.Chain()) {
 		t.Errorf("it was %+v and is %+v", clone, is)
 	}
+}
+
+func TestWhatAGuestWritesToIsClonedAndItRunsOn(t *testing.T) {
+	h := fakehost.New(t)
+	h.Guest("web", fakeqemu.Options{Guest: fakeqemu.Idle})
+	d := h.Start()
+	d.Done(d.Volume("data"))
+	first := stored(t, h, "data").Head()
+	d.Done(d.Create(fakehost.Tiny("web", on, withData)))
+	d.State("web", vm.StateRunning)
+	pid := d.Power("web").Process.PID
+	res, err := d.Actions.CloneVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: "more", Linked: true, Count: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done(t, d.Ended(*res.Operation))
+	if now, more := stored(t, h, "data").Chain(), stored(t, h, "more-2").Chain(); len(now) != 2 || len(more) != 2 || more[0].ID != first.ID || now[0].ID != first.ID || more[1].ID == now[1].ID {
+		t.Errorf("what is written to was cloned to %+v, and is %+v", more, now)
+	}
+	heads, err := d.VMs.Heads(t.Context(), d.VM("web").Spec.UUID)
+	if head := stored(t, h, "data").Head().ID; err != nil || !strings.HasPrefix(strings.ReplaceAll(head, "-", ""), heads["disk-root"]) || heads["disk-root"] == "" {
+		t.Errorf("QEMU writes to %v and not to %s, %v", heads, head, err)
+	}
+	if d.Power("web").Process.PID != pid || len(setsOf(t, d).Items) != 0 {
+		t.Errorf("its VM was started anew, or a snapshot is left: %+v", setsOf(t, d))
+	}
+	if _, err := d.Actions.CloneVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: "more-1", Linked: true}); fault.CodeOf(err) != "HV-VOL-002" {
+		t.Errorf("a name that is taken: %v", err)
+	}
+	d.Done(d.Create(fakehost.Tiny("other", on, func(def *vm.Definition) { def.Disks = map[string]vm.Disk{"root": {Volume: "more-1"}} })))
+	d.State("other", vm.StateRunning)
 }

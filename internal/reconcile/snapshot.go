@@ -29,7 +29,7 @@ func (r *vmRun) snapshots(ctx context.Context, due []*operation.Operation) ([]*o
 	err := r.leaveOthers(ctx, due)
 	var left []*operation.Operation
 	for _, op := range due {
-		do := map[string]func(context.Context, *operation.Operation, string) error{"snapshot.create": r.take, "snapshot.delete": r.drop, "snapshot.prune": r.drop}[op.Action]
+		do := map[string]func(context.Context, *operation.Operation, string) error{"snapshot.create": r.take, "volume.clone": r.take, "snapshot.delete": r.drop, "snapshot.prune": r.drop}[op.Action]
 		if do == nil {
 			left = append(left, op)
 			continue
@@ -124,6 +124,11 @@ func (r *vmRun) take(ctx context.Context, op *operation.Operation, name string) 
 	if err == nil && t.set.Whole() {
 		return nil
 	}
+	if missing(err) && op.Params["uid"] != "" { // what it was taken for is there, and it is gone
+		if uid, found := r.uidOf(ctx, op.Params["volume"]); found == nil && uid == op.Params["uid"] {
+			return nil
+		}
+	}
 	if err == nil {
 		err = r.taken(ctx, op, t)
 	}
@@ -132,6 +137,9 @@ func (r *vmRun) take(ctx context.Context, op *operation.Operation, name string) 
 	}
 	if back := r.leave(ctx, name); back != nil {
 		r.left = errors.Join(r.left, fault.Wrap(back, "snapshot %q of vm %q failed and is not gone yet", name, r.in.Wish.Name))
+	}
+	if len(t.set.Clones) > 0 {
+		return fault.Wrap(err, "cannot clone a disk of vm %q, which runs", r.in.Wish.Name)
 	}
 	return fault.Wrap(err, "cannot take snapshot %q of vm %q", name, r.in.Wish.Name)
 }
@@ -214,6 +222,9 @@ func (r *vmRun) taken(ctx context.Context, op *operation.Operation, t taking) er
 	if err != nil {
 		return err
 	}
+	if len(set.Clones) > 0 {
+		return r.cloned(ctx, set, kv)
+	}
 	set.Phase, set.Taken = "", &taken
 	return r.commit(ctx, store.Txn{If: []store.Cmp{store.ModRevision(kv.Key, kv.ModRevision)}}, map[string]any{kv.Key: set})
 }
@@ -264,6 +275,9 @@ func (r *vmRun) putOn(ctx context.Context, t taking) error {
 // moment takes what a set is of besides its disks, at one moment with them. It returns the name of the file of the memory.
 func (r *vmRun) moment(ctx context.Context, op *operation.Operation, t taking, taken *vm.Taken) (string, error) {
 	uuid := r.in.Wish.Spec.UUID
+	if !t.live && len(t.set.Clones) > 0 { // its guest has ended since: nobody writes to what it wrote
+		return "", nil
+	}
 	if !t.live {
 		return "", errors.Join(r.keepNVRAM(ctx, t, taken), r.keepTPM(ctx, t, taken))
 	}
@@ -291,6 +305,9 @@ func (r *vmRun) moment(ctx context.Context, op *operation.Operation, t taking, t
 		taken.At = r.Now()
 		if err := r.stillQuiet(t.set, taken); err != nil {
 			return err
+		}
+		if len(t.set.Clones) > 0 { // of a disk and nothing else
+			return nil
 		}
 		if err := errors.Join(r.keepNVRAM(ctx, t, taken), r.keepTPM(ctx, t, taken)); err != nil || !t.set.Memory {
 			return err

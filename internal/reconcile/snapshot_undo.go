@@ -88,6 +88,7 @@ func (r *vmRun) leave(ctx context.Context, name string) error {
 	values := map[string]any{}
 	for _, d := range t.disks {
 		layer := t.set.Disks[d.device]
+		clonesLeft(d.volume, t.set, layer, values)
 		if d.put && !r.unswitched(t, d, heads) {
 			continue
 		}

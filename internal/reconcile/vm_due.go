@@ -127,7 +127,7 @@ func (r *vmRun) lost() (lost, well []*operation.Operation) {
 		return nil, r.due
 	}
 	for _, op := range r.due {
-		if strings.HasPrefix(op.Action, "snapshot.") && op.Action != "snapshot.restore" { // no run has to come up for it
+		if (strings.HasPrefix(op.Action, "snapshot.") || op.Action == "volume.clone") && op.Action != "snapshot.restore" { // no run has to come up for it
 			well = append(well, op)
 		} else if r.plan.Waiting && (power(op) || edge(op)) {
 			lost = append(lost, op)

@@ -105,6 +105,7 @@ func (v *View) Snapshots(ctx context.Context, ref model.Ref) (wire.Snapshots, er
 		return wire.Snapshots{}, notFound("VM", ref.String(), "hv vm list")
 	}
 	sets := slices.Collect(maps.Values(v.sets[e.object.Spec.UUID]))
+	sets = slices.DeleteFunc(sets, func(s vm.Snapshot) bool { return len(s.Clones) > 0 }) // nobody's: it goes with what it is taken for
 	schedule := v.scheduled(e)
 	chains := map[string][]storage.Layer{}
 	for _, d := range e.object.Spec.Disks {

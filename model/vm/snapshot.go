@@ -29,6 +29,15 @@ type Snapshot struct {
 	// Disks are the disks that it had, by device.
 	Disks map[string]SnapshotDisk `json:"disks"`
 	Taken *Taken                  `json:"taken,omitempty"` // nil until it is whole
+	// Clones are volumes that are to begin as the one disk is at that moment. It is taken for nothing else: it is gone when they are there.
+	Clones []SnapshotClone `json:"clones,omitempty"`
+}
+
+// SnapshotClone is one volume that is made of what a VM that runs writes to.
+type SnapshotClone struct {
+	Name   string            `json:"name"`
+	UID    string            `json:"uid"` // the volume's, and its layer's
+	Labels map[string]string `json:"labels,omitempty"`
 }
 
 // SnapshotDisk is one disk of a set.

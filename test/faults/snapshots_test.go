@@ -41,6 +41,31 @@ func init() {
 	}
 }
 
+// A volume that a guest writes to is cloned: there is the clone, or nothing of it, and the VM runs on either way.
+func init() {
+	scenarios["clone a volume of what runs"] = scenario{
+		before: func(d *fakehost.Daemon) {
+			d.Done(d.Volume("data"))
+			d.Done(d.Create(fakehost.Tiny("web", on, withData)))
+			d.State("web", vm.StateRunning)
+		},
+		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {
+			return d.Actions.CloneVolume(ctx, fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: "copy", Linked: true})
+		},
+		after: func(t *testing.T, d *fakehost.Daemon) {
+			d.State("web", vm.StateRunning)
+			source, err := d.View.Volume(context.Background(), fakehost.Ref("data"))
+			if err != nil || source.Problem != "" {
+				t.Errorf("its source: %+v, %v", source, err)
+			}
+			d.Until("the clone to be there", func() bool {
+				made, err := d.View.Volume(context.Background(), fakehost.Ref("copy"))
+				return err == nil && made.Problem == ""
+			})
+		},
+	}
+}
+
 // withTwo is a VM with two snapshots, of which the older is to go.
 func withTwo(more ...func(*vm.Definition)) func(*fakehost.Daemon) {
 	return func(d *fakehost.Daemon) {

@@ -24,8 +24,8 @@ func clone(s *session.Session) *cobra.Command {
 may be in another pool. A VM that uses the source is started once the copy is made. One that runs with it runs on: its QEMU
 makes the copy, which is of one moment, with the guest's file systems frozen where its agent answers. A linked one shares what it begins
 with, and takes room only for what is written to it; it is there in milliseconds, whatever the size. The source stays as
-it is and can be written to again at once: from then on it has a layer of its own too. For a linked one it must not be written to
-by a VM that runs; of one that runs clone a snapshot: with --snapshot the clone begins as the source was then, and is a linked one.
+it is and can be written to again at once: from then on it has a layer of its own too. The guest of a VM that runs with it stands still for
+milliseconds, as for a snapshot, and notices nothing else. With --snapshot the clone begins as the source was then, and is a linked one.
 
 With --count many are made by one call, or none: NEW-1, NEW-2 and so on.`,
 		Example:           "  hv volume clone web-root web-copy --pool slow\n  hv volume clone debian web-root --linked\n  hv volume clone debian worker --linked --count 100",
