@@ -46,8 +46,13 @@ func word() string {
 // diskSum is what a guest reads from its disk.
 func diskSum(t *testing.T, h *onehost.Host) string {
 	t.Helper()
+	return diskSumOf(t, h, "web")
+}
+
+func diskSumOf(t *testing.T, h *onehost.Host, name string) string {
+	t.Helper()
 	w := word()
-	said := at(t, h, "web").says(w+`=\w{32}\.`, `echo "`+w+`=$(`+sum+` | cut -c1-32)."`)
+	said := at(t, h, name).says(w+`=\w{32}\.`, `echo "`+w+`=$(`+sum+` | cut -c1-32)."`)
 	found := regexp.MustCompile(w + `=(\w{32})\.`).FindStringSubmatch(said)
 	if found == nil {
 		t.Fatalf("its guest says %q", said)
