@@ -110,8 +110,8 @@ func machines() map[string]Input {
 	buspc := buses
 	buspc.Spec = buses.Spec.Clone()
 	buspc.Spec.Machine, buspc.Spec.Sound, buspc.Spec.Graphics = "pc", vm.SoundAC97, &vm.Graphics{Device: vm.DisplayCirrus, Memory: 8 * model.MiB}
-	busvirt := input(vm.Spec{Arch: "aarch64", Firmware: vm.UEFI, SCSI: &vm.SCSI{}, USBController: on1(), Sound: vm.SoundICH9, Graphics: &vm.Graphics{}, Disks: map[string]vm.Disk{
-		"stick": {Volume: "c", Bus: vm.BusUSB}}, NICs: map[string]vm.NIC{"old": {Model: vm.NICRTL8139, BootIndex: 1}}})
+	busvirt := input(vm.Spec{Arch: "aarch64", Boot: &vm.Boot{Kernel: "arm"}, SCSI: &vm.SCSI{}, USBController: on1(), Sound: vm.SoundICH9, Graphics: &vm.Graphics{}, Disks: map[string]vm.Disk{
+		"stick": {Volume: "c", Bus: vm.BusUSB}}, NICs: map[string]vm.NIC{"old": {Model: vm.NICRTL8139}}})
 	dark := input(vm.Spec{OS: vm.Windows10, Firmware: vm.BIOS, Graphics: &vm.Graphics{Device: vm.DisplayNone}, Sound: vm.SoundNone, Disks: map[string]vm.Disk{"c": {Volume: "c"}}})
 	full := vm.Spec{Disks: map[string]vm.Disk{}, NICs: map[string]vm.NIC{}, Boot: &vm.Boot{Kernel: "cloud"}}
 	for i := range vm.MaxPCIDisks {
