@@ -22,6 +22,8 @@ type Images interface {
 	Receive(ctx context.Context, uid string, size model.Bytes, r io.Reader) error
 	// Remove removes all that there is of an image.
 	Remove(ctx context.Context, uid string) error
+	// Received are the UIDs for which something was received that no image was made of yet.
+	Received(ctx context.Context) ([]string, error)
 }
 
 func imageTarget(r model.Ref) operation.Target {

@@ -2,6 +2,7 @@ package action
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
@@ -18,7 +19,34 @@ func (a *Actions) Sweep(ctx context.Context) error {
 	if err := a.sweepExports(ctx); err != nil {
 		return fault.Wrap(err, "cannot take away what exports have left")
 	}
+	if err := a.sweepImages(ctx); err != nil {
+		return fault.Wrap(err, "cannot take away what imports of images have left")
+	}
 	return fault.Wrap(a.sweepBootFiles(ctx), "cannot take away what imports have left")
+}
+
+// sweepImages takes away what was sent for an image that got no object: who sent it begins anew, as another.
+func (a *Actions) sweepImages(ctx context.Context) error {
+	if a.Images == nil {
+		return nil
+	}
+	left, err := a.Images.Received(ctx)
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	all, _, err := store.ListAll[storage.Image](ctx, a.Store, store.SpecPrefix("image"))
+	if err != nil {
+		return err
+	}
+	for _, uid := range left {
+		if slices.ContainsFunc(all, func(i store.Object[storage.Image]) bool { return i.Value.UID == uid }) {
+			continue
+		}
+		if err := a.Images.Remove(ctx, uid); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *Actions) sweepVolumes(ctx context.Context) error {

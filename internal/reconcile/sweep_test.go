@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/reconcile"
@@ -124,5 +125,22 @@ func TestALayerOfAVolumeThatIsTakenOutOfTheTrashMeanwhileStays(t *testing.T) {
 	}
 	if there, err := h.Volumes.Exists(t.Context(), storage.DefaultPool, l.File()); !there || err != nil {
 		t.Errorf("its file is there: %t, %v", there, err)
+	}
+}
+
+// What was sent for an image by whom the daemon did not answer, for it was cut off, goes at the next start: it has no object, and
+// who tries again sends it anew.
+func TestWhatWasSentForAnImageThatIsNoneGoesAtTheNextStart(t *testing.T) {
+	const uid = "5d7c0000-0000-4000-8000-000000000009"
+	h := fakehost.New(t)
+	if err := h.Images.Receive(t.Context(), uid, 3, strings.NewReader("img")); err != nil {
+		t.Fatal(err)
+	}
+	if has, err := h.Images.Received(t.Context()); err != nil || !slices.Equal(has, []string{uid}) {
+		t.Fatalf("%v, %v", has, err)
+	}
+	h.Start()
+	if has, err := h.Images.Received(t.Context()); err != nil || len(has) > 0 {
+		t.Errorf("left are %v, %v", has, err)
 	}
 }

@@ -137,6 +137,18 @@ func (l *Library) Receive(ctx context.Context, uid string, size model.Bytes, r i
 	return osfault.File(err, "cannot store the image")
 }
 
+// Received are the UIDs for which something was received that no image was made of yet.
+func (l *Library) Received(context.Context) ([]string, error) {
+	entries, err := fs.ReadDir(l.incoming.FS(), ".")
+	var out []string
+	for _, e := range entries {
+		if uid, ok := strings.CutSuffix(e.Name(), upload); ok && uidName.MatchString(uid) {
+			out = append(out, uid)
+		}
+	}
+	return out, osfault.File(err, "cannot read what has come for images")
+}
+
 // Made returns what became of an image, and whether it is made.
 func (l *Library) Made(ctx context.Context, uid string) (st storage.ImageStatus, made bool, err error) {
 	if !uidName.MatchString(uid) {
