@@ -22,6 +22,9 @@ func (a *Actions) claim(ctx context.Context, c *change, before, next vm.Object) 
 	if err := a.claimVolumes(ctx, c, before, next, holder); err != nil {
 		return err
 	}
+	if err := a.claimShares(ctx, c, before.Spec, next.Spec); err != nil {
+		return err
+	}
 	alone := vmTarget(model.Ref{Project: next.Project, Name: next.Name}).String() // there may be one of this name in each project
 	if before.Spec.UUID == "" {
 		if err := a.claimAlone(ctx, c, "uuid", next.Spec.UUID, alone); err != nil {
@@ -43,6 +46,32 @@ func (a *Actions) claim(ctx context.Context, c *change, before, next vm.Object) 
 		if !slices.Contains(has, mac) {
 			c.txn.Then = append(c.txn.Then, store.DeleteOp(store.ClaimKey("mac", store.HostWide, mac)))
 		}
+	}
+	return nil
+}
+
+// claimShares writes the shares that a spec names and did not before, as they are: of a delete that saw no VM and this, one finds that
+// the share has changed, and looks again.
+func (a *Actions) claimShares(ctx context.Context, c *change, before, next vm.Spec) error {
+	had := map[string]bool{}
+	for _, s := range before.Shares {
+		had[s.Share] = true
+	}
+	for _, tag := range slices.Sorted(maps.Keys(next.Shares)) {
+		name := next.Shares[tag].Share
+		if had[name] {
+			continue
+		}
+		had[name] = true
+		kv, err := a.Store.Get(ctx, shareKey(name))
+		if fault.KindOf(err) == fault.NotFound {
+			continue // of that lost tells
+		}
+		if err != nil {
+			return err
+		}
+		c.require(store.ModRevision(kv.Key, kv.ModRevision))
+		c.txn.Then = append(c.txn.Then, store.PutOp(kv.Key, kv.Value, 0))
 	}
 	return nil
 }

@@ -119,7 +119,7 @@ func (a *Actions) apply(ctx context.Context, call Call, row Row, cand candidate)
 		if err := a.putPools(ctx, c, p); err != nil {
 			return err
 		}
-		if err := a.putShares(ctx, c, p); err != nil {
+		if err := a.putShares(c, p); err != nil {
 			return err
 		}
 		if err := a.putKeys(ctx, c, p); err != nil {

@@ -33,9 +33,10 @@ type planned struct {
 
 	found finding.List // what speaks against volumes that are to be made
 
-	pools  map[string]storage.Pool // those that become another, as they are then
-	shares map[string]storage.Share
-	keys   map[string]storage.Key
+	pools    map[string]storage.Pool // those that become another, as they are then
+	shares   map[string]storage.Share
+	sharesAt map[string]int64 // by name, the revision of each share as it was planned
+	keys     map[string]storage.Key
 }
 
 // planConfig says what becomes of each thing when cand stands, and in the findings of c what speaks against it.
@@ -54,6 +55,10 @@ func (a *Actions) planConfig(ctx context.Context, c *change, before standing, ca
 	p.Generation = before.Generation
 	if !p.same {
 		p.Generation++
+	}
+	shares, err := a.shares(ctx) // before it is looked at which VMs use them
+	if err != nil {
+		return p, err
 	}
 	all, _, err := store.ListAll[vm.Object](ctx, a.Store, store.SpecPrefix("vm"))
 	if err != nil {
@@ -81,7 +86,7 @@ func (a *Actions) planConfig(ctx context.Context, c *change, before standing, ca
 	if err != nil {
 		return p, err
 	}
-	foundInShares, err := a.planShares(ctx, &p, cand.decl)
+	foundInShares, err := a.planShares(ctx, &p, cand.decl, shares)
 	if err != nil {
 		return p, err
 	}

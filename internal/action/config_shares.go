@@ -14,10 +14,10 @@ import (
 )
 
 // planShares says what becomes of each share when decl stands, and what speaks against it.
-func (a *Actions) planShares(ctx context.Context, p *planned, decl config.Declaration) (finding.List, error) {
-	all, err := a.shares(ctx)
-	if err != nil {
-		return nil, err
+func (a *Actions) planShares(ctx context.Context, p *planned, decl config.Declaration, all map[string]storage.Share) (finding.List, error) {
+	p.sharesAt = map[string]int64{}
+	for name := range all {
+		p.sharesAt[name] = all[name].Revision
 	}
 	p.shares = map[string]storage.Share{}
 	var found finding.List
@@ -91,26 +91,23 @@ func onlyGone(p *planned, decl config.Declaration, share string) bool {
 }
 
 // putShares writes the shares that a declaration makes, changes and lets go of, in its own transaction.
-func (a *Actions) putShares(ctx context.Context, c *change, p planned) error {
+func (a *Actions) putShares(c *change, p planned) error {
 	for _, planned := range p.Shares {
 		next, changes := p.shares[planned.Name]
 		if !changes {
 			continue
 		}
-		kv, err := a.Store.Get(ctx, shareKey(next.Name))
-		if err != nil {
-			kv = store.KV{Key: shareKey(next.Name)} // there is none: the comparison finds out if there is
-		}
-		c.require(store.ModRevision(kv.Key, kv.ModRevision))
+		key := shareKey(next.Name)
+		c.require(store.ModRevision(key, p.sharesAt[next.Name])) // 0: there is none
 		if planned.Becomes == wire.Removed {
-			c.txn.Then = append(c.txn.Then, store.DeleteOp(kv.Key))
+			c.txn.Then = append(c.txn.Then, store.DeleteOp(key))
 			continue
 		}
 		if next.UID == "" {
 			next.UID, next.Created, next.Project = uuid(a.Random(16)), c.wish.Created, store.HostWide
 		}
 		next.Generation++
-		if err := c.put(kv.Key, next); err != nil {
+		if err := c.put(key, next); err != nil {
 			return err
 		}
 	}

@@ -24,13 +24,13 @@ func TestAVolumeOfALostKeyIsOpenedByItsRecoveryPassphrase(t *testing.T) {
 	_, err = d.ImportVolume(t.Context(), member, "default", wire.CreateVolume{Name: "data", VolumeSpec: storage.VolumeSpec{Encryption: "house"}}, 512, looks(func() []byte { return make([]byte, 512) }))
 	d.must(err)
 	const recovery = "to recover with"
-	if _, err := d.Actions.AddKeyslot(t.Context(), member, ref("data"), wire.AddKeyslot{Passphrase: recovery}); fault.KindOf(err) != fault.Denied {
+	if _, err := d.AddKeyslot(t.Context(), member, ref("data"), wire.AddKeyslot{Passphrase: recovery}); fault.KindOf(err) != fault.Denied {
 		t.Errorf("a member adds one: %v", err)
 	}
-	if _, err := d.Actions.AddKeyslot(t.Context(), root, ref("data"), wire.AddKeyslot{Passphrase: "short"}); fault.CodeOf(err) != "HV-KEY-014" {
+	if _, err := d.AddKeyslot(t.Context(), root, ref("data"), wire.AddKeyslot{Passphrase: "short"}); fault.CodeOf(err) != "HV-KEY-014" {
 		t.Errorf("%v", err)
 	}
-	_, err = d.Actions.AddKeyslot(t.Context(), root, ref("data"), wire.AddKeyslot{Passphrase: recovery})
+	_, err = d.AddKeyslot(t.Context(), root, ref("data"), wire.AddKeyslot{Passphrase: recovery})
 	d.must(err)
 	if _, err := d.RenewKey(t.Context(), root, "house", phrase); fault.CodeOf(err) != "HV-KEY-033" {
 		t.Errorf("one that is there is made anew: %v", err)
@@ -42,7 +42,7 @@ func TestAVolumeOfALostKeyIsOpenedByItsRecoveryPassphrase(t *testing.T) {
 	d.keys, d.Keys, d.pool.Keys = ring, ring, ring
 	status := store.StatusKey(keyRef("house"), "reconcile")
 	d.put(status, storage.KeyStatus{State: storage.KeyLost, Secret: 1})
-	if _, err := d.Actions.RecoverKeyslots(t.Context(), root, ref("data"), recovery); fault.CodeOf(err) != "HV-KEY-003" {
+	if _, err := d.RecoverKeyslots(t.Context(), root, ref("data"), recovery); fault.CodeOf(err) != "HV-KEY-003" {
 		t.Errorf("before there is a new secret: %v", err)
 	}
 	_, err = d.RenewKey(t.Context(), root, "house", "the next passphrase")
@@ -54,10 +54,10 @@ func TestAVolumeOfALostKeyIsOpenedByItsRecoveryPassphrase(t *testing.T) {
 		t.Errorf("%+v, %v", st, err)
 	}
 	d.put(status, st) // as reconcile does
-	if _, err := d.Actions.RecoverKeyslots(t.Context(), root, ref("data"), "not the passphrase"); fault.CodeOf(err) != "HV-KEY-023" {
+	if _, err := d.RecoverKeyslots(t.Context(), root, ref("data"), "not the passphrase"); fault.CodeOf(err) != "HV-KEY-023" {
 		t.Errorf("%v", err)
 	}
-	_, err = d.Actions.RecoverKeyslots(t.Context(), root, ref("data"), recovery)
+	_, err = d.RecoverKeyslots(t.Context(), root, ref("data"), recovery)
 	d.must(err)
 	v, _, err := d.Actions.volume(t.Context(), "default", "data")
 	d.must(err)

@@ -29,6 +29,7 @@ func (a *Actions) shares(ctx context.Context) (map[string]storage.Share, error) 
 	all, _, err := store.ListAll[storage.Share](ctx, a.Store, store.SpecPrefix("share"))
 	out := map[string]storage.Share{}
 	for _, s := range all {
+		s.Value.Revision = s.ModRevision
 		out[s.Value.Name] = s.Value
 	}
 	return out, err

@@ -1,6 +1,7 @@
 package action
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -42,6 +43,55 @@ func TestAShareIsRootsAndStaysWhileAVMNamesIt(t *testing.T) {
 	d.must(err)
 	if d.has(shareKey("music")) {
 		t.Error("it is there still")
+	}
+}
+
+// between does something once, when a list of VMs was read.
+type between struct {
+	store.Store
+	once func()
+}
+
+func (b *between) List(ctx context.Context, prefix string, opt store.ListOptions) (store.Page, error) {
+	page, err := b.Store.List(ctx, prefix, opt)
+	if do := b.once; do != nil && prefix == store.SpecPrefix("vm") {
+		b.once = nil
+		do()
+	}
+	return page, err
+}
+
+// A VM that names a share as it goes is seen by whoever takes the share away.
+func TestAShareDoesNotGoFromUnderAVMThatComesToNameIt(t *testing.T) {
+	named := vm.Spec{Shares: map[string]vm.Share{"m": {Share: "music"}}}
+	for how, take := range map[string]func(*desk) error{
+		"by hand": func(d *desk) error {
+			_, err := d.DeleteShare(t.Context(), root, "music")
+			return err
+		},
+		"declared no more": func(d *desk) error {
+			_, err := d.ApplyConfig(t.Context(), root, d.declare(`{"hypervisor":{}}`))
+			return err
+		},
+	} {
+		d := newDesk(t)
+		if how == "by hand" {
+			_, err := d.CreateShare(t.Context(), root, wire.CreateShare{Name: "music", ShareSpec: storage.ShareSpec{Path: "/srv/music"}})
+			d.must(err)
+		} else {
+			_, err := d.ApplyConfig(t.Context(), root, d.declare(`{"hypervisor":{"storage":{"shares":{"music":{"path":"/srv/music"}}}}}`))
+			d.must(err)
+		}
+		_, err := d.CreateVM(t.Context(), member, "default", vm.Definition{Name: "web"})
+		d.must(err)
+		d.Store = &between{Store: d.Store, once: func() {
+			_, err := d.CreateVM(t.Context(), member, "default", vm.Definition{Name: "late", Spec: named})
+			d.must(err)
+		}}
+		err = take(d)
+		if err == nil || !strings.Contains(err.Error(), "late as m") || !d.has(shareKey("music")) {
+			t.Errorf("%s: %v", how, err)
+		}
 	}
 }
 

@@ -69,6 +69,9 @@ func (h *Helper) wireShare(s *start, f *shareFiles, vm string, id uint32) (err e
 	if f.program, err = shareProgram(); err != nil {
 		return err
 	}
+	if err := mayShare(sharesFile, f.folder.Base+"/"+f.folder.Name, 0); err != nil {
+		return err
+	}
 	st, err := h.shareOwner(f)
 	if err != nil {
 		return err

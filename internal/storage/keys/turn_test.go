@@ -61,12 +61,12 @@ func sealedSlowly(t *testing.T) (*Keys, slow) {
 	return k, s
 }
 
-// waiting has so many wait for a key that is being opened.
-func (k *Keys) waiting(t *testing.T, name string, n int) {
+// waiting has so many wait for the vault that is being opened.
+func (k *Keys) waiting(t *testing.T, n int) {
 	t.Helper()
 	for {
 		k.mu.Lock()
-		o := k.of(name).opening
+		o := k.of("vault").opening
 		there := n == 0 && o == nil || o != nil && o.waiting == n
 		k.mu.Unlock()
 		if there {
@@ -93,7 +93,7 @@ func TestASlowKeyHoldsUpNoOtherAndIsOpenedOnceForAll(t *testing.T) {
 			all <- got{secret, err}
 		}()
 	}
-	k.waiting(t, "vault", n)
+	k.waiting(t, n)
 	if _, err := k.Secret(t.Context(), "house"); err != nil {
 		t.Error(err)
 	}
@@ -124,12 +124,12 @@ func TestWhoStopsWaitingForAKeyIsFreeAndTheLastOneEndsItsProgram(t *testing.T) {
 			errs <- err
 		}()
 	}
-	k.waiting(t, "vault", 2)
+	k.waiting(t, 2)
 	leave()
 	if err := <-errs; fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("%v", err)
 	}
-	k.waiting(t, "vault", 1) // it goes on for the other
+	k.waiting(t, 1) // it goes on for the other
 	end()
 	if err := <-errs; fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("%v", err)
@@ -137,13 +137,13 @@ func TestWhoStopsWaitingForAKeyIsFreeAndTheLastOneEndsItsProgram(t *testing.T) {
 	release, err := k.hold(t.Context(), "vault") // when its program is gone
 	must(t, err)
 	release()
-	k.waiting(t, "vault", 0)
+	k.waiting(t, 0)
 	done := make(chan error) // and is begun anew by who comes then
 	go func() {
 		_, err := k.Secret(t.Context(), "vault")
 		done <- err
 	}()
-	k.waiting(t, "vault", 1)
+	k.waiting(t, 1)
 	s.answers()
 	if err := <-done; err != nil {
 		t.Error(err)
@@ -161,7 +161,7 @@ func TestAKeyThatIsLetGoOfIsWaitedForNoLonger(t *testing.T) {
 		_, err := k.Secret(t.Context(), "vault")
 		done <- err
 	}()
-	k.waiting(t, "vault", 1)
+	k.waiting(t, 1)
 	must(t, k.Leave("vault"))
 	if err := <-done; err == nil {
 		t.Error("it was opened")

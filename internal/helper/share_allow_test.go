@@ -1,0 +1,43 @@
+package helper
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/hyper-nixos/hyper-nixos/internal/fault"
+)
+
+func TestRootsListSaysWhichFoldersMayBeShared(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "shares")
+	me := os.Geteuid()
+	if err := mayShare(file, "/srv/music", me); err != nil {
+		t.Errorf("where there is no list: %v", err)
+	}
+	if err := os.WriteFile(file, []byte("# of guests\n/srv/music\n  /data/films/ \nsrv/relative\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for folder, may := range map[string]bool{
+		"/srv/music": true, "/srv/music/new": true, "/data/films": true, "/srv/musicals": false, "/srv": false, "/data": false, "/srv/relative": false,
+	} {
+		if err := mayShare(file, folder, me); may != (err == nil) || err != nil && fault.CodeOf(err) != "HV-SHARE-008" {
+			t.Errorf("%s: %v", folder, err)
+		}
+	}
+	if err := mayShare(file, "/srv/music", me+1); fault.CodeOf(err) != "HV-SHARE-008" {
+		t.Errorf("a list of somebody else's: %v", err)
+	}
+	if err := os.Chmod(file, 0o666); err != nil { //nolint:gosec // that is what is tried
+		t.Fatal(err)
+	}
+	if err := mayShare(file, "/srv/music", me); fault.CodeOf(err) != "HV-SHARE-008" {
+		t.Errorf("a list that others write to: %v", err)
+	}
+	link := file + ".link"
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := mayShare(link, "/srv/music", me); fault.CodeOf(err) != "HV-SHARE-008" {
+		t.Errorf("a link: %v", err)
+	}
+}
