@@ -105,10 +105,10 @@ func TestTheFirmwaresMenuBootsAnother(t *testing.T) {
 
 func TestDisksOnSCSIAndUSBComeAndGoUnderAGuest(t *testing.T) {
 	h := bootable(t)
-	for _, name := range []string{"one", "two", "stick"} {
+	for _, name := range []string{"one", "two", "stick", "disc"} {
 		must(t, h, "volume", "create", name, "--size", "16MiB")
 	}
-	must(t, h, "vm", "create", "-f", file(t, "vm.nix", tiny("live", `disks.one = { volume = "one"; bus = "scsi"; }; scsi.iothread = "fast"; usbController = true;`)))
+	must(t, h, "vm", "create", "-f", file(t, "vm.nix", tiny("live", `disks.one = { volume = "one"; bus = "scsi"; }; scsi.iothread = "fast"; usbController = true; cdroms.drive.bus = "usb";`)))
 	must(t, h, "vm", "start", "live")
 	g := at(t, h, "live")
 	if !has(threadsOf(t, h, "live"), "io-fast") {
@@ -119,6 +119,11 @@ func TestDisksOnSCSIAndUSBComeAndGoUnderAGuest(t *testing.T) {
 	g.says("it is there", "until [ -e /sys/block/sdb ]; do sleep 0.1; done; echo it is the''re")
 	g.says("written 0", "dd if=/dev/zero of=/dev/sdb bs=4k count=16 2>/dev/null; sync; echo written $?")
 	change(t, h, `{"disks":{"stick":{"limits":{"iops":50}}}}`)
+	for _, medium := range []string{`"disc"`, `null`} {
+		if op := change(t, h, `{"cdroms":{"drive":{"volume":`+medium+`}}}`); len(op.Findings) > 0 {
+			t.Errorf("medium %s of a drive on USB: %+v\n%s", medium, op.Findings, h.Logs())
+		}
+	}
 	must(t, h, "snapshot", "create", "live", "first")
 
 	must(t, h, "vm", "suspend", "live")
