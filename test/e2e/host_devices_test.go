@@ -45,18 +45,18 @@ func bootDisks(t *testing.T, h *onehost.Host, names ...string) {
 	}
 }
 
-// boots starts a VM that is off, and waits until it says words at its console.
-func boots(t *testing.T, h *onehost.Host, name, words string) {
+// boots starts the VM "web", which is off, and waits until it says words at its console.
+func boots(t *testing.T, h *onehost.Host, words string) {
 	t.Helper()
-	must(t, h, "vm", "start", name)
-	must(t, h, "vm", "console", name, "--until", words, "--timeout", "1m")
+	must(t, h, "vm", "start", "web")
+	must(t, h, "vm", "console", "web", "--until", words, "--timeout", "1m")
 }
 
 func TestAGuestBootsFromTheDeviceThatComesFirst(t *testing.T) {
 	h := onehost.New(t)
 	bootDisks(t, h, "one", "two", "three")
 	must(t, h, "vm", "create", "web", "--disk", "one:scsi", "--disk", "two:usb", "--disk", "three", "--cdrom", "install=", "--nic", "lan=user", "--memory", "64MiB", "--boot-order", "two,one")
-	boots(t, h, "web", "booted from two")
+	boots(t, h, "booted from two")
 	_, errs, _ := h.HV(t.Context(), nil, "vm", "set", "web", "--boot-order", "one,disks.two")
 	if !strings.Contains(errs, "boot takes effect at the next start") {
 		t.Errorf("who changes the order of a VM that runs is not told that it waits:\n%s", errs)
@@ -65,10 +65,10 @@ func TestAGuestBootsFromTheDeviceThatComesFirst(t *testing.T) {
 		t.Errorf("what is pending is not listed:\n%s", out)
 	}
 	must(t, h, "vm", "kill", "web")
-	boots(t, h, "web", "booted from one")
+	boots(t, h, "booted from one")
 	must(t, h, "vm", "kill", "web")
 	must(t, h, "vm", "set", "web", "--boot-order", "")
-	boots(t, h, "web", "booted from one") // by name
+	boots(t, h, "booted from one") // by name
 	must(t, h, "vm", "kill", "web")
 
 	refused(t, h, 1, []string{"HV-VM-001", `there is no device "four"`, "disks.one, disks.three, disks.two, cdroms.install, nics.lan"}, "vm", "set", "web", "--boot-order", "four")
@@ -98,7 +98,7 @@ func TestTheFirmwaresMenuBootsAnother(t *testing.T) {
 	bootDisks(t, h, "one", "two")
 	must(t, h, "vm", "create", "web", "--disk", "one", "--disk", "two", "--memory", "64MiB", "--boot-menu")
 	must(t, h, "vm", "edit", "web", "--set", "boot.menuTimeout=30")
-	boots(t, h, "web", "Press ESC for boot menu")
+	boots(t, h, "Press ESC for boot menu")
 	say(t, h, "web", "\x1b", "Select boot device")
 	say(t, h, "web", "2", "booted from two")
 }
@@ -111,7 +111,7 @@ func TestDisksOnSCSIAndUSBComeAndGoUnderAGuest(t *testing.T) {
 	must(t, h, "vm", "create", "-f", file(t, "vm.nix", tiny("live", `disks.one = { volume = "one"; bus = "scsi"; }; scsi.iothread = "fast"; usbController = true; cdroms.drive.bus = "usb";`)))
 	must(t, h, "vm", "start", "live")
 	g := at(t, h, "live")
-	if !has(threadsOf(t, h, "live"), "io-fast") {
+	if !has(threadsOf(t, h), "io-fast") {
 		t.Error("the controller has no thread of its own")
 	}
 	g.says("trims [1-9][0-9]+", "echo trims $(cat /sys/block/sda/queue/discard_max_bytes)")

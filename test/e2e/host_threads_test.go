@@ -15,10 +15,10 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/test/onehost"
 )
 
-// threadsOf are the names of a VM's threads, as the host has them.
-func threadsOf(t *testing.T, h *onehost.Host, name string) []string {
+// threadsOf are the names of the threads of the VM "live", as the host has them.
+func threadsOf(t *testing.T, h *onehost.Host) []string {
 	t.Helper()
-	pid := h.WaitState(t.Context(), name, "running").Status.Power.Process.PID
+	pid := h.WaitState(t.Context(), "live", "running").Status.Power.Process.PID
 	files, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task", "*", "comm"))
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func TestDisksHaveThreadsOfTheirOwnAndLimitsThatChangeWhileTheGuestRuns(t *testi
 	must(t, h, "vm", "create", "-f", file(t, "vm.nix", tiny("live", `disks.root = { volume = "root"; iothread = "fast"; limits.iops = 1; };`)))
 	must(t, h, "vm", "start", "live")
 	g := at(t, h, "live")
-	if names := threadsOf(t, h, "live"); !has(names, "fast") || has(names, "slow") {
+	if names := threadsOf(t, h); !has(names, "fast") || has(names, "slow") {
 		t.Errorf("its threads are %v", names)
 	}
 
@@ -105,7 +105,7 @@ func TestDisksHaveThreadsOfTheirOwnAndLimitsThatChangeWhileTheGuestRuns(t *testi
 	if op := change(t, h, `{"disks":{"more":{"volume":"more","iothread":"slow"}}}`); len(op.Findings) > 0 {
 		t.Errorf("who attaches a disk is told %+v", op.Findings)
 	}
-	if names := threadsOf(t, h, "live"); !has(names, "fast") || !has(names, "slow") {
+	if names := threadsOf(t, h); !has(names, "fast") || !has(names, "slow") {
 		t.Errorf("its threads are %v", names)
 	}
 	g.says(`free: ?\.`, `until [ -e /dev/vdb ]; do sleep 0.1; done; dd if=/dev/vdb of=/dev/null bs=4k count=3000 iflag=direct 2>/dev/null; echo "free: $(cat /tmp/over 2>/dev/null)."`)
@@ -125,7 +125,7 @@ func TestDisksHaveThreadsOfTheirOwnAndLimitsThatChangeWhileTheGuestRuns(t *testi
 	g.says(`changed=1\.`, `dd if=/dev/zero of=/dev/vda bs=1M seek=16 count=8 2>/dev/null; sync; `+sum+` >/tmp/sum; echo "changed=$((0+1))."`)
 	must(t, h, "snapshot", "delete", "live", "one", "--yes")
 	change(t, h, `{"disks":{"more":null}}`)
-	if names := threadsOf(t, h, "live"); !has(names, "fast") || has(names, "slow") {
+	if names := threadsOf(t, h); !has(names, "fast") || has(names, "slow") {
 		t.Errorf("its threads are %v", names)
 	}
 	must(t, h, "vm", "suspend", "live")
