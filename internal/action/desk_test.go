@@ -27,6 +27,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/fakeseal"
+	"github.com/hyper-nixos/hyper-nixos/test/memory"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
@@ -73,7 +74,7 @@ func theFacts() host.Facts {
 
 func newDesk(t testing.TB) *desk {
 	t.Helper()
-	d := &desk{t: t, dir: t.TempDir(), facts: theFacts()}
+	d := &desk{t: t, dir: memory.Dir(t), facts: theFacts()}
 	s, err := local.Open(filepath.Join(d.dir, "store"), local.Options{})
 	d.must(err)
 	d.log, err = audit.Open(filepath.Join(d.dir, "audit"), audit.Options{})

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
-	"golang.org/x/sys/unix"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/action"
 	"github.com/hyper-nixos/hyper-nixos/internal/audit"
@@ -42,6 +41,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/fakeseal"
+	"github.com/hyper-nixos/hyper-nixos/test/memory"
 )
 
 // Host is what stays while daemons come and go.
@@ -80,9 +80,9 @@ func New(t testing.TB) *Host {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
-	folder, err := os.MkdirTemp(memory(), "hv")
-	must(t, err)
-	t.Cleanup(func() { must(t, os.RemoveAll(folder)) })
+	// A crash of the daemon alone loses nothing of what it has written. What a commit promises of a disk is tested with the store.
+	folder := memory.Dir(t)
+	var err error
 	h := &Host{t: t, Helper: newHelper(t, folder), folder: folder}
 	in := func(name string) string { return filepath.Join(folder, name) }
 	h.Store, err = local.Open(in("store"), local.Options{})
@@ -127,16 +127,6 @@ func New(t testing.TB) *Host {
 		QEMU: &host.QEMU{Path: "/usr/bin/qemu-system-x86_64", Arch: "x86_64", Version: "7.2.22", Machines: []host.Machine{{Name: "pc-q35-7.2", Alias: "q35", CPUs: 288}}},
 	}
 	return h
-}
-
-// memory is a folder in memory where there is one: a crash of the daemon alone loses nothing of what it has
-// written, so nothing here has to wait for a disk. What a commit promises of a disk is tested with the store.
-func memory() string {
-	const shm = "/dev/shm"
-	if unix.Access(shm, unix.W_OK) == nil {
-		return shm
-	}
-	return ""
 }
 
 func must(t testing.TB, err error) {

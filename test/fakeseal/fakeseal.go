@@ -18,6 +18,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/helper/seal"
 	"github.com/hyper-nixos/hyper-nixos/internal/privilege"
+	"github.com/hyper-nixos/hyper-nixos/test/memory"
 )
 
 // Seal is one host's. It implements action.Seal.
@@ -36,7 +37,7 @@ type Seal struct {
 // New returns the seal of a host that was never hardened.
 func New(t testing.TB) *Seal {
 	t.Helper()
-	return In(t, t.TempDir())
+	return In(t, memory.Dir(t))
 }
 
 // In returns the seal in a folder.

@@ -41,6 +41,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/fakeseal"
+	"github.com/hyper-nixos/hyper-nixos/test/memory"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
 
@@ -76,7 +77,7 @@ func newHouse(t testing.TB, uid uint32) *house { return build(t, uid, nil) }
 
 func build(t testing.TB, uid uint32, edit func(*server)) *house {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir(), lines: newLines(), words: &bytes.Buffer{}, seal: fakeseal.New(t)}
+	h := &house{t: t, dir: memory.Dir(t), lines: newLines(), words: &bytes.Buffer{}, seal: fakeseal.New(t)}
 	var err error
 	h.store, err = local.Open(filepath.Join(h.dir, "store"), local.Options{})
 	h.must(err)

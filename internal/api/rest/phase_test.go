@@ -140,7 +140,7 @@ func byHand(h *house) map[string][]asks {
 		"volume.restore":      {{method: "POST", path: trashPath + "/actions/restore", body: `{"name":"back"}`, before: discarded}},
 		"volume.purge":        {{method: "DELETE", path: trashPath, before: discarded}},
 		"volume.show":         get("/v1/projects/default/volumes/data"),
-		"pool.create":         {{method: "POST", path: "/v1/pools", body: `{"name":"fast","kind":"dir","path":"` + filepath.Join(h.dir, "fast") + `"}`}},
+		"pool.create":         {{method: "POST", path: "/v1/pools", body: `{"name":"fast","kind":"dir","path":"` + filepath.Join(h.t.TempDir(), "fast") + `"}`}},
 		"pool.edit":           {{method: "PATCH", path: "/v1/pools/default", body: `{"warnPercent":70}`, contentType: aPatch}},
 		"pool.delete":         {{method: "DELETE", path: "/v1/pools/spare"}},
 		"pool.show":           get("/v1/pools/default"),
@@ -221,7 +221,7 @@ func furnished(t *testing.T) *house {
 	}
 	_, err = h.actions.ImportBootFile(t.Context(), action.Call{Root: true}, ref("k"), storage.KernelFile, 1, strings.NewReader("k"))
 	h.must(err)
-	_, err = h.actions.CreatePool(t.Context(), action.Call{Root: true}, wire.CreatePool{Name: "spare", PoolSpec: storage.PoolSpec{Path: filepath.Join(h.dir, "spare")}})
+	_, err = h.actions.CreatePool(t.Context(), action.Call{Root: true}, wire.CreatePool{Name: "spare", PoolSpec: storage.PoolSpec{Path: filepath.Join(h.t.TempDir(), "spare")}})
 	h.must(err)
 	_, err = h.actions.CreateShare(t.Context(), action.Call{Root: true}, wire.CreateShare{Name: "spare", ShareSpec: storage.ShareSpec{Path: "/srv/spare"}})
 	h.must(err)
