@@ -13,13 +13,13 @@ import (
 )
 
 // ExportFormats are what a volume can be exported as.
-var ExportFormats = []string{"raw", "qcow2", "vmdk", "vhdx"}
+var ExportFormats = []string{"raw", "qcow2", "vmdk", "vmdk-stream", "vhdx"}
 
 // OpenVolume says whether the caller may read a volume's content now, and records it. Until done is called nobody writes to
 // the volume: a VM that uses it is started after that. It makes no operation: who reads it waits for it.
 func (a *Actions) OpenVolume(ctx context.Context, call Call, ref model.Ref, format string) (v storage.Volume, done func(), err error) {
 	if format != "" && !slices.Contains(ExportFormats, format) {
-		err := fault.New(fault.Invalid, "format %.20q is none of raw, qcow2, vmdk, vhdx", format)
+		err := fault.New(fault.Invalid, "format %.20q is none of raw, qcow2, vmdk, vmdk-stream, vhdx", format)
 		a.refused(ctx, call, VolumeExport, volumeTarget(ref), err)
 		return v, nil, err
 	}

@@ -45,7 +45,7 @@ type line struct {
 // calls has at least one for every command. $F is a folder with a declaration, a VM and a key in it.
 var calls = []line{
 	{"vm list", "vm.list"}, {"vm show web", "vm.show"}, {"vm top --once", "vm.usage-list"}, {"vm logs web", "vm.logs"},
-	{"vm create -f $F/vm.nix --dry-run", "vm.create"}, {"vm create of --image base --dry-run", "image.show"}, {"vm edit web --set cpus=2 --dry-run", "vm.edit"}, {"vm label web a=b --dry-run", "vm.edit"}, {"vm set web --cpus 2 --dry-run", "vm.edit"},
+	{"vm create -f $F/vm.nix --dry-run", "vm.create"}, {"vm create of --image base --dry-run", "image.show"}, {"vm export web $F/web.ova", "volume.export"}, {"vm import $F/app.ovf --dry-run", "vm.create"}, {"vm edit web --set cpus=2 --dry-run", "vm.edit"}, {"vm label web a=b --dry-run", "vm.edit"}, {"vm set web --cpus 2 --dry-run", "vm.edit"},
 	{"vm rename web other --dry-run", "vm.rename"}, {"vm delete web --yes --dry-run", "vm.delete"},
 	{"vm cdrom insert web cd data --dry-run", "vm.cdrom"}, {"vm cdrom eject web cd --dry-run", "vm.cdrom"},
 	{"vm start web --dry-run", "vm.start"}, {"vm stop web --dry-run", "vm.stop"}, {"vm kill web --dry-run", "vm.kill"}, {"vm suspend web --dry-run", "vm.suspend"},
@@ -244,7 +244,7 @@ func TestEveryRequestOfACommandIsAnActionOfTheTable(t *testing.T) {
 	d.Done(d.Create(fakehost.Tiny("web", func(def *vm.Definition) { def.Disks = map[string]vm.Disk{"disk": {Volume: "disk"}} })))
 	l, socket := serve(t, d)
 	folder := t.TempDir()
-	for name, text := range map[string]string{"vm.nix": `{ name = "new"; memory = "16MiB"; }`, "host.nix": `{ }`, "image": strings.Repeat("x", 512)} {
+	for name, text := range map[string]string{"vm.nix": `{ name = "new"; memory = "16MiB"; }`, "host.nix": `{ }`, "app.ovf": `<Envelope><VirtualSystem id="app"><VirtualHardwareSection/></VirtualSystem></Envelope>`, "image": strings.Repeat("x", 512)} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,7 @@ type Family struct {
 
 // Families are all codes but those of features, which are documented where they are made. A code that is in
 // no source, or in a source and not here, fails a test.
-var Families = []Family{api, reach, chosen, rights, phases, declaring, applying, hosts, vms, volumes, snapshots, pools, shares, keys, images, machine, guests, keeping, auditing}
+var Families = []Family{api, reach, chosen, rights, phases, declaring, applying, hosts, vms, volumes, snapshots, pools, shares, keys, images, appliances, machine, guests, keeping, auditing}
 
 var api = Family{"API", "What went wrong between a program and the daemon.", []Code{
 	{"HV-API-001", "a parameter or a body does not fit its schema", "the problem names the field; docs/declaration.schema.json and the OpenAPI description have its shape"},

@@ -32,7 +32,7 @@ type volumeCheck struct{ Body storage.VolumeCheck }
 
 type volumeContent struct {
 	Named
-	Format string `query:"format" doc:"raw, qcow2, vmdk or vhdx; qcow2 when absent"`
+	Format string `query:"format" doc:"raw, qcow2, vmdk, vmdk-stream (streamOptimized) or vhdx; qcow2 when absent"`
 }
 
 func (s *server) routeVolumeContent() {

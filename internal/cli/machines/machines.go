@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hyper-nixos/hyper-nixos/client"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/appliances"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/console"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/editor"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/guests"
@@ -28,7 +29,7 @@ func Command(s *session.Session) *cobra.Command {
 		Example: "  hv vm create -f examples/first-vm.nix\n  hv vm start first\n  hv vm console first",
 	}
 	cmd.AddCommand(create(s), remove(s), list(s), show(s), console.Command(s), vnc.Command(s), screenshot(s), top.Command(s), cdrom(s), logs(s), wait(s), label(s), setting(s), rename(s), editor.Command(s, chosen),
-		guests.Exec(s), guests.CloudInit(s), guests.Guest(s), guests.Password(s), guests.Time(s), guests.Trim(s))
+		appliances.Export(s), appliances.Import(s), guests.Exec(s), guests.CloudInit(s), guests.Guest(s), guests.Password(s), guests.Time(s), guests.Trim(s))
 	for _, v := range verbs {
 		cmd.AddCommand(power(s, v))
 	}

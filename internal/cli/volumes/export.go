@@ -12,7 +12,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 )
 
-var exportFormats = []string{"raw", "qcow2", "vmdk", "vhdx"}
+var exportFormats = []string{"raw", "qcow2", "vmdk", "vmdk-stream", "vhdx"}
 
 // export is `hv volume export`.
 func export(s *session.Session) *cobra.Command {
@@ -53,7 +53,7 @@ no one moment. hv volume clone makes a copy of one moment under the VM, and that
 			return follow.Export(s, "volume/"+args[0], from, total, args[1], force)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "", "of the file: raw, qcow2, vmdk or vhdx")
+	cmd.Flags().StringVar(&format, "format", "", "of the file: raw, qcow2, vmdk, vmdk-stream (as in an OVA) or vhdx")
 	session.Values(cmd, "format", exportFormats...)
 	cmd.Flags().BoolVar(&force, "force", false, "write over a file that exists")
 	return cmd

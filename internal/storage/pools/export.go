@@ -18,7 +18,10 @@ import (
 // with its last descriptor. Nobody may write to the volume meanwhile. It takes the room of a copy in the volume's pool; one that
 // a crash leaves is among Unsettled.
 func (p *Pools) Export(ctx context.Context, v storage.Volume, format string) (f *os.File, err error) {
-	as := convert.Format(cmp.Or(format, "qcow2"))
+	as, opt := convert.Format(cmp.Or(format, "qcow2")), convert.Options{}
+	if format == "vmdk-stream" {
+		as, opt = convert.VMDK, convert.Options{SubFormat: "streamOptimized"}
+	}
 	b, err := p.Of(v.Spec.Pool)
 	if err != nil {
 		return nil, err
@@ -46,7 +49,7 @@ func (p *Pools) Export(ctx context.Context, v storage.Volume, format string) (f 
 	}
 	name := storage.VolumeFile(fileID(), storage.Raw) // whatever it holds: nobody opens it by its name
 	err = b.Arrive(ctx, name, 0, func(ctx context.Context, to *os.File) error {
-		return convert.Convert(ctx, *source, to, as, convert.Options{}, nil)
+		return convert.Convert(ctx, *source, to, as, opt, nil)
 	})
 	if err == nil {
 		f, err = b.Open(ctx, name, true)
