@@ -106,6 +106,8 @@ type Config struct {
 	MakeRoom func() bool
 	Facts    func() host.Facts
 	Now      func() time.Time
+	// SavedRoom is what is free where the memory of snapshots is kept; nil where nobody knows.
+	SavedRoom func() (model.Bytes, error)
 	// Zone is by whose clocks a day begins; UTC where it is nil.
 	Zone *time.Location
 	// Steady is the time against which what is due is held: the engine's. Now where it is nil.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/internal/plan"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
@@ -106,7 +107,8 @@ func (a *Actions) mayCloneRunning(ctx context.Context, c *change, o vm.Object, s
 	if st.State != vm.StateRunning && st.State != vm.StatePaused {
 		return "", busy(src, vmTarget(model.Ref{Project: o.Project, Name: o.Name}).String())
 	}
-	if found := againstSnapshot(o, st, wire.CreateSnapshot{}, 0); found.Refuses() {
+	ask := plan.SnapshotAsk{VM: o, Power: st, Disks: []storage.Volume{src}, Layered: map[string]bool{src.Head().Pool: true}} // it can: mayClone
+	if found := ask.Refuses(); found.Refuses() {
 		return "", fault.New(fault.Precondition, "volume %q cannot be cloned while vm %q runs", src.Name, o.Name).Because(finding.Refusal{Findings: found})
 	}
 	for device, d := range o.Spec.Disks {

@@ -3,13 +3,13 @@ package action
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/finding"
+	"github.com/hyper-nixos/hyper-nixos/internal/plan"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/storage"
@@ -111,7 +111,15 @@ func (a *Actions) newSnapshot(ctx context.Context, c *change, o vm.Object, st vm
 			return set, err
 		}
 	}
-	found, pools := againstSnapshot(o, st, body, len(earlier)), map[string]model.Bytes{}
+	ask := plan.SnapshotAsk{VM: o, Power: st, Memory: body.Memory, Have: len(earlier), Layered: map[string]bool{}}
+	if body.Memory && a.SavedRoom != nil {
+		free, err := a.SavedRoom()
+		if err != nil {
+			return set, err
+		}
+		ask.Free = &free
+	}
+	pools := map[string]model.Bytes{}
 	for _, device := range slices.Sorted(maps.Keys(o.Spec.Disks)) {
 		d := o.Spec.Disks[device]
 		v, _, err := a.volume(ctx, o.Project, d.Volume)
@@ -128,19 +136,18 @@ func (a *Actions) newSnapshot(ctx context.Context, c *change, o vm.Object, st vm
 		if _, err := storage.Overlay(v.Chain(), v.UID, v.Spec.Size); err != nil {
 			return set, fault.Wrap(err, "volume %q", v.Name)
 		}
-		if can, err := a.Volumes.Can(v.Head().Pool); err != nil || !can.Overlays {
-			found = append(found, snapFinding("HV-SNAP-023", o.Name, "pool "+v.Head().Pool+" keeps no layers that stand on others", "move volume "+v.Name+" to a pool of kind dir"))
-		}
+		can, err := a.Volumes.Can(v.Head().Pool)
+		ask.Disks, ask.Layered[v.Head().Pool] = append(ask.Disks, v), err == nil && can.Overlays
 		pools[v.Head().Pool] += v.Spec.Size
 		set.Disks[device] = vm.SnapshotDisk{Volume: v.Name, VolumeUID: v.UID, Overlay: uuid(a.Random(16))}
 		c.step("freeze what is on volume %s (%s); it may grow by as much", v.Name, v.Spec.Size)
 	}
-	if len(set.Disks) == 0 {
-		found = append(found, snapFinding("HV-SNAP-020", o.Name, "it has no disk that it writes to", "give it one: hv vm edit "+o.Name))
-	}
 	if set.Memory {
 		c.step("save its memory (%s at most); the guest stands still meanwhile", o.Spec.Memory)
 	}
+	once, most := ask.Room()
+	c.step("it takes %s at once at most, and with what is written from then on %s at most", once, most)
+	found := ask.Refuses()
 	for _, pool := range slices.Sorted(maps.Keys(pools)) {
 		if err := a.allocate(ctx, c, allocation{pool: pool, virtual: pools[pool]}); err != nil {
 			return set, err
@@ -151,34 +158,6 @@ func (a *Actions) newSnapshot(ctx context.Context, c *change, o vm.Object, st vm
 		return set, fault.New(fault.Precondition, "no snapshot of vm %q can be taken", o.Name).Because(finding.Refusal{Findings: found})
 	}
 	return set, nil
-}
-
-func snapFinding(code, name, what, remedy string) finding.Finding {
-	return finding.Finding{Code: code, Severity: finding.Refused, Subject: []string{"vm/" + name}, What: what, Remedy: remedy}
-}
-
-// againstSnapshot says what of a VM cannot be in a set: asked first, so that nothing is half done.
-func againstSnapshot(o vm.Object, st vm.PowerStatus, body wire.CreateSnapshot, have int) finding.List {
-	var found finding.List
-	add := func(code, what, remedy string) { found = append(found, snapFinding(code, o.Name, what, remedy)) }
-	if st.Saved != nil {
-		add("HV-SNAP-021", "it is suspended: its memory is in a file, which disks of another moment would contradict", "hv vm start "+o.Name+", then take it")
-	}
-	if body.Memory && st.State != vm.StateRunning {
-		add("HV-SNAP-022", "it does not run, so there is no memory to save", "leave --memory out, or hv vm start "+o.Name)
-	}
-	if now, _ := st.WithNames(o.Renames); now.Process != nil {
-		if why := now.Process.Differs(o.Spec); why != "" {
-			add("HV-SNAP-026", why, "hv vm stop "+o.Name+", and take it then")
-		}
-	}
-	if now := st.Process; body.Memory && now != nil && now.Started != nil && len(now.Started.Shares) > 0 {
-		add("HV-SNAP-027", "it has folders of the host open by virtiofs: its memory cannot be saved, for what it has open there would be no more", "leave --memory out, or take shares out of its spec and start it anew")
-	}
-	if have >= vm.MaxSnapshots {
-		add("HV-SNAP-025", fmt.Sprintf("it has %d snapshots, and more are not kept", have), "delete some: hv snapshot list "+o.Name)
-	}
-	return found
 }
 
 // RestoreSnapshot wishes a VM back to what it was when a set was taken. What it has written since is lost.
@@ -210,6 +189,9 @@ func (a *Actions) RestoreSnapshot(ctx context.Context, call Call, ref model.Ref,
 			}
 			if err := free(v); err != nil {
 				return err
+			}
+			if takes, err := a.takenBy(ctx, headAlone(v)); err == nil && !v.Frozen && !storage.Has(d.Layers, v.Head().ID) {
+				c.step("delete what volume %s was given since: %s come free", v.Name, takes)
 			}
 			c.step("put volume %s back to %s of %s", v.Name, d.Top().Size, set.Taken.At.UTC().Format("2006-01-02 15:04:05Z"))
 		}
@@ -257,7 +239,7 @@ func (a *Actions) DeleteSnapshot(ctx context.Context, call Call, ref model.Ref, 
 		}
 		set.Phase = vm.SnapshotDeleting
 		c.require(store.ModRevision(kv.Key, kv.ModRevision), store.ModRevision(at.Key, at.ModRevision))
-		c.step("delete snapshot %s of vm %s", name, o.Name)
+		c.step("delete snapshot %s of vm %s; %s at most come free", name, o.Name, a.freedBy(ctx, set))
 		c.wish.TargetUID, c.wish.Generation = o.UID, o.Generation
 		c.wish.Params = map[string]string{"snapshot": name}
 		return c.put(at.Key, set)

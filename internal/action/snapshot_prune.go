@@ -11,6 +11,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/wire"
 )
@@ -78,12 +79,12 @@ func (a *Actions) PruneSnapshots(ctx context.Context, call Call, ref model.Ref, 
 				c.step("leave %s for the next time: more than %d do not go at once", v.Name, pruneAtOnce)
 				continue
 			}
-			c.step("delete %s: %s", v.Name, why)
-			names = append(names, v.Name)
 			set, at, err := a.snapshot(ctx, o, v.Name)
 			if err != nil {
 				return err
 			}
+			c.step("delete %s: %s; %s at most come free", v.Name, why, a.freedBy(ctx, set))
+			names = append(names, v.Name)
 			set.Phase = vm.SnapshotDeleting
 			c.require(store.ModRevision(at.Key, at.ModRevision))
 			if err := c.put(at.Key, set); err != nil {
@@ -97,6 +98,30 @@ func (a *Actions) PruneSnapshots(ctx context.Context, call Call, ref model.Ref, 
 		c.wish.Params = map[string]string{"snapshot": strings.Join(names, " ")}
 		return nil
 	})
+}
+
+// freedBy is what comes free at most when a set goes: its memory, and what its own layers take. Of those that stays which others
+// need. What cannot be measured counts as nothing.
+func (a *Actions) freedBy(ctx context.Context, set vm.Snapshot) (n model.Bytes) {
+	if set.Taken != nil && set.Taken.Memory != nil {
+		n = set.Taken.Memory.Bytes
+	}
+	for _, d := range set.Disks {
+		if len(d.Layers) == 0 {
+			continue
+		}
+		if takes, err := a.takenBy(ctx, layerAlone(d.Top())); err == nil {
+			n += takes
+		}
+	}
+	return n
+}
+
+func headAlone(v storage.Volume) storage.Volume { return layerAlone(v.Head()) }
+
+// layerAlone is a volume that consists of one layer.
+func layerAlone(l storage.Layer) storage.Volume {
+	return storage.Volume{Metadata: model.Metadata{Name: l.ID}}.On([]storage.Layer{l})
 }
 
 // keptOf is what stays of the sets of a VM: what the caller says, else its schedule.

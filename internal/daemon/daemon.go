@@ -226,7 +226,7 @@ func (d *daemon) wire(ctx context.Context) {
 	d.keeping = &keeping{state: d.State, store: d.file}
 	d.actions = action.New(action.Config{
 		Store: d.store, Audit: d.audit, Volumes: d.volumes, Pools: d.volumes, Keys: d.keys, BootFiles: d.boots, Images: d.images, Mirror: d.fetch.Mirrored, MakeRoom: d.reserve.Give,
-		Facts: d.facts.known, Now: now, Zone: time.Local, Random: random, Steady: d.steady.now, DeclaredBy: declared, Log: d.Log,
+		Facts: d.facts.known, Now: now, Zone: time.Local, SavedRoom: d.sets.Room, Random: random, Steady: d.steady.now, DeclaredBy: declared, Log: d.Log,
 		Seal: d.helper, Members: members, AuditWhole: d.auditWhole, Declared: d.declaredNow,
 		SealedCopy: sealedFile{filepath.Join(d.State, "sealed.json"), d.store},
 	})

@@ -45,7 +45,7 @@ func table(bare, ours []time.Duration, parts []shares) string {
 }
 
 // sections are those of the page, in its order.
-var sections = []string{"start", "fifty", "define", "scale", "running", "idle", "command", "resolve", "clones", "convert", "encryption"}
+var sections = []string{"start", "fifty", "define", "scale", "running", "idle", "command", "resolve", "clones", "convert", "encryption", "pause"}
 
 const pageHead = `# Benchmarks
 

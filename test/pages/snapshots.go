@@ -18,6 +18,7 @@ var snapshots = Family{"SNAP", "Snapshots of VMs.", []Code{
 	{"HV-SNAP-025", "a VM with as many snapshots as are kept", "delete some"},
 	{"HV-SNAP-026", "a disk of a VM that runs waits for a restart, or is being changed: QEMU has another", "stop the VM, and take the snapshot then"},
 	{"HV-SNAP-027", "a VM with shares is not saved with its memory: what it has open there would be no more", "leave `--memory` out, or take `shares` out of its spec and start it anew"},
+	{"HV-SNAP-028", "there is no room for the memory of a VM where snapshots keep it", "make room on the disk of hvd's state folder, or leave `--memory` out"},
 	{"HV-SNAP-030", "the snapshot that a VM's schedule was due for was not taken", "the finding says why, and what helps; the next one is tried at its time"},
 	{"HV-SNAP-031", "the snapshot that a VM's schedule was due for was left out: the one before is still being taken", "wait for that: the operation is named"},
 	{"HV-SNAP-032", "snapshots that a VM's schedule does not keep are not deleted", "`hv snapshot prune VM` says what is in the way"},

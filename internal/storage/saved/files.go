@@ -96,6 +96,9 @@ func (f *Files) full(need, free model.Bytes) error {
 		Try("make room there, or stop the VM instead: hv vm stop").WithCode("HV-VM-082")
 }
 
+// Room is how much of the folder's disk is free.
+func (f *Files) Room() (model.Bytes, error) { return f.free() }
+
 // free is how much of the folder's disk everybody may take.
 func (f *Files) free() (model.Bytes, error) {
 	var disk unix.Statfs_t
