@@ -15,12 +15,18 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 )
 
-// typed types a line at the console of the VM "thin" and waits for what is printed then.
+// typed is typedAt the VM "thin".
 func typed(t *testing.T, line, want string) string {
+	t.Helper()
+	return typedAt(t, "thin", line, want)
+}
+
+// typedAt types a line at the console of a VM and waits for what is printed then.
+func typedAt(t *testing.T, name, line, want string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	conn, err := daemon(t).OpenConsole(ctx, model.Ref{Project: model.DefaultProject, Name: "thin"}, vm.ConsoleOptions{Take: true})
+	conn, err := daemon(t).OpenConsole(ctx, model.Ref{Project: model.DefaultProject, Name: name}, vm.ConsoleOptions{Take: true})
 	if err != nil {
 		t.Fatal(err)
 	}
