@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"archive/tar"
+	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,11 +12,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/hyper-nixos/hyper-nixos/model/ovf"
@@ -229,5 +232,50 @@ func TestAppliancesOfOthersComeWholeOrNotAtAll(t *testing.T) {
 				t.Errorf("%s: vm show lacks %q:\n%s", vendor, want, said)
 			}
 		}
+	}
+}
+
+func TestAnExportThatIsInterruptedLeavesNothing(t *testing.T) {
+	h := bootable(t)
+	content := make([]byte, 192<<20)
+	random := rand.NewChaCha8([32]byte{1})
+	_, _ = random.Read(content)
+	raw := filepath.Join(t.TempDir(), "disk.raw")
+	if err := os.WriteFile(raw, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must(t, h, "volume", "import", "root", raw)
+	must(t, h, "vm", "create", "-f", file(t, "vm.nix", tiny("web", `disks.root.volume = "root";`)))
+	must(t, h, "snapshot", "create", "web", "then", "--quiesce", "no")
+	dir := t.TempDir()
+	for _, more := range [][]string{nil, {"--snapshot", "then"}} {
+		cmd := exec.CommandContext(t.Context(), filepath.Join(h.Bin, "hv"), append([]string{"vm", "export", "web", filepath.Join(dir, "web.ova")}, more...)...)
+		cmd.Env = append(os.Environ(), "HV_HOST=unix://"+filepath.Join(h.Run, "api.sock"))
+		errs, err := cmd.StderrPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(errs)
+		for lines.Scan() && !strings.Contains(lines.Text(), "makes a VMDK") {
+		}
+		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		for lines.Scan() {
+		}
+		if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 130 {
+			t.Errorf("%v: it ends with %v", more, err)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("%v: files are left: %v %v", more, left, err)
+		}
+	}
+	must(t, h, "vm", "start", "web") // nobody reads its disk any more
+	must(t, h, "vm", "kill", "web")
+	if left := must(t, h, "volume", "list", "-o", "name"); strings.Contains(left, "export-") {
+		t.Errorf("volumes are left: %s", left)
 	}
 }

@@ -201,18 +201,24 @@ func (e exporting) clones(ctx context.Context, of []disk) (all []disk, done func
 	prefix := "export-" + strings.ToLower(rand.Text()[:8]) + "-"
 	done = func() (err error) {
 		for _, d := range all {
-			_, gone := e.c.DeleteVolume(context.WithoutCancel(ctx), e.s.Ref(d.volume), true, client.Change{})
-			err = errors.Join(err, gone)
+			ctx := context.WithoutCancel(ctx)
+			res, gone := e.c.DeleteVolume(ctx, e.s.Ref(d.volume), true, client.Change{})
+			if gone == nil && res.Operation != nil {
+				_, gone = e.c.WaitOperation(ctx, res.Operation.ID, nil)
+			}
+			if fault.KindOf(gone) != fault.NotFound {
+				err = errors.Join(err, gone)
+			}
 		}
 		return err
 	}
 	for i, d := range of {
 		name := fmt.Sprintf("%s%d", prefix, i)
+		all = append(all, disk{d.device, name, d.capacity}) // who is cut off in the call may have made it
 		res, err := e.c.CloneVolume(ctx, e.s.Ref(d.volume), wire.CloneVolume{Name: name, Linked: true, Snapshot: e.snapshot}, client.Change{})
 		if err != nil {
 			return all, done, err
 		}
-		all = append(all, disk{d.device, name, d.capacity})
 		op, err := e.c.WaitOperation(ctx, res.Operation.ID, nil)
 		if err == nil && op.State != operation.Done {
 			err = fault.New(fault.Unavailable, "disk %s of the snapshot could not be cloned", d.device).Try("hv operation show %s", op.ID)
