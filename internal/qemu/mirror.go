@@ -133,43 +133,46 @@ func (h *Host) HoldMirror(ctx context.Context, uuid string, d qmp.Mirror, takesP
 // SettleMirror does what a mirror waits to do, and takes away of the two what the guest does not write to. One that has
 // ended is no error; one that ended otherwise than it was to is a qmp.ErrJobFailed: the guest writes to the original.
 func (h *Host) SettleMirror(ctx context.Context, uuid string, d qmp.Mirror) error {
-	return h.endMirror(ctx, uuid, d, qmp.JobFinalize)
+	ended, err := h.endMirror(ctx, uuid, d, qmp.JobFinalize)
+	if err != nil || ended.Error == "" {
+		return err
+	}
+	return fmt.Errorf("%w: %s", qmp.ErrJobFailed, ended.Error)
 }
 
 // EndMirror gives a mirror up: the guest writes to the original. What was copied is its caller's.
 func (h *Host) EndMirror(ctx context.Context, uuid string, d qmp.Mirror) error {
-	return h.endMirror(ctx, uuid, d, qmp.JobCancel)
+	_, err := h.endMirror(ctx, uuid, d, qmp.JobCancel) // which ends with an error of its own: that it was cancelled
+	return err
 }
 
-func (h *Host) endMirror(ctx context.Context, uuid string, d qmp.Mirror, end func(context.Context, qmp.Executor, string) error) error {
+// endMirror ends a mirror's job, if it has not ended, and returns how it has.
+func (h *Host) endMirror(ctx context.Context, uuid string, d qmp.Mirror, end func(context.Context, qmp.Executor, string) error) (qmp.Job, error) {
 	p, m, err := h.speaking(ctx, uuid)
 	if err != nil {
-		return err
+		return qmp.Job{}, err
 	}
 	id := mirrorJob(d)
 	have, err := job(ctx, m, id)
 	if err != nil {
-		return err
+		return have, err
 	}
 	if have.Status != "" && have.Status != qmp.JobConcluded {
 		if err := end(ctx, m, id); err != nil {
-			return err
+			return have, err
 		}
 		short, cancel := context.WithTimeout(ctx, settleWithin)
 		defer cancel()
 		if have, err = p.awaitJob(short, id, nil); err != nil {
-			return err
+			return have, err
 		}
 	}
 	if have.Status == qmp.JobConcluded {
 		if err := gone(qmp.JobDismiss(ctx, m, id)); err != nil {
-			return err
+			return have, err
 		}
 	}
-	if err := dropOther(ctx, m, d); err != nil || have.Error == "" {
-		return err
-	}
-	return fmt.Errorf("%w: %s", qmp.ErrJobFailed, have.Error)
+	return have, dropOther(ctx, m, d)
 }
 
 // dropOther takes away what a mirror has left that the guest does not write to: the copy, or all that it was made of.
