@@ -42,6 +42,15 @@ func (c *Client) RenameVM(ctx context.Context, ref model.Ref, name string, ch Ch
 	return c.mutate(ctx, r, ch)
 }
 
+// CloneVM makes a VM that begins as another one.
+func (c *Client) CloneVM(ctx context.Context, ref model.Ref, body wire.CloneVM, ch Change) (Result, error) {
+	r, err := vmRequest(http.MethodPost, ref, "actions", "clone").json(body)
+	if err != nil {
+		return Result{}, err
+	}
+	return c.mutate(ctx, r, ch)
+}
+
 // ChangeMedium puts a volume into a VM's CD-ROM drive, or takes out what is in it.
 func (c *Client) ChangeMedium(ctx context.Context, ref model.Ref, opt wire.MediumOptions, ch Change) (Result, error) {
 	r, err := vmRequest(http.MethodPost, ref, "actions", "cdrom").json(opt)

@@ -98,6 +98,15 @@ type Volume struct {
 	Check *storage.VolumeCheck `json:"check,omitempty"`
 }
 
+// CloneVM is the body of a clone of a VM.
+type CloneVM struct {
+	Name     string            `json:"name"`               // of the new VM
+	Labels   map[string]string `json:"labels,omitempty"`   // beside those that it has
+	Snapshot string            `json:"snapshot,omitempty"` // as it was in that one; as it is, which nobody may be writing to, when absent
+	// Volumes are full copies that are there, by disk; linked clones are made where none are said.
+	Volumes map[string]string `json:"volumes,omitempty"`
+}
+
 // CloneVolume is the body of a clone.
 type CloneVolume struct {
 	Name   string `json:"name"`            // of the new volume; with a count, what the names NAME-1, NAME-2 … begin with

@@ -355,7 +355,7 @@ func (a *Actions) clashes(ctx context.Context, decl config.Declaration, objects 
 		case def.UUID != "" && def.UUID != o.Spec.UUID:
 			refuse("HV-CFG-008", ".uuid", fmt.Sprintf("has the UUID %s for ever, and %s is declared", o.Spec.UUID, def.UUID), "leave uuid out")
 		}
-		found = append(found, a.lost(ctx, model.DefaultProject, def)...)
+		found = append(found, a.lost(ctx, model.DefaultProject, def, func(string) bool { return false })...)
 	}
 	return found
 }

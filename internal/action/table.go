@@ -88,6 +88,7 @@ var (
 	VMCreate = row("vm.create", Member, core, phase.Configure, true, Level, "POST", project+"/vms", "create a VM")
 	VMEdit   = row("vm.edit", Member, core, phase.Configure, true, Level, "PATCH", vmPath, "edit a VM's spec")
 	VMRename = row("vm.rename", Member, core, phase.Configure, true, Level, "POST", vmPath+"/actions/rename", "give a VM another name")
+	VMClone  = row("vm.clone", Member, core, phase.Configure, true, Level, "POST", vmPath+"/actions/clone", "make a VM that begins as another one")
 	VMCDROM  = row("vm.cdrom", Member, core, phase.Medium, true, Level, "POST", vmPath+"/actions/cdrom", "change the medium in a VM's CD-ROM drive")
 	VMDelete = row("vm.delete", Member, core, phase.Configure, true, Level, "DELETE", vmPath, "delete a VM")
 	VMStart  = row("vm.start", Member, core, phase.Power, true, Level, "POST", vmPath+"/actions/start", "start a VM")

@@ -49,36 +49,42 @@ func (a *Actions) createAs(ctx context.Context, call Call, row Row, project stri
 			return err
 		}
 		def, wishes := def.Settled()
-		spec, err := a.withUUID(ctx, def.Clone())
-		if err != nil {
-			return err
-		}
-		key := store.SpecKey(vmRef(target.Ref))
-		if _, err := a.Store.Get(ctx, key); err == nil {
-			return fault.New(fault.Conflict, "vm %q exists already", def.Name).
-				Try("choose another name, or hv vm show %s", def.Name).WithCode("HV-VM-022")
-		}
-		o := vm.Object{
-			Metadata: model.Metadata{
-				Name: def.Name, Project: target.Project, UID: uuid(a.Random(16)), Labels: def.Labels,
-				Origin: origin, Generation: 1, Created: c.wish.Created,
-			},
-			Spec: spec, PowerGeneration: 1,
-		}
-		c.require(store.Absent(key))
-		c.wish.TargetUID, c.wish.Generation = o.UID, 1
 		if err := a.makeVolumes(ctx, c, vm.Object{}, wishes, origin); err != nil {
 			return err
 		}
-		c.step("create vm %s", def.Name)
-		for _, path := range vm.Follows(spec, a.Facts().Arch) {
-			c.step("os %s: %s", spec.OS, path)
-		}
-		if err := a.claim(ctx, c, vm.Object{}, o); err != nil {
-			return err
-		}
-		return c.put(key, o)
+		return a.putVM(ctx, c, def, origin)
 	})
+}
+
+// putVM puts a VM that there is not yet into the change, and takes what it uses.
+func (a *Actions) putVM(ctx context.Context, c *change, def vm.Definition, origin model.Origin) error {
+	target := c.wish.Target
+	spec, err := a.withUUID(ctx, def.Clone())
+	if err != nil {
+		return err
+	}
+	key := store.SpecKey(vmRef(target.Ref))
+	if _, err := a.Store.Get(ctx, key); err == nil {
+		return fault.New(fault.Conflict, "vm %q exists already", def.Name).
+			Try("choose another name, or hv vm show %s", def.Name).WithCode("HV-VM-022")
+	}
+	o := vm.Object{
+		Metadata: model.Metadata{
+			Name: def.Name, Project: target.Project, UID: uuid(a.Random(16)), Labels: def.Labels,
+			Origin: origin, Generation: 1, Created: c.wish.Created,
+		},
+		Spec: spec, PowerGeneration: 1,
+	}
+	c.require(store.Absent(key))
+	c.wish.TargetUID, c.wish.Generation = o.UID, 1
+	c.step("create vm %s", def.Name)
+	for _, path := range vm.Follows(spec, a.Facts().Arch) {
+		c.step("os %s: %s", spec.OS, path)
+	}
+	if err := a.claim(ctx, c, vm.Object{}, o); err != nil {
+		return err
+	}
+	return c.put(key, o)
 }
 
 // checkVM holds a definition against itself, the host and what exists.
@@ -89,7 +95,7 @@ func (a *Actions) checkVM(ctx context.Context, c *change, def vm.Definition) err
 	}
 	found := config.CheckVMs([]vm.Definition{def}, nil, a.Facts(), features)
 	found = append(found, cloudinit.Check(def.Name, def.CloudInit)...)
-	found = append(found, a.lost(ctx, c.wish.Target.Project, def)...)
+	found = append(found, a.lost(ctx, c.wish.Target.Project, def, func(name string) bool { _, made := c.made(name); return made })...)
 	pins, err := a.pins(ctx, c.wish.Target.Project, def)
 	if err != nil {
 		return err
@@ -106,14 +112,14 @@ func (a *Actions) checkVM(ctx context.Context, c *change, def vm.Definition) err
 		return a.circle(ctx, c.wish.Target.Project, def)
 	}
 	verb := "create"
-	if c.row.name != VMCreate.name && c.row.name != EnvironmentCreate.name {
+	if c.row.name != VMCreate.name && c.row.name != EnvironmentCreate.name && c.row.name != VMClone.name {
 		verb = "change"
 	}
 	return fault.New(fault.Invalid, "cannot %s vm %q", verb, def.Name).Because(finding.Refusal{Findings: found})
 }
 
 // lost says which volumes and boot files that a definition names do not exist.
-func (a *Actions) lost(ctx context.Context, project string, def vm.Definition) finding.List {
+func (a *Actions) lost(ctx context.Context, project string, def vm.Definition, made func(volume string) bool) finding.List {
 	var found finding.List
 	def, wishes := def.Settled()
 	look := func(kind, name, path, remedy string) {
@@ -131,7 +137,7 @@ func (a *Actions) lost(ctx context.Context, project string, def vm.Definition) f
 	uses := def.Volumes()
 	for _, device := range slices.Sorted(maps.Keys(uses)) {
 		v := uses[device].Volume
-		if slices.ContainsFunc(wishes, func(w vm.Fresh) bool { return w.Volume == v }) {
+		if slices.ContainsFunc(wishes, func(w vm.Fresh) bool { return w.Volume == v }) || made(v) {
 			continue // it is made
 		}
 		look("volume", v, device+".volume", "hv volume create "+v+" --size 10GiB")

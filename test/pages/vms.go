@@ -62,4 +62,8 @@ var vms = Family{"VM", "VMs: what a declaration or a file asks for (001 to 009, 
 	{"HV-VM-134", "room of a disk is to be given back (`discard` or `detectZeroes` unmap), and its pool takes none", "`discard` ignore, `detectZeroes` on"},
 	{"HV-VM-135", "a disk on a block device is to go through the page cache", "leave `cache` out, or `cache` none or directsync"},
 	{"HV-VM-136", "a disk has `aio` native, and goes through the page cache", "`cache` none or directsync, or `aio` threads"},
+	{"HV-VM-140", "a VM that runs is to be cloned, and linked clones begin as what nobody writes to", "take a snapshot and clone that, or `--full`, or stop it"},
+	{"HV-VM-141", "the guest of a clone is not told by cloud-init that it is another machine", "where cloud-init is in it, say so; else make machine-id and SSH host keys anew in the guest"},
+	{"HV-VM-142", "the TPM of a clone begins empty", "what is sealed to the other one opens with its recovery key"},
+	{"HV-VM-143", "the UEFI variables of a clone begin as new", "it starts from the disk's default path; `efibootmgr` in the guest, where that is not there"},
 }}

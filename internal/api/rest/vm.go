@@ -34,6 +34,12 @@ type renameVM struct {
 	Body wire.Rename
 }
 
+type cloneVM struct {
+	Named
+	Changing
+	Body wire.CloneVM
+}
+
 type deleteVM struct {
 	Named
 	Changing
@@ -86,6 +92,13 @@ func (s *server) routeVMs() {
 			return action.Result{}, err
 		}
 		return s.Actions.RenameVM(ctx, call, in.ref(), in.Body.Name)
+	})
+	change(s, action.VMClone, func(ctx context.Context, in *cloneVM) (action.Result, error) {
+		call, err := in.call(ctx)
+		if err != nil {
+			return action.Result{}, err
+		}
+		return s.Actions.CloneVM(ctx, call, in.ref(), in.Body)
 	})
 	change(s, action.VMDelete, func(ctx context.Context, in *deleteVM) (action.Result, error) {
 		call, err := in.call(ctx)

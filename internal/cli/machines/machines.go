@@ -28,7 +28,7 @@ func Command(s *session.Session) *cobra.Command {
 		Long:    "Creates, runs and looks at VMs.",
 		Example: "  hv vm create -f examples/first-vm.nix\n  hv vm start first\n  hv vm console first",
 	}
-	cmd.AddCommand(create(s), remove(s), list(s), show(s), console.Command(s), vnc.Command(s), screenshot(s), top.Command(s), cdrom(s), logs(s), wait(s), label(s), setting(s), rename(s), editor.Command(s, chosen),
+	cmd.AddCommand(create(s), remove(s), list(s), show(s), console.Command(s), vnc.Command(s), screenshot(s), top.Command(s), cdrom(s), logs(s), wait(s), label(s), setting(s), rename(s), clone(s), editor.Command(s, chosen),
 		appliances.Export(s), appliances.Import(s), guests.Exec(s), guests.CloudInit(s), guests.Guest(s), guests.Password(s), guests.Time(s), guests.Trim(s))
 	for _, v := range verbs {
 		cmd.AddCommand(power(s, v))

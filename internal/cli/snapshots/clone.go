@@ -39,6 +39,12 @@ With --full they are copies that share nothing, in any pool: each is made by way
 			if full && s.NoWait {
 				return report.Usage("leave --no-wait out", "--no-wait: what is copied with --full goes through a clone that is taken away at the end")
 			}
+			if !full { // VM and volumes in one step
+				return change.Run(ctx, s, change.Change{Noun: "vm", Name: args[2], Verb: "create", Past: "created",
+					Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
+						return c.CloneVM(ctx, s.Ref(args[0]), wire.CloneVM{Name: args[2], Snapshot: args[1]}, how)
+					}})
+			}
 			c, err := s.Client()
 			if err != nil {
 				return err
@@ -51,13 +57,8 @@ With --full they are copies that share nothing, in any pool: each is made by way
 			if err != nil {
 				return err
 			}
-			def, volumes := cloned(of, set, args[2])
-			if full {
-				err = fully(ctx, s, c, set, args[2], pool)
-			} else {
-				err = change.Run(ctx, s, volumes(s)...)
-			}
-			if err != nil {
+			def := cloned(of, set, args[2])
+			if err := fully(ctx, s, c, set, args[2], pool); err != nil {
 				return err
 			}
 			err = change.Run(ctx, s, change.Change{Noun: "vm", Name: args[2], Verb: "create", Past: "created",
@@ -111,8 +112,8 @@ func fully(ctx context.Context, s *session.Session, c *client.Client, set wire.S
 	return nil
 }
 
-// cloned is the new VM, and how its volumes are made.
-func cloned(of wire.VM, set wire.Snapshot, name string) (vm.Definition, func(*session.Session) []change.Change) {
+// cloned is the new VM.
+func cloned(of wire.VM, set wire.Snapshot, name string) vm.Definition {
 	def := vm.Definition{Name: name, Labels: of.Metadata.Labels, Spec: of.Spec.Clone()}
 	def.UUID, def.GenerationID, def.Power = "", "", vm.Off
 	for nic, n := range def.NICs {
@@ -127,15 +128,5 @@ func cloned(of wire.VM, set wire.Snapshot, name string) (vm.Definition, func(*se
 		}
 		def.Disks[device] = d
 	}
-	return def, func(s *session.Session) (all []change.Change) {
-		for _, device := range slices.Sorted(maps.Keys(set.Disks)) {
-			volume := set.Disks[device].Volume
-			body := wire.CloneVolume{Name: name + "-" + device, Linked: true, Snapshot: set.Name}
-			all = append(all, change.Change{Noun: "volume", Name: volume, Verb: "clone", Past: "cloned to " + body.Name,
-				Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-					return c.CloneVolume(ctx, s.Ref(volume), body, how)
-				}})
-		}
-		return all
-	}
+	return def
 }

@@ -50,6 +50,8 @@ func Files(name, uuid string, c vm.CloudInit) (map[string][]byte, error) {
 	}
 	if c.VendorData != "" {
 		files[VendorData] = []byte(c.VendorData)
+	} else if files[VendorData], err = renewal(); err != nil {
+		return nil, err
 	}
 	if c.NetworkConfig != "" {
 		files[NetworkConfig] = []byte(c.NetworkConfig)
@@ -117,7 +119,7 @@ func Shown(files map[string][]byte, c vm.CloudInit) map[string][]byte {
 	out := map[string][]byte{}
 	for name, text := range files {
 		switch {
-		case name == UserData && c.UserData != "", name == VendorData:
+		case name == UserData && c.UserData != "", name == VendorData && c.VendorData != "":
 			out[name] = firstLine(string(text))
 		case name == UserData:
 			out[name] = append([]byte(cloudConfig+"\n"), shown(name, text)...)
