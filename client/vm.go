@@ -42,6 +42,15 @@ func (c *Client) RenameVM(ctx context.Context, ref model.Ref, name string, ch Ch
 	return c.mutate(ctx, r, ch)
 }
 
+// CreateImage makes an image of a disk of a VM. It is answered when the disk is copied.
+func (c *Client) CreateImage(ctx context.Context, ref model.Ref, body wire.CreateImage, ch Change) (Result, error) {
+	r, err := vmRequest(http.MethodPost, ref, "actions", "image").json(body)
+	if err != nil {
+		return Result{}, err
+	}
+	return c.mutate(ctx, r, ch)
+}
+
 // CloneVM makes a VM that begins as another one.
 func (c *Client) CloneVM(ctx context.Context, ref model.Ref, body wire.CloneVM, ch Change) (Result, error) {
 	r, err := vmRequest(http.MethodPost, ref, "actions", "clone").json(body)

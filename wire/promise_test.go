@@ -22,7 +22,7 @@ const promised = "testdata/v1-fields.txt"
 
 // What travels: the bodies of requests and answers.
 var v1 = map[string]any{
-	"AuditRecord": wire.AuditRecord{}, "BootFile": wire.BootFile{}, "Config": wire.Config{}, "ConfigStatus": wire.ConfigStatus{}, "Generations": wire.Generations{}, "Rollback": wire.Rollback{}, "CreateVolume": wire.CreateVolume{}, "CloneVM": wire.CloneVM{}, "CreatePool": wire.CreatePool{}, "Pool": wire.Pool{}, "Environments": wire.Environments{}, "CreateEnvironment": wire.CreateEnvironment{}, "ImageIndex": wire.ImageIndex{}, "AddImageIndex": wire.AddImageIndex{}, "ImageOffers": wire.ImageOffers{},
+	"AuditRecord": wire.AuditRecord{}, "BootFile": wire.BootFile{}, "Config": wire.Config{}, "ConfigStatus": wire.ConfigStatus{}, "Generations": wire.Generations{}, "Rollback": wire.Rollback{}, "CreateVolume": wire.CreateVolume{}, "CloneVM": wire.CloneVM{}, "CreateImage": wire.CreateImage{}, "CreatePool": wire.CreatePool{}, "Pool": wire.Pool{}, "Environments": wire.Environments{}, "CreateEnvironment": wire.CreateEnvironment{}, "ImageIndex": wire.ImageIndex{}, "AddImageIndex": wire.AddImageIndex{}, "ImageOffers": wire.ImageOffers{},
 	"Event": wire.Event{}, "Features": wire.Features{}, "Host": wire.Host{}, "MediumOptions": wire.MediumOptions{}, "Operation": operation.Operation{}, "Page": wire.Page{},
 	"Preview": wire.Preview{}, "Problem": wire.Problem{}, "VM": wire.VM{}, "VMDefinition": vm.Definition{}, "VMSummary": wire.VMSummary{},
 	"Phase": wire.Phase{}, "Harden": wire.Harden{}, "Unlock": wire.Unlock{}, "MoveVolume": wire.MoveVolume{}, "ResizeVolume": wire.ResizeVolume{}, "TrashedVolume": wire.TrashedVolume{}, "VerbOptions": wire.VerbOptions{}, "Version": wire.Version{}, "Volume": wire.Volume{},

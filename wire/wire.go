@@ -98,6 +98,14 @@ type Volume struct {
 	Check *storage.VolumeCheck `json:"check,omitempty"`
 }
 
+// CreateImage is the body of POST …/vms/{name}/actions/image.
+type CreateImage struct {
+	Name     string            `json:"name"` // of the image
+	Labels   map[string]string `json:"labels,omitempty"`
+	Disk     string            `json:"disk,omitempty"`     // by its name in the VM; the one that it boots from when absent
+	Snapshot string            `json:"snapshot,omitempty"` // as it was in that one; as it is, with its VM off, when absent
+}
+
 // CloneVM is the body of a clone of a VM.
 type CloneVM struct {
 	Name     string            `json:"name"`               // of the new VM

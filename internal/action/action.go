@@ -10,6 +10,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -76,6 +77,8 @@ type Volumes interface {
 	AddKeyslot(ctx context.Context, chain []storage.Layer, slot int, passphrase string) (int, error)
 	WipeKeyslot(ctx context.Context, chain []storage.Layer, slot int, force bool) error
 	RecoverKeyslots(ctx context.Context, chain []storage.Layer, passphrase string) (opens, of int, err error)
+	// Export makes one image of all that a volume consists of, in a file without a name.
+	Export(ctx context.Context, v storage.Volume, format string) (*os.File, error)
 	Delete(ctx context.Context, v storage.Volume) error
 	// Settle says that there is a volume of what was received; Unsettled are the files of which nobody has.
 	Settle(ctx context.Context, v storage.Volume) error

@@ -39,6 +39,7 @@ func TestTheseActionsAreDoneByAHardenedHostAndNoOther(t *testing.T) {
 			storage.recover vm.create vm.delete vm.edit vm.rename volume.clone volume.create volume.delete
 			volume.import volume.keyslot-add volume.keyslot-recover volume.keyslot-remove volume.move volume.purge volume.rename volume.resize volume.restore`),
 		phase.No: strings.Fields(`boot-file.delete boot-file.import config.rollback environment.create image-source.add image-source.remove image.delete image.import image.update image.upload key.create key.delete key.reseal key.rotate pool.create pool.delete pool.edit share.create share.delete snapshot.create snapshot.delete snapshot.restore
+		phase.No: strings.Fields(`boot-file.delete boot-file.import config.rollback environment.create image-source.add image-source.remove image.create image.delete image.import image.update image.upload key.create key.delete key.reseal key.rotate pool.create pool.delete pool.edit share.create share.delete snapshot.create snapshot.delete snapshot.restore
 			storage.recover vm.clone vm.create vm.delete vm.edit vm.rename volume.clone volume.create volume.delete
 			volume.import volume.move volume.purge volume.rename volume.resize volume.restore`),
 	}

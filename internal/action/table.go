@@ -175,6 +175,7 @@ var (
 	ImageImport = row("image.import", Member, core, phase.Configure, true, Level, "POST", project+"/images", "fetch an image into the library")
 	ImageUpload = row("image.upload", Member, core, phase.Configure, true, Level, "PUT", project+"/images/{name}/content", "put an image into the library")
 	ImageUpdate = row("image.update", Member, core, phase.Configure, true, Level, "POST", project+"/images/{name}/actions/update", "fetch the newest version of an image")
+	ImageCreate = row("image.create", Member, core, phase.Configure, true, Level, "POST", vmPath+"/actions/image", "make an image of a VM's disk")
 	ImageDelete = row("image.delete", Member, core, phase.Configure, true, Level, "DELETE", project+"/images/{name}", "delete an image")
 	ImageList   = row("image.list", Member, core, phase.Look, false, Read, "GET", project+"/images", "list images")
 	ImageShow   = row("image.show", Member, core, phase.Look, false, Read, "GET", project+"/images/{name}", "show an image")

@@ -52,6 +52,15 @@ type Needs struct {
 	Disk   model.Bytes `json:"disk,omitempty"`
 }
 
+// Template is what VMs of an image begin with where it was made of a VM; the rest of that is Needs.
+type Template struct {
+	OS         string `json:"os,omitempty"`
+	Machine    string `json:"machine,omitempty"`
+	Firmware   string `json:"firmware,omitempty"`
+	SecureBoot bool   `json:"secureBoot,omitempty"`
+	TPM        bool   `json:"tpm,omitempty"`
+}
+
 // ImageSpec is what is wished of an image. It never changes: another content is another image.
 type ImageSpec struct {
 	Kind      ImageKind   `json:"kind,omitempty"` // disk when absent
@@ -62,6 +71,7 @@ type ImageSpec struct {
 	User      string      `json:"user,omitempty"` // who logs in with a key, where the distribution has chosen
 	CloudInit bool        `json:"cloudInit,omitempty"`
 	Needs     Needs       `json:"needs,omitzero"`
+	Template  *Template   `json:"template,omitempty"`
 }
 
 // Image is an image of the library.

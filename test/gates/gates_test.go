@@ -66,7 +66,7 @@ var calls = []line{
 	{"snapshot create web before --dry-run", "snapshot.create"}, {"snapshot list web", "snapshot.list"}, {"snapshot show web before", "snapshot.list"},
 	{"snapshot edit web before --protected --dry-run", "snapshot.edit"}, {"snapshot prune web --keep-last 1 --dry-run", "snapshot.prune"},
 	{"snapshot clone web before copy --dry-run", "vm.clone"}, {"snapshot restore web before --yes --dry-run", "snapshot.restore"}, {"snapshot delete web before --yes --dry-run", "snapshot.delete"},
-	{"image list", "image.list"}, {"image show base", "image.show"}, {"image import base https://images.example/base.qcow2 --dry-run", "image.import"},
+	{"image list", "image.list"}, {"image create tmpl --from-vm web --dry-run", "image.create"}, {"image show base", "image.show"}, {"image import base https://images.example/base.qcow2 --dry-run", "image.import"},
 	{"image import base $F/image --dry-run", "image.upload"}, {"image export base $F/out.qcow2", "image.export"}, {"image delete base --dry-run", "image.delete"}, {"image update base --dry-run", "image.update"},
 	{"dev list", "environment.list"}, {"dev create shop web --no-wait", "environment.list"},
 	{"image source list", "image-source.list"}, {"image source add more https://images.example/ --dry-run", "image-source.add"}, {"image source remove more --dry-run", "image-source.remove"},

@@ -40,6 +40,12 @@ type uploadImage struct {
 	Content   upload
 }
 
+type createImage struct {
+	Named
+	Changing
+	Body wire.CreateImage
+}
+
 type updateImage struct {
 	Named
 	Changing
@@ -71,6 +77,13 @@ func (s *server) routeImages() {
 		}}
 		return s.Actions.UploadImage(ctx, in.call(ctx), body, in.Project, in.Content.size, in.Content.reader)
 	}, bytesBody)
+	change(s, action.ImageCreate, func(ctx context.Context, in *createImage) (action.Result, error) {
+		call, err := in.call(ctx)
+		if err != nil {
+			return action.Result{}, err
+		}
+		return s.Actions.CreateImage(ctx, call, in.ref(), in.Body)
+	})
 	change(s, action.ImageUpdate, func(ctx context.Context, in *updateImage) (action.Result, error) {
 		call, err := in.call(ctx)
 		if err != nil {

@@ -40,6 +40,7 @@ type VMActions interface {
 	CreateEnvironment(ctx context.Context, call action.Call, project string, body wire.CreateEnvironment) (action.Result, error)
 	ChangeMedium(ctx context.Context, call action.Call, ref model.Ref, opt wire.MediumOptions) (action.Result, error)
 	DeleteVM(ctx context.Context, call action.Call, ref model.Ref, opt wire.VerbOptions) (action.Result, error)
+	CreateImage(ctx context.Context, call action.Call, ref model.Ref, body wire.CreateImage) (action.Result, error)
 	CloneVM(ctx context.Context, call action.Call, ref model.Ref, body wire.CloneVM) (action.Result, error)
 	RenameVM(ctx context.Context, call action.Call, ref model.Ref, name string) (action.Result, error)
 	CreateSnapshot(ctx context.Context, call action.Call, ref model.Ref, body wire.CreateSnapshot) (action.Result, error)

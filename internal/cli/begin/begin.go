@@ -4,6 +4,7 @@
 package begin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -105,6 +106,9 @@ func (z Size) Of(image wire.Image) (storage.Needs, error) {
 	if want.CPUs == 0 {
 		want.CPUs = max(needs.CPUs, vm.DefaultCPUs)
 	}
+	if want.Memory == 0 && image.Spec.Template != nil {
+		want.Memory = needs.Memory // it is what the VM had that it was made of
+	}
 	if want.Memory == 0 {
 		want.Memory = max(needs.Memory*2, vm.DefaultMemory)
 	}
@@ -149,6 +153,20 @@ func (z Size) said() (storage.Needs, error) {
 		*f.to = n
 	}
 	return want, nil
+}
+
+// Shape gives a spec what a template says of its machine, where the spec says nothing.
+func Shape(s *vm.Spec, t *storage.Template) {
+	if t == nil {
+		return
+	}
+	s.OS, s.Machine = cmp.Or(s.OS, vm.OS(t.OS)), cmp.Or(s.Machine, t.Machine)
+	if s.Firmware == "" && s.Boot == nil {
+		s.Firmware, s.SecureBoot = vm.Firmware(t.Firmware), s.SecureBoot || t.SecureBoot
+	}
+	if s.TPM == nil && t.TPM {
+		s.TPM = &vm.TPM{}
+	}
 }
 
 // InstanceTypes are their names, for completion.

@@ -33,7 +33,7 @@ catalogue of well-known distributions, is checked and converted once, and is nev
 (hv volume create NAME --image IMAGE).`,
 		Example: "  hv image search debian\n  hv image import debian-12\n  hv volume create web-root --image debian-12 --size 20GiB",
 	}
-	cmd.AddCommand(importImage(s), update(s), search(s), source(s), list(s), show(s), export(s), remove(s))
+	cmd.AddCommand(importImage(s), create(s), update(s), search(s), source(s), list(s), show(s), export(s), remove(s))
 	return cmd
 }
 

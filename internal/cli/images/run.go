@@ -243,6 +243,7 @@ func (r *running) definition(name string, image wire.Image, want storage.Needs, 
 	def := vm.Definition{Name: name, Labels: map[string]string{"image": image.Metadata.Name}, Spec: vm.Spec{
 		Power: vm.On, CPUs: want.CPUs, Memory: want.Memory, Arch: image.Spec.Arch, Disks: map[string]vm.Disk{"root": {Image: image.Metadata.Name, Size: want.Disk, Encryption: r.key}},
 	}}
+	begin.Shape(&def.Spec, image.Spec.Template)
 	if r.network != "none" {
 		def.NICs = map[string]vm.NIC{"lan": {Network: r.network}}
 	}

@@ -85,6 +85,7 @@ func (f *definition) begins(ctx context.Context, s *session.Session, def vm.Defi
 	if err := add(&def.Disks, "--disk", "root", vm.Disk{Image: image.Metadata.Name, Size: want.Disk, BootIndex: 1, Encryption: f.begin.key}); err != nil {
 		return def, err
 	}
+	begin.Shape(&def.Spec, image.Spec.Template)
 	if len(f.nics) == 0 {
 		def.NICs = map[string]vm.NIC{"lan": {Network: vm.UserNetwork}}
 	}
