@@ -44,8 +44,10 @@ func (c *Client) UploadImage(ctx context.Context, ref model.Ref, spec storage.Im
 }
 
 // UpdateImage wishes for the newest version of an image.
-func (c *Client) UpdateImage(ctx context.Context, ref model.Ref, ch Change) (Result, error) {
-	return c.mutate(ctx, imageRequest(http.MethodPost, ref, "actions", "update"), ch)
+func (c *Client) UpdateImage(ctx context.Context, ref model.Ref, allowDowngrade bool, ch Change) (Result, error) {
+	r := imageRequest(http.MethodPost, ref, "actions", "update")
+	r.query.flag("allowDowngrade", allowDowngrade)
+	return c.mutate(ctx, r, ch)
 }
 
 // AddImageSource notes a place that lists images.

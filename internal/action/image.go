@@ -20,6 +20,8 @@ import (
 type Images interface {
 	// Receive stores size bytes of r, durably, as what the image of this UID will be made of.
 	Receive(ctx context.Context, uid string, size model.Bytes, r io.Reader) error
+	// Adopt takes up an image whose content is there, of which it has lost what became of it.
+	Adopt(ctx context.Context, uid string, st storage.ImageStatus) error
 	// Remove removes all that there is of an image.
 	Remove(ctx context.Context, uid string) error
 	// Received are the UIDs for which something was received that no image was made of yet.

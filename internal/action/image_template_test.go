@@ -23,6 +23,10 @@ func (s shelf) Receive(_ context.Context, uid string, size model.Bytes, r io.Rea
 	return err
 }
 
+func (s shelf) Adopt(_ context.Context, uid string, _ storage.ImageStatus) error { s.got[uid] = 0; return nil }
+
+func (s shelf) Received(context.Context) ([]string, error) { return nil, nil }
+
 func (s shelf) Remove(_ context.Context, uid string) error { delete(s.got, uid); return nil }
 
 func templateDesk(t *testing.T) (*desk, shelf) {

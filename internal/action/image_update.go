@@ -12,7 +12,7 @@ import (
 
 // UpdateImage wishes for the newest version of an image. It is made beside the one that is there, under a name of its
 // own, and takes the name when it is made: until then, and where nothing newer is found, everything is as it was.
-func (a *Actions) UpdateImage(ctx context.Context, call Call, ref model.Ref) (Result, error) {
+func (a *Actions) UpdateImage(ctx context.Context, call Call, ref model.Ref, allowDowngrade bool) (Result, error) {
 	target := imageTarget(model.Ref{Project: ref.Project, Name: storage.NextName(ref.Name)})
 	return a.do(ctx, call, ImageUpdate, target, func(c *change) error {
 		old, st, kv, err := a.madeImage(ctx, target.Project, ref.Name)
@@ -24,6 +24,7 @@ func (a *Actions) UpdateImage(ctx context.Context, call Call, ref model.Ref) (Re
 		}
 		body := wire.ImportImage{Name: target.Name, Labels: old.Labels, ImageSpec: old.Spec}
 		src := &body.Source
+		src.AllowDowngrade = allowDowngrade // which is said anew each time
 		switch {
 		case src.URL == "" && src.Index == nil:
 			return fault.New(fault.Precondition, "image %q came from a file: nobody lists a newer one", ref.Name).

@@ -30,7 +30,7 @@ const atOnceRecovered = 100
 func (a *Actions) RecoverStorage(ctx context.Context, call Call) (Result, error) {
 	return a.do(ctx, call, StorageRecover, recoverTarget, func(c *change) error {
 		r := rebuilding{a: a, c: c, known: map[string]bool{}, named: map[string]bool{}, there: map[string]bool{}, notes: map[string]map[string][]byte{},
-			held: map[string]bool{}, written: map[string]bool{}}
+			held: map[string]bool{}, written: map[string]bool{}, library: map[string]storage.ImageStatus{}}
 		if err := r.read(ctx); err != nil {
 			return err
 		}
@@ -43,6 +43,9 @@ func (a *Actions) RecoverStorage(ctx context.Context, call Call) (Result, error)
 		pools := slices.Sorted(maps.Keys(r.places))
 		for _, pool := range pools {
 			r.look(ctx, pool)
+		}
+		if err := r.images(ctx); err != nil {
+			return err
 		}
 		for _, pool := range pools {
 			if err := r.pool(ctx, pool); err != nil {
@@ -84,6 +87,8 @@ type rebuilding struct {
 	written map[string]bool              // of them those that one writes to, which nobody else may have
 	made    int
 	left    int
+
+	library map[string]storage.ImageStatus // what became of images that are rebuilt, by UID
 }
 
 func (r *rebuilding) say(code string, severity finding.Severity, subject, what, remedy string) {
@@ -138,6 +143,7 @@ func (r *rebuilding) read(ctx context.Context) error {
 	}
 	images, _, err := store.ListAll[storage.Image](ctx, r.a.Store, store.SpecPrefix("image"))
 	for _, i := range images { // the library's are in the default pool
+		r.known[i.Value.UID] = true
 		for _, f := range []storage.Format{storage.Raw, storage.QCOW2} {
 			file := storage.DefaultPool + "/" + storage.VolumeFile(i.Value.UID, f)
 			r.named[file], r.held[file] = true, true
@@ -253,7 +259,7 @@ func (r *rebuilding) pool(ctx context.Context, pool string) error {
 			r.say("HV-POOL-017", finding.Limited, "pool/"+pool, fmt.Sprintf("in pool %s %v", pool, err), "it is left as it is")
 			continue
 		}
-		if n.Kind == "pool" || n.Kind == "key" || r.known[uid] {
+		if n.Kind == "pool" || n.Kind == "key" || n.Kind == "image" || r.known[uid] {
 			continue
 		}
 		if err := r.object(ctx, pool, n, m); err != nil {
@@ -295,6 +301,8 @@ func (r *rebuilding) put(ctx context.Context, n storage.Note, m model.Metadata, 
 	// It was made: what is gone later is told, and not made anew.
 	var status any = storage.VolumeStatus{Made: true}
 	switch n.Kind {
+	case "image":
+		status = r.library[m.UID]
 	case "pool":
 		status = storage.PoolStatus{Made: true}
 	case "key": // it had a secret: one whose sealed file is gone is lost, and is not made anew

@@ -59,7 +59,7 @@ func TestWhatANoteSaysOfAVolumeIsNotTrusted(t *testing.T) {
 		name, kind, want string
 		change           func(*storage.Volume)
 	}{
-		{"a-vm", "vm", "only pools and volumes", func(*storage.Volume) {}},
+		{"a-vm", "vm", "only pools, images and volumes", func(*storage.Volume) {}},
 		{"sizeless", "volume", "needs a size", func(v *storage.Volume) { v.Spec.Size = 0 }},
 		{"elsewhere", "volume", `note lies in pool "default"`, func(v *storage.Volume) { v.Spec.Pool = "fast" }},
 		{"no-project", "volume", "in no project", func(v *storage.Volume) { v.Project = store.HostWide }},

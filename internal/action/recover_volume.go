@@ -23,7 +23,7 @@ func (r *rebuilding) object(ctx context.Context, pool string, n storage.Note, m 
 		return nil
 	}
 	if n.Kind != "volume" {
-		return refuse("only pools and volumes are")
+		return refuse("only pools, images and volumes are")
 	}
 	v, err := volumeNoted(n, pool)
 	if err != nil {

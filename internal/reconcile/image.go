@@ -2,6 +2,8 @@ package reconcile
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"sync"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -126,8 +128,10 @@ func (e *Engine) reconcileImage(ctx context.Context, t operation.Target) error {
 	orphans := e.ops.all(t)
 	i, kv, err := store.Get[storage.Image](ctx, e.Store, specKey(t))
 	if missing(err) {
-		e.retire(ctx, t, orphans)
-		return nil
+		if orphans, err = e.tookName(ctx, t, orphans); err == nil {
+			e.retire(ctx, t, orphans)
+		}
+		return err
 	}
 	if err == nil {
 		err = e.followed.await(ctx, kv.ModRevision)
@@ -154,6 +158,9 @@ func (e *Engine) reconcileImage(ctx context.Context, t operation.Target) error {
 		return impossible
 	}
 	if i.Replaced != "" && len(in.UsedBy) > 0 {
+		if err := e.noteImage(ctx, i, in.Status); err != nil {
+			return err
+		}
 		e.queue.after(t, lookAgain)
 		return nil
 	}
@@ -167,7 +174,7 @@ func (e *Engine) reconcileImage(ctx context.Context, t operation.Target) error {
 		}
 		e.ops.begin(due, p)
 		e.ops.step(due, 1, operation.Running)
-		if err := e.Images.Remove(ctx, i.UID); err != nil {
+		if err := errors.Join(e.Images.Remove(ctx, i.UID), e.dropImageNote(ctx, i)); err != nil {
 			e.ops.step(due, 1, operation.Failed)
 			return fault.Wrap(err, "cannot delete image %q", i.Name)
 		}
@@ -186,13 +193,36 @@ func (e *Engine) reconcileImage(ctx context.Context, t operation.Target) error {
 			if err := e.writer.flush(ctx); err != nil {
 				return err
 			}
+			in.Status = st
 		}
 		if i.Replaces != nil {
 			return e.takeName(ctx, t, kv, i, due)
 		}
+		noted := e.noteImage(ctx, i, in.Status)
 		e.ops.end(ctx, due, operation.Done, nil)
+		return noted
 	}
 	return nil
+}
+
+// noteImage writes an image's note beside its content, so that hv storage recover can rebuild the library.
+func (e *Engine) noteImage(ctx context.Context, i storage.Image, st storage.ImageStatus) error {
+	if e.Pools == nil {
+		return nil
+	}
+	object, err := json.Marshal(storage.ImageNote{Image: i, Status: st})
+	if err != nil {
+		return err
+	}
+	note := storage.Note{Kind: KindImage, Files: []string{storage.DefaultPool + "/" + storage.ImageFile(i.UID, st.Format)}, Object: object}
+	return fault.Wrap(e.Pools.PutNote(ctx, storage.DefaultPool, i.UID, note), "cannot note image %q on its pool", i.Name)
+}
+
+func (e *Engine) dropImageNote(ctx context.Context, i storage.Image) error {
+	if e.Pools == nil {
+		return nil
+	}
+	return fault.Wrap(e.Pools.DropNote(ctx, storage.DefaultPool, i.UID), "cannot delete the note of image %q", i.Name)
 }
 
 // seeImage finds out what is there of an image, and who stands on it.

@@ -2,6 +2,8 @@ package reconcile
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -61,6 +63,24 @@ func (e *Engine) takeName(ctx context.Context, t operation.Target, kv store.KV, 
 	}
 	e.ops.end(ctx, due, operation.Done, nil)
 	return nil
+}
+
+// tookName ends well the updates whose image has taken the name that it was to have, which a crash kept from being said, and returns the
+// other operations.
+func (e *Engine) tookName(ctx context.Context, t operation.Target, left []*operation.Operation) ([]*operation.Operation, error) {
+	name, is := strings.CutSuffix(t.Name, storage.NextName(""))
+	if !is || len(left) == 0 {
+		return left, nil
+	}
+	at := t
+	at.Name = name
+	now, found, err := store.Find[storage.Image](ctx, e.Store, specKey(at))
+	if err != nil || !found {
+		return left, err
+	}
+	its := func(op *operation.Operation) bool { return op.TargetUID == now.UID }
+	e.ops.end(ctx, slices.DeleteFunc(slices.Clone(left), func(op *operation.Operation) bool { return !its(op) }), operation.Done, nil)
+	return slices.DeleteFunc(slices.Clone(left), its), nil
 }
 
 // keepOld gives an image that is replaced another name, under which it is on its way out.

@@ -74,17 +74,30 @@ func TestAnImageOfASourceIsUpdatedUnderWhatStandsOnIt(t *testing.T) {
 	}
 	d.Did(d.Actions.CreateVolume(ctx, fakehost.Member, "default", wire.CreateVolume{Name: "root", VolumeSpec: storage.VolumeSpec{Image: "web"}}))
 
-	d.Did(d.Actions.UpdateImage(ctx, fakehost.Member, fakehost.Ref("web")))
+	d.Did(d.Actions.UpdateImage(ctx, fakehost.Member, fakehost.Ref("web"), false))
 	if same, err := d.View.Image(ctx, fakehost.Ref("web")); err != nil || same.Metadata.UID != first.Metadata.UID || p.fetched.Load() != 1 {
 		t.Errorf("nothing is newer: %+v, fetched %d times, %v", same, p.fetched.Load(), err)
 	}
 
 	p.publish("20261128", "two")
-	d.Did(d.Actions.UpdateImage(ctx, fakehost.Member, fakehost.Ref("web")))
+	d.Did(d.Actions.UpdateImage(ctx, fakehost.Member, fakehost.Ref("web"), false))
 	second, err := d.View.Image(ctx, fakehost.Ref("web"))
 	if err != nil || second.Metadata.UID == first.Metadata.UID || second.Status.Version != "20261128" || !second.Status.Ready {
 		t.Fatalf("%+v %v", second, err)
 	}
+	// An older list, signed or not, that is played again.
+	p.publish("20261101", "one")
+	res, err := d.Actions.UpdateImage(ctx, fakehost.Member, fakehost.Ref("web"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if op := d.Ended(*res.Operation); op.Error == nil || op.Error.Code != "HV-IMG-038" {
+		t.Errorf("an old list is taken: %+v", op)
+	}
+	if now, err := d.View.Image(ctx, fakehost.Ref("web")); err != nil || now.Metadata.UID != second.Metadata.UID {
+		t.Errorf("%+v %v", now, err)
+	}
+	p.publish("20261128", "two")
 	kept := "web-" + first.Metadata.UID[:8]
 	old, err := d.View.Image(ctx, fakehost.Ref(kept))
 	if err != nil || old.Metadata.UID != first.Metadata.UID || old.Status.Version != "20261101" || len(old.UsedBy) != 1 {
@@ -125,7 +138,7 @@ func TestWhatIsNotUpdatedAndWhy(t *testing.T) {
 	}
 	d.Done(*res.Operation)
 	for name, code := range map[string]string{"sent": "HV-IMG-032", "pinned": "HV-IMG-032", "none": "HV-IMG-021"} {
-		if _, err := d.Actions.UpdateImage(ctx, fakehost.Member, fakehost.Ref(name)); fault.CodeOf(err) != code {
+		if _, err := d.Actions.UpdateImage(ctx, fakehost.Member, fakehost.Ref(name), false); fault.CodeOf(err) != code {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -43,6 +43,8 @@ type ImageSource struct {
 	// Insecure lets it come over plain HTTP; Local from this host and its link. Only root may ask for the latter.
 	Insecure bool `json:"insecure,omitempty"`
 	Local    bool `json:"local,omitempty"`
+	// AllowDowngrade takes an older version than its source has listed before.
+	AllowDowngrade bool `json:"allowDowngrade,omitempty"`
 }
 
 // Needs are what a machine with this image should have at least; 0 where nobody knows.
@@ -82,6 +84,12 @@ type Image struct {
 	// name: it stays as long as something stands on it.
 	Replaces *Replaced `json:"replaces,omitempty"`
 	Replaced string    `json:"replaced,omitempty"`
+}
+
+// ImageNote is what stands on a pool of an image: what it is, and what became of it.
+type ImageNote struct {
+	Image
+	Status ImageStatus `json:"status"`
 }
 
 // Replaced is an image that a newer version is to replace.

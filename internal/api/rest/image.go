@@ -49,6 +49,7 @@ type createImage struct {
 type updateImage struct {
 	Named
 	Changing
+	AllowDowngrade bool `query:"allowDowngrade" doc:"also an older version than its source has listed before"`
 }
 
 type oneImage struct {
@@ -89,7 +90,7 @@ func (s *server) routeImages() {
 		if err != nil {
 			return action.Result{}, err
 		}
-		return s.Actions.UpdateImage(ctx, call, in.ref())
+		return s.Actions.UpdateImage(ctx, call, in.ref(), in.AllowDowngrade)
 	})
 	change(s, action.ImageDelete, func(ctx context.Context, in *deletion) (action.Result, error) {
 		call, err := in.call(ctx)

@@ -85,7 +85,7 @@ type StorageActions interface {
 	DeleteBootFile(ctx context.Context, call action.Call, ref model.Ref) (action.Result, error)
 	ImportImage(ctx context.Context, call action.Call, project string, body wire.ImportImage) (action.Result, error)
 	UploadImage(ctx context.Context, call action.Call, body wire.ImportImage, project string, size model.Bytes, r io.Reader) (action.Result, error)
-	UpdateImage(ctx context.Context, call action.Call, ref model.Ref) (action.Result, error)
+	UpdateImage(ctx context.Context, call action.Call, ref model.Ref, allowDowngrade bool) (action.Result, error)
 	AddImageSource(ctx context.Context, call action.Call, body wire.AddImageIndex) (action.Result, error)
 	RemoveImageSource(ctx context.Context, call action.Call, name string) (action.Result, error)
 	DeleteImage(ctx context.Context, call action.Call, ref model.Ref) (action.Result, error)

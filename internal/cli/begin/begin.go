@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -27,6 +28,15 @@ import (
 
 // Named is the name under which an entry of the catalogue is kept: a name has no dots.
 func Named(entry string) string { return strings.ReplaceAll(entry, ".", "-") }
+
+// notInName is what an item of a source may have and a name may not.
+var notInName = regexp.MustCompile(`[^a-z0-9]+`)
+
+// Listed is the name under which an item of a source is kept: "debian/12" as debian-12.
+func Listed(item string) string {
+	name := strings.Trim(notInName.ReplaceAllString(strings.ToLower(item), "-"), "-")
+	return strings.TrimRight(name[:min(len(name), 63)], "-")
+}
 
 // Find is an entry of the catalogue by its name or by that of the object that it becomes.
 func Find(name string) (cloud.Entry, error) {
@@ -50,15 +60,27 @@ func Catalogue() []string {
 // Image is a disk image of the library that a VM can begin as. One that is not there is fetched, where the catalogue has it.
 func Image(ctx context.Context, s *session.Session, c *client.Client, from string) (wire.Image, error) {
 	name := Named(from)
+	_, item, listed := storage.ParseListed(from)
+	if listed {
+		name = Listed(item)
+	}
 	i, err := c.Image(ctx, s.Ref(name))
-	if errors.Is(err, fault.NotFound) {
+	if listed && err == nil && i.Spec.Source.Listed != from {
+		return i, fault.New(fault.Conflict, "there is an image %q already, and it is not %s", name, from).Try("hv image import ANOTHER %s, then hv run ANOTHER", from)
+	}
+	if listed && errors.Is(err, fault.NotFound) {
+		if err := fetch(ctx, s, wire.ImportImage{Name: name, ImageSpec: storage.ImageSpec{Source: storage.ImageSource{Listed: from}}}); err != nil {
+			return i, err
+		}
+		i, err = c.Image(ctx, s.Ref(name))
+	} else if errors.Is(err, fault.NotFound) {
 		e, unknown := Find(from)
 		if unknown != nil {
 			return i, unknown
 		}
 		name = Named(e.Name)
 		if i, err = c.Image(ctx, s.Ref(name)); errors.Is(err, fault.NotFound) {
-			if err := fetch(ctx, s, name, e.Name); err != nil {
+			if err := fetch(ctx, s, wire.ImportImage{Name: name, Catalogue: e.Name}); err != nil {
 				return i, err
 			}
 			i, err = c.Image(ctx, s.Ref(name))
@@ -77,13 +99,13 @@ func Image(ctx context.Context, s *session.Session, c *client.Client, from strin
 	return i, nil
 }
 
-// fetch has an entry of the catalogue fetched, and waits for it: nothing begins as what is not there.
-func fetch(ctx context.Context, s *session.Session, name, entry string) error {
+// fetch has an image fetched, and waits for it: nothing begins as what is not there.
+func fetch(ctx context.Context, s *session.Session, body wire.ImportImage) error {
 	waits := *s
 	waits.NoWait = false
-	return change.Run(ctx, &waits, change.Change{Noun: "image", Name: name, Verb: "import", Past: "imported",
+	return change.Run(ctx, &waits, change.Change{Noun: "image", Name: body.Name, Verb: "import", Past: "imported",
 		Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-			return c.ImportImage(ctx, s.Project, wire.ImportImage{Name: name, Catalogue: entry}, how)
+			return c.ImportImage(ctx, s.Project, body, how)
 		}})
 }
 

@@ -68,6 +68,7 @@ https is fetched, unless --insecure-http says otherwise.`,
 	f.StringVar(&in.spec.Source.SHA256, "sha256", "", "what the SHA-256 of the content must be")
 	f.StringVar(&in.spec.Source.SHA512, "sha512", "", "what the SHA-512 of the content must be")
 	f.StringVar(&in.spec.Source.Checksums, "checksums", "", "URL of a file of sums that has a line for it")
+	f.BoolVar(&in.spec.Source.AllowDowngrade, "allow-downgrade", false, "also an older version than its source has listed before")
 	f.BoolVar(&in.spec.Source.Insecure, "insecure-http", false, "fetch over plain http too")
 	f.StringVar(&in.spec.OS, "os", "", "what is on it, for people")
 	f.StringVar(&in.spec.Version, "version", "", "its version, for people")

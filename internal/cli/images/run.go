@@ -35,17 +35,21 @@ type running struct {
 func Run(s *session.Session) *cobra.Command {
 	r := &running{Session: s}
 	cmd := &cobra.Command{
-		Use:   "run IMAGE",
+		Use:   "run IMAGE|SOURCE:ITEM",
 		Short: "Make a VM of an image, start it and say how to get in",
-		Long: `Makes a VM of an image: fetches the image where the library lacks it and the catalogue has it, makes a volume that begins as
+		Long: `Makes a VM of an image: fetches the image where the library lacks it and the catalogue has it, or SOURCE:ITEM of a source (hv image
+source list), which is kept under ITEM's name, makes a volume that begins as
 it, makes a VM with that disk and a network, starts it, and waits until the guest answers: its agent, or a login prompt on its
 serial line.
 
 Where cloud-init is in the image, the guest gets the VM's name as its host name and your public SSH keys (~/.ssh/*.pub, or
 --ssh-key). What is not said of CPUs, memory and disk is what the image needs, or what --instance-type has.`,
-		Example: "  hv run debian-12\n  hv run debian-12 --name web --instance-type medium\n  hv run ubuntu-24-04 --cpus 2 --memory 4GiB --disk 40GiB --ssh-key ~/.ssh/id_ed25519.pub",
+		Example: "  hv run debian-12\n  hv run debian-12 --name web --instance-type medium\n  hv run ours:debian/12\n  hv run ubuntu-24-04 --cpus 2 --memory 4GiB --disk 40GiB --ssh-key ~/.ssh/id_ed25519.pub",
 		Args:    session.Exactly("IMAGE"),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, start string) ([]string, cobra.ShellCompDirective) {
+			if source, _, listed := strings.Cut(start, ":"); listed && len(args) == 0 {
+				return s.Live(1, offers(source))(cmd, args, start)
+			}
 			known, how := complete(cmd, args, start)
 			have, _ := s.Live(1, s.Images)(cmd, args, start)
 			return append(have, known...), how

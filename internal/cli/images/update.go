@@ -14,6 +14,7 @@ import (
 
 // update is `hv image update`.
 func update(s *session.Session) *cobra.Command {
+	var allow bool
 	cmd := &cobra.Command{
 		Use:   "update NAME…",
 		Short: "Fetch the newest version of images",
@@ -31,22 +32,23 @@ or a snapshot stands on it.`,
 			if args, err = listing(s, c).Chosen(cmd.Context(), s, args); err != nil {
 				return err
 			}
-			return updateAll(cmd.Context(), s, c, args)
+			return updateAll(cmd.Context(), s, c, args, allow)
 		},
 	}
+	cmd.Flags().BoolVar(&allow, "allow-downgrade", false, "also an older version than its source has listed before")
 	s.Mutates(cmd)
 	s.Selects(cmd)
 	return cmd
 }
 
-func updateAll(ctx context.Context, s *session.Session, c *client.Client, names []string) error {
+func updateAll(ctx context.Context, s *session.Session, c *client.Client, names []string, allow bool) error {
 	before := map[string]wire.Image{}
 	var all []change.Change
 	for _, name := range names {
 		before[name], _ = c.Image(ctx, s.Ref(name)) // what is wrong is told by the change
 		all = append(all, change.Change{Noun: "image", Name: name, Verb: "update", Past: "is the newest there is",
 			Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-				return c.UpdateImage(ctx, s.Ref(name), how)
+				return c.UpdateImage(ctx, s.Ref(name), allow, how)
 			}})
 	}
 	err := change.Run(ctx, s, all...)

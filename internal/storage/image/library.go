@@ -149,6 +149,22 @@ func (l *Library) Received(context.Context) ([]string, error) {
 	return out, osfault.File(err, "cannot read what has come for images")
 }
 
+// Adopt takes up an image whose content is there: where nothing is kept of it, st is.
+func (l *Library) Adopt(ctx context.Context, uid string, st storage.ImageStatus) error {
+	if _, made, err := l.Made(ctx, uid); made || err != nil {
+		return err
+	}
+	there, err := l.place.Exists(ctx, storage.ImageFile(uid, st.Format))
+	if err == nil && !there {
+		err = fault.New(fault.NotFound, "%s is gone", storage.ImageFile(uid, st.Format))
+	}
+	if err != nil {
+		return err
+	}
+	b := &build{Library: l, image: storage.Image{Metadata: model.Metadata{UID: uid}}, st: st}
+	return b.write()
+}
+
 // Made returns what became of an image, and whether it is made.
 func (l *Library) Made(ctx context.Context, uid string) (st storage.ImageStatus, made bool, err error) {
 	if !uidName.MatchString(uid) {

@@ -54,6 +54,9 @@ func (b *build) list(ctx context.Context) error {
 	if o.Kind == storage.ISOImage != (b.image.Spec.Kind == storage.ISOImage) {
 		return fault.New(fault.Invalid, "%s is of kind %s", b.from.Listed, o.Kind).Try("--kind %s", o.Kind).WithCode("HV-IMG-010")
 	}
+	if err := b.notOlder(o); err != nil {
+		return err
+	}
 	b.from.URL, b.from.SHA256, b.from.SHA512 = o.URL, cmp.Or(b.from.SHA256, o.SHA256), cmp.Or(b.from.SHA512, o.SHA512)
 	b.from.Insecure, b.from.Local = b.from.Index.Insecure, b.from.Index.Local
 	b.sums, b.st.URL, b.st.Version, b.st.Sum = signed, o.URL, o.Version, cmp.Or(b.from.SHA512, b.from.SHA256)
