@@ -23,7 +23,10 @@ func (s shelf) Receive(_ context.Context, uid string, size model.Bytes, r io.Rea
 	return err
 }
 
-func (s shelf) Adopt(_ context.Context, uid string, _ storage.ImageStatus) error { s.got[uid] = 0; return nil }
+func (s shelf) Adopt(_ context.Context, uid string, _ storage.ImageStatus) error {
+	s.got[uid] = 0
+	return nil
+}
 
 func (s shelf) Received(context.Context) ([]string, error) { return nil, nil }
 

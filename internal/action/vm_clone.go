@@ -119,7 +119,9 @@ func (a *Actions) cloneDisk(ctx context.Context, c *change, o vm.Object, volume,
 		}
 	}
 	one := wire.CloneVolume{Name: name, Linked: true, Snapshot: snapshot}
-	err = a.mayClone(ctx, c, src, one)
+	if err = a.mayClone(ctx, c, src, one); err == nil && snapshot == "" { // nobody ever writes to what is in a snapshot
+		err = a.unwritten(ctx, c, src)
+	}
 	switch fault.CodeOf(err) {
 	case "":
 	case "HV-VOL-032":

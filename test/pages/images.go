@@ -30,10 +30,10 @@ var images = Family{"IMG", "Images, and what qemu-img said of one.", []Code{
 	{"HV-IMG-030", "there is no such image source", "`hv image source list`"},
 	{"HV-IMG-031", "an image source of that name exists", "choose another name"},
 	{"HV-IMG-032", "nobody lists a newer version of the image: it came from a file, or its one sum was given", "import the newer one under another name"},
+	{"HV-IMG-033", "there is no such development environment", "`hv dev list`"},
 	{"HV-IMG-034", "a VM has no such disk to make an image of", "those that it has are named"},
 	{"HV-IMG-035", "a VM runs, and an image of its disk would be of no one moment", "stop it, or take a snapshot and make the image of that"},
 	{"HV-IMG-036", "what a template has in it of the VM that it was made of, and what not", "clean it in the guest first, where others are to have it"},
 	{"HV-IMG-037", "VMs of a template would have the machine-id and the SSH host keys of its VM", "empty the one and delete the others in the guest before"},
 	{"HV-IMG-038", "a source lists an older version of an image than it has listed before", "ask again later; `--allow-downgrade` takes it where its publisher has taken the newer one back"},
-	{"HV-IMG-033", "there is no such development environment", "`hv dev list`"},
 }}
