@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/reconcile"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
@@ -119,7 +120,7 @@ func TestALayerOfAVolumeThatIsTakenOutOfTheTrashMeanwhileStays(t *testing.T) {
 		if _, err := h.Store.Commit(t.Context(), store.Txn{Then: []store.Op{store.DeleteOp(store.SpecKey(store.Ref{Kind: "trash", Project: store.DefaultProject, Name: v.UID}))}}); err != nil {
 			t.Error(err)
 		}
-	}}, Volumes: h.Volumes})
+	}}, Volumes: h.Volumes, Now: time.Now, Steady: time.Now})
 	if err := e.SweepDropped(t.Context()); err != nil {
 		t.Fatal(err)
 	}
