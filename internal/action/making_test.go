@@ -39,14 +39,14 @@ func ofImage(device, image string, size model.Bytes) func(*vm.Definition) {
 	}
 }
 
-func inDrive(drive, image string) func(*vm.Definition) {
-	return func(def *vm.Definition) { def.CDROMs = map[string]vm.CDROM{drive: {Image: image}} }
+func inDrive(image string) func(*vm.Definition) {
+	return func(def *vm.Definition) { def.CDROMs = map[string]vm.CDROM{"cd": {Image: image}} }
 }
 
 func TestAVMIsMadeWithTheVolumesOfItsImages(t *testing.T) {
 	d := newDesk(t)
 	base, iso := d.image("debian", storage.DiskImage), d.image("installer", storage.ISOImage)
-	o := d.create("web", ofImage("root", "debian", 8*model.MiB), ofImage("data", "", model.MiB), inDrive("cd", "installer"))
+	o := d.create("web", ofImage("root", "debian", 8*model.MiB), ofImage("data", "", model.MiB), inDrive("installer"))
 	if o.Spec.Disks["root"].Volume != "web-root" || o.Spec.Disks["root"].Image != "" || o.Spec.CDROMs["cd"].Volume != "installer" {
 		t.Errorf("it has %+v and %+v", o.Spec.Disks, o.Spec.CDROMs)
 	}
@@ -74,7 +74,7 @@ func TestAVMIsMadeWithTheVolumesOfItsImages(t *testing.T) {
 		t.Errorf("%v are not settled", left)
 	}
 	// A second VM may have the same medium, and nothing is made of it.
-	d.create("two", inDrive("cd", "installer"))
+	d.create("two", inDrive("installer"))
 }
 
 func TestNothingIsLeftOfAVMWhoseVolumeCannotBeMade(t *testing.T) {
@@ -87,7 +87,7 @@ func TestNothingIsLeftOfAVMWhoseVolumeCannotBeMade(t *testing.T) {
 		"no image":        {nil, ofImage("root", "nothing", 0), fault.Invalid, []string{"HV-VM-017", `no image "nothing"`, "hv image import nothing"}},
 		"too small":       {nil, ofImage("root", "debian", model.MiB), fault.Invalid, []string{"cannot have 1MiB", "--size 4MiB"}},
 		"an ISO":          {nil, ofImage("root", "installer", 0), fault.Invalid, []string{"is an ISO"}},
-		"no ISO":          {nil, inDrive("cd", "debian"), fault.Invalid, []string{"is no ISO"}},
+		"no ISO":          {nil, inDrive("debian"), fault.Invalid, []string{"is no ISO"}},
 		"a name taken":    {func(d *desk) { d.volume("web-root") }, ofImage("root", "debian", 0), fault.Conflict, []string{"HV-VOL-002", "web-root"}},
 		"no pool":         {nil, func(def *vm.Definition) { def.Disks = map[string]vm.Disk{"root": {Size: model.MiB, Pool: "fast"}} }, fault.NotFound, []string{`"fast"`}},
 		"a disk is gone":  {nil, func(def *vm.Definition) { ofImage("root", "debian", 0)(def); disk("data", "nothing", false)(def) }, fault.Invalid, []string{"HV-VM-017"}},

@@ -14,7 +14,7 @@ func TestACloneIsAnotherMachineOnLayersOfTheSame(t *testing.T) {
 	d := newDesk(t)
 	d.image("debian", storage.DiskImage)
 	d.image("installer", storage.ISOImage)
-	src := d.create("web", ofImage("root", "debian", 8*model.MiB), ofImage("data", "", model.MiB), inDrive("cd", "installer"), nic(), func(def *vm.Definition) {
+	src := d.create("web", ofImage("root", "debian", 8*model.MiB), ofImage("data", "", model.MiB), inDrive("installer"), nic(), func(def *vm.Definition) {
 		def.Labels = map[string]string{"tier": "front"}
 		def.CloudInit = &vm.CloudInit{Hostname: "web", User: "ann"}
 		def.Vsock = &vm.Vsock{CID: 77}

@@ -37,7 +37,7 @@ func TestOnlyAGuestThatBeginsAsAnotherGetsAnotherMachineID(t *testing.T) {
 				if err := os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755); err != nil {
 					t.Fatal(err)
 				}
-				if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o755); err != nil { //nolint:gosec // programs
+				if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o755); err != nil {
 					t.Fatal(err)
 				}
 			}
