@@ -99,7 +99,7 @@ func TestAWellFormedVMIsNeverCalledMalformed(t *testing.T) {
 		d := drawVM(t)
 		d.Name = "web"
 		for _, f := range CheckVMs([]vm.Definition{d}, nil, host.Facts{}, feature.Resolution{}) {
-			if !strings.Contains(f.What, "already") { // drawn twice by chance
+			if !strings.Contains(f.What, "already") && f.Code != "HV-SNAP-033" { // drawn twice by chance; of a feature that is off here
 				t.Fatalf("%+v", f)
 			}
 		}
