@@ -24,10 +24,11 @@ var (
 	fetchInGuest string
 )
 
-// What is done beside a program, in its guest.
+// What is done beside a program, in its guest. The name of its folder can be read there by everybody (ps), who may make one in
+// /tmp: only one that is the agent's own, with its FIFO, is gone into.
 const (
-	sayAlive = `for d in /run/$0 /tmp/$0; do [ ! -d "$d" ] || : >"$d/alive"; done`
-	tidyUp   = `for d in /run/$0 /tmp/$0; do [ ! -d "$d" ] || kill "$(cat "$d/keeper")"; done`
+	sayAlive = `for d in /run/$0 /tmp/$0; do cd "$d" && [ -O . ] && [ -p o ] && : >alive; done; :`
+	tidyUp   = `for d in /run/$0 /tmp/$0; do cd "$d" && [ -O . ] && [ -p o ] && kill "$(cat keeper)"; done; :`
 	// Of its session, where it has one, else alone; and it gets a moment to put things in order.
 	endIt = `kill -TERM -"$0" || kill -TERM "$0" || exit 0; for i in 1 2 3; do sleep 1; kill -0 -"$0" || kill -0 "$0" || exit 0; done; kill -KILL -"$0" || kill -KILL "$0"`
 )
@@ -100,6 +101,7 @@ type strand struct {
 	part  func([]byte) vm.ExecPart
 	fetch int  // the process that fetches; 0 where none does
 	late  bool // it was begun when the program had ended
+	after bool // it was begun when the FIFOs were there
 	over  bool // nothing comes any more
 }
 
@@ -181,7 +183,7 @@ func (r *stream) look(ctx context.Context) (some bool, err error) {
 func (r *stream) fetch(ctx context.Context, s *strand) (some bool, err error) {
 	if s.fetch == 0 {
 		var p pid
-		s.late = r.done != nil
+		s.late, s.after = r.done != nil, r.heard
 		if err := r.askWithin(ctx, 4*r.agents.Within, maxReply, "guest-exec", script(fetchInGuest, true, r.name, s.fifo), &p); err != nil {
 			return false, err
 		}
@@ -193,7 +195,7 @@ func (r *stream) fetch(ctx context.Context, s *strand) (some bool, err error) {
 	}
 	s.fetch = 0
 	switch {
-	case got.ExitCode == noFolder && !r.heard:
+	case got.ExitCode == noFolder && !s.after: // also where the other strand is heard by now
 		s.over = s.late // there never was one
 		return s.late, nil
 	case len(got.Output) == 0: // its writers have gone; or the keeper has, where this was too slow

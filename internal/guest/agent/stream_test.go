@@ -3,6 +3,7 @@ package agent
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -22,6 +24,7 @@ import (
 // programs runs on this machine what a guest is asked to run, as the agent does.
 type programs struct {
 	noShell bool
+	missed  atomic.Bool // the first look at what it writes found no folder, and this is heard late
 	running sync.WaitGroup
 
 	mu  sync.Mutex
@@ -72,6 +75,9 @@ func (p *programs) answer(line []byte) string {
 
 func (p *programs) start(a execArgs) string {
 	one := &program{done: make(chan struct{})}
+	if n := len(a.Arg); n > 2 && a.Arg[1] == fetchInGuest && a.Arg[n-1] == "o" && p.missed.CompareAndSwap(true, false) {
+		a.Arg = []string{"-c", "sleep 0.5; exit 3"}
+	}
 	cmd := exec.Command(a.Path, a.Arg...) //nolint:noctx // the tests end it
 	cmd.Env = a.Env
 	cmd.Stdin = bytes.NewReader(a.Input)
@@ -259,6 +265,77 @@ func TestAGuestThatCannotBeHeardMeanwhileIsHeardAtTheEnd(t *testing.T) {
 			got, err := l.Stream(t.Context(), ref, what, h.tell)
 			if err != nil || got.ExitCode != 3 || h.out.String() != "out\n" || h.err.String() != "err\n" || !h.atEnd {
 				t.Errorf("%+v, %+v, %v", got, h, err)
+			}
+		})
+	}
+}
+
+// A guest that is slow to begin has its folder between the two first looks: what the one missed is no end of it.
+func TestAStrandThatWasLookedForTooEarlyIsHeardLater(t *testing.T) {
+	l := unixGuest(t)
+	l.guest.runs.missed.Store(true)
+	h := &heard{}
+	got, err := l.Stream(t.Context(), ref, vm.ExecRequest{Command: []string{"sh", "-c", "echo err >&2; echo out"}}, h.tell)
+	if err != nil || got.ExitCode != 0 || h.out.String() != "out\n" || h.err.String() != "err\n" || l.guest.runs.missed.Load() {
+		t.Errorf("%+v, %q, %q, %v", got, h.out.String(), h.err.String(), err)
+	}
+}
+
+func TestAProgramHasTheVariablesThatItIsGiven(t *testing.T) {
+	l := unixGuest(t)
+	h := &heard{}
+	_, err := l.Stream(t.Context(), ref, vm.ExecRequest{Command: []string{"sh", "-c", `echo "$d $s"`}, Env: []string{"d=my", "s=own"}}, h.tell)
+	if err != nil || h.out.String() != "my own\n" {
+		t.Errorf("%q, %v", h.out.String(), err)
+	}
+}
+
+// Everybody in a guest sees the name of the folder (ps), and may make one in /tmp that leads the agent, which is root there, astray.
+func TestNothingIsDoneInAFolderThatAnotherHasMade(t *testing.T) {
+	for name, anothers := range map[string]func(t *testing.T, dir string){
+		"another's": func(t *testing.T, dir string) {
+			if os.Getuid() != 0 {
+				t.Skip("only root can make a folder another's")
+			}
+			if err := errors.Join(os.Mkdir(dir, 0o700), syscall.Mkfifo(dir+"/o", 0o600), os.Chown(dir, 65534, 65534)); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a link": func(t *testing.T, dir string) {
+			if err := os.Symlink(t.TempDir(), dir); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			precious := filepath.Join(t.TempDir(), "precious")
+			victim := exec.CommandContext(t.Context(), "sleep", "600")
+			if err := errors.Join(os.WriteFile(precious, []byte("kept"), 0o600), victim.Start()); err != nil {
+				t.Fatal(err)
+			}
+			of := "hv-test" + rand.Text()
+			dir := "/tmp/" + of
+			anothers(t, dir)
+			t.Cleanup(func() { _ = os.RemoveAll(dir) })
+			if err := errors.Join(os.Symlink(precious, dir+"/alive"), os.WriteFile(dir+"/keeper", fmt.Append(nil, victim.Process.Pid), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			for _, text := range []string{sayAlive, tidyUp} {
+				if out, err := exec.CommandContext(t.Context(), shell, "-c", text, of).CombinedOutput(); err != nil {
+					t.Errorf("%v: %s", err, out)
+				}
+			}
+			out := exec.CommandContext(t.Context(), shell, "-c", fetchInGuest, of, "o")
+			if _ = out.Run(); out.ProcessState.ExitCode() != noFolder {
+				t.Errorf("it was listened to: %v", out.ProcessState)
+			}
+			if text, err := os.ReadFile(precious); string(text) != "kept" {
+				t.Errorf("a file that it leads to holds %q, %v", text, err)
+			}
+			err := victim.Process.Signal(syscall.SIGKILL)
+			_ = victim.Wait() // it was killed, by us
+			if w, ok := victim.ProcessState.Sys().(syscall.WaitStatus); err != nil || !ok || w.Signal() != syscall.SIGKILL {
+				t.Errorf("a process that it names ended: %v, %v", victim.ProcessState, err)
 			}
 		})
 	}
