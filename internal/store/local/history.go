@@ -109,6 +109,35 @@ func (s *Store) Compact(ctx context.Context, revision int64) error {
 	return err
 }
 
+// Scrub cuts off all history, and leaves nothing of what was deleted in the file or its log. It is for the start: it writes the
+// file anew.
+func (s *Store) Scrub(ctx context.Context) error {
+	newest, _ := s.hub.revision()
+	for more := true; more; {
+		r := newRequest(0, func(t *tx) (err error) {
+			more, err = t.compact(s.hub, newest)
+			return err
+		})
+		r.frees = true
+		if _, err := s.do(ctx, r); err != nil {
+			return err
+		}
+	}
+	db := openDB(s.path, "synchronous(FULL)")
+	defer func() { _ = db.Close() }() // all of it is in the file by then
+	if _, err := db.ExecContext(ctx, "VACUUM"); err != nil {
+		return failed(err)
+	}
+	var busy, pages, done int
+	if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &done); err != nil {
+		return failed(err)
+	}
+	if busy != 0 {
+		return fault.New(fault.Unavailable, "the log of the store is in use")
+	}
+	return nil
+}
+
 // compact raises the floor and deletes some of what lies under it; more says that some is left,
 // which compactIfDue deletes.
 func (t *tx) compact(h *hub, floor int64) (more bool, err error) {

@@ -55,29 +55,45 @@ func Open(ctx context.Context, beneath store.Store, path string, fields Fields, 
 			return nil, err
 		}
 	}
+	if len(found.clear) > 0 && k.Whole {
+		k.Whole = false // first: who is cut off before the past is gone has it go at the next start
+		if err := k.write(path); err != nil {
+			return nil, err
+		}
+	}
 	for _, key := range found.clear {
 		if err := s.again(ctx, key); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.forgetPast(ctx, len(found.clear)); err != nil {
-		return nil, err
+	if k.Whole {
+		return s, nil
+	}
+	if s.forgetPast(ctx) != nil {
+		return s, nil // values are sealed; for what lies under them there is no room, and the next start tries again
 	}
 	k.Whole = true
 	return s, k.write(path)
 }
 
-// forgetPast cuts off the history, which holds what lay in clear.
-func (s *Store) forgetPast(ctx context.Context, cleared int) error {
-	c, ok := s.Store.(store.Compactor)
-	if !ok || cleared == 0 {
-		return nil
-	}
+// scrubber is a store that keeps what was deleted in its file until told otherwise.
+type scrubber interface {
+	Scrub(ctx context.Context) error
+}
+
+// forgetPast cuts off the history, which may hold what lay in clear: also where an end in the middle has sealed all values before.
+func (s *Store) forgetPast(ctx context.Context) error {
 	revision, err := s.Revision(ctx)
-	if err != nil {
+	if err != nil || revision == 0 {
 		return err
 	}
-	return c.Compact(ctx, revision)
+	switch beneath := s.Store.(type) {
+	case scrubber:
+		return beneath.Scrub(ctx)
+	case store.Compactor:
+		return beneath.Compact(ctx, revision)
+	}
+	return nil
 }
 
 // noKey names what cannot be opened and both ways on.

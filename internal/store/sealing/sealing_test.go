@@ -170,7 +170,49 @@ func TestWhatAnEarlierBuildLeftInClearIsSealedWithItsHistory(t *testing.T) {
 	if _, err := s.List(t.Context(), store.Root, store.ListOptions{Revision: 1}); !errors.Is(err, fault.Precondition) {
 		t.Errorf("the history that has it in clear is still there: %v", err)
 	}
+	shut(t, s)
+	text := onDisk(t, dir)
+	for _, secret := range []string{"GEHEIM", "FRUEHER", "$6$salt"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("%s lies in a free page of the file in clear", secret)
+		}
+	}
+	if text := got(t, opened(t, dir), web); text != inText {
+		t.Errorf("read later as %s", text)
+	}
 }
+
+func TestWhoIsCutOffBeforeTheHistoryIsGoneHasItGoAtTheNextStart(t *testing.T) {
+	for name, whole := range map[string]bool{"at the first start": false, "of a store that was put back": true} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			key := filepath.Join(dir, "store.key")
+			if whole {
+				shut(t, opened(t, dir))
+			}
+			before, err := local.Open(filepath.Join(dir, "store"), local.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			put(t, before, web, inText)
+			if _, err := Open(t.Context(), unscrubbed{before}, key, fields, whole); err != nil {
+				t.Fatal(err)
+			}
+			if err := before.Close(); err != nil {
+				t.Fatal(err)
+			}
+			shut(t, opened(t, dir))
+			if strings.Contains(onDisk(t, dir), "GEHEIM") {
+				t.Error("it lies there in clear for ever")
+			}
+		})
+	}
+}
+
+// unscrubbed ends before the past is gone.
+type unscrubbed struct{ store.Store }
+
+func (unscrubbed) Scrub(context.Context) error { return errors.New("cut off") }
 
 func TestALostKeyIsToldAndNothingIsChanged(t *testing.T) {
 	dir := t.TempDir()
