@@ -224,11 +224,15 @@ func (d *daemon) wire(ctx context.Context) {
 	}
 	d.reserve = reserve.New(filepath.Join(d.State, "reserve"), reserve.Size)
 	d.keeping = &keeping{state: d.State, store: d.file}
+	sealed := sealedFile{filepath.Join(d.State, "sealed.json"), d.store}
+	if err := sealed.sealLeft(); err != nil { // it is tried again at the next start
+		d.Log.Error("a copy of what was sealed holds secrets in clear", "err", err)
+	}
 	d.actions = action.New(action.Config{
 		Store: d.store, Audit: d.audit, Volumes: d.volumes, Pools: d.volumes, Keys: d.keys, BootFiles: d.boots, Images: d.images, Mirror: d.fetch.Mirrored, MakeRoom: d.reserve.Give,
 		Facts: d.facts.known, Now: now, Zone: time.Local, SavedRoom: d.sets.Room, Random: random, Steady: d.steady.now, DeclaredBy: declared, Log: d.Log,
 		Seal: d.helper, Members: members, AuditWhole: d.auditWhole, Declared: d.declaredNow,
-		SealedCopy: sealedFile{filepath.Join(d.State, "sealed.json"), d.store},
+		SealedCopy: sealed,
 	})
 	d.engine = reconcile.New(reconcile.Config{
 		Store: d.store, Hypervisor: hypervisor{d.vms, d.guests}, Volumes: d.volumes, Pools: d.volumes, Keys: d.keys, Images: d.images, Fetch: d.fetch.Fetch, BootFiles: d.boots, Firmware: d.nvram, SavedVMs: d.saved, Seeds: d.seeds, Sets: d.sets, Guests: frozen{d.guests}, Logs: d.logs,

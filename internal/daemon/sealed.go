@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -68,6 +69,22 @@ func (s sealedFile) Kept() ([]byte, error) {
 		return nil, err
 	}
 	return s.boxes.Unsealed(filepath.Base(s.path), data)
+}
+
+// sealLeft puts the secrets of a copy into boxes that an earlier build has left in clear.
+func (s sealedFile) sealLeft() error {
+	left, err := os.ReadFile(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return osfault.File(err, "cannot read %s", s.path)
+	}
+	opened, err := s.boxes.Unsealed(filepath.Base(s.path), left)
+	if err != nil || !bytes.Equal(opened, left) || len(s.boxes.Sealed(filepath.Base(s.path), left)) == len(left) {
+		return nil // it is sealed already, or there is nothing to seal; of one that cannot be opened is told where it is needed
+	}
+	return s.Keep(left)
 }
 
 // putBackSealed has the sealed declaration stand on a hardened host, before anything is made of what stands, and reports
