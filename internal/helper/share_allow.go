@@ -39,9 +39,12 @@ func mayShare(file, folder string, root int) (err error) {
 	if int(st.Uid) != root || st.Mode&0o022 != 0 || st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return deny("the list of folders that may be shared, %s, is not root's alone", file).Try("chown root:root %s; chmod 644 %s", file, file)
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxSharesFile))
+	text, err := io.ReadAll(io.LimitReader(f, maxSharesFile+1))
 	if err != nil {
 		return err
+	}
+	if len(text) > maxSharesFile { // a line that is cut off names a folder above the one that root meant
+		return deny("the list of folders that may be shared, %s, is larger than %d bytes", file, maxSharesFile).Try("list folders above instead")
 	}
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSpace(line)

@@ -3,6 +3,7 @@ package helper
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -32,6 +33,14 @@ func TestRootsListSaysWhichFoldersMayBeShared(t *testing.T) {
 	}
 	if err := mayShare(file, "/srv/music", me); fault.CodeOf(err) != "HV-SHARE-008" {
 		t.Errorf("a list that others write to: %v", err)
+	}
+	long := file + ".long"
+	fill := strings.Repeat("#", maxSharesFile-len("\n/srv")) + "\n/srv/music/public\n"
+	if err := os.WriteFile(long, []byte(fill), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := mayShare(long, "/srv/secret", me); fault.CodeOf(err) != "HV-SHARE-008" {
+		t.Errorf("what a list names that was cut off in the middle of a line: %v", err)
 	}
 	link := file + ".link"
 	if err := os.Symlink(file, link); err != nil {
