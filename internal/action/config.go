@@ -122,7 +122,7 @@ func (a *Actions) apply(ctx context.Context, call Call, row Row, cand candidate)
 		if err := a.putShares(c, p); err != nil {
 			return err
 		}
-		if err := a.putKeys(ctx, c, p); err != nil {
+		if err := a.putKeys(c, p); err != nil {
 			return err
 		}
 		applied = a.next(c, before.Applied, cand, p)

@@ -22,7 +22,9 @@ func (a *Actions) planKeys(ctx context.Context, p *planned, decl config.Declarat
 		return nil, err
 	}
 	all := map[string]storage.Key{}
+	p.keysAt = map[string]int64{}
 	for _, k := range list {
+		p.keysAt[k.Value.Name] = k.ModRevision
 		all[k.Value.Name] = k.Value
 	}
 	p.keys = map[string]storage.Key{}
@@ -104,22 +106,19 @@ func (a *Actions) mayMakeKey(decl config.Declaration, name string) finding.List 
 
 // putKeys writes the keys that a declaration makes, changes and lets go of, in its own transaction. Their secrets are made by
 // reconcile, or, of those with a passphrase, when somebody says one.
-func (a *Actions) putKeys(ctx context.Context, c *change, p planned) error {
+func (a *Actions) putKeys(c *change, p planned) error {
 	for _, planned := range p.Keys {
 		next, changes := p.keys[planned.Name]
 		if !changes {
 			continue
 		}
-		kv, err := a.Store.Get(ctx, keyKey(next.Name))
-		if err != nil {
-			kv = store.KV{Key: keyKey(next.Name)} // there is none: the comparison finds out if there is
-		}
 		if next.UID == "" {
 			next.UID, next.Created, next.Project = uuid(a.Random(16)), c.wish.Created, store.HostWide
 		}
 		next.Generation++
-		c.require(store.ModRevision(kv.Key, kv.ModRevision))
-		if err := c.put(kv.Key, next); err != nil {
+		key := keyKey(next.Name)
+		c.require(store.ModRevision(key, p.keysAt[next.Name])) // 0: there is none; a rotation or a delete since is looked at anew
+		if err := c.put(key, next); err != nil {
 			return err
 		}
 	}

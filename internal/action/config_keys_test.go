@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
@@ -82,6 +83,27 @@ func TestAKeyIsDeclaredWhereThingsMayBeEncryptedOnly(t *testing.T) {
 	_, err = d.keyed(root, `"vault":{"kind":"command","command":["/bin/print","vault"]}`)
 	d.must(err)
 	if k, _, _ := d.key(t.Context(), "vault"); k.Generation != 2 || len(k.Spec.Command) != 2 {
+		t.Errorf("%+v", k)
+	}
+}
+
+func TestAKeyThatChangesWhileADeclarationIsPlannedIsLookedAtAnew(t *testing.T) {
+	d := newDesk(t)
+	_, err := d.CreateKey(t.Context(), root, wire.CreateKey{Name: "mine", Passphrase: phrase})
+	d.must(err)
+	decl, err := config.Decode(d.declare(`{"hypervisor":{"featureManager":{"extraFeatures":["encryption"]},"storage":{"keys":{"mine":{}}}}}`))
+	d.must(err)
+	var p planned
+	_, err = d.planKeys(t.Context(), &p, decl)
+	d.must(err)
+	_, err = d.RotateKey(t.Context(), root, "mine")
+	d.must(err)
+	c := &change{}
+	d.must(d.putKeys(c, p))
+	if done, err := d.Store.Commit(t.Context(), c.txn); err == nil {
+		t.Errorf("the plan took the wish for another secret away: %+v, %v", done, err)
+	}
+	if k, _, _ := d.key(t.Context(), "mine"); k.Secret != 2 {
 		t.Errorf("%+v", k)
 	}
 }

@@ -37,6 +37,7 @@ type planned struct {
 	shares   map[string]storage.Share
 	sharesAt map[string]int64 // by name, the revision of each share as it was planned
 	keys     map[string]storage.Key
+	keysAt   map[string]int64
 }
 
 // planConfig says what becomes of each thing when cand stands, and in the findings of c what speaks against it.
