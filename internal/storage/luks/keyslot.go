@@ -71,6 +71,12 @@ func AddAt(f File, n int, have, more string, rounds uint32) error {
 	return put(f, n, s, area)
 }
 
+// OfKey is that a slot is what a key opens.
+func OfKey(n int) error {
+	return fault.New(fault.Precondition, "keyslot %d is what a key opens", n).WithCode("HV-KEY-030").
+		Try("remove the slot of a passphrase; or --force, where a recovery passphrase is to be the only one that opens it")
+}
+
 func noSlot(n int) error {
 	return fault.New(fault.Invalid, "there is no keyslot %d: they are 0 to %d", n, slots-1)
 }
@@ -101,6 +107,9 @@ func Wipe(f File, n int, keep string, force bool) error {
 	}
 	if !stays {
 		return last()
+	}
+	if h.slots[n].rounds <= rounds && !force { // a rotation may have filled it since somebody looked
+		return OfKey(n)
 	}
 	return wipe(f, n, h.slots[n])
 }

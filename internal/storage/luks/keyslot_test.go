@@ -78,6 +78,9 @@ func TestTheLastSlotIsNotEmptied(t *testing.T) {
 	if err := Wipe(f, 9, one, true); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("%v", err)
 	}
+	if err := Wipe(f, 0, two, false); fault.CodeOf(err) != "HV-KEY-030" {
+		t.Errorf("what a key opens, which a rotation may just have put there: %v", err)
+	}
 	opens(t, f, map[string]bool{one: true, two: true})
 	if err := Wipe(f, 0, "", true); err != nil {
 		t.Fatal(err)

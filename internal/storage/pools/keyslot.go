@@ -133,8 +133,7 @@ func (p *Pools) WipeKeyslot(ctx context.Context, chain []storage.Layer, slot int
 			}
 			found = found || all[slot].Active
 			if all[slot].Active && all[slot].Made && !force {
-				return fault.New(fault.Precondition, "keyslot %d is what a key opens, of %s", slot, l.File()).WithCode("HV-KEY-030").
-					Try("remove the slot of a passphrase; or --force, where a recovery passphrase is to be the only one that opens it")
+				return luks.OfKey(slot)
 			}
 			return nil
 		})
