@@ -226,7 +226,7 @@ func (d *daemon) wire(ctx context.Context) {
 	d.keeping = &keeping{state: d.State, store: d.file}
 	sealed := sealedFile{filepath.Join(d.State, "sealed.json"), d.store}
 	if err := sealed.sealLeft(); err != nil { // it is tried again at the next start
-		d.Log.Error("a copy of what was sealed holds secrets in clear", "err", err)
+		d.Log.Error("the copy of what was sealed was not looked through for secrets in clear", "err", err)
 	}
 	d.actions = action.New(action.Config{
 		Store: d.store, Audit: d.audit, Volumes: d.volumes, Pools: d.volumes, Keys: d.keys, BootFiles: d.boots, Images: d.images, Mirror: d.fetch.Mirrored, MakeRoom: d.reserve.Give,

@@ -81,8 +81,11 @@ func (s sealedFile) sealLeft() error {
 		return osfault.File(err, "cannot read %s", s.path)
 	}
 	opened, err := s.boxes.Unsealed(filepath.Base(s.path), left)
-	if err != nil || !bytes.Equal(opened, left) || len(s.boxes.Sealed(filepath.Base(s.path), left)) == len(left) {
-		return nil // it is sealed already, or there is nothing to seal; of one that cannot be opened is told where it is needed
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(opened, left) || len(s.boxes.Sealed(filepath.Base(s.path), left)) == len(left) {
+		return nil // it is sealed already, or there is nothing to seal
 	}
 	return s.Keep(left)
 }

@@ -69,11 +69,12 @@ func Open(ctx context.Context, beneath store.Store, path string, fields Fields, 
 	if k.Whole {
 		return s, nil
 	}
-	if s.forgetPast(ctx) != nil {
-		return s, nil // values are sealed; for what lies under them there is no room, and the next start tries again
+	// Where there is no room to write the file anew, values are sealed all the same, and the next start tries again.
+	if gone := s.forgetPast(ctx); gone == nil {
+		k.Whole = true
+		err = k.write(path)
 	}
-	k.Whole = true
-	return s, k.write(path)
+	return s, err
 }
 
 // scrubber is a store that keeps what was deleted in its file until told otherwise.
