@@ -42,7 +42,7 @@ func AddAt(f File, n int, have, more string, rounds uint32) error {
 		return err
 	}
 	if n < 0 || n >= slots {
-		return noSlot(n)
+		return NoSlot(n)
 	}
 	s := h.slots[n]
 	if s.state == active {
@@ -55,7 +55,7 @@ func AddAt(f File, n int, have, more string, rounds uint32) error {
 		if _, _, same, err := alone.open(f, more, false); err != nil || same {
 			return err
 		}
-		return fault.New(fault.Conflict, "keyslot %d of the LUKS header is taken", n).WithCode("HV-KEY-021").Try("leave the number out: one that is free is taken then")
+		return Taken(n)
 	}
 	_, key, ok, err := h.open(f, have, false)
 	if err != nil {
@@ -71,13 +71,19 @@ func AddAt(f File, n int, have, more string, rounds uint32) error {
 	return put(f, n, s, area)
 }
 
+// Taken is that another one's secret opens a slot.
+func Taken(n int) error {
+	return fault.New(fault.Conflict, "keyslot %d of the LUKS header is taken", n).WithCode("HV-KEY-021").Try("leave the number out: one that is free is taken then")
+}
+
 // OfKey is that a slot is what a key opens.
 func OfKey(n int) error {
 	return fault.New(fault.Precondition, "keyslot %d is what a key opens", n).WithCode("HV-KEY-030").
 		Try("remove the slot of a passphrase; or --force, where a recovery passphrase is to be the only one that opens it")
 }
 
-func noSlot(n int) error {
+// NoSlot is that a header has no slot of that number.
+func NoSlot(n int) error {
 	return fault.New(fault.Invalid, "there is no keyslot %d: they are 0 to %d", n, slots-1)
 }
 
@@ -88,7 +94,7 @@ func Wipe(f File, n int, keep string, force bool) error {
 		return err
 	}
 	if n < 0 || n >= slots {
-		return noSlot(n)
+		return NoSlot(n)
 	}
 	if h.slots[n].state != active {
 		return wipe(f, n, h.slots[n]) // what an end in the middle has left of it
@@ -106,7 +112,7 @@ func Wipe(f File, n int, keep string, force bool) error {
 		return err
 	}
 	if !stays {
-		return last()
+		return Last()
 	}
 	if h.slots[n].rounds <= rounds && !force { // a rotation may have filled it since somebody looked
 		return OfKey(n)

@@ -160,12 +160,12 @@ func Drop(f File, gone, keep string) error {
 		return err
 	}
 	if gone == keep {
-		return last()
+		return Last()
 	}
 	if _, _, ok, err := h.open(f, keep, false); err != nil {
 		return err
 	} else if !ok {
-		return last()
+		return Last()
 	}
 	for {
 		i, _, ok, err := h.open(f, gone, true)
@@ -179,7 +179,8 @@ func Drop(f File, gone, keep string) error {
 	}
 }
 
-func last() error {
+// Last is that a secret is the only one that opens a header.
+func Last() error {
 	return fault.New(fault.Precondition, "it would be the last secret that opens the LUKS header").WithCode("HV-KEY-022").
 		Try("add another one first")
 }

@@ -80,6 +80,9 @@ func (p *Pools) AddKeyslot(ctx context.Context, chain []storage.Layer, slot int,
 			return 0, err
 		}
 	}
+	if err := p.slotIs(ctx, layers, slot, passphrase); err != nil {
+		return 0, err
+	}
 	for _, l := range layers {
 		secret, err := p.secret(ctx, l)
 		if err != nil {
@@ -90,6 +93,30 @@ func (p *Pools) AddKeyslot(ctx context.Context, chain []storage.Layer, slot int,
 		}
 	}
 	return slot, nil
+}
+
+// slotIs refuses a slot that is taken in one of the layers, before anything is written to another one: what is refused has nobody's
+// passphrase open half of a volume. One that the passphrase opens already is as it is to be.
+func (p *Pools) slotIs(ctx context.Context, layers []storage.Layer, slot int, passphrase string) error {
+	if slot < 0 || slot >= storage.MaxKeyslots {
+		return luks.NoSlot(slot)
+	}
+	for _, l := range layers {
+		err := p.atHeader(ctx, l, true, func(f luks.File) error {
+			all, err := luks.Slots(f)
+			if err != nil || !all[slot].Active {
+				return err
+			}
+			if n, opens, err := luks.Opened(f, passphrase); err != nil || opens && n == slot {
+				return err
+			}
+			return luks.Taken(slot)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *Pools) freeSlot(ctx context.Context, layers []storage.Layer) (int, error) {
@@ -122,7 +149,7 @@ func (p *Pools) WipeKeyslot(ctx context.Context, chain []storage.Layer, slot int
 		return err
 	}
 	if slot < 0 || slot >= storage.MaxKeyslots {
-		return fault.New(fault.Invalid, "there is no keyslot %d: they are 0 to %d", slot, storage.MaxKeyslots-1)
+		return luks.NoSlot(slot)
 	}
 	found := false
 	for _, l := range layers {
@@ -134,6 +161,11 @@ func (p *Pools) WipeKeyslot(ctx context.Context, chain []storage.Layer, slot int
 			found = found || all[slot].Active
 			if all[slot].Active && all[slot].Made && !force {
 				return luks.OfKey(slot)
+			}
+			others := all
+			others[slot].Active = false
+			if all[slot].Active && !slices.ContainsFunc(others[:], func(s luks.Slot) bool { return s.Active }) {
+				return fault.Wrap(luks.Last(), "keyslot %d of %s", slot, l.File()) // before any other layer has lost it
 			}
 			return nil
 		})

@@ -50,6 +50,21 @@ func TestARecoveryPassphraseOpensAllLayersAndStaysWhenTheKeyIsLost(t *testing.T)
 	if got := p.slots(t, chain); got != "0 keyhouse 2/2, 7 passphrase 1/2" {
 		t.Errorf("with a layer more: %s", got)
 	}
+	if err := p.WipeKeyslot(t.Context(), chain, 0, true); fault.CodeOf(err) != "HV-KEY-022" {
+		t.Errorf("nothing else opens the newer layer: %v", err)
+	}
+	if _, err := p.AddKeyslot(t.Context(), chain[1:], 5, "of the newer one"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.AddKeyslot(t.Context(), chain, 5, "of both"); fault.CodeOf(err) != "HV-KEY-021" {
+		t.Errorf("%v", err)
+	}
+	if got := p.slots(t, chain); got != "0 keyhouse 2/2, 5 passphrase 1/2, 7 passphrase 1/2" {
+		t.Errorf("what was refused has changed one of the layers: %s", got)
+	}
+	if err := p.WipeKeyslot(t.Context(), chain, 5, false); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := p.AddKeyslot(t.Context(), chain, 7, "another passphrase"); fault.CodeOf(err) != "HV-KEY-021" {
 		t.Errorf("%v", err)
 	}
