@@ -361,7 +361,7 @@ func (k *Keys) Renew(ctx context.Context, name string, spec storage.KeySpec, pas
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(k.path(name), k.path(name)+".damaged"); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Rename(k.path(name), k.path(name)+aside); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return osfault.File(err, "cannot put the damaged file of key %q aside", name)
 	}
 	o := &opened{sealer: seal.KDF.sealer(opener), content: content{Current: number, Secrets: map[int]string{number: secret()}}}

@@ -305,3 +305,19 @@ func TestAProgramThatTakesTooLongLeavesNothingThatItHasStarted(t *testing.T) {
 		runtime.Gosched()
 	}
 }
+
+func TestAKeyThatIsRemovedLeavesNoDamagedFileBehind(t *testing.T) {
+	dir := t.TempDir()
+	k := desk(t, dir)
+	makeKey(t, k, "house", storage.KeySpec{}, phrase)
+	at := filepath.Join(dir, "house.json")
+	text, err := os.ReadFile(at)
+	must(t, err)
+	must(t, os.WriteFile(at, text[1:], 0o600)) // whoever puts the brace back can open it
+	k = desk(t, dir)
+	must(t, k.Renew(t.Context(), "house", storage.KeySpec{}, phrase, 2))
+	must(t, k.Leave("house"))
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}

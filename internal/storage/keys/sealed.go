@@ -21,6 +21,7 @@ import (
 const (
 	form      = 1
 	newSuffix = ".new"
+	aside     = ".damaged" // ends the name of a file in whose place a new secret was made
 	maxFile   = 64 << 10
 )
 
@@ -177,9 +178,11 @@ func (k *Keys) settle() (err error) {
 }
 
 func (k *Keys) remove(name string) error {
-	err := os.Remove(k.path(name))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
+	var errs []error
+	for _, at := range []string{k.path(name), k.path(name) + aside} { // a damaged one may open things still, mended
+		if err := os.Remove(at); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
 	}
-	return osfault.File(errors.Join(err, k.settle()), "cannot remove the sealed file of key %q", name)
+	return osfault.File(errors.Join(errors.Join(errs...), k.settle()), "cannot remove the sealed file of key %q", name)
 }
