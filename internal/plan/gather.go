@@ -18,13 +18,26 @@ func (in *VMInput) Gather(volume func(name string) (storage.Volume, bool, error)
 		return nil
 	}
 	kept := *in
-	kept.Effective, _ = vm.Effective(*s.Process.Started, s.Process.Started.Arch)
+	kept.Effective = goesOnWith(*s.Process.Started)
 	kept.Effective.Power = in.Effective.Power
-	if s.Process.Started.Agent == nil { // an earlier build's: its board has no port for an agent
-		kept.Effective.Agent = new(bool)
-	}
 	in.Kept = &kept
 	return kept.gather(volume, bootFile, share)
+}
+
+// goesOnWith is what a process with this spec goes on with from what was saved: the devices that it had, and none that an earlier build did
+// not give its guest's system yet.
+func goesOnWith(started vm.Spec) vm.Spec {
+	s, _ := vm.Effective(started.InTurn(), started.Arch)
+	if started.Agent == nil { // its board has no port for an agent
+		s.Agent = new(bool)
+	}
+	if started.Sound == "" && s.Sound != "" {
+		s.Sound = vm.SoundNone
+	}
+	if started.USBController == nil && s.USBController != nil {
+		s.USBController = new(bool)
+	}
+	return s
 }
 
 func (in *VMInput) gather(volume func(name string) (storage.Volume, bool, error), bootFile func(name string) (storage.BootFile, bool, error), share func(name string) (storage.Share, bool, error)) error {
