@@ -106,6 +106,9 @@ func (a *Actions) makeVolumes(ctx context.Context, c *change, before vm.Object, 
 		}
 		v, _, err := a.volume(ctx, c.wish.Target.Project, w.Volume)
 		switch _, had := diskOf(before.Spec, w.Volume); {
+		case err == nil && !had && w.Key != "" && w.Key != storage.NoKey && v.Head().Key != w.Key:
+			return fault.New(fault.Conflict, "volume %q exists already, and is not encrypted with key %q, as %s is to be", v.Name, w.Key, w.Device).WithCode("HV-VOL-002").
+				Try("name another volume, or hv volume delete %s", v.Name)
 		case err == nil && (had || (w.Medium || origin == model.Declared) && v.Spec.Image == w.Image):
 			if !had {
 				c.step("take volume %s, which is there already, as %s", v.Name, w.Device)

@@ -225,3 +225,17 @@ func TestADeclarationTakesAVolumeOfItsImageThatIsThereAndNoOther(t *testing.T) {
 		t.Errorf("it has %+v, %v", now, err)
 	}
 }
+
+// What is to be encrypted is not put into a volume of that name that is there in clear.
+func TestAVolumeThatIsThereInClearIsNotTakenForAnEncryptedOne(t *testing.T) {
+	d := newDesk(t)
+	d.image("debian", storage.DiskImage)
+	_, err := d.CreateVolume(t.Context(), member, "default", wire.CreateVolume{Name: "web-root", VolumeSpec: storage.VolumeSpec{Image: "debian", Size: 8 * model.MiB}})
+	d.must(err)
+	c := d.fresh(root, VMCreate, vmTarget(ref("web")))
+	c.making = &making{}
+	wish := vm.Fresh{Device: "disks.root", Volume: "web-root", Image: "debian"}
+	d.must(d.makeVolumes(t.Context(), c, vm.Object{}, []vm.Fresh{wish}, model.Declared))
+	wish.Key = "secret"
+	told(t, d.makeVolumes(t.Context(), c, vm.Object{}, []vm.Fresh{wish}, model.Declared), fault.Conflict, "HV-VOL-002", `not encrypted with key "secret"`)
+}

@@ -135,6 +135,9 @@ func (a *Actions) MoveVolume(ctx context.Context, call Call, ref model.Ref, body
 			To:        storage.Layer{ID: uuid(a.Random(16)), Pool: pool, Format: to.Format, Size: to.Size, Key: v.Head().Key},
 			Operation: c.wish.ID, Live: runs != "", Limit: body.Limit,
 		}
+		if err := a.diskIOIn(ctx, c, v, v.Moving.To); err != nil {
+			return err
+		}
 		v.Generation++
 		moveSteps(c, v, runs)
 		c.wish.TargetUID, c.wish.Generation, c.wish.Params = v.UID, v.Generation, map[string]string{"pool": pool}
