@@ -28,7 +28,7 @@ func (v *Volumes) sweep() error {
 			continue
 		}
 		of, err := os.ReadFile(filepath.Join(v.sys, fmt.Sprintf("%d:%d/dm/name", unix.Major(st.Rdev), unix.Minor(st.Rdev))))
-		if err == nil && strings.HasSuffix(strings.TrimSpace(string(of)), mapped(n.Name())) {
+		if err == nil && isOf(strings.TrimSpace(string(of)), n.Name()) {
 			continue
 		}
 		if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) {
@@ -38,5 +38,9 @@ func (v *Volumes) sweep() error {
 	return errors.Join(errs...)
 }
 
-// mapped is how device-mapper's names of a logical volume end: a group's name stands before, and each - in a name is two.
-func mapped(lv string) string { return "-" + strings.ReplaceAll(lv, "-", "--") }
+// isOf reports whether device-mapper's name of a device is that of a logical volume: a group's name, which may be any, a -, and
+// the volume's; each - in a name is two. So one of a volume whose name only ends like that has an odd number of them before.
+func isOf(mapper, lv string) bool {
+	group, ok := strings.CutSuffix(mapper, "-"+strings.ReplaceAll(lv, "-", "--"))
+	return ok && (len(group)-len(strings.TrimRight(group, "-")))%2 == 0
+}

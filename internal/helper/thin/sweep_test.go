@@ -33,6 +33,8 @@ func TestANodeWhoseDeviceIsAnotherNowIsTakenAway(t *testing.T) {
 	node("hv-there.raw", 3, "my--vg-hv--there.raw")
 	node("hv-gone.raw", 4, "")
 	node("hv-other.raw", 5, "my--vg-root")
+	node("hv-kept.raw", 7, "odd---hv--kept.raw")         // of a group called odd-
+	node("hv-moved.raw", 8, "my--vg-old--hv--moved.raw") // lvrename, and its user's from then on
 	node("hv-more.raw", 6, "my--vg-hv--more.raw.old")
 	if err := os.WriteFile(filepath.Join(v.devices, "no-node"), nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -49,7 +51,7 @@ func TestANodeWhoseDeviceIsAnotherNowIsTakenAway(t *testing.T) {
 	for _, l := range left {
 		names = append(names, l.Name())
 	}
-	if got := strings.Join(names, " "); got != "hv-there.raw no-node" {
+	if got := strings.Join(names, " "); got != "hv-kept.raw hv-there.raw no-node" {
 		t.Errorf("left are %s", got)
 	}
 	if err := (&Volumes{devices: filepath.Join(t.TempDir(), "none")}).sweep(); err != nil {
