@@ -26,7 +26,7 @@ func (p poor) Can(name string) (storage.Capabilities, error) {
 func TestADisksCacheIsHeldAgainstThePoolThatItComesInto(t *testing.T) {
 	d := newDesk(t)
 	d.makePool("slow")
-	d.Actions.Volumes = poor{d.Actions.Volumes, map[string]bool{"slow": true}}
+	d.Volumes = poor{d.Volumes, map[string]bool{"slow": true}}
 	direct := func(pool string) func(*vm.Definition) {
 		return func(def *vm.Definition) {
 			def.Disks = map[string]vm.Disk{"root": {Size: model.MiB, Pool: pool, DiskIO: vm.DiskIO{Cache: vm.CacheNone}}}
