@@ -107,6 +107,33 @@ in
         default = { };
         description = "Keys to encrypt volumes with, by name. What seals one is declared, never its secret. One called default encrypts every new volume that says nothing else.";
       };
+      images = {
+        sources = mkOption {
+          type = named "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?" 32 (types.submodule { options = {
+            kind = mkOption {
+              type = types.nullOr (types.enum [ "index" "simplestreams" ]);
+              default = null;
+              description = "How it lists them: index (when absent), a folder with a file of sums or a JSON file, or simplestreams.";
+            };
+            url = mkOption {
+              type = types.strMatching "https?://.+";
+              description = "Where it is. Everybody may read it: a password in it is refused.";
+            };
+            insecure = mkOption {
+              type = types.nullOr (types.bool);
+              default = null;
+              description = "Whether it and its images may come over plain http; no when absent.";
+            };
+            local = mkOption {
+              type = types.nullOr (types.bool);
+              default = null;
+              description = "Whether it may be on this host, or on its link; no when absent.";
+            };
+          }; });
+          default = { };
+          description = "Places that list images, by name: hv image search --source NAME.";
+        };
+      };
     };
     featureManager = {
       profile = mkOption {

@@ -57,12 +57,13 @@ type ConfigPlan struct {
 	Nothing     bool   `json:"nothing"`            // all is as it is declared: no generation is made
 	Moved       bool   `json:"moved,omitempty"`    // the same declaration, elsewhere in its owner's files
 
-	Pools     []PlannedPool    `json:"pools,omitempty"`
-	Shares    []PlannedShare   `json:"shares,omitempty"`
-	Keys      []PlannedKey     `json:"keys,omitempty"`
-	VMs       []PlannedVM      `json:"vms"`
-	Features  []PlannedFeature `json:"features"`
-	Untouched int              `json:"untouched"` // VMs that are not the declaration's, and are left alone
+	Pools     []PlannedPool        `json:"pools,omitempty"`
+	Shares    []PlannedShare       `json:"shares,omitempty"`
+	Keys      []PlannedKey         `json:"keys,omitempty"`
+	Sources   []PlannedImageSource `json:"sources,omitempty"`
+	VMs       []PlannedVM          `json:"vms"`
+	Features  []PlannedFeature     `json:"features"`
+	Untouched int                  `json:"untouched"` // VMs that are not the declaration's, and are left alone
 }
 
 // What becomes of a VM.
@@ -144,11 +145,12 @@ const (
 
 // Drift is one thing that is not as it is declared.
 type Drift struct {
-	VM     string `json:"vm"`             // empty where it is of a key
-	Key    string `json:"key,omitempty"`  // of a declared key
-	Kind   string `json:"kind"`           // missing, foreign, left, differs, pending or power
-	Path   string `json:"path,omitempty"` // "memory"
-	What   string `json:"what"`           // in a sentence
+	VM     string `json:"vm"`               // empty where it is of a key, or of an image source
+	Key    string `json:"key,omitempty"`    // of a declared key
+	Source string `json:"source,omitempty"` // of a declared image source
+	Kind   string `json:"kind"`             // missing, foreign, left, differs, pending or power
+	Path   string `json:"path,omitempty"`   // "memory"
+	What   string `json:"what"`             // in a sentence
 	Why    string `json:"why,omitempty"`
 	Remedy string `json:"remedy,omitempty"`
 }

@@ -37,6 +37,14 @@ type AddImageIndex struct {
 	storage.IndexSpec
 }
 
+// PlannedImageSource is what would become of one image source.
+type PlannedImageSource struct {
+	Name    string            `json:"name"`
+	Becomes string            `json:"becomes"` // created, changed, kept (it is declared no more) or unchanged
+	Kind    storage.IndexKind `json:"kind"`
+	URL     string            `json:"url"`
+}
+
 // ImageOffers is what a source lists.
 type ImageOffers struct {
 	Signed string          `json:"signed"` // "not checked: …", or by whom the list is signed

@@ -125,6 +125,9 @@ func (a *Actions) apply(ctx context.Context, call Call, row Row, cand candidate)
 		if err := a.putKeys(c, p); err != nil {
 			return err
 		}
+		if err := a.putSources(c, p); err != nil {
+			return err
+		}
 		applied = a.next(c, before.Applied, cand, p)
 		c.wish.Generation, c.wish.Params = applied.Generation, paramsOf(applied)
 		return a.putGeneration(ctx, c, before.Applied, applied)

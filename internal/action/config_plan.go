@@ -38,6 +38,9 @@ type planned struct {
 	sharesAt map[string]int64 // by name, the revision of each share as it was planned
 	keys     map[string]storage.Key
 	keysAt   map[string]int64
+
+	sources   map[string]storage.Index
+	sourcesAt map[string]int64
 }
 
 // planConfig says what becomes of each thing when cand stands, and in the findings of c what speaks against it.
@@ -95,8 +98,11 @@ func (a *Actions) planConfig(ctx context.Context, c *change, before standing, ca
 	if err != nil {
 		return p, err
 	}
+	if err := a.planSources(ctx, &p, cand.decl); err != nil {
+		return p, err
+	}
 	inStorage := slices.Concat(foundInPools, foundInShares, foundInKeys)
-	p.Nothing = p.same && !p.todo && len(p.pools)+len(p.shares)+len(p.keys) == 0
+	p.Nothing = p.same && !p.todo && len(p.pools)+len(p.shares)+len(p.keys)+len(p.sources) == 0
 	p.Moved = p.Nothing && !slices.Equal(before.Declaration, cand.encoded)
 	if err := a.against(ctx, c, &p, before, cand, inStorage); err != nil {
 		return p, err
@@ -293,6 +299,11 @@ func (p planned) tell(c *change, before standing, cand candidate) {
 	for _, key := range p.Keys {
 		if key.Becomes != wire.Unchanged {
 			c.step("key %s: %s", key.Name, key.Becomes)
+		}
+	}
+	for _, source := range p.Sources {
+		if source.Becomes != wire.Unchanged {
+			c.step("image source %s: %s", source.Name, source.Becomes)
 		}
 	}
 	for _, v := range p.VMs {

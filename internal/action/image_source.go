@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/hyper-nixos/hyper-nixos/internal/config"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
 	"github.com/hyper-nixos/hyper-nixos/internal/store"
 	"github.com/hyper-nixos/hyper-nixos/model"
@@ -45,7 +46,7 @@ func (a *Actions) AddImageSource(ctx context.Context, call Call, body wire.AddIm
 			return fault.New(fault.Conflict, "there is an image source %q already", body.Name).
 				Try("choose another name, or hv image source remove %s", body.Name).WithCode("HV-IMG-031")
 		}
-		s := storage.Index{Metadata: a.byHand(c, store.HostWide, body.Name, body.Labels), Spec: body.IndexSpec}
+		s := storage.Index{Metadata: a.byHand(c, store.HostWide, body.Name, body.Labels), Spec: body.Effective()}
 		c.step("take what %s lists for images", s.Spec.URL)
 		c.wish.TargetUID, c.wish.Generation = s.UID, 1
 		c.atOnce(a.Now())
@@ -65,6 +66,9 @@ func (a *Actions) RemoveImageSource(ctx context.Context, call Call, name string)
 		if err := match(call, kv, target); err != nil {
 			return err
 		}
+		if s.Origin == model.Declared {
+			return a.sourceDeclared(ctx, name)
+		}
 		c.step("forget image source %s; images that came from there stay", name)
 		c.wish.TargetUID, c.wish.Generation = s.UID, s.Generation+1
 		c.atOnce(a.Now())
@@ -72,6 +76,18 @@ func (a *Actions) RemoveImageSource(ctx context.Context, call Call, name string)
 		c.txn.Then = append(c.txn.Then, store.DeleteOp(kv.Key))
 		return nil
 	})
+}
+
+// sourceDeclared refuses to forget by hand what is declared, and says where that stands.
+func (a *Actions) sourceDeclared(ctx context.Context, name string) error {
+	at := ""
+	if stands, _, err := a.standing(ctx); err == nil { // else it is told without its place
+		if p := stands.decl.Sources.At(config.SourcePath(name)); p.Line > 0 {
+			at = " (" + p.String() + ")"
+		}
+	}
+	return fault.New(fault.Denied, "image source %q stands in the host's declaration%s and is taken out there only", name, at).
+		Try("take it out there, apply it, then hv image source remove %s", name).WithCode("HV-IMG-040")
 }
 
 // listed fills in where an image is listed: SOURCE:ITEM of a source that is there.

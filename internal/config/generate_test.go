@@ -88,7 +88,9 @@ func drawDeclaration(t *rapid.T) Declaration {
 			return storage.PoolSpec{Path: "/srv/" + label.Draw(t, "folder"), WarnPercent: rapid.IntRange(0, 90).Draw(t, "warn"), Retention: rapid.SampledFrom([]string{"", "0", "3d"}).Draw(t, "retention")}
 		}), Keys: drawMap(t, "keys", 2, label, func(t *rapid.T) storage.KeySpec {
 			return rapid.SampledFrom([]storage.KeySpec{{}, {Kind: storage.CredsKey, With: storage.WithTPM}, {Kind: storage.CommandKey, Command: []string{"/bin/print", "house"}}}).Draw(t, "key")
-		})},
+		}), Images: ImagesSection{Sources: drawMap(t, "sources", 2, label, func(t *rapid.T) storage.IndexSpec {
+			return storage.IndexSpec{Kind: rapid.SampledFrom(append(storage.IndexKinds(), "")).Draw(t, "kind"), URL: "https://images.example.org/" + label.Draw(t, "at"), Local: rapid.Bool().Draw(t, "local")}
+		})}},
 		FeatureManager: feature.Declaration{
 			Profile:          rapid.SampledFrom(append(profiles(), "")).Draw(t, "profile"),
 			ExtraFeatures:    drawFeatures(t, "extraFeatures"),

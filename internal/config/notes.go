@@ -91,6 +91,14 @@ var notes = sync.OnceValue(func() map[string]note {
 		"hypervisor.storage.keys.*.command":   {doc: "command: a program, absolute, and its arguments, which hvd runs as its own user; it prints between 16 bytes and 4 KiB.", most: storage.MaxKeyCommand},
 		"hypervisor.storage.keys.*.command[]": {doc: "One word of it. Everybody may read it: it is no place for a secret."},
 
+		"hypervisor.storage.images":                    {doc: "Where images come from, beside the catalogue."},
+		"hypervisor.storage.images.sources":            {doc: "Places that list images, by name: hv image search --source NAME.", most: maxDeclaredSources, pattern: dnsLabel},
+		"hypervisor.storage.images.sources.*":          {doc: "One place. What is imported from it is NAME:ITEM."},
+		"hypervisor.storage.images.sources.*.kind":     {doc: "How it lists them: index (when absent), a folder with a file of sums or a JSON file, or simplestreams.", enum: words(storage.IndexKinds()...)},
+		"hypervisor.storage.images.sources.*.url":      {doc: "Where it is. Everybody may read it: a password in it is refused.", required: true, pattern: `^https?://.+$`},
+		"hypervisor.storage.images.sources.*.insecure": {doc: "Whether it and its images may come over plain http; no when absent."},
+		"hypervisor.storage.images.sources.*.local":    {doc: "Whether it may be on this host, or on its link; no when absent."},
+
 		"hypervisor.featureManager":                     {doc: "Which features the host offers, and how much risk its owner accepts."},
 		"hypervisor.featureManager.profile":             {enum: profiles(), doc: "A named selection of features; balanced when absent. An explicit enabledFeatures beats it. With custom the list has to be written."},
 		"hypervisor.featureManager.riskTolerance":       {enum: catalogue.Tolerances(), doc: "The highest risk a feature may have: paranoid up to low, cautious up to moderate, balanced up to high, accepting all. balanced when absent."},

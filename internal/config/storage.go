@@ -18,6 +18,7 @@ type StorageSection struct {
 	Pools  map[string]storage.PoolSpec  `json:"pools,omitempty"`
 	Shares map[string]storage.ShareSpec `json:"shares,omitempty"`
 	Keys   map[string]storage.KeySpec   `json:"keys,omitempty"`
+	Images ImagesSection                `json:"images,omitzero"`
 }
 
 // maxPools bounds the pools of a host: all of them are written in one transaction with the declaration.
@@ -74,5 +75,5 @@ func checkStorage(s StorageSection) finding.List {
 	if err := errors.Join(storage.CheckPools(s.Pools)...); err != nil {
 		refuse("hypervisor.storage.pools", []string{"host"}, err)
 	}
-	return append(append(found, checkShares(s.Shares)...), checkKeys(s.Keys)...)
+	return slices.Concat(found, checkShares(s.Shares), checkKeys(s.Keys), checkSources(s.Images.Sources))
 }

@@ -3,6 +3,7 @@ package view
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -185,8 +186,9 @@ func (v *View) ConfigStatus(ctx context.Context) (wire.ConfigStatus, error) {
 			keys[name] = config.SeenKey{Key: e.key, Status: e.status}
 		}
 	}
+	sources := maps.Clone(v.sources)
 	v.mu.RUnlock()
-	out.Drift = append(config.Drift(decl, seen), config.DriftOfKeys(decl, keys)...)
+	out.Drift = slices.Concat(config.Drift(decl, seen), config.DriftOfKeys(decl, keys), config.DriftOfSources(decl, sources))
 	out.Released, out.Manual = released(seen)
 	res := feature.Resolve(decl.FeatureManager, config.FeatureFacts(v.Facts()))
 	for _, e := range res.Effective {

@@ -21,11 +21,20 @@ const (
 
 // IndexSpec is where images are listed.
 type IndexSpec struct {
-	Kind IndexKind `json:"kind"`
+	Kind IndexKind `json:"kind,omitempty"` // index when absent
 	URL  string    `json:"url"`
 	// Insecure lets it and its images come over plain HTTP; Local from this host and its link.
 	Insecure bool `json:"insecure,omitempty"`
 	Local    bool `json:"local,omitempty"`
+}
+
+// IndexKinds are the kinds of sources.
+func IndexKinds() []IndexKind { return []IndexKind{PlainIndex, SimpleStreams} }
+
+// Effective is s with what stands for what it leaves out.
+func (s IndexSpec) Effective() IndexSpec {
+	s.Kind = cmp.Or(s.Kind, PlainIndex)
+	return s
 }
 
 // Index is a place that lists images, of the whole host: hv image source.
@@ -62,7 +71,7 @@ func CheckIndex(name string, s IndexSpec) []error {
 	if err := model.CheckName("source name", name); err != nil {
 		errs = append(errs, err)
 	}
-	if s.Kind != SimpleStreams && s.Kind != PlainIndex {
+	if !slices.Contains(IndexKinds(), s.Effective().Kind) {
 		errs = append(errs, fault.New(fault.Invalid, "source kind %.40q is none of simplestreams, index", string(s.Kind)))
 	}
 	return append(errs, ImageSource{Insecure: s.Insecure}.checkURL(s.URL)...)

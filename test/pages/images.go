@@ -36,4 +36,6 @@ var images = Family{"IMG", "Images, and what qemu-img said of one.", []Code{
 	{"HV-IMG-036", "what a template has in it of the VM that it was made of, and what not", "clean it in the guest first, where others are to have it"},
 	{"HV-IMG-037", "VMs of a template would have the machine-id and the SSH host keys of its VM", "empty the one and delete the others in the guest before"},
 	{"HV-IMG-038", "a source lists an older version of an image than it has listed before", "ask again later; `--allow-downgrade` takes it where its publisher has taken the newer one back"},
+	{"HV-IMG-039", "a source in `hypervisor.storage.images.sources` cannot be one; the message says why", "write what the message names otherwise"},
+	{"HV-IMG-040", "the image source stands in the host's declaration", "take it out there, apply it, then `hv image source remove NAME`"},
 }}

@@ -25,6 +25,7 @@ func tellPlan(s *session.Session, to screen.Screen, p wire.Preview) {
 		tellPools(to, p.Config.Pools)
 		tellShares(to, p.Config.Shares)
 		tellKeys(to, p.Config.Keys)
+		tellSources(to, p.Config.Sources)
 		tellVMs(to, *p.Config)
 		fmt.Fprintln(to, generationLine(*p.Config))
 	}
@@ -83,6 +84,18 @@ func tellKeys(to screen.Screen, all []wire.PlannedKey) {
 	for _, k := range all {
 		if k.Becomes != wire.Unchanged {
 			t.Add(k.Name, k.Becomes, k.Sealed)
+		}
+	}
+	if len(t.Rows) > 0 {
+		_ = t.Write(to, false)
+	}
+}
+
+func tellSources(to screen.Screen, all []wire.PlannedImageSource) {
+	t := output.Table{Columns: []output.Column{{Title: "IMAGE SOURCE"}, {Title: "BECOMES", Paint: becomesPaint}, {Title: "KIND"}, {Title: "URL", Cut: true}}}
+	for _, i := range all {
+		if i.Becomes != wire.Unchanged {
+			t.Add(i.Name, i.Becomes, string(i.Kind), i.URL)
 		}
 	}
 	if len(t.Rows) > 0 {

@@ -116,8 +116,11 @@ func drifts(s *session.Session, all []wire.Drift) error {
 			what += ": " + d.Why
 		}
 		of := "vm " + d.VM
-		if d.Key != "" {
+		switch {
+		case d.Key != "":
 			of = "key " + d.Key
+		case d.Source != "":
+			of = "image source " + d.Source
 		}
 		t.Add(of, d.Kind, what, d.Remedy)
 	}
