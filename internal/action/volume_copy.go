@@ -116,6 +116,10 @@ func (a *Actions) MoveVolume(ctx context.Context, call Call, ref model.Ref, body
 		if err == nil && runs != "" {
 			err = unencrypted(runs, v.Chain())
 		}
+		if err == nil && runs != "" && pool == v.Spec.Pool {
+			err = fault.New(fault.Conflict, "volume %q is in pool %q already, and its layers are made one file only while nobody writes to it", v.Name, pool).
+				Try("hv vm stop %s, then ask again", runs).WithCode("HV-VOL-032")
+		}
 		if err != nil {
 			return err
 		}
@@ -151,6 +155,10 @@ func moveSteps(c *change, v storage.Volume, runs string) {
 	pool := v.Moving.To.Pool
 	if n := len(v.Chain()); n > 1 || v.Frozen {
 		c.step("make one file of its layers (%d): what others share of them stays in pool %s", n, v.Spec.Pool)
+	}
+	if pool == v.Spec.Pool {
+		c.step("copy volume %s (%s, %s) to a file of its own, compare the two, and let it be that", v.Name, v.Moving.To.Size, v.Moving.To.Format)
+		return
 	}
 	if runs == "" {
 		c.step("copy volume %s (%s, %s) into pool %s, and compare the two", v.Name, v.Moving.To.Size, v.Moving.To.Format, pool)
@@ -219,7 +227,7 @@ func (a *Actions) mayMove(ctx context.Context, v storage.Volume, pool string) er
 	switch {
 	case err != nil:
 		return err
-	case pool == v.Spec.Pool:
+	case pool == v.Spec.Pool && len(v.Chain()) == 1:
 		return fault.New(fault.Invalid, "volume %q is in pool %q already", v.Name, pool)
 	case len(v.Leaving) > 0:
 		return a.idle(ctx, volumeTarget(model.Ref{Project: v.Project, Name: v.Name}), "move it")

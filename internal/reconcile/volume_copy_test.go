@@ -12,6 +12,7 @@ import (
 	"github.com/hyper-nixos/hyper-nixos/internal/plan"
 	"github.com/hyper-nixos/hyper-nixos/model"
 	"github.com/hyper-nixos/hyper-nixos/model/operation"
+	"github.com/hyper-nixos/hyper-nixos/model/storage"
 	"github.com/hyper-nixos/hyper-nixos/model/vm"
 	"github.com/hyper-nixos/hyper-nixos/test/fakehost"
 	"github.com/hyper-nixos/hyper-nixos/test/fakeqemu"
@@ -259,4 +260,46 @@ func TestAVolumeOfASnapshotStaysWhereItIsAndCanBeClonedInFull(t *testing.T) {
 		t.Errorf("the copy is %+v", v)
 	}
 	backToOne(t, d)
+}
+
+// In the pool where it is, a volume that stands on another's layers becomes one file; what was shared stays to the other.
+func TestALinkedCloneIsMadeOneFileInItsPool(t *testing.T) {
+	h := fakehost.New(t)
+	d := h.Start()
+	d.Done(d.Volume("data"))
+	move := func() error {
+		res, err := d.Actions.MoveVolume(t.Context(), fakehost.Member, fakehost.Ref("copy"), wire.MoveVolume{Pool: storage.DefaultPool})
+		if err == nil {
+			d.Done(*res.Operation)
+		}
+		return err
+	}
+	res, err := d.Actions.CloneVolume(t.Context(), fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: "copy", Linked: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Done(*res.Operation)
+	d.Done(d.Create(fakehost.Tiny("web", on, func(def *vm.Definition) { def.Disks = map[string]vm.Disk{"root": {Volume: "copy"}} })))
+	d.State("web", vm.StateRunning)
+	if err := move(); fault.CodeOf(err) != "HV-VOL-032" {
+		t.Errorf("under its guest: %v", err)
+	}
+	d.Done(d.Verb("stop", "web"))
+	d.State("web", vm.StateOff)
+	if err := move(); err != nil {
+		t.Fatal(err)
+	}
+	source, clone := stored(t, h, "data"), stored(t, h, "copy")
+	if len(clone.Chain()) != 1 || clone.Head().ID == source.Head().ID || clone.Moving != nil || len(clone.Leaving) > 0 {
+		t.Errorf("it is %+v", clone)
+	}
+	if files := h.PoolFiles("pool"); len(files) != 2 {
+		t.Errorf("there is %v", files)
+	}
+	awaitNote(t, h, clone.UID)
+	if err := move(); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("one that is one file already: %v", err)
+	}
+	d.Done(d.Verb("start", "web"))
+	d.State("web", vm.StateRunning)
 }

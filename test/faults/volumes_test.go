@@ -100,6 +100,28 @@ func init() {
 			})
 		},
 	}
+	scenarios["make a linked clone one file"] = scenario{
+		before: func(d *fakehost.Daemon) {
+			d.Done(d.Volume("data"))
+			res, err := d.Actions.CloneVolume(context.Background(), fakehost.Member, fakehost.Ref("data"), wire.CloneVolume{Name: "copy", Linked: true})
+			if err != nil {
+				panic(err)
+			}
+			d.Done(*res.Operation)
+		},
+		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {
+			return d.Actions.MoveVolume(ctx, fakehost.Member, fakehost.Ref("copy"), wire.MoveVolume{Pool: storage.DefaultPool})
+		},
+		after: func(t *testing.T, d *fakehost.Daemon) {
+			d.Until("it to be one file beside its source's", func() bool {
+				v, err := d.View.Volume(context.Background(), fakehost.Ref("copy"))
+				return err == nil && v.Ready && v.Problem == "" && len(d.PoolFiles("pool")) == 2
+			})
+			if v, err := d.View.Volume(context.Background(), fakehost.Ref("data")); err != nil || v.Problem != "" {
+				t.Errorf("its source: %+v, %v", v, err)
+			}
+		},
+	}
 	scenarios["move a volume under its guest"] = scenario{
 		before: func(d *fakehost.Daemon) { d.SecondPool(); runsWithData(d) },
 		ask: func(ctx context.Context, d *fakehost.Daemon) (action.Result, error) {

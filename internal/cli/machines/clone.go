@@ -10,6 +10,7 @@ import (
 
 	"github.com/hyper-nixos/hyper-nixos/client"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/change"
+	"github.com/hyper-nixos/hyper-nixos/internal/cli/clones"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/report"
 	"github.com/hyper-nixos/hyper-nixos/internal/cli/session"
 	"github.com/hyper-nixos/hyper-nixos/internal/fault"
@@ -36,7 +37,8 @@ begin as new. It is off. Its volumes are named after it: NEW-root. What is only 
 
 --linked, which is what is done unless said otherwise, has the new volumes share what they begin with: it takes no time and no room,
 in one step, and both have to be in a pool that keeps layers. VM must be off, or --snapshot names one of its snapshots. --full copies
-the volumes, also while VM runs: each by itself, so several disks may be of slightly different moments.`,
+the volumes, also while VM runs: each by itself, so several disks may be of slightly different moments; with --snapshot they are of
+the one moment of that.`,
 		Example:           "  hv vm clone web web-test\n  hv vm clone web web-test --snapshot before-upgrade\n  hv vm clone web web-copy --full --pool fast",
 		Args:              session.Exactly("VM", "NEW"),
 		ValidArgsFunction: s.Live(1, s.VMs),
@@ -47,14 +49,16 @@ the volumes, also while VM runs: each by itself, so several disks may be of slig
 				return err
 			}
 			switch {
-			case r.full && (r.linked || r.body.Snapshot != ""):
-				return report.Usage("leave --full out", "--full copies what is there now: --linked and --snapshot have no use beside it")
+			case r.full && r.linked:
+				return report.Usage("leave one of them out", "--full copies what --linked shares")
 			case r.pool != "" && !r.full:
 				return report.Usage("hv vm clone VM NEW --full --pool POOL", "--pool: linked clones are where what they stand on is")
+			case r.full && r.body.Snapshot != "":
+				return clones.InFull(cmd.Context(), s, args[0], r.body, r.pool)
 			case r.full:
 				return r.copies(cmd.Context(), args[0])
 			}
-			return r.clone(cmd.Context(), args[0])
+			return clones.Make(cmd.Context(), s, args[0], r.body)
 		},
 	}
 	f := cmd.Flags()
@@ -67,13 +71,6 @@ the volumes, also while VM runs: each by itself, so several disks may be of slig
 	s.LiveFlag(cmd, "pool", s.Pools)
 	s.Mutates(cmd)
 	return cmd
-}
-
-func (r *cloning) clone(ctx context.Context, from string) error {
-	return change.Run(ctx, r.Session, change.Change{Noun: "vm", Name: from, Verb: "clone", Past: "cloned to " + r.body.Name,
-		Do: func(ctx context.Context, c *client.Client, how client.Change) (client.Result, error) {
-			return c.CloneVM(ctx, r.Ref(from), r.body, how)
-		}})
 }
 
 // copies makes full copies of the volumes, and then the VM on them. What was made goes when the VM is not.
@@ -113,7 +110,7 @@ func (r *cloning) copies(ctx context.Context, from string) error {
 	}
 	if err == nil {
 		r.body.Volumes = made
-		err = r.clone(ctx, from)
+		err = clones.Make(ctx, r.Session, from, r.body)
 	}
 	if err == nil {
 		return nil

@@ -69,7 +69,7 @@ crash at any point leaves one of both. hv operation cancel leaves it where it wa
 A VM that runs with it runs on: its QEMU makes the copy, writes what its guest writes to both, and changes over when the
 two are alike. If that VM ends meanwhile, the volume stays where it was. Of a VM that is off, what was copied is also compared;
 it is started once the volume has been moved. A volume of several layers (a linked clone, one that began as an image) becomes one
-file; one that is in a snapshot is refused.`,
+file, also in the pool where it is, while nobody writes to it; one that is in a snapshot is refused.`,
 		Example: "  hv volume move web-root --pool fast\n  hv volume move web-root --pool slow --limit 50MiB",
 		Args:    session.Exactly("NAME"), ValidArgsFunction: s.Live(1, s.Volumes),
 		RunE: func(cmd *cobra.Command, args []string) error {
