@@ -207,7 +207,7 @@ func (r *vmRun) mergeLive(ctx context.Context, m merging) (at *operation.Progres
 		return err
 	})
 	if err == nil && at == nil {
-		return nil, r.settleMerge(ctx, m)
+		return nil, errors.Join(r.settleMerge(ctx, m), r.durableMerge(ctx, m))
 	}
 	if err != nil && ctx.Err() == nil {
 		err = errors.Join(err, r.settleMerge(ctx, m))
@@ -227,6 +227,27 @@ func (r *vmRun) settleMerge(ctx context.Context, m merging) error {
 		r.mu.Unlock()
 	}
 	return err
+}
+
+// durableMerge flushes what a layer has gone into, where the disk forgets what is asked to be durable: the layer that goes was.
+func (r *vmRun) durableMerge(ctx context.Context, m merging) error {
+	if !r.startedDisk(m.disk).Forgets() {
+		return nil
+	}
+	gone := m.Gone(m.chain)
+	for _, l := range m.chain {
+		if l.ID == gone.ID {
+			continue
+		}
+		f, err := r.Volumes.Open(ctx, l.Pool, l.File(), true)
+		if err == nil {
+			err = errors.Join(f.Sync(), f.Close())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *vmRun) withLayers(ctx context.Context, m machine.Merge, readOnly bool, do func([]*os.File) error) (err error) {

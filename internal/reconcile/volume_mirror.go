@@ -78,13 +78,27 @@ func (e *Engine) doMirror(ctx context.Context, s plan.Step) error {
 	m := e.mirrorOf(*s.Volume, *s.Disk)
 	switch s.Kind {
 	case plan.HoldDisk:
-		return e.Hypervisor.HoldMirror(ctx, s.Disk.UUID, m, true)
+		return e.holdMirror(ctx, s, m)
 	case plan.SwitchDisk:
 		return e.Hypervisor.SettleMirror(ctx, s.Disk.UUID, m)
 	default:
 		e.copies.end(copyFile(*s.Volume))
 		return e.Hypervisor.EndMirror(ctx, s.Disk.UUID, m)
 	}
+}
+
+// holdMirror has the guest's writes wait. The copy is what there is afterwards, so it is durable by then, also where its disk forgets what
+// its guest asks to be: what is to be lost in a crash is what was written last, not what the old file has had for long.
+func (e *Engine) holdMirror(ctx context.Context, s plan.Step, m qmp.Mirror) error {
+	if s.Disk.IO.Forgets() {
+		if err := e.durable(ctx, copied(*s.Volume)); err != nil { // most of it, while the guest still writes
+			return err
+		}
+	}
+	if err := e.Hypervisor.HoldMirror(ctx, s.Disk.UUID, m, true); err != nil || !s.Disk.IO.Forgets() {
+		return err
+	}
+	return e.durable(ctx, copied(*s.Volume))
 }
 
 // split parts a copy from its original. Where the guest's agent answers, the guest has written out before what it holds
@@ -123,7 +137,7 @@ func (e *Engine) split(ctx context.Context, s plan.Step, due []*operation.Operat
 	return e.durable(ctx, *s.Volume)
 }
 
-// durable flushes the file of a volume's head, which nobody writes to.
+// durable flushes the file of a volume's head.
 func (e *Engine) durable(ctx context.Context, v storage.Volume) (err error) {
 	f, err := e.Volumes.Open(ctx, v.Head().Pool, v.File, false)
 	if err != nil {
