@@ -274,12 +274,28 @@ func volumesOf(s vm.Spec) []string {
 	return slices.Compact(out)
 }
 
+// diffShown is what changes, with the secrets of VMs hidden: what is previewed is kept in logs of whoever applies by a program.
+func diffShown(before, after config.Declaration) (out []wire.Change) {
+	was, _ := before.Shown()
+	is, _ := after.Shown()
+	shown := map[string]config.Change{}
+	for _, d := range config.Diff(was, is) {
+		shown[d.Path] = d
+	}
+	for _, d := range config.Diff(before, after) {
+		s, differs := shown[d.Path]
+		if !differs { // one secret for another
+			s.Old, s.New = vm.Hidden, vm.Hidden
+		}
+		out = append(out, wire.Change{Path: d.Path, Kind: string(d.Kind), Old: s.Old, New: s.New})
+	}
+	return out
+}
+
 // tell puts the plan into c as a person reads it.
 func (p planned) tell(c *change, before standing, cand candidate) {
 	c.config = &p.ConfigPlan
-	for _, d := range config.Diff(before.decl, cand.decl) {
-		c.diff = append(c.diff, wire.Change{Path: d.Path, Kind: string(d.Kind), Old: d.Old, New: d.New})
-	}
+	c.diff = append(c.diff, diffShown(before.decl, cand.decl)...)
 	if p.Nothing {
 		return
 	}
