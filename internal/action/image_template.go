@@ -70,6 +70,10 @@ func (a *Actions) newTemplate(ctx context.Context, c *change, from model.Ref, bo
 	if device == "" {
 		device = bootDisk(o.Spec)
 	}
+	if len(o.Spec.Disks) == 0 {
+		return none, storage.Volume{}, fault.New(fault.Precondition, "vm %q has no disk of which an image could be made", o.Name).
+			Try("give it one: hv volume attach VOLUME %s", o.Name).WithCode("HV-IMG-034")
+	}
 	d, ok := o.Spec.Disks[device]
 	if !ok {
 		return none, storage.Volume{}, fault.New(fault.NotFound, "vm %q has no disk %q", o.Name, device).

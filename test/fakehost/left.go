@@ -99,7 +99,7 @@ func (h *Host) named(ctx context.Context, volumes []store.Object[storage.Volume]
 	images, _, err := store.ListAll[storage.Image](ctx, h.Store, store.SpecPrefix("image"))
 	must(h.t, err)
 	for _, i := range images {
-		files[storage.ImageFile(i.Value.UID, storage.QCOW2)] = true
+		files[storage.ImageFile(i.Value.UID, storage.QCOW2)], files[i.Value.UID+".json"] = true, true
 	}
 	return files
 }

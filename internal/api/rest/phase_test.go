@@ -103,7 +103,7 @@ func byHand(h *house) map[string][]asks {
 	return map[string][]asks{
 		"vm.create":    {{method: "POST", path: vmsPath, body: `{"name":"new","memory":"64MiB"}`}},
 		"vm.edit":      {{method: "PATCH", path: vmsPath + "/web", body: `{"cpus":2}`, contentType: aPatch}},
-		"image.create": {{method: "POST", path: vmsPath + "/web/actions/image", body: `{"name":"other"}`}},
+		"image.create": {{method: "POST", path: vmsPath + "/disked/actions/image", body: `{"name":"other"}`}},
 		"vm.clone":     {{method: "POST", path: vmsPath + "/web/actions/clone", body: `{"name":"other"}`}},
 		"vm.rename":    {{method: "POST", path: vmsPath + "/web/actions/rename", body: `{"name":"other"}`}},
 		"vm.cdrom": {
