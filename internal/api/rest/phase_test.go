@@ -103,7 +103,7 @@ func byHand(h *house) map[string][]asks {
 	return map[string][]asks{
 		"vm.create":    {{method: "POST", path: vmsPath, body: `{"name":"new","memory":"64MiB"}`}},
 		"vm.edit":      {{method: "PATCH", path: vmsPath + "/web", body: `{"cpus":2}`, contentType: aPatch}},
-		"image.create": {{method: "POST", path: vmsPath + "/disked/actions/image", body: `{"name":"other"}`}},
+		"image.create": {{method: "POST", path: vmsPath + "/disked/actions/image", body: `{"name":"other"}`, before: withContent}},
 		"vm.clone":     {{method: "POST", path: vmsPath + "/web/actions/clone", body: `{"name":"other"}`}},
 		"vm.rename":    {{method: "POST", path: vmsPath + "/web/actions/rename", body: `{"name":"other"}`}},
 		"vm.cdrom": {
@@ -254,6 +254,13 @@ func furnished(t *testing.T) *house {
 	h.must(err)
 	h.ends()
 	return h
+}
+
+// withContent has something in the volume of the VM that has one.
+func withContent(h *house) {
+	v, _, err := store.Get[storage.Volume](h.t.Context(), h.store, store.SpecKey(store.Ref{Kind: "volume", Project: model.DefaultProject, Name: "root"}))
+	h.must(err)
+	h.must(h.pool.Make(h.t.Context(), v.File, imported, nil))
 }
 
 // whole writes that a snapshot was taken, as the engine would.
