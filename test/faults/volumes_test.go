@@ -175,6 +175,10 @@ func init() {
 			})
 		},
 	}
+}
+
+// What comes from elsewhere, and what is only called otherwise.
+func init() {
 	scenarios["fetch a volume"] = scenario{
 		before: func(d *fakehost.Daemon) {
 			d.Fetch = func(_ context.Context, _ storage.Download, into, _ *os.File, _ func(done, total model.Bytes)) error {
