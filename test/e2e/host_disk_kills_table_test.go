@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -258,18 +259,36 @@ func version(mark string) (content []byte, sum string) {
 	return content, hex.EncodeToString(of[:])
 }
 
+// numbers gives each content that comes after another the next number: a list that goes back is refused.
+func numbers() func(sum string) int {
+	var (
+		mu   sync.Mutex
+		n    int
+		last string
+	)
+	return func(sum string) int {
+		mu.Lock()
+		defer mu.Unlock()
+		if sum != last {
+			n, last = n+1, sum
+		}
+		return n
+	}
+}
+
 // publish serves an image that can be fetched, in the version that is marked.
 func (k *upset) publish(t *testing.T) {
 	t.Helper()
 	first := "one"
 	mark.Store(&first)
+	numbered := numbers()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		content, sum := version(*mark.Load())
 		switch r.URL.Path {
 		case "/streams/v1/index.json":
 			_, _ = w.Write([]byte(`{"format":"index:1.0","index":{"images":{"datatype":"image-downloads","path":"streams/v1/images.json"}}}`))
 		case "/streams/v1/images.json":
-			_, _ = fmt.Fprintf(w, `{"format":"products:1.0","products":{"web:1":{"aliases":"web/1","os":"Web","versions":{"2026%s":{"items":{"d":{"ftype":"disk-kvm.img","path":"web.raw","sha256":%q}}}}}}}`, sum[:4], sum)
+			_, _ = fmt.Fprintf(w, `{"format":"products:1.0","products":{"web:1":{"aliases":"web/1","os":"Web","versions":{"2026%04d":{"items":{"d":{"ftype":"disk-kvm.img","path":"web.raw","sha256":%q}}}}}}}`, numbered(sum), sum)
 		case "/web.raw":
 			_, _ = w.Write(content)
 		default:

@@ -180,7 +180,7 @@ func (k *upset) files() []string {
 	var out []string
 	for _, folder := range []string{"pool", "images"} {
 		err := filepath.WalkDir(filepath.Join(k.h.State, folder), func(path string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() {
+			if err == nil && !d.IsDir() && d.Name() != "seen-versions.json" { // what sources have listed is kept, whatever becomes of an image
 				out = append(out, path)
 			}
 			if os.IsNotExist(err) {

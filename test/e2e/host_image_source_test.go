@@ -25,6 +25,7 @@ func TestAnImageOfASourceIsUpdatedAndAVMKeepsItsOwn(t *testing.T) {
 		now.Store(&b)
 	}
 	publish("version one")
+	numbered := numbers()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		content := *now.Load()
 		switch r.URL.Path {
@@ -32,7 +33,7 @@ func TestAnImageOfASourceIsUpdatedAndAVMKeepsItsOwn(t *testing.T) {
 			_, _ = w.Write([]byte(`{"format":"index:1.0","index":{"images":{"datatype":"image-downloads","path":"streams/v1/images.json"}}}`))
 		case "/streams/v1/images.json":
 			sum := hex.EncodeToString(func() []byte { s := sha256.Sum256(content); return s[:] }())
-			_, _ = fmt.Fprintf(w, `{"format":"products:1.0","products":{"web:1":{"aliases":"web/1","os":"Web","versions":{"2026%s":{"items":{"d":{"ftype":"disk-kvm.img","path":"web.raw","sha256":%q}}}}}}}`, sum[:4], sum)
+			_, _ = fmt.Fprintf(w, `{"format":"products:1.0","products":{"web:1":{"aliases":"web/1","os":"Web","versions":{"2026%04d":{"items":{"d":{"ftype":"disk-kvm.img","path":"web.raw","sha256":%q}}}}}}}`, numbered(sum), sum)
 		case "/web.raw":
 			_, _ = w.Write(content)
 		default:

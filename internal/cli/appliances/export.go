@@ -196,6 +196,12 @@ func (e exporting) set(ctx context.Context) (wire.Snapshot, error) {
 	return wire.Snapshot{}, fault.New(fault.NotFound, "vm %q has no snapshot %q", e.vm.Metadata.Name, e.snapshot).Try("hv snapshot list %s", e.vm.Metadata.Name)
 }
 
+// A reader that was cut off is noticed by hvd at its next write: no event tells it.
+const (
+	readerTries = 50
+	readerPause = 100 * time.Millisecond
+)
+
 // clones are volumes of the snapshot that share its layers, for as long as they are read.
 func (e exporting) clones(ctx context.Context, of []disk) (all []disk, done func() error, err error) {
 	prefix := "export-" + strings.ToLower(rand.Text()[:8]) + "-"
@@ -203,6 +209,10 @@ func (e exporting) clones(ctx context.Context, of []disk) (all []disk, done func
 		for _, d := range all {
 			ctx := context.WithoutCancel(ctx)
 			res, gone := e.c.DeleteVolume(ctx, e.s.Ref(d.volume), true, client.Change{})
+			for try := 0; fault.KindOf(gone) == fault.Conflict && try < readerTries; try++ { // hvd has not noticed yet that nobody reads it any more
+				time.Sleep(readerPause)
+				res, gone = e.c.DeleteVolume(ctx, e.s.Ref(d.volume), true, client.Change{})
+			}
 			if gone == nil && res.Operation != nil {
 				_, gone = e.c.WaitOperation(ctx, res.Operation.ID, nil)
 			}
