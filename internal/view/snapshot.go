@@ -37,13 +37,9 @@ func (v *View) applySnapshot(r store.Ref, ev store.Event, gone bool) error {
 }
 
 func (v *View) applySchedule(ref model.Ref, ev store.Event, gone bool) error {
-	e := v.vms[ref]
-	if e == nil && gone {
+	e := v.statused(ref, gone)
+	if e == nil {
 		return nil
-	}
-	if e == nil { // as with its power
-		e = &vmEntry{}
-		v.vms[ref] = e
 	}
 	e.schedule = nil
 	if !gone {

@@ -61,14 +61,21 @@ func (v *View) applyPower(ref model.Ref, ev store.Event, gone bool) error {
 	return nil
 }
 
-func (v *View) applyGuest(ref model.Ref, ev store.Event, gone bool) error {
+// statused is the entry of the VM that a status is of, which may come before its VM, as with its power; nil where the status of
+// none is gone.
+func (v *View) statused(ref model.Ref, gone bool) *vmEntry {
 	e := v.vms[ref]
-	if e == nil && gone {
-		return nil
-	}
-	if e == nil { // as with its power
+	if e == nil && !gone {
 		e = &vmEntry{}
 		v.vms[ref] = e
+	}
+	return e
+}
+
+func (v *View) applyGuest(ref model.Ref, ev store.Event, gone bool) error {
+	e := v.statused(ref, gone)
+	if e == nil {
+		return nil
 	}
 	e.guest = nil
 	if !gone {

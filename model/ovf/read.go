@@ -78,7 +78,7 @@ func (r *reading) references() {
 		r.Files = append(r.Files, f.Href)
 	}
 	for _, d := range r.e.Disks {
-		one := Disk{Capacity: quantity(d.Capacity, d.Units, 1)}
+		one := Disk{Capacity: Quantity(d.Capacity, d.Units, 1)}
 		if d.Parent != "" {
 			r.refuse(CodeElsewhere, "put it together with the disk that it stands on", fmt.Sprintf("disk %.40q holds differences to another one", d.ID))
 		}
@@ -187,7 +187,7 @@ func (r *reading) item(i item) {
 	case t == typeCPU:
 		r.CPUs, r.Cores = number(i.Quantity), number(i.Cores)
 	case t == typeMemory:
-		r.Memory = quantity(i.Quantity, i.Units, model.MiB)
+		r.Memory = Quantity(i.Quantity, i.Units, model.MiB)
 	case t == typeEthernet:
 		r.nic(i)
 	case t == typeCD, t == typeDVD:
@@ -264,8 +264,8 @@ func number(s string) int {
 	return int(n)
 }
 
-// quantity is a number in units as DSP0004 writes them: "byte * 2^20". Without units it is in those of other.
-func quantity(text, units string, other model.Bytes) model.Bytes {
+// Quantity is a number in units as DSP0004 writes them: "byte * 2^20". Without units it is in those of other.
+func Quantity(text, units string, other model.Bytes) model.Bytes {
 	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 	if err != nil || n < 0 {
 		return 0

@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"bytes"
 	"encoding/json"
 
 	"github.com/hyper-nixos/hyper-nixos/internal/qemu/qmp/schema"
@@ -10,15 +9,7 @@ import (
 // aio are the ways in which a QEMU can hand requests of a disk to the kernel: what it was built with.
 // Source: qapi/block-core.json, BlockdevAioOptions.
 func aio(said json.RawMessage) []string {
-	s, err := schema.Read(bytes.NewReader(said))
-	if err != nil {
-		return nil
-	}
-	add := s.Command("blockdev-add")
-	if add == nil {
-		return nil
-	}
-	options := s.Entity(add.Args)
+	s, options := blockOptions(said)
 	if options == nil {
 		return nil
 	}

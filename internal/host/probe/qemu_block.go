@@ -12,15 +12,7 @@ import (
 // One that is packaged apart is among them, installed or not.
 // Source: qapi/block-core.json, BlockdevDriver.
 func blockDrivers(said json.RawMessage) []string {
-	s, err := schema.Read(bytes.NewReader(said))
-	if err != nil {
-		return nil
-	}
-	add := s.Command("blockdev-add")
-	if add == nil {
-		return nil
-	}
-	options := s.Entity(add.Args)
+	s, options := blockOptions(said)
 	if options == nil {
 		return nil
 	}
@@ -30,4 +22,18 @@ func blockDrivers(said json.RawMessage) []string {
 		}
 	}
 	return nil
+}
+
+// blockOptions are what blockdev-add takes, and the schema that they are of; nil where it says no such thing.
+func blockOptions(said json.RawMessage) (*schema.Schema, *schema.Entity) {
+	s, err := schema.Read(bytes.NewReader(said))
+	if err != nil {
+		return nil, nil
+	}
+	add := s.Command("blockdev-add")
+	if add == nil {
+		return s, nil
+	}
+	options := s.Entity(add.Args)
+	return s, options
 }

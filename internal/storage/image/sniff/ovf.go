@@ -3,11 +3,10 @@ package sniff
 import (
 	"bytes"
 	"encoding/xml"
-	"math"
-	"strconv"
 	"strings"
 
 	"github.com/hyper-nixos/hyper-nixos/model"
+	appliance "github.com/hyper-nixos/hyper-nixos/model/ovf"
 )
 
 // Machine is what an OVF descriptor says of the virtual machine: 0 and "" where it says nothing.
@@ -94,16 +93,16 @@ func ReadOVF(text []byte) (OVF, error) {
 		if strings.ContainsAny(href, "/\\:") {
 			return OVF{}, reaches("has a disk that is elsewhere")
 		}
-		o.Disks = append(o.Disks, OVFDisk{File: href, Capacity: quantity(disk.Capacity, disk.Units, 1)})
+		o.Disks = append(o.Disks, OVFDisk{File: href, Capacity: appliance.Quantity(disk.Capacity, disk.Units, 1)})
 	}
 	for _, s := range e.Systems {
 		o.Name, o.OS = cut(first(s.Name, s.ID)), cut(s.OS.Description)
 		for _, i := range s.Items {
 			switch i.Type {
 			case ovfProcessor:
-				o.CPUs = int(min(quantity(i.Quantity, "", 1), 4096))
+				o.CPUs = int(min(appliance.Quantity(i.Quantity, "", 1), 4096))
 			case ovfMemory:
-				o.Memory = quantity(i.Quantity, i.Units, model.MiB)
+				o.Memory = appliance.Quantity(i.Quantity, i.Units, model.MiB)
 			}
 		}
 	}
@@ -120,27 +119,4 @@ func first(a, b string) string {
 func cut(s string) string {
 	s = strings.ToValidUTF8(strings.TrimSpace(s), "")
 	return s[:min(len(s), 200)]
-}
-
-// quantity is a number in units as DSP0004 writes them: "byte * 2^20". Without units it is in those of other.
-func quantity(number, units string, other model.Bytes) model.Bytes {
-	n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
-	if err != nil || n < 0 {
-		return 0
-	}
-	by := int64(other)
-	units = strings.ToLower(strings.ReplaceAll(units, " ", ""))
-	if power, ok := strings.CutPrefix(units, "byte*2^"); ok {
-		p, err := strconv.Atoi(power)
-		if err != nil || p < 0 || p > 50 {
-			return 0
-		}
-		by = 1 << p
-	} else if known, ok := map[string]int64{"byte": 1, "bytes": 1, "kilobytes": 1 << 10, "megabytes": 1 << 20, "gigabytes": 1 << 30}[units]; ok {
-		by = known
-	}
-	if n > math.MaxInt64/by {
-		return 0
-	}
-	return model.Bytes(n * by)
 }
